@@ -1,0 +1,237 @@
+# Echolab: a TCP echo server, a load generator that names every failure, and fault drills.
+#
+#   make                  build the programs             make check        unit and integration tests
+#   make unit             unit tests alone               make integration  programs against each other
+#   make demo             the first minute, live         make bench        build and run the micro-benchmarks
+#   make asan|ubsan|tsan  check under a sanitizer        make valgrind     check under valgrind
+#   make coverage         line and branch coverage       make fuzz         each fuzzer for FUZZ_TIME seconds
+#   make lint             clang-tidy cppcheck shellcheck make tidy         our own limits and layers
+#   make format           let clang-format decide        make format-check only ask it
+#   make install          into $(DESTDIR)$(PREFIX)       make uninstall    take it out again
+#   make man              manual pages                   make dist         release archive
+#   make compdb           compile_commands.json          make clean        remove build/
+#
+# Variables: V=1 shows commands; CC, CFLAGS, PREFIX, DESTDIR as usual; VARIANT names the folder under build/,
+# and its flags if it is one of those above (make VARIANT=asan unit); T selects integration tests (make
+# integration T='reset *Drain*'), TESTFLAGS are options of tests/run; FUZZ_TIME=20.
+
+VARIANT ?= release
+PREFIX  ?= /usr/local
+B       := build/$(VARIANT)
+SHARE   := $(DESTDIR)$(PREFIX)/share
+
+# --- flags ---------------------------------------------------------------------------------------------------
+
+OPT.asan     := -O1 -g
+OPT.ubsan    := -O1 -g
+OPT.tsan     := -O1 -g
+OPT.fuzz     := -O1 -g
+OPT.valgrind := -O1 -g
+OPT.coverage := -O0 -g
+CFLAGS       ?= $(or $(OPT.$(VARIANT)),-O2 -g)
+
+SAN.asan     := -fsanitize=address -fno-omit-frame-pointer
+SAN.ubsan    := -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN.tsan     := -fsanitize=thread
+SAN.fuzz     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+SAN.coverage := --coverage -fprofile-update=atomic
+SAN          := $(SAN.$(VARIANT))
+
+# the checks of glibc need the optimiser, and would hide what the tools of the other variants look for
+HARDEN  := -fstack-protector-strong -fPIE
+HARDEN  += $(if $(OPT.$(VARIANT)),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Werror
+FLAGS   := -std=gnu17 -D_GNU_SOURCE -Iinclude -Isrc -Itests -I$(B) -pthread $(HARDEN) $(WARN) $(SAN)
+LDALL    = -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
+LDLIBS  := $(if $(wildcard src/backend/uring.c),-luring) -linih -ljansson -pthread -lm
+
+# --- sources -------------------------------------------------------------------------------------------------
+
+PROGRAMS := $(patsubst src/%/main.c,%,$(wildcard src/*/main.c))
+LIBDIRS  := $(wildcard src/base src/net src/backend)
+PRELOADS := $(patsubst tests/%.c,$(B)/%.so,$(wildcard tests/preload/*.c))
+FUZZERS  := $(patsubst tests/%.c,$(B)/%,$(wildcard tests/fuzz/*.c))
+BENCHED  := $(sort $(wildcard bench/bench.c bench/bench_*.c))
+BENCHES  := $(patsubst %.c,$(B)/%,$(filter-out $(BENCHED),$(wildcard bench/*.c)))
+CFILES   := $(sort $(wildcard src/*/*.c tests/*/*.c bench/*.c))
+HFILES   := $(sort $(wildcard include/echo/*.h src/*/*.h tests/*/*.h bench/*.h))
+CONFIGS  := $(wildcard configs/*.conf configs/*/*.conf)
+MANPAGES := $(PROGRAMS:%=$(B)/man/%.1)
+
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+Q   := $(if $(filter 1,$(V)),,@)
+say  = $(if $(Q),@printf '  %-7s %s\n' $(1) $@)
+sub  = +$(Q)$(MAKE) --no-print-directory
+
+# Writes stdin to $@, but leaves its time alone when nothing changed
+update = { mkdir -p $(@D) && cat >$@.tmp && if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi; }
+
+# --- building ------------------------------------------------------------------------------------------------
+
+all: $(PROGRAMS:%=$(B)/%)
+
+# Another compiler or other flags: everything is built again
+$(B)/flags: export STAMP = $(CC) $(CFLAGS) $(FLAGS) / $(LDALL) $(LDLIBS)
+$(B)/flags: FORCE
+	@printf '%s\n' "$$STAMP" | $(update)
+
+# A new commit: only what includes version.h is built again
+$(B)/version.h: tools/version FORCE
+	@$< --header | $(update)
+
+$(B)/config.h: tools/probe.sh $(B)/flags
+	$(call say,PROBE)
+	$(Q)CC='$(CC)' sh $< >$@.tmp && mv $@.tmp $@
+
+$(B)/%.o: %.c $(B)/flags | $(B)/config.h $(B)/version.h
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(FLAGS) -MMD -MP -c -o $@ $<
+
+link = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDALL) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+
+# $(call archive,name,folders): all but main. The folders are prerequisites because a file that is taken away
+# changes only them.
+define archive
+$(B)/$(1).a: $(call obj,$(filter-out %/main.c,$(filter $(2:%=%/%),$(CFILES)))) $(2)
+	$$(call say,AR)
+	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $(AR) rcs $$@ $$(filter %.o,$$^)
+endef
+$(eval $(call archive,lib/echo,$(LIBDIRS)))
+$(foreach p,$(PROGRAMS),$(eval $(call archive,lib/$(p),src/$(p))))
+
+$(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/src/%/main.o $(B)/lib/%.a $(B)/lib/echo.a
+	$(call say,LD)
+	$(link)
+
+# --- tests ---------------------------------------------------------------------------------------------------
+
+# What tests are told: where the programs are, how they were built, how much more time they need, and what to
+# run them under. A report of a sanitizer must not look like an exit code of ours.
+SLOW.asan := 3
+SLOW.tsan := 5
+SLOW.valgrind := 10
+WRAP.valgrind := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,possible
+export ECHOLAB_BIN := $(CURDIR)/$(B)
+export ECHOLAB_VARIANT := $(VARIANT)
+export ECHOLAB_SLOW := $(or $(SLOW.$(VARIANT)),1)
+export ECHOLAB_WRAP := $(WRAP.$(VARIANT))
+export CK_FORK := $(if $(WRAP.$(VARIANT)),no,yes)
+export CK_TIMEOUT_MULTIPLIER := $(ECHOLAB_SLOW)
+export ASAN_OPTIONS ?= exitcode=99:verify_asan_link_order=0
+export UBSAN_OPTIONS ?= exitcode=99:print_stacktrace=1
+export TSAN_OPTIONS ?= exitcode=99:halt_on_error=1
+
+# sanitizers of these compilers lose their shadow memory when the kernel randomises addresses too well
+RUN = $(if $(filter asan tsan,$(VARIANT)),$(shell setarch -R true 2>/dev/null && echo setarch -R))
+TESTFLAGS ?= -j $(shell nproc)
+
+check: all $(B)/unit $(PRELOADS)
+	$(sub) unit; r=$$?; $(MAKE) --no-print-directory integration && exit $$r
+
+$(B)/unit: private LDLIBS += $(shell pkg-config --libs check)
+$(B)/unit: $(call obj,$(filter tests/unit/% tests/lib/%,$(CFILES))) $(PROGRAMS:%=$(B)/lib/%.a) $(B)/lib/echo.a
+	$(call say,LD)
+	$(link)
+unit: $(B)/unit $(PRELOADS)
+	$(Q)$(RUN) $(ECHOLAB_WRAP) $(B)/unit
+
+# never instrumented: they come before the runtime of the sanitizer
+$(B)/preload/%.so: tests/preload/%.c $(B)/flags | $(B)/config.h $(B)/version.h
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(filter-out $(SAN),$(FLAGS)) -MMD -MP -fPIC -shared -o $@ $< -ldl
+integration: all $(PRELOADS)
+	$(Q)$(RUN) tests/run $(TESTFLAGS) $(T)
+
+demo: all
+	$(Q)tools/demo
+
+asan ubsan tsan valgrind:
+	$(sub) VARIANT=$@ check
+coverage:
+	$(Q)rm -rf build/coverage
+	$(sub) VARIANT=coverage check
+	$(Q)tools/coverage build/coverage
+
+FUZZ_TIME ?= 20
+$(FUZZERS): private SAN := -fsanitize=fuzzer,address,undefined
+$(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/lib/echo.a
+	$(call say,LD)
+	$(link)
+fuzz:
+	$(sub) VARIANT=fuzz CC=clang run-fuzzers
+run-fuzzers: $(FUZZERS)
+	$(Q)for f in $^; do \
+		mkdir -p $$f.corpus && $$f -max_total_time=$(FUZZ_TIME) -verbosity=0 $$f.corpus || exit 1; \
+	done
+
+# --- benchmarks ----------------------------------------------------------------------------------------------
+
+$(B)/bench_all: $(call obj,$(BENCHED)) $(B)/lib/echo.a
+	$(call say,LD)
+	$(link)
+$(BENCHES): $(B)/%: $(B)/%.o $(B)/lib/echo.a
+	$(call say,LD)
+	$(link)
+bench-programs: $(BENCHES) $(if $(BENCHED),$(B)/bench_all)
+bench: bench-programs
+	$(Q)$(if $(BENCHED),$(B)/bench_all $(BENCHFLAGS))
+
+# --- what reads the sources ----------------------------------------------------------------------------------
+
+lint: clang-tidy cppcheck shellcheck
+
+clang-tidy: $(CFILES:%.c=$(B)/%.tidy)
+$(B)/%.tidy: %.c .clang-tidy $(B)/%.o
+	$(call say,LINT)
+	$(Q)clang-tidy --quiet $< -- $(CFLAGS) $(FLAGS) >$@.log 2>&1 && mv $@.log $@ || { cat $@.log; exit 1; }
+# an assert may call a function that only looks; clang-tidy tells those from the others
+cppcheck:
+	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr --std=c11 \
+		-j $$(nproc) -Iinclude -Isrc -Itests --suppress=missingInclude --suppress=assertWithSideEffect $(CFILES)
+shellcheck:
+	$(Q)shellcheck $$(grep -lsE '^#!(/usr)?/bin/(env )?(ba)?sh' tools/* tests/* .ci/*)
+
+tidy:
+	$(Q)tools/tidy
+format:
+	$(Q)clang-format -i $(CFILES) $(HFILES)
+format-check:
+	$(Q)$(if $(CFILES)$(HFILES),clang-format --dry-run -Werror $(CFILES) $(HFILES))
+
+compdb: $(B)/config.h $(B)/version.h
+	$(Q){ sep='['; for f in $(CFILES); do printf '%s\n{ "directory": "%s", "file": "%s", "command": "%s" }' \
+		"$$sep" '$(CURDIR)' $$f "$(CC) $(CFLAGS) $(FLAGS) -c $$f"; sep=,; done; echo ' ]'; } >compile_commands.json
+
+# --- installing ----------------------------------------------------------------------------------------------
+
+man: $(MANPAGES)
+$(B)/man/%.1: $(B)/%
+	$(call say,MAN)
+	$(Q)mkdir -p $(@D) && $< --man >$@.tmp && mv $@.tmp $@
+
+install: all man
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(SHARE)/man/man1' '$(SHARE)/echolab'
+	install -m 755 $(PROGRAMS:%=$(B)/%) '$(DESTDIR)$(PREFIX)/bin'
+	install -m 644 $(MANPAGES) '$(SHARE)/man/man1'
+	for f in $(CONFIGS); do install -D -m 644 $$f '$(SHARE)/echolab/'$$f || exit 1; done
+uninstall:
+	rm -f $(PROGRAMS:%='$(DESTDIR)$(PREFIX)/bin/%') $(PROGRAMS:%='$(SHARE)/man/man1/%.1')
+	rm -rf '$(SHARE)/echolab'
+
+dist:
+	$(Q)mkdir -p build/dist && tools/version | sed 's/-dirty / /' >build/dist/VERSION
+	$(Q)read -r v commit <build/dist/VERSION && n=echolab-$$v && git archive --prefix=$$n/ \
+		--add-file=build/dist/VERSION HEAD | gzip -9n >build/dist/$$n.tar.gz && echo build/dist/$$n.tar.gz
+
+clean:
+	$(Q)rm -rf build compile_commands.json
+help:
+	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: all check unit integration demo bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
+	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man install uninstall dist compdb clean \
+	help FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+-include $(shell test -d $(B) && find $(B) -name '*.d')

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: MIT
+ * bare_uring: the smallest correct echo server and client on io_uring: the speed of light for
+ * echolab's io_uring backend. One request accepts for ever, one per connection receives for ever
+ * into buffers that all connections share; the server sends a buffer back as it lies and returns it
+ * when the send completes. One send in flight a connection, since two may overtake each other; what
+ * arrives meanwhile queues behind it. Needs Linux 6.1 (DEFER_TASKRUN) and liburing 2.3.
+ */
+#include "bare_client.h"
+#include <liburing.h>
+#include <poll.h>
+#include <sys/mman.h>
+
+enum op { ACCEPT, ACCEPT_LATER, RECV, SEND, CANCEL, STOP, TIMER };
+
+enum {
+	SQ_ENTRIES = 1024,
+	CQ_ENTRIES =
+		4096, /* must exceed what one turn may bring; all of it is cycled through: cache */
+	BUFS = 256,
+	STRIDE = BARE_CHUNK + 64, /* equal strides would put all starts into the same cache sets */
+	GROUP = 0,
+	MAX_FD = 65536,
+	MAX_QUEUED = 8, /* buffers one slow reader may pin; 32 such readers starve everybody */
+	NONE = -1,
+};
+
+/* Indices chained in order of arrival: buffers of a connection, connections without a buffer. */
+struct fifo {
+	int first, last;
+};
+
+struct ring {
+	struct io_uring uring;
+	struct io_uring_buf_ring *bufs;
+	unsigned char *memory;
+	int files; /* entries of the table of registered files */
+	int free; /* buffers that the kernel may fill, as far as the completions read so far tell */
+};
+
+/* A slot is a descriptor, closed only when the kernel holds no request that names it. */
+struct conn {
+	struct fifo queue; /* buffers received; the first one is being sent */
+	int queued;
+	bool receiving, sending, starved; /* starved: in the list of those that wait for a buffer */
+	bool cancelled;                   /* receives again when the queue is empty */
+	bool ended, broken;               /* receives no more; broken: nothing can be sent either */
+};
+
+struct server {
+	struct ring ring;
+	int next[BUFS], len[BUFS], sent[BUFS]; /* of each buffer that is queued */
+	struct conn conns[MAX_FD];
+	int starved_next[MAX_FD];
+	struct fifo starved;
+	int listener;
+	bool stop;
+	uint64_t bytes, recvs, turns;
+};
+
+static uint64_t token(enum op op, int slot)
+{
+	return (uint64_t)op << 56 | (unsigned)slot;
+}
+
+static void fifo_put(struct fifo *f, int *next, int item)
+{
+	next[item] = NONE;
+	if (f->first == NONE)
+		f->first = item;
+	else
+		next[f->last] = item;
+	f->last = item;
+}
+
+static int fifo_take(struct fifo *f, const int *next)
+{
+	int item = f->first;
+
+	f->first = next[item];
+	return item;
+}
+
+static void check(int r, const char *what)
+{
+	if (r >= 0)
+		return;
+	errno = -r;
+	bare_die(BARE_EXIT_ENVIRONMENT, what);
+}
+
+/* mmap, not malloc: valgrind and the sanitizers then believe what the kernel writes there. */
+static void *map(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		bare_die(BARE_EXIT_ENVIRONMENT, "mmap");
+	return p;
+}
+
+static unsigned char *buffer(const struct ring *r, int bid)
+{
+	return r->memory + (size_t)bid * STRIDE;
+}
+
+static void give(struct ring *r, int bid)
+{
+	io_uring_buf_ring_add(r->bufs, buffer(r, bid), BARE_CHUNK, (unsigned short)bid,
+			      io_uring_buf_ring_mask(BUFS), 0);
+	io_uring_buf_ring_advance(r->bufs, 1);
+	r->free++;
+}
+
+/*
+ * A table of files by descriptor, so that no request has to look its file up and count it. Its
+ * references are its own: an entry must go before close() can end the connection.
+ */
+static void ring_table(struct ring *r)
+{
+	struct rlimit limit = { .rlim_cur = 1024 };
+
+	getrlimit(RLIMIT_NOFILE, &limit); /* the kernel takes no larger table */
+	r->files = limit.rlim_cur < MAX_FD ? (int)limit.rlim_cur : MAX_FD;
+	check(io_uring_register_files_sparse(&r->uring, (unsigned)r->files), "register files");
+}
+
+static void ring_file(struct ring *r, int fd, bool on)
+{
+	int file = on ? fd : -1;
+
+	if (io_uring_register_files_update(&r->uring, (unsigned)fd, &file, 1) < 0)
+		fprintf(stderr, "descriptor %d cannot be registered\n", fd);
+}
+
+static void ring_open(struct ring *r)
+{
+	struct io_uring_params params = {
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+		.cq_entries = CQ_ENTRIES,
+	};
+	struct io_uring_buf_reg reg = { .ring_entries = BUFS, .bgid = GROUP };
+
+	check(io_uring_queue_init_params(SQ_ENTRIES, &r->uring, &params), "io_uring_setup");
+	check(io_uring_register_ring_fd(&r->uring), "register ring");
+	r->bufs = map(BUFS * sizeof(struct io_uring_buf)); /* setup_buf_ring is liburing 2.4 */
+	r->memory = map((size_t)BUFS * STRIDE);
+	reg.ring_addr = (uintptr_t)r->bufs;
+	check(io_uring_register_buf_ring(&r->uring, &reg, 0), "register buffers");
+	io_uring_buf_ring_init(r->bufs);
+	for (int bid = 0; bid < BUFS; bid++)
+		give(r, bid);
+	ring_table(r);
+}
+
+static struct io_uring_sqe *ring_sqe(struct ring *r)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&r->uring);
+
+	if (!sqe) { /* full: without SQPOLL a submit empties it */
+		check(io_uring_submit(&r->uring), "submit");
+		sqe = io_uring_get_sqe(&r->uring);
+	}
+	return sqe;
+}
+
+static void arm_recv(struct ring *r, int fd, uint64_t data)
+{
+	struct io_uring_sqe *sqe = ring_sqe(r);
+
+	io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
+	sqe->flags |= IOSQE_BUFFER_SELECT | IOSQE_FIXED_FILE;
+	sqe->buf_group = GROUP;
+	sqe->ioprio |= IORING_RECVSEND_POLL_FIRST; /* nothing is there yet: do not try in vain */
+	io_uring_sqe_set_data64(sqe, data);
+}
+
+static void arm_send(struct ring *r, int fd, const void *span, size_t len, uint64_t data)
+{
+	struct io_uring_sqe *sqe = ring_sqe(r);
+
+	/* WAITALL: after a short send the kernel waits for room and goes on by itself */
+	io_uring_prep_send(sqe, fd, span, len, MSG_NOSIGNAL | MSG_WAITALL);
+	sqe->flags |= IOSQE_FIXED_FILE;
+	io_uring_sqe_set_data64(sqe, data);
+}
+
+static void arm_poll(struct ring *r, int fd, uint64_t data)
+{
+	struct io_uring_sqe *sqe = ring_sqe(r);
+
+	io_uring_prep_poll_multishot(sqe, fd, POLLIN);
+	io_uring_sqe_set_data64(sqe, data);
+}
+
+static void arm_accept(struct server *s)
+{
+	struct io_uring_sqe *sqe = ring_sqe(&s->ring);
+
+	io_uring_prep_multishot_accept(sqe, s->listener, NULL, NULL, SOCK_CLOEXEC);
+	io_uring_sqe_set_data64(sqe, token(ACCEPT, 0));
+}
+
+static void conn_pop(struct server *s, struct conn *c)
+{
+	give(&s->ring, fifo_take(&c->queue, s->next));
+	c->queued--;
+}
+
+/* Sends what the first buffer of the queue still holds, unless a send is in flight. */
+static void conn_send(struct server *s, int fd)
+{
+	struct conn *c = &s->conns[fd];
+	int bid = c->queue.first;
+
+	if (c->queued == 0 || c->sending)
+		return;
+	c->sending = true;
+	arm_send(&s->ring, fd, buffer(&s->ring, bid) + s->sent[bid],
+		 (size_t)(s->len[bid] - s->sent[bid]), token(SEND, fd));
+}
+
+/* Nothing more can be sent: ends the receive and drops what the kernel does not hold. */
+static void conn_break(struct server *s, int fd)
+{
+	struct conn *c = &s->conns[fd];
+
+	c->ended = c->broken = true;
+	if (c->receiving)
+		shutdown(fd, SHUT_RDWR);
+	while (c->queued > 0 && !c->sending)
+		conn_pop(s, c);
+}
+
+/* A reader that does not read may not pin the buffers of the others: stop receiving from it. */
+static void conn_cancel(struct server *s, int fd)
+{
+	struct io_uring_sqe *sqe = ring_sqe(&s->ring);
+
+	s->conns[fd].cancelled = true;
+	io_uring_prep_cancel64(sqe, token(RECV, fd), 0);
+	io_uring_sqe_set_data64(sqe, token(CANCEL, 0));
+}
+
+/* After each completion: close what is over, receive where nothing forbids it. */
+static void conn_next(struct server *s, int fd)
+{
+	struct conn *c = &s->conns[fd];
+
+	if (c->receiving || c->starved)
+		return;
+	if (c->ended) {
+		if (c->queued == 0 && !c->sending) {
+			ring_file(&s->ring, fd, false);
+			close(fd);
+		}
+	} else if (!c->cancelled || c->queued == 0) {
+		c->cancelled = false;
+		c->receiving = true;
+		arm_recv(&s->ring, fd, token(RECV, fd));
+	}
+}
+
+static void received(struct server *s, int fd, const struct io_uring_cqe *cqe)
+{
+	struct conn *c = &s->conns[fd];
+
+	c->receiving = cqe->flags & IORING_CQE_F_MORE;
+	if (cqe->flags & IORING_CQE_F_BUFFER) {
+		int bid = (int)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+
+		s->ring.free--;
+		if (cqe->res > 0 && !c->broken) {
+			s->len[bid] = cqe->res;
+			s->sent[bid] = 0;
+			fifo_put(&c->queue, s->next, bid);
+			c->queued++;
+		} else {
+			give(&s->ring, bid);
+		}
+	}
+	if (cqe->res > 0) {
+		s->recvs++;
+		s->bytes += (uint64_t)cqe->res;
+	} else if (cqe->res == -ENOBUFS && !c->ended) {
+		c->starved = true;
+		fifo_put(&s->starved, s->starved_next, fd);
+	} else if (cqe->res == 0) {
+		c->ended = true; /* what is queued is still owed */
+	} else if (cqe->res != -ECANCELED) {
+		conn_break(s, fd);
+	}
+	conn_send(s, fd);
+	if (c->queued > MAX_QUEUED && c->receiving && !c->cancelled)
+		conn_cancel(s, fd);
+	conn_next(s, fd);
+}
+
+static void sent(struct server *s, int fd, const struct io_uring_cqe *cqe)
+{
+	struct conn *c = &s->conns[fd];
+	int bid = c->queue.first;
+
+	c->sending = false;
+	if (cqe->res > 0)
+		s->sent[bid] += cqe->res;
+	if (cqe->res < 0 || c->broken)
+		conn_break(s, fd);
+	else if (s->sent[bid] == s->len[bid])
+		conn_pop(s, c);
+	conn_send(s, fd);
+	conn_next(s, fd);
+}
+
+static void accepted(struct server *s, const struct io_uring_cqe *cqe)
+{
+	/* out of descriptors: the next accept would fail at once, and the next; wait a little */
+	static struct __kernel_timespec later = { .tv_nsec = 10 * 1000 * 1000 };
+	int fd = cqe->res;
+
+	if (fd >= s->ring.files) {
+		close(fd);
+	} else if (fd >= 0) {
+		ring_file(&s->ring, fd, true);
+		s->conns[fd] = (struct conn){ .queue.first = NONE };
+		conn_next(s, fd);
+	}
+	if (fd < 0) {
+		struct io_uring_sqe *sqe = ring_sqe(&s->ring);
+
+		io_uring_prep_timeout(sqe, &later, 0, 0);
+		io_uring_sqe_set_data64(sqe, token(ACCEPT_LATER, 0));
+	} else if (!(cqe->flags & IORING_CQE_F_MORE)) {
+		arm_accept(s);
+	}
+}
+
+static void completed(struct server *s, const struct io_uring_cqe *cqe)
+{
+	int slot = (int)(uint32_t)cqe->user_data;
+
+	switch ((enum op)(cqe->user_data >> 56)) {
+	case RECV:
+		received(s, slot, cqe);
+		break;
+	case SEND:
+		sent(s, slot, cqe);
+		break;
+	case ACCEPT:
+		accepted(s, cqe);
+		break;
+	case ACCEPT_LATER:
+		arm_accept(s);
+		break;
+	case STOP:
+		s->stop = true;
+		break;
+	default: /* CANCEL: the receive itself tells how it ended */
+		break;
+	}
+}
+
+/* One wait and all it brought; then buffers that came back go to those that ran out of them. */
+static void server_turn(struct server *s)
+{
+	struct io_uring_cqe *cqe;
+	unsigned head, n = 0;
+	int r = io_uring_submit_and_wait(&s->ring.uring, 1);
+
+	if (r < 0 && r != -EINTR)
+		check(r, "wait");
+	s->turns++;
+	io_uring_for_each_cqe(&s->ring.uring, head, cqe)
+	{
+		completed(s, cqe);
+		n++;
+	}
+	io_uring_cq_advance(&s->ring.uring, n);
+	for (int free = s->ring.free; free > 0 && s->starved.first != NONE; free--) {
+		int fd = fifo_take(&s->starved, s->starved_next);
+
+		s->conns[fd].starved = false;
+		conn_next(s, fd);
+	}
+}
+
+static void server_run(const struct bare_options *o)
+{
+	static struct server s = { .starved.first = NONE };
+	int64_t cpu_ns = bare_cpu_ns();
+
+	bare_raise_files();
+	ring_open(&s.ring);
+	arm_poll(&s.ring, bare_stop_fd(), token(STOP, 0));
+	s.listener = bare_listen(o, 0);
+	arm_accept(&s);
+	while (!s.stop)
+		server_turn(&s);
+	bare_print_server(o, s.bytes, s.recvs, s.turns, bare_cpu_ns() - cpu_ns);
+	if (*s.ring.uring.cq.koverflow > 0)
+		fprintf(stderr, "%u completions overflowed\n", *s.ring.uring.cq.koverflow);
+}
+
+static void client_send(struct ring *r, const struct bare_client *cl, struct bare_peer *p)
+{
+	const unsigned char *span;
+	uint32_t len;
+
+	if (p->sending || p->unsent == 0)
+		return;
+	p->sending = true;
+	span = bare_client_span(cl, p, &len);
+	arm_send(r, p->fd, span, len, token(SEND, (int)(p - cl->peers)));
+}
+
+static void client_received(struct ring *r, struct bare_client *cl, const struct io_uring_cqe *cqe)
+{
+	struct bare_peer *p = &cl->peers[(uint32_t)cqe->user_data];
+
+	if (cqe->flags & IORING_CQE_F_BUFFER) {
+		int bid = (int)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+
+		if (cqe->res > 0)
+			bare_client_data(cl, p, buffer(r, bid), (uint32_t)cqe->res);
+		give(r, bid);
+	}
+	if (cqe->res == 0) {
+		errno = ECONNRESET; /* an end of input is as bad: we are owed bytes */
+		bare_die(BARE_EXIT_FAILED, "recv");
+	} else if (cqe->res < 0 && cqe->res != -ENOBUFS) {
+		errno = -cqe->res;
+		bare_die(BARE_EXIT_FAILED, "recv");
+	}
+	/* ENOBUFS: this turn gives all buffers back, and then submits */
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		arm_recv(r, p->fd, cqe->user_data);
+	client_send(r, cl, p);
+}
+
+static void client_completed(struct ring *r, struct bare_client *cl, const struct io_uring_cqe *cqe)
+{
+	struct bare_peer *p = &cl->peers[(uint32_t)cqe->user_data];
+
+	switch ((enum op)(cqe->user_data >> 56)) {
+	case RECV:
+		client_received(r, cl, cqe);
+		break;
+	case SEND:
+		if (cqe->res < 0) {
+			errno = -cqe->res;
+			bare_die(BARE_EXIT_FAILED, "send");
+		}
+		p->sending = false;
+		bare_client_sent(p, (uint32_t)cqe->res);
+		client_send(r, cl, p);
+		break;
+	default: /* TIMER */
+		bare_client_tick(cl);
+		if (!(cqe->flags & IORING_CQE_F_MORE))
+			arm_poll(r, cl->timer, token(TIMER, 0));
+		break;
+	}
+}
+
+static void client_run(const struct bare_options *o)
+{
+	static struct bare_client cl;
+	static struct ring ring;
+
+	ring_open(&ring);
+	bare_client_open(&cl, o);
+	bare_client_start(&cl);
+	arm_poll(&ring, cl.timer, token(TIMER, 0));
+	for (unsigned k = 0; k < o->conns; k++) {
+		ring_file(&ring, cl.peers[k].fd, true);
+		arm_recv(&ring, cl.peers[k].fd, token(RECV, (int)k));
+		client_send(&ring, &cl, &cl.peers[k]);
+	}
+	while (!cl.stopping || cl.owed > 0) {
+		struct io_uring_cqe *cqe;
+		unsigned head, n = 0;
+		int r = io_uring_submit_and_wait(&ring.uring, 1);
+
+		if (r < 0 && r != -EINTR)
+			check(r, "wait");
+		cl.result.turns++;
+		io_uring_for_each_cqe(&ring.uring, head, cqe)
+		{
+			client_completed(&ring, &cl, cqe);
+			n++;
+		}
+		io_uring_cq_advance(&ring.uring, n);
+	}
+	bare_client_report(&cl);
+}
+
+int main(int argc, char **argv)
+{
+	struct bare_options o = bare_options(argc, argv);
+
+	bare_pin(o.cpu);
+	if (o.server)
+		server_run(&o);
+	else
+		client_run(&o);
+	return 0;
+}

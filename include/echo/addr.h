@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * addr: socket addresses as people write them: 127.0.0.1:7007, [::1]:7007, name:7007.
+ */
+#ifndef ECHO_ADDR_H
+#define ECHO_ADDR_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+enum {
+	ADDR_TEXT_MAX = 72, /* "[" IPv6 "%" interface "]:65535" and 0 are 70: addr.c checks it */
+	ADDR_LIST_MAX = 16, /* addresses that one option can hold */
+};
+
+struct addr {
+	struct sockaddr_storage ss;
+	socklen_t len;
+};
+
+struct addr_list {
+	struct addr at[ADDR_LIST_MAX];
+	unsigned count;
+};
+
+/* Reads a numeric "ADDR:PORT" or "[ADDR6]:PORT"; a link-local ADDR6 may name its interface, which
+ * must exist: [fe80::1%eth0]:7. Port 0 to 65535. Returns 0 or -EINVAL; *a is written only on
+ * success. No name is looked up. */
+int addr_parse(struct addr *a, const char *text);
+
+/* As addr_parse, but a host name is looked up too (getaddrinfo; may block). The first address is
+ * taken. Returns 0, -EINVAL for text that is no HOST:PORT (port 0 included), or -ENOENT when the
+ * name gives no address; on failure *why names the reason as static text. */
+int addr_resolve(struct addr *a, const char *text, const char **why);
+
+/* Writes the numeric form that addr_parse reads ("?" for families other than IPv4 and IPv6); always
+ * terminated. Returns @buf. */
+char *addr_format(const struct addr *a, char buf[ADDR_TEXT_MAX]);
+
+/* Port in host order; 0 for families other than IPv4 and IPv6. */
+unsigned addr_port(const struct addr *a);
+/* @a must be IPv4 or IPv6. */
+void addr_set_port(struct addr *a, unsigned port);
+
+/* Same family, address, interface and port. */
+bool addr_equal(const struct addr *a, const struct addr *b);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ * backend: a way to do the I/O. A backend owns every kernel operation and every receive buffer, and
+ * tells the connection what happened (conn.h); it decides nothing.
+ */
+#ifndef ECHO_BACKEND_H
+#define ECHO_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct addr;
+struct conn;
+struct opt;
+struct opt_type;
+struct worker;
+
+enum backend_caps {
+	BACKEND_ACCEPT = 1 << 0,  /* can serve: echod */
+	BACKEND_CONNECT = 1 << 1, /* can dial: echoload */
+	BACKEND_SINGLE = 1 << 2,  /* one worker only, no event loop: fork */
+};
+
+struct backend_ops {
+	const char *name, *help;
+	unsigned caps;
+	size_t state_size;      /* private state of a worker, zeroed before init */
+	size_t conn_size;       /* private bytes of a connection, zeroed when its slot is taken */
+	const struct opt *opts; /* keys of the section [<name>], may be NULL */
+	size_t config_size;     /* of the struct that they fill */
+
+	/* 0, or -errno when this kernel cannot run it; *why then says what is missing (static). */
+	int (*probe)(const char **why);
+
+	/* In the worker's thread. init undoes itself on failure and returns -errno. */
+	int (*init)(struct worker *w);
+	void (*fini)(struct worker *w);
+
+	/* Waits once, for w->wake_fd too, at most @wait_ns (-1: for ever, 0: not at all), sets
+	 * w->now_ns after the wait and delivers what is ready, bounded in work. Returns 0 or
+	 * -errno: the worker cannot go on. */
+	int (*turn)(struct worker *w, int64_t wait_ns);
+
+	int (*listen)(struct worker *w, int fd);    /* starts to accept; 0 or -errno */
+	void (*unlisten)(struct worker *w, int fd); /* accepts what is queued, then stops */
+
+	/* c->fd is connecting; tells conn_opened or conn_fail later. 0 or -errno. */
+	int (*dial)(struct conn *c);
+	void (*send)(struct conn *c, const void *span, size_t len); /* see conn_send */
+	void (*feed)(struct conn *c);     /* c->feed, c->feed_len; see conn_feed */
+	void (*pause)(struct conn *c);    /* c->paused has changed */
+	void (*shutdown)(struct conn *c); /* FIN now (all is sent); then conn_fin_sent */
+
+	/* Stops naming it: afterwards either c->inflight is 0, or the backend calls conn_release
+	 * after the last completion. The descriptor is open until then. */
+	void (*close)(struct conn *c);
+
+	/* Of a backend that serves elsewhere than in its worker (fork): begins the end of what runs
+	 * there; may be NULL. @deadline_ns: when it is cut off. */
+	void (*stop)(struct worker *w, int how, int64_t deadline_ns);
+};
+
+extern const struct backend_ops backend_uring, backend_epoll, backend_fork;
+
+/* All backends that were built, best first; NULL-terminated. */
+extern const struct backend_ops *const backends[];
+
+/* A backend by name; the field is `const struct backend_ops *`, NULL for "auto". */
+extern const struct opt_type opt_backend;
+
+/* The backend of this name, NULL if there is none. */
+const struct backend_ops *backend_find(const char *name);
+
+/* The best backend with all of @caps that this kernel runs. *why: one static sentence or "" on what
+ * better ones lack. Never fails: epoll is always there. */
+const struct backend_ops *backend_auto(unsigned caps, const char **why);
+
+#endif

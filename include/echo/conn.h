@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * conn: one connection: a slot of its worker's table, its state, and the one way that it ends.
+ *
+ *          accepted                 conn_shutdown            FIN sent, peer's FIN seen
+ *   FREE -------------> OPEN ------------------> OPEN, fin ----------------> CLOSING --> FREE
+ *    |                  ^ |                                                    ^    inflight == 0
+ *    +----> DIALING ----+ +------ error, deadline, conn_close, conn_abort -----+
+ *
+ * The first half of this file is for roles, the second for backends. No callback nests in another:
+ * conn_close only queues the connection; the worker ends it when the turn is over.
+ */
+#ifndef ECHO_CONN_H
+#define ECHO_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "echo/fail.h"
+#include "echo/timer.h"
+#include "echo/unsent.h"
+
+struct addr;
+struct worker;
+
+enum conn_state { CONN_FREE, CONN_DIALING, CONN_OPEN, CONN_CLOSING };
+
+struct conn {
+	struct worker *worker;
+	struct unsent out;       /* lent bytes that the socket refused, oldest first */
+	const char *feed;        /* constant bytes of the role that are being sent */
+	size_t feed_len;         /* of them not accepted by the socket yet */
+	uint64_t received, sent; /* stream bytes read from, and accepted by, the socket */
+	struct timer timer;      /* for deadline_ns; armed lazily */
+	int64_t deadline_ns;     /* 0: none */
+	struct conn *next;       /* free list, closing list */
+	int fd;
+	uint32_t slot;
+	uint32_t gen;      /* of the slot: a token of an earlier connection finds nothing */
+	uint32_t inflight; /* kernel operations that still name this connection */
+	int err;           /* errno that came with the cause, or 0 */
+	uint8_t state;     /* enum conn_state */
+	uint8_t why;       /* enum fail: the first cause wins */
+	uint8_t fin_why;   /* enum fail: the cause once both FINs have crossed */
+	bool opened : 1;   /* set at the end: it had been open */
+	bool dialed : 1;   /* we began it */
+	bool fin : 1;      /* FIN after the last byte; what is received from now on is dropped */
+	bool fin_sent : 1;
+	bool eof : 1;    /* the peer's FIN was read */
+	bool paused : 1; /* the role wants no data */
+	bool abort : 1;  /* close with RST */
+};
+
+/* ---- for roles ---- */
+
+/* The role's own bytes of this connection (role->conn_size, zeroed when the slot is taken). */
+void *conn_role(const struct conn *c);
+
+/* Takes a slot and begins to connect. The role hears opened or closed, never both of neither, and
+ * never before this returns. NULL: no slot is free. */
+struct conn *conn_dial(struct worker *w, const struct addr *to, const struct addr *from);
+
+/* Sends the span that `data` was called with, or a part of it; once for each `data`, before it
+ * returns. All is taken: what the socket refuses is kept and the backend reads no more than it can
+ * keep. */
+void conn_send(struct conn *c, const void *span, size_t len);
+
+/* Sends constant bytes that stay valid and unchanged until the connection is closed. One span at
+ * a time: conn_fed says whether the last has gone; if it has not, `drained` comes when it has. */
+void conn_feed(struct conn *c, const void *span, size_t len);
+static inline bool conn_fed(const struct conn *c)
+{
+	return c->feed_len == 0;
+}
+
+/* Stops and resumes receiving. What has been received already may still be delivered. */
+void conn_pause(struct conn *c, bool on);
+
+/* FIN after the last byte. When the peer's FIN is there too the connection ends, with cause @why.
+ */
+void conn_shutdown(struct conn *c, enum fail why);
+
+/* Ends the connection at the end of this turn; `closed` follows. The first cause wins. */
+void conn_close(struct conn *c, enum fail why);
+/* The same, with an RST, and without sending what is unsent. */
+void conn_abort(struct conn *c, enum fail why);
+
+/* Calls role->expired at @at_ns, unless it is moved before; 0: never. Cheap to move forward. */
+void conn_deadline(struct conn *c, int64_t at_ns);
+
+/* Stream bytes that we were given to send and the socket has not accepted. */
+static inline size_t conn_unsent(const struct conn *c)
+{
+	return c->out.len + c->feed_len;
+}
+
+/* ---- for backends ---- */
+
+/* Takes a slot for an accepted @fd and counts it. NULL: over max_conns; @fd is then closed and
+ * counted as shed. The backend registers the descriptor, then calls conn_opened. */
+struct conn *conn_accept(struct worker *w, int fd);
+
+/* What happened; each calls the role. None may be called for a connection that is CLOSING. */
+void conn_opened(struct conn *c);
+void conn_data(struct conn *c, const void *span, size_t len);
+void conn_eof(struct conn *c);
+void conn_drained(struct conn *c); /* out and feed have become empty */
+void conn_fin_sent(struct conn *c);
+
+/* A call on its socket failed with errno @err (> 0): ends it with the cause that stands for. */
+void conn_fail(struct conn *c, int err);
+
+/* The backend's own bytes of this connection (backend->conn_size). */
+void *conn_backend(const struct conn *c);
+
+/* Token for the kernel: op << 56 | generation << 32 | slot, and back. NULL: that connection is
+ * gone, or is CLOSING with nothing of it in flight. */
+uint64_t conn_token(const struct conn *c, unsigned op);
+struct conn *conn_find(struct worker *w, uint64_t token);
+static inline unsigned conn_token_op(uint64_t token)
+{
+	return (unsigned)(token >> 56);
+}
+
+/* Nothing in flight names it any more: tells the role, closes the descriptor, frees the slot. The
+ * worker calls it for backends without operations in flight. */
+void conn_release(struct conn *c);
+
+/* ---- for the worker ---- */
+
+struct conn_table {
+	char *slab; /* mmap'ed: slots are touched on use */
+	size_t stride, slab_len;
+	uint32_t capacity, fresh; /* fresh: slots never used */
+	struct conn *free;
+};
+
+int conn_table_init(struct worker *w, uint32_t capacity);
+void conn_table_fini(struct worker *w);
+
+/* Ends what conn_close and conn_abort queued. */
+void conn_reap(struct worker *w);
+
+/* Calls @each for every connection that is DIALING or OPEN. */
+void conn_each(struct worker *w, void (*each)(struct conn *c, void *arg), void *arg);
+
+#endif

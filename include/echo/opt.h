@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ * opt: one row per key is the only place where an option exists. The rows of a program drive its
+ * config file, command line, environment, --help, --print-config and man page, with ranges, hints
+ * and the place of every error.
+ *
+ * A row says which field of a config struct it fills (offset) and how text becomes that field (its
+ * type). Values are applied in rising precedence: default, file, environment, command line; each
+ * row remembers where its value came from.
+ */
+#ifndef ECHO_OPT_H
+#define ECHO_OPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+	OPT_SECTIONS_MAX = 8,
+	OPT_ROWS_MAX = 64,  /* of one section */
+	OPT_TEXT_MAX = 256, /* longest value, as text */
+	OPT_LINE_MAX = 512, /* longest line of a config file */
+	OPT_ERROR_MAX = 512,
+};
+
+struct opt;
+
+/* How a kind of value is read and printed. A program may have types of its own. */
+struct opt_type {
+	const char *metavar; /* "TIME"; NULL: takes no argument (a bare flag, field is bool) */
+	/* Text to *field. Returns 0, or -EINVAL / -ERANGE with the reason in @why ("must be ...").
+	 * *field is written only on success. For a row that repeats: adds to it. */
+	int (*parse)(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX]);
+	/* *field to text that parse reads back to the same value. @nth counts the values of a row
+	 * that repeats from 0; returns false when there is no nth value. */
+	bool (*print)(const struct opt *o, const void *field, unsigned nth,
+		      char text[OPT_TEXT_MAX]);
+};
+
+struct opt {
+	const char *key;      /* words joined by '_'; '-' is the same when read */
+	const char *fallback; /* the default, as text; NULL: leave the field zeroed */
+	const char *help;     /* one line; the man page's too */
+	const struct opt_type *type;
+	const char *const *names; /* OPT_ENUM: the values, NULL-terminated */
+	int64_t min, max;         /* inclusive; ignored by types without a range */
+	size_t offset, size;      /* of the field in the config struct */
+	char letter;              /* short option, 0: none */
+	bool repeats;  /* may be given more than once; a source of higher precedence starts anew */
+	bool cli_only; /* not a config key: --check, --print-config */
+};
+
+extern const struct opt_type opt_uint; /* unsigned int or uint64_t by size: "4096", "10k", "4Ki" */
+extern const struct opt_type opt_size; /* uint64_t bytes: "64", "256Ki", "1M" */
+extern const struct opt_type opt_time; /* int64_t ns: "50us", "5s", "1.5m", "2h"; "off" is 0 where
+					  min is 0; a unit is required */
+extern const struct opt_type opt_bool; /* bool: on/off, yes/no, true/false, 1/0 */
+extern const struct opt_type opt_enum; /* unsigned int: index into names */
+extern const struct opt_type opt_string; /* char[size], terminated; too long is an error */
+extern const struct opt_type opt_flag;   /* bool; no argument */
+extern const struct opt_type opt_double; /* double; min and max apply to it */
+
+#define OPT_FIELD(config, field)                                                                   \
+	.offset = offsetof(struct config, field), .size = sizeof(((struct config *)0)->field)
+
+/* Any type; more members (.letter, .repeats, .names, .min, .max) may follow the help. */
+#define OPT(config, field, type_, fallback_, help_, ...)                                           \
+	{                                                                                          \
+		.key = #field, .type = &(type_), .fallback = (fallback_), .help = (help_),         \
+		OPT_FIELD(config, field), __VA_ARGS__                                              \
+	}
+#define OPT_UINT(config, field, fallback_, min_, max_, help_, ...)                                 \
+	OPT(config, field, opt_uint, fallback_, help_, .min = (min_), .max = (max_), __VA_ARGS__)
+#define OPT_SIZE(config, field, fallback_, min_, max_, help_, ...)                                 \
+	OPT(config, field, opt_size, fallback_, help_, .min = (min_), .max = (max_), __VA_ARGS__)
+#define OPT_TIME(config, field, fallback_, min_, max_, help_, ...)                                 \
+	OPT(config, field, opt_time, fallback_, help_, .min = (min_), .max = (max_), __VA_ARGS__)
+#define OPT_ENUM(config, field, fallback_, names_, help_, ...)                                     \
+	OPT(config, field, opt_enum, fallback_, help_, .names = (names_), __VA_ARGS__)
+#define OPT_BOOL(config, field, fallback_, help_, ...)                                             \
+	OPT(config, field, opt_bool, fallback_, help_, __VA_ARGS__)
+#define OPT_STRING(config, field, fallback_, help_, ...)                                           \
+	OPT(config, field, opt_string, fallback_, help_, __VA_ARGS__)
+#define OPT_FLAG(config, field, help_, ...)                                                        \
+	OPT(config, field, opt_flag, NULL, help_, .cli_only = true, __VA_ARGS__)
+#define OPT_END                                                                                    \
+	{                                                                                          \
+		.key = NULL                                                                        \
+	}
+
+enum opt_level { OPT_DEFAULT, OPT_FILE, OPT_ENV, OPT_CLI };
+
+/* Where a row's value came from. */
+struct opt_source {
+	enum opt_level level;
+	unsigned line; /* OPT_FILE: in that file */
+};
+
+struct opt_section {
+	const char *name;       /* "server" */
+	const struct opt *rows; /* ends with OPT_END */
+	void *base;             /* the config struct that offsets refer to */
+	struct opt_source source[OPT_ROWS_MAX];
+};
+
+/* All options of a program. The first section's keys are plain options (--workers); those of a
+ * later one carry its name (--io_uring-buffers). */
+struct opt_set {
+	const char *program; /* "echod"; upper case and '_' it prefixes the environment:
+				ECHOD_WORKERS */
+	const char *usage;   /* what follows the program's name: "[-f FILE] [OPTION]..." */
+	const char *about;   /* a sentence or two for --help and the man page */
+	const char *after;   /* text at the end of --help and the man page: examples, exit codes;
+				NULL: none */
+	struct opt_section sections[OPT_SECTIONS_MAX];
+	unsigned count;            /* sections */
+	const char *file;          /* the file that was read, NULL: none */
+	char error[OPT_ERROR_MAX]; /* set when a function returned < 0: one line with its place, no
+				      newline */
+};
+
+/* Adds a section. @base stays the caller's and must outlive the set. */
+void opt_add(struct opt_set *s, const char *name, const struct opt *rows, void *base);
+
+/* Applies everything in order: defaults, the file given by -f/--config (if any), environment
+ * (@env: NULL-terminated "NAME=value" list, only names that begin with the program's prefix count;
+ * an unknown one with that prefix is an error), the command line. Options may stand before and
+ * after operands; "--" ends them; "--key value", "--key=value", "-k value" and "-kvalue" are the
+ * same; a bool may stand alone (on), or as --no-key (off). Moves operands to the front of @argv
+ * + 1.
+ *
+ * --help and --version are not handled here: give rows (OPT_FLAG) for them; they end reading at
+ * once without looking at other sources' errors.
+ *
+ * Returns the number of operands, or -EINVAL (bad input) or -errno (file cannot be read) with
+ * s->error set, such as "echod.conf:12: unknown key 'worker'; did you mean 'workers'?" or
+ * "--workers: '-3' is not a whole number" or "ECHOD_WORKERS: ...". */
+int opt_load(struct opt_set *s, int argc, char **argv, char *const *env);
+
+/* Steps of opt_load, for tests and for reading a text that is no file. @name stands in errors. */
+int opt_read_defaults(struct opt_set *s);
+int opt_read_file(struct opt_set *s, FILE *f, const char *name);
+
+/* Where the value of row @key ("workers", or "io_uring.buffers") came from; NULL: no such row. */
+const struct opt_source *opt_source_of(const struct opt_set *s, const char *key);
+
+/* Sets s->error to "<place of key's value>: key: <reason>" for checks across rows that only the
+ * program can make ("echod.conf:3: workers: fork serves with one acceptor"). Returns -EINVAL. */
+int opt_blame(struct opt_set *s, const char *key, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* opt_doc.c: what people read. --help: at most 80 columns, aligned. --print-config: a valid config
+ * file, each line with the source of its value as a comment. Man page: mdoc(7), complete. */
+void opt_print_help(const struct opt_set *s, FILE *to);
+void opt_print_config(const struct opt_set *s, FILE *to);
+void opt_print_man(const struct opt_set *s, FILE *to);
+
+/* Calls @each for every config row with its value as text, in order: for results that carry their
+ * configuration. */
+void opt_each(const struct opt_set *s,
+	      void (*each)(void *arg, const char *section, const char *key, const char *value),
+	      void *arg);
+
+#endif

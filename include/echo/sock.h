@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * sock: sockets as backends want them: non-blocking, close-on-exec, with the options of the
+ * configuration set once, on the listener, from which accepted sockets inherit them.
+ */
+#ifndef ECHO_SOCK_H
+#define ECHO_SOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct addr;
+
+enum { SOCK_CONGESTION_MAX = 16 }; /* TCP_CA_NAME_MAX */
+
+/* Whole seconds, as TCP_KEEPIDLE and TCP_KEEPINTVL take them; idle 0: off. */
+struct sock_keepalive {
+	unsigned idle_s, interval_s, count;
+};
+
+struct sock_options {
+	struct sock_keepalive keepalive;
+	int64_t user_timeout_ns;              /* TCP_USER_TIMEOUT, in whole milliseconds; 0: off */
+	char congestion[SOCK_CONGESTION_MAX]; /* TCP_CONGESTION; "" or "default": the system's */
+	unsigned backlog;                     /* of a listener */
+};
+
+/* Opens @count listeners on one address, which spread its connections among them (SO_REUSEPORT).
+ * A port that any other process listens on is refused: the first socket listens without
+ * SO_REUSEPORT and gets it afterwards. A busy port is tried again for some 50 ms, since a killed
+ * io_uring process frees its port only after waitpid has returned. Port 0 is chosen by the kernel
+ * and written to *at. fds[] gets the descriptors, the caller's to close.
+ * Returns 0, or -errno with nothing left open. */
+int sock_listen(struct addr *at, const struct sock_options *o, int fds[], unsigned count);
+
+/* Begins to connect, from @from unless that is NULL. Returns the descriptor, the connection still
+ * being made, or -errno. */
+int sock_dial(const struct addr *to, const struct addr *from, const struct sock_options *o);
+
+/* The outcome of a connect that has become writable or failed: 0 or -errno. Consumes SO_ERROR: for
+ * sockets that are not connected yet only (fail.h says why). */
+int sock_connected(int fd);
+
+/* Stream bytes that the peer's kernel has acknowledged. @dialed: this side began the connection, so
+ * the kernel's figure is one too high (it counts the SYN). Works on dead sockets too. Returns 0 or
+ * -errno. */
+int sock_acked(int fd, bool dialed, uint64_t *bytes);
+
+/* Makes close send RST and drop what is unsent. Best effort: a dead socket does not mind. */
+void sock_abort(int fd);
+
+/* Raises the soft limit of descriptors to at least @want, up to the hard one. Returns the limit
+ * that holds afterwards. */
+uint64_t sock_raise_nofile(uint64_t want);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ * worker: one thread, one loop, one backend's state, and everything they need, reserved at start.
+ * Workers share nothing but the count of connections; the calls from outside are worker_stop and
+ * reading its stats.
+ */
+#ifndef ECHO_WORKER_H
+#define ECHO_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "echo/conn.h"
+#include "echo/sock.h"
+#include "echo/stats.h"
+#include "echo/timer.h"
+#include "echo/unsent.h"
+
+struct backend_ops;
+
+enum { WORKER_LISTENERS_MAX = 16 };
+
+/* How a worker is asked to end; a later, larger one overrides an earlier one. */
+enum worker_stop {
+	WORKER_RUN,
+	WORKER_DRAIN, /* finish what is owed, close cleanly, at most until the deadline */
+	WORKER_CLOSE, /* close all now (FIN) */
+	WORKER_RESET, /* close all now (RST) */
+	WORKER_QUIT,  /* leave the loop at once */
+};
+
+/* What decides: the echo server or the load client. All callbacks run in the worker's thread. */
+struct role {
+	size_t conn_size; /* private bytes of each connection */
+	bool sends_lent;  /* calls conn_send: reading must leave room for what comes back */
+
+	/* The loop is about to run: dial, set timers. */
+	void (*start)(struct worker *w);
+	/* worker_stop was called; the loop ends when no connection is left. */
+	void (*stop)(struct worker *w, enum worker_stop how);
+
+	void (*opened)(struct conn *c);
+	void (*data)(struct conn *c, const void *span, size_t len); /* lent until it returns */
+	void (*eof)(struct conn *c);     /* the peer's FIN; no end yet: shut down or close */
+	void (*drained)(struct conn *c); /* what was pending has all been accepted by the socket */
+	void (*expired)(struct conn *c); /* conn_deadline has passed */
+	/* The last callback: c->why, c->err. The descriptor (if >= 0) can still be asked. */
+	void (*closed)(struct conn *c);
+};
+
+struct net_config {
+	const struct backend_ops *backend;
+	const void *backend_config; /* what backend->opts filled; NULL if it has none */
+	struct sock_options sock;
+	uint32_t max_conns;        /* of all workers together */
+	uint32_t slots;            /* of one worker, connections that are still closing included */
+	uint64_t max_unsent;       /* bytes of one connection */
+	uint64_t max_unsent_total; /* bytes of one worker */
+	int64_t busy_poll_ns;      /* look for events this long before sleeping */
+	int64_t drain_ns;          /* WORKER_DRAIN: then close what is left */
+};
+
+struct worker {
+	/* set by the caller of worker_start */
+	const struct net_config *config;
+	const struct role *role;
+	void *role_state;        /* of this worker, the caller's */
+	_Atomic uint32_t *conns; /* open connections of all workers */
+	int listeners[WORKER_LISTENERS_MAX];
+	unsigned listener_count;
+	int cpu;     /* to be pinned to, or -1 */
+	int done_fd; /* eventfd that is written when the loop has ended, or -1 */
+	unsigned index;
+
+	/* its own */
+	int wake_fd;               /* eventfd that every backend waits on: worker_stop writes it */
+	int64_t now_ns;            /* when the last wait returned; refreshed every few deliveries */
+	void *state;               /* the backend's */
+	uint32_t live;             /* slots taken */
+	int error;                 /* -errno that ended the loop */
+	enum worker_stop stopping; /* what the loop has acted on */
+	struct conn *closing, **closing_tail;
+	struct conn_table table;
+	struct unsent_pool pool;
+	struct timers timers;
+	struct timer drain_timer;
+	struct stats stats;
+
+	/* shared */
+	_Atomic int stop;       /* enum worker_stop */
+	_Atomic bool done;      /* the loop has ended */
+	_Atomic int64_t cpu_ns; /* of the thread, set when it has ended */
+	pthread_t thread;
+};
+
+/* Reserves its memory and starts its thread, which accepts (or dials) from then on. Returns 0 or
+ * -errno with nothing left. What the thread itself meets, worker_join returns. */
+int worker_start(struct worker *w);
+
+/* Asks it to end; from any thread. */
+void worker_stop(struct worker *w, enum worker_stop how);
+
+/* Waits for its end. Returns 0 or the -errno that ended the loop. */
+int worker_join(struct worker *w);
+
+/* Whether its loop has ended already (worker_join would not wait). */
+bool worker_done(const struct worker *w);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ * addr: parses and prints host:port. The text is cut into host and port once; numeric hosts go to
+ * inet_pton, which knows no abbreviations (127.1, 0x7f.1), and only the rest may be a name.
+ */
+#include "echo/addr.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "echo/base.h"
+
+enum {
+	HOST_MAX = 256, /* DNS names have 253 characters */
+	PORT_MAX = 65535,
+};
+
+/* both lengths include a terminator: one is that of the text, the other's place is the '%' */
+static_assert(ADDR_TEXT_MAX >= sizeof("[]:65535") - 1 + INET6_ADDRSTRLEN + IF_NAMESIZE,
+	      "the longest address fits");
+
+struct host_port {
+	char host[HOST_MAX];
+	bool bracketed;
+	unsigned port;
+};
+
+/* Reads all of @text as a decimal number of at most @max. Returns it or -EINVAL. */
+static int64_t read_number(const char *text, uint32_t max)
+{
+	int64_t n = 0;
+
+	if (!*text)
+		return -EINVAL;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return -EINVAL;
+		n = n * 10 + (*text - '0');
+		if (n > max)
+			return -EINVAL;
+	}
+	return n;
+}
+
+/* Cuts HOST:PORT or [HOST]:PORT. Returns 0 or -EINVAL. */
+static int cut(struct host_port *hp, const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	const char *host = text;
+
+	if (!colon)
+		return -EINVAL;
+	size_t len = (size_t)(colon - text);
+	int64_t port = read_number(colon + 1, PORT_MAX);
+
+	hp->bracketed = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+	if (hp->bracketed) {
+		host++;
+		len -= 2;
+	}
+	if (port < 0 || len == 0 || len >= HOST_MAX)
+		return -EINVAL;
+	memcpy(hp->host, host, len);
+	hp->host[len] = 0;
+	hp->port = (unsigned)port;
+	return 0;
+}
+
+static int parse4(struct addr *a, const struct host_port *hp)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)hp->port) };
+
+	if (inet_pton(AF_INET, hp->host, &in.sin_addr) != 1)
+		return -EINVAL;
+	*a = (struct addr){ .len = sizeof(in) };
+	memcpy(&a->ss, &in, sizeof(in));
+	return 0;
+}
+
+static bool is_link_local(const struct in6_addr *ip)
+{
+	return IN6_IS_ADDR_LINKLOCAL(ip) || IN6_IS_ADDR_MC_LINKLOCAL(ip);
+}
+
+/* Sets the interface that @name (or its number) stands for. Elsewhere than on link-local addresses
+ * the kernel would ignore it. Returns 0 or -EINVAL. */
+static int set_scope(struct sockaddr_in6 *in6, const char *name)
+{
+	int64_t n = if_nametoindex(name);
+
+	if (n == 0)
+		n = read_number(name, UINT32_MAX);
+	if (n <= 0 || !is_link_local(&in6->sin6_addr))
+		return -EINVAL;
+	in6->sin6_scope_id = (uint32_t)n;
+	return 0;
+}
+
+static int parse6(struct addr *a, struct host_port *hp)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+				    .sin6_port = htons((uint16_t)hp->port) };
+	char *scope = strchr(hp->host, '%');
+
+	if (scope)
+		*scope++ = 0;
+	if (inet_pton(AF_INET6, hp->host, &in6.sin6_addr) != 1)
+		return -EINVAL;
+	if (scope && set_scope(&in6, scope) < 0)
+		return -EINVAL;
+	*a = (struct addr){ .len = sizeof(in6) };
+	memcpy(&a->ss, &in6, sizeof(in6));
+	return 0;
+}
+
+int addr_parse(struct addr *a, const char *text)
+{
+	struct host_port hp;
+	int r = cut(&hp, text);
+
+	if (r < 0)
+		return r;
+	return hp.bracketed ? parse6(a, &hp) : parse4(a, &hp);
+}
+
+/* Looks up @name. Returns 0, or -ENOENT with the reason in *why. */
+static int look_up(struct addr *a, const char *name, const char **why)
+{
+	struct addrinfo want = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list;
+	int r = getaddrinfo(name, NULL, &want, &list);
+
+	if (r != 0) {
+		*why = r == EAI_SYSTEM ? strerrordesc_np(errno) : gai_strerror(r);
+		return -ENOENT;
+	}
+	*a = (struct addr){ .len = list->ai_addrlen };
+	assert(list->ai_addrlen <= sizeof(a->ss));
+	memcpy(&a->ss, list->ai_addr, list->ai_addrlen);
+	freeaddrinfo(list);
+	return 0;
+}
+
+int addr_resolve(struct addr *a, const char *text, const char **why)
+{
+	struct host_port hp;
+	struct addr found;
+
+	*why = "must be HOST:PORT, with an IPv6 address in brackets";
+	if (cut(&hp, text) < 0)
+		return -EINVAL;
+	if (addr_parse(&found, text) < 0) {
+		if (hp.bracketed || strpbrk(hp.host, ":[] "))
+			return -EINVAL;
+		if (hp.port > 0 && look_up(&found, hp.host, why) < 0)
+			return -ENOENT;
+	}
+	if (hp.port == 0) {
+		*why = "the port must be 1 to 65535";
+		return -EINVAL;
+	}
+	addr_set_port(&found, hp.port);
+	*a = found;
+	return 0;
+}
+
+static void format6(const struct sockaddr_in6 *in6, char buf[ADDR_TEXT_MAX])
+{
+	char ip[INET6_ADDRSTRLEN], name[IF_NAMESIZE] = "";
+	uint32_t scope = in6->sin6_scope_id;
+
+	inet_ntop(AF_INET6, &in6->sin6_addr, ip, sizeof(ip));
+	/* an interface that is gone is known by its number */
+	if (scope != 0 && !if_indextoname(scope, name))
+		snprintf(name, sizeof(name), "%u", scope);
+	snprintf(buf, ADDR_TEXT_MAX, "[%s%s%s]:%u", ip, scope ? "%" : "", name,
+		 ntohs(in6->sin6_port));
+}
+
+char *addr_format(const struct addr *a, char buf[ADDR_TEXT_MAX])
+{
+	const struct sockaddr_in *in = (const void *)&a->ss;
+	char ip[INET_ADDRSTRLEN];
+
+	if (a->ss.ss_family == AF_INET6) {
+		format6((const void *)&a->ss, buf);
+	} else if (a->ss.ss_family == AF_INET) {
+		inet_ntop(AF_INET, &in->sin_addr, ip, sizeof(ip));
+		snprintf(buf, ADDR_TEXT_MAX, "%s:%u", ip, ntohs(in->sin_port));
+	} else {
+		snprintf(buf, ADDR_TEXT_MAX, "?");
+	}
+	return buf;
+}
+
+unsigned addr_port(const struct addr *a)
+{
+	if (a->ss.ss_family == AF_INET)
+		return ntohs(((const struct sockaddr_in *)&a->ss)->sin_port);
+	if (a->ss.ss_family == AF_INET6)
+		return ntohs(((const struct sockaddr_in6 *)&a->ss)->sin6_port);
+	return 0;
+}
+
+void addr_set_port(struct addr *a, unsigned port)
+{
+	assert(port <= PORT_MAX);
+	assert(a->ss.ss_family == AF_INET || a->ss.ss_family == AF_INET6);
+	if (a->ss.ss_family == AF_INET)
+		((struct sockaddr_in *)&a->ss)->sin_port = htons((uint16_t)port);
+	else
+		((struct sockaddr_in6 *)&a->ss)->sin6_port = htons((uint16_t)port);
+}
+
+bool addr_equal(const struct addr *a, const struct addr *b)
+{
+	const struct sockaddr_in *a4 = (const void *)&a->ss, *b4 = (const void *)&b->ss;
+	const struct sockaddr_in6 *a6 = (const void *)&a->ss, *b6 = (const void *)&b->ss;
+
+	if (a->ss.ss_family != b->ss.ss_family || addr_port(a) != addr_port(b))
+		return false;
+	if (a->ss.ss_family == AF_INET)
+		return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+	if (a->ss.ss_family == AF_INET6)
+		return IN6_ARE_ADDR_EQUAL(&a6->sin6_addr, &b6->sin6_addr) &&
+		       a6->sin6_scope_id == b6->sin6_scope_id;
+	return a->len == b->len && memcmp(&a->ss, &b->ss, a->len) == 0;
+}

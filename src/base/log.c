@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ * log: formats a line on the stack, makes it harmless, and writes it with one call.
+ *
+ * A write of at most PIPE_BUF bytes to a pipe is atomic, so lines of several threads (or processes)
+ * stay whole without a lock.
+ */
+#include "echo/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "echo/base.h"
+
+enum {
+	LINE_MAX_LEN = 1024, /* newline included */
+	ESCAPE_LEN = 4,      /* \xNN */
+};
+
+static_assert((int)LINE_MAX_LEN <= PIPE_BUF, "a line is written as a whole");
+
+struct line {
+	char text[LINE_MAX_LEN + 1]; /* snprintf's terminator */
+	size_t len;
+};
+
+static const char cut_mark[] = "...";
+static const char *const level_words[] = {
+	[LOG_ERROR] = "error: ",
+	[LOG_WARN] = "warning: ",
+	[LOG_INFO] = "",
+	[LOG_DEBUG] = "debug: ",
+};
+
+static const char *log_program;
+static enum log_level log_most = LOG_INFO;
+
+void log_init(const char *program, enum log_level most)
+{
+	assert(program);
+	assert((size_t)most < ARRAY_LEN(level_words));
+	log_program = program;
+	log_most = most;
+}
+
+/* Whether a terminal may take the character at @s for a command: C0, DEL, and C1 in UTF-8. */
+static bool is_control(const unsigned char *s)
+{
+	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0);
+}
+
+/* Appends @text; what does not fit is left out and marked. */
+static void line_add(struct line *l, const char *text)
+{
+	const size_t most = LINE_MAX_LEN - sizeof(cut_mark); /* room for mark and newline */
+
+	for (; *text; text++) {
+		unsigned char byte = (unsigned char)*text;
+		bool escape = is_control((const unsigned char *)text);
+
+		if (l->len + (escape ? ESCAPE_LEN : 1) > most) {
+			memcpy(l->text + l->len, cut_mark, sizeof(cut_mark) - 1);
+			l->len += sizeof(cut_mark) - 1;
+			return;
+		}
+		if (escape)
+			snprintf(l->text + l->len, ESCAPE_LEN + 1, "\\x%02x", byte);
+		else
+			l->text[l->len] = *text;
+		l->len += escape ? ESCAPE_LEN : 1;
+	}
+}
+
+static void log_line(enum log_level level, const char *fmt, va_list args)
+{
+	const char *program = log_program ? log_program : program_invocation_short_name;
+	char message[LINE_MAX_LEN + 1]; /* longer than what fits, so that line_add sees the cut */
+	struct line l;
+	int saved = errno;
+
+	if (level > log_most)
+		return;
+	l.len = (size_t)snprintf(l.text, LINE_MAX_LEN / 2, "%s: %s", program, level_words[level]);
+	l.len = size_min(l.len, LINE_MAX_LEN / 2 - 1);
+	errno = saved; /* for %m */
+	if (vsnprintf(message, sizeof(message), fmt, args) < 0)
+		return; /* no such wide character; nothing that can be printed */
+	line_add(&l, message);
+	l.text[l.len++] = '\n';
+	assert(l.len <= LINE_MAX_LEN);
+	/* EINTR comes before a byte is written; whatever else fails, there is no place to tell it
+	 */
+	while (write(STDERR_FILENO, l.text, l.len) < 0 && errno == EINTR)
+		;
+	errno = saved;
+}
+
+void log_error(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_line(LOG_ERROR, fmt, args);
+	va_end(args);
+}
+
+void log_warn(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_line(LOG_WARN, fmt, args);
+	va_end(args);
+}
+
+void log_info(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_line(LOG_INFO, fmt, args);
+	va_end(args);
+}
+
+void log_debug(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_line(LOG_DEBUG, fmt, args);
+	va_end(args);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ * opt: rows to struct. Whatever the source, a value takes one path: the source finds the row by the
+ * name it calls it (opt_find) and gives it the text (opt_apply), which checks, stores and remembers
+ * the place. So every source has the same values, the same errors and the same hints.
+ */
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "echo/base.h"
+#include "opt_private.h"
+
+static int fail_args(struct opt_set *s, const char *place, const char *fmt, va_list args)
+{
+	size_t len = strlen(place);
+
+	assert(len < OPT_PLACE_MAX);
+	memcpy(s->error, place, len);
+	vsnprintf(s->error + len, sizeof(s->error) - len, fmt, args);
+	for (char *c = s->error; *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
+	return -EINVAL;
+}
+
+int opt_fail(struct opt_set *s, const char *fmt, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, fmt);
+	r = fail_args(s, "", fmt, args);
+	va_end(args);
+	return r;
+}
+
+/* "echod.conf:3: workers: ", "ECHOD_WORKERS: ", "--workers: ", "default of workers: " */
+static void print_place(const struct opt_set *s, struct opt_at at, struct opt_source from,
+			char place[OPT_PLACE_MAX])
+{
+	enum opt_level how = from.level == OPT_FILE ? OPT_DEFAULT : from.level;
+	char name[OPT_NAME_MAX];
+
+	opt_name(s, at, how, name);
+	if (from.level == OPT_FILE)
+		snprintf(place, OPT_PLACE_MAX, "%.150s:%u: %s: ", s->file, from.line, name);
+	else
+		snprintf(place, OPT_PLACE_MAX,
+			 "%s%s: ", from.level == OPT_DEFAULT ? "default of " : "", name);
+}
+
+static int fail_again(struct opt_set *s, const char *place, struct opt_source first)
+{
+	if (first.level == OPT_FILE)
+		return opt_fail(s, "%sis already given in line %u", place, first.line);
+	return opt_fail(s, "%sis given twice", place);
+}
+
+int opt_apply(struct opt_set *s, struct opt_at at, const char *text, struct opt_source from)
+{
+	struct opt_source *source = &s->sections[at.section].source[at.row];
+	const struct opt *o = opt_row(s, at);
+	char place[OPT_PLACE_MAX], why[OPT_ERROR_MAX] = "is not valid";
+	bool again = from.level != OPT_DEFAULT && source->level == from.level;
+
+	print_place(s, at, from, place);
+	if (again && !o->repeats)
+		return fail_again(s, place, *source);
+	if (text[0] == '\0')
+		return opt_fail(s, "%sneeds a value", place);
+	if (strlen(text) >= OPT_TEXT_MAX)
+		return opt_fail(s, "%sis longer than %d characters", place, OPT_TEXT_MAX - 1);
+	if (o->repeats && !again)
+		memset(opt_field(s, at), 0, o->size);
+	if (o->type->parse(o, text, opt_field(s, at), why) < 0)
+		return opt_fail(s, "%s'%s' %s", place, text, why);
+	*source = from;
+	return 0;
+}
+
+static unsigned count_letter(const struct opt_set *s, char letter)
+{
+	unsigned count = 0;
+
+	for (struct opt_at i = { 0, 0 }; opt_valid(s, &i); i.row++)
+		count += opt_row(s, i)->letter == letter;
+	return count;
+}
+
+/* What only a bug in the rows can break. */
+static void check_rows(const struct opt_set *s, const struct opt_section *added)
+{
+	char name[OPT_NAME_MAX];
+	struct opt_at at;
+
+	assert(added->name && strlen(added->name) < OPT_NAME_MAX / 4);
+	for (unsigned i = 0; added->rows[i].key; i++) {
+		const struct opt *o = &added->rows[i];
+
+		assert(i < OPT_ROWS_MAX && strlen(o->key) < OPT_NAME_MAX / 4);
+		assert(o->help && o->type && o->size > 0);
+		assert(!(o->type == &opt_enum) || o->names);
+		assert(o->letter == '\0' || count_letter(s, o->letter) == 1);
+		opt_name(s, (struct opt_at){ s->count - 1, i }, OPT_CLI, name);
+		assert(opt_find(s, OPT_CLI, name, &at));
+		assert(&s->sections[at.section] == added && at.row == i); /* a name has one row */
+	}
+}
+
+void opt_add(struct opt_set *s, const char *name, const struct opt *rows, void *base)
+{
+	struct opt_section *added = &s->sections[s->count];
+
+	assert(s->program && s->count < OPT_SECTIONS_MAX);
+	assert(name && rows && base);
+	*added = (struct opt_section){ .name = name, .rows = rows, .base = base };
+	s->count++;
+	check_rows(s, added);
+}
+
+int opt_read_defaults(struct opt_set *s)
+{
+	const struct opt_source none = { OPT_DEFAULT, 0 };
+	int r;
+
+	for (struct opt_at i = { 0, 0 }; opt_valid(s, &i); i.row++) {
+		const char *fallback = opt_row(s, i)->fallback;
+
+		memset(opt_field(s, i), 0, opt_row(s, i)->size);
+		s->sections[i.section].source[i.row] = none;
+		if (!fallback || !fallback[0])
+			continue;
+		r = opt_apply(s, i, fallback, none);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_named_file(struct opt_set *s, const char *name)
+{
+	FILE *f = fopen(name, "re");
+	int r;
+
+	if (!f) {
+		r = -errno;
+		opt_fail(s, "%.200s: cannot be opened: %s", name, strerror(-r));
+		return r;
+	}
+	r = opt_read_file(s, f, name);
+	fclose(f);
+	return r;
+}
+
+int opt_load(struct opt_set *s, int argc, char **argv, char *const *env)
+{
+	const char *file = NULL;
+	int r = opt_read_defaults(s);
+
+	assert(s->count > 0 && argv && env);
+	s->file = NULL;
+	s->error[0] = '\0';
+	if (r < 0)
+		return r;
+	r = opt_peek_args(s, argc, argv, &file);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (file) {
+		r = read_named_file(s, file);
+		if (r < 0)
+			return r;
+	}
+	r = opt_read_env(s, env);
+	return r < 0 ? r : opt_read_args(s, argc, argv);
+}
+
+const struct opt_source *opt_source_of(const struct opt_set *s, const char *key)
+{
+	struct opt_at at;
+
+	return opt_find(s, OPT_DEFAULT, key, &at) ? &s->sections[at.section].source[at.row] : NULL;
+}
+
+int opt_blame(struct opt_set *s, const char *key, const char *fmt, ...)
+{
+	char place[OPT_PLACE_MAX] = "";
+	struct opt_at at;
+	va_list args;
+	int r;
+
+	if (opt_find(s, OPT_DEFAULT, key, &at))
+		print_place(s, at, s->sections[at.section].source[at.row], place);
+	else
+		snprintf(place, sizeof(place), "%s: ", key);
+	va_start(args, fmt);
+	r = fail_args(s, place, fmt, args);
+	va_end(args);
+	return r;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ * opt_doc: what people read about options, made from the rows: --help in 80 columns, --print-config
+ * as a file that reads back, and each key with its value for results that carry their
+ * configuration.
+ */
+#include <assert.h>
+#include <ctype.h>
+#include <string.h>
+
+#include "echo/base.h"
+#include "opt_private.h"
+
+enum {
+	WIDTH = 80,
+	HELP_COLUMN = 29, /* where the explanation begins */
+	VALUE_WIDTH = 16, /* --print-config aligns comments behind values of up to this */
+	SOURCE_MAX = 100, /* longer names of files are cut in comments, or lines grow too long */
+};
+
+/* Writes @text word by word, from column @at, into columns @indent to 80; ends the line. */
+static void wrap(FILE *to, const char *text, size_t at, size_t indent)
+{
+	bool first = true;
+	size_t len;
+
+	for (; *text; text += len) {
+		text += strspn(text, " ");
+		len = strcspn(text, " ");
+		if (!first && at + 1 + len > WIDTH) {
+			fprintf(to, "\n%*s", (int)indent, "");
+			at = indent;
+			first = true;
+		}
+		fprintf(to, "%s%.*s", first ? "" : " ", (int)len, text);
+		at += len + !first;
+		first = false;
+	}
+	fputc('\n', to);
+}
+
+void opt_explain(const struct opt *o, char text[OPT_EXPLAIN_MAX])
+{
+	char limits[OPT_ERROR_MAX] = "";
+	bool limited = opt_limits(o, limits), known = o->fallback && o->fallback[0];
+
+	if (!limited && !known && !o->repeats)
+		snprintf(text, OPT_EXPLAIN_MAX, "%s", o->help);
+	else
+		snprintf(text, OPT_EXPLAIN_MAX, "%.300s (%.300s%s%s%s%s%.100s)", o->help, limits,
+			 limited && (known || o->repeats) ? "; " : "",
+			 o->repeats ? "may repeat" : "", o->repeats && known ? "; " : "",
+			 known ? "default " : "", known ? o->fallback : "");
+}
+
+static void print_lines(const char *text, FILE *to)
+{
+	char line[OPT_ERROR_MAX];
+	size_t len;
+
+	for (; *text; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		snprintf(line, sizeof(line), "%.*s", (int)len, text);
+		wrap(to, line, 0, 0);
+	}
+}
+
+static void help_row(const struct opt_set *s, struct opt_at at, FILE *to)
+{
+	const struct opt *o = opt_row(s, at);
+	char name[OPT_NAME_MAX], left[2 * OPT_NAME_MAX], text[OPT_EXPLAIN_MAX];
+	const char *metavar = o->type->metavar;
+	size_t len;
+
+	opt_name(s, at, OPT_CLI, name);
+	if (o->type == &opt_bool)
+		metavar = NULL;
+	snprintf(left, sizeof(left), "  %c%c%c --%s%s%s%.60s", o->letter ? '-' : ' ',
+		 o->letter ? o->letter : ' ', o->letter ? ',' : ' ',
+		 o->type == &opt_bool ? "[no-]" : "", name + 2, metavar ? " " : "",
+		 metavar ? metavar : "");
+	len = strlen(left);
+	fputs(left, to);
+	if (len + 2 > HELP_COLUMN)
+		fprintf(to, "\n%*s", HELP_COLUMN, "");
+	else
+		fprintf(to, "%*s", (int)(HELP_COLUMN - len), "");
+	opt_explain(o, text);
+	wrap(to, text, HELP_COLUMN, HELP_COLUMN);
+}
+
+void opt_print_help(const struct opt_set *s, FILE *to)
+{
+	unsigned last = OPT_SECTIONS_MAX;
+	char text[OPT_ERROR_MAX];
+
+	snprintf(text, sizeof(text), "Usage: %s %s", s->program, s->usage ? s->usage : "");
+	wrap(to, text, 0, 7);
+	if (s->about) {
+		fputc('\n', to);
+		print_lines(s->about, to);
+	}
+	for (struct opt_at i = { 0, 0 }; opt_valid(s, &i); i.row++) {
+		if (i.section != last)
+			fprintf(to, i.section == 0 ? "\nOptions:\n" : "\nSection [%s]:\n",
+				s->sections[i.section].name);
+		last = i.section;
+		help_row(s, i, to);
+	}
+	if (s->after)
+		fprintf(to, "\n%s%s", s->after, s->after[0] ? "\n" : "");
+}
+
+static void print_source(const struct opt_set *s, struct opt_at at, FILE *to)
+{
+	const struct opt_source *from = &s->sections[at.section].source[at.row];
+	char name[OPT_NAME_MAX];
+
+	switch (from->level) {
+	case OPT_DEFAULT:
+		fputs("; default\n", to);
+		break;
+	case OPT_FILE:
+		fputs("; ", to);
+		for (size_t i = 0; s->file[i] && i < SOURCE_MAX; i++)
+			fputc(iscntrl((unsigned char)s->file[i]) ? '?' : s->file[i], to);
+		fprintf(to, ":%u\n", from->line);
+		break;
+	case OPT_ENV:
+		opt_name(s, at, OPT_ENV, name);
+		fprintf(to, "; environment %s\n", name);
+		break;
+	case OPT_CLI:
+		fputs("; command line\n", to);
+		break;
+	}
+}
+
+/* A row without a value becomes a comment: a file has no words for "none". */
+static void config_row(const struct opt_set *s, struct opt_at at, int width, FILE *to)
+{
+	const struct opt *o = opt_row(s, at);
+	char text[OPT_TEXT_MAX];
+	unsigned nth = 0;
+
+	for (; o->type->print(o, opt_field(s, at), nth, text); nth++) {
+		fprintf(to, "%-*s = %-*s ", width, o->key, VALUE_WIDTH, text);
+		print_source(s, at, to);
+	}
+	if (nth == 0) {
+		fprintf(to, ";%-*s= %-*s ", width, o->key, VALUE_WIDTH, "");
+		print_source(s, at, to);
+	}
+}
+
+static int widest_key(const struct opt_section *section)
+{
+	size_t width = 0;
+
+	for (const struct opt *o = section->rows; o->key; o++)
+		if (!o->cli_only)
+			width = size_max(width, strlen(o->key));
+	return (int)width;
+}
+
+void opt_print_config(const struct opt_set *s, FILE *to)
+{
+	for (unsigned i = 0; i < s->count; i++) {
+		const struct opt_section *section = &s->sections[i];
+		int width = widest_key(section);
+
+		if (width == 0)
+			continue;
+		fprintf(to, "%s[%s]\n", i == 0 ? "" : "\n", section->name);
+		for (unsigned row = 0; section->rows[row].key; row++)
+			if (!section->rows[row].cli_only)
+				config_row(s, (struct opt_at){ i, row }, width, to);
+	}
+}
+
+void opt_each(const struct opt_set *s,
+	      void (*each)(void *arg, const char *section, const char *key, const char *value),
+	      void *arg)
+{
+	char text[OPT_TEXT_MAX];
+
+	for (struct opt_at i = { 0, 0 }; opt_valid(s, &i); i.row++) {
+		const struct opt *o = opt_row(s, i);
+		const void *field = opt_field(s, i);
+
+		for (unsigned n = 0; !o->cli_only && o->type->print(o, field, n, text); n++)
+			each(arg, s->sections[i.section].name, o->key, text);
+	}
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * program: what every program of echolab answers about itself.
+ */
+#include "echo/program.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "echo/log.h"
+#include "version.h"
+
+const char *program_version(void)
+{
+	return ECHOLAB_VERSION;
+}
+
+const char *program_commit(void)
+{
+	return ECHOLAB_COMMIT;
+}
+
+bool program_answer(const struct opt_set *s, const struct program_options *o)
+{
+	if (o->help)
+		opt_print_help(s, stdout);
+	else if (o->version)
+		printf("%s %s\n", s->program, program_version());
+	else if (o->man)
+		opt_print_man(s, stdout);
+	else if (o->print_config)
+		opt_print_config(s, stdout);
+	else
+		return false;
+	return true;
+}
+
+int program_exit(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	log_error("cannot write to standard output: %s", strerror(errno));
+	return EXIT_ENVIRONMENT;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ * opts: the rows of echod's options, and the one type that only echod has.
+ */
+#include "opts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "echo/backend.h"
+#include "echo/base.h"
+#include "echo/opt.h"
+
+static const char *const shutdown_names[] = {
+	"drain", "close", "reset", "default", "ignore", NULL
+};
+
+static int shutdown_parse(const struct opt *o, const char *text, void *field,
+			  char why[OPT_ERROR_MAX])
+{
+	struct shutdown_policy p = { .mode = SHUTDOWN_DRAIN };
+
+	if (strncmp(text, "drain ", 6) == 0) {
+		if (opt_time.parse(o, text + 6 + strspn(text + 6, " "), &p.drain_ns, why) < 0)
+			return -EINVAL;
+	} else {
+		p.mode = SHUTDOWN_CLOSE;
+		while (shutdown_names[p.mode] && strcmp(shutdown_names[p.mode], text) != 0)
+			p.mode++;
+		if (!shutdown_names[p.mode]) {
+			snprintf(why, OPT_ERROR_MAX,
+				 "must be drain TIME (drain 5s), close, reset, default or ignore");
+			return -EINVAL;
+		}
+	}
+	memcpy(field, &p, sizeof(p));
+	return 0;
+}
+
+static bool shutdown_print(const struct opt *o, const void *field, unsigned nth,
+			   char text[OPT_TEXT_MAX])
+{
+	const struct shutdown_policy *p = field;
+	char time[OPT_TEXT_MAX] = "";
+
+	if (p->mode == SHUTDOWN_DRAIN)
+		opt_time.print(o, &p->drain_ns, 0, time);
+	snprintf(text, OPT_TEXT_MAX, "%s%s%.200s", shutdown_names[p->mode], time[0] ? " " : "",
+		 time);
+	return nth == 0;
+}
+
+static const struct opt_type opt_shutdown = { "HOW", shutdown_parse, shutdown_print };
+
+const struct opt echod_opts[] = {
+	OPT(echod_config, listen, opt_addr, "127.0.0.1:7007",
+	    "address to serve; may be repeated; port 0: any free one", .repeats = true),
+	OPT(echod_config, backend, opt_backend, "auto",
+	    "how the I/O is done; auto: the best that this kernel runs"),
+	OPT_UINT(echod_config, workers, "0", 0, 1024,
+		 "threads, each with its own loop; 0: one for each CPU it may use"),
+	OPT(echod_config, cpus, opt_cpus, "all",
+	    "pin workers to these CPUs in turn; all: do not pin"),
+	OPT_UINT(echod_config, backlog, "4096", 1, 65535,
+		 "connections that may wait to be accepted, on each listener"),
+	OPT_UINT(echod_config, max_conns, "10k", 1, 1000 * 1000,
+		 "connections of all workers; more are accepted and closed"),
+	OPT_SIZE(echod_config, max_unsent, "256Ki", 1, 1 << 30,
+		 "bytes that a slow reader may leave unsent before reading from it stops"),
+	OPT_SIZE(echod_config, max_unsent_total, "64Mi", 4096, 1ll << 40,
+		 "the same for all connections of a worker"),
+	OPT_TIME(echod_config, idle_timeout, "off", 0, SEC(86400),
+		 "close a peer that sends nothing, or takes nothing, for this long"),
+	OPT(echod_config, keepalive, opt_keepalive, "off",
+	    "TCP keepalive: probe after IDLE, every INTERVAL, give up after COUNT"),
+	OPT_TIME(echod_config, user_timeout, "off", 0, SEC(86400),
+		 "TCP_USER_TIMEOUT: unacknowledged bytes end the connection after this"),
+	OPT(echod_config, shutdown, opt_shutdown, "drain 5s",
+	    "on SIGTERM and SIGINT: drain TIME, close, reset, default or ignore", .min = 0,
+	    .max = SEC(3600)),
+	OPT_TIME(echod_config, busy_poll, "off", 0, SEC(1),
+		 "look for events this long before sleeping; costs a CPU"),
+	OPT(echod_config, congestion, opt_congestion, "default",
+	    "congestion control of its connections, such as reno, cubic or bbr"),
+	OPT_FLAG(echod_config, check, "check the configuration and exit"),
+	PROGRAM_ROWS(echod_config),
+	OPT_END,
+};
+
+const char echod_after[] =
+	"SIGTERM and SIGINT do what `shutdown` says, a second one ends it at once. SIGUSR1 prints "
+	"the\n"
+	"counters, as the end does, on standard output in Prometheus' text format.\n"
+	"\n"
+	"Exit codes: 0 stopped as asked, 2 usage or configuration, 4 environment (port in use,\n"
+	"privilege, descriptors), 70 a bug, 130 and 143 ended at once by a second signal.\n";
+
+static int fork_cannot(struct opt_set *s, const struct echod_config *c)
+{
+	static const char *const keys[] = { "busy_poll", "max_unsent", "max_unsent_total" };
+
+	if (c->workers > 1)
+		return opt_blame(s, "workers", "fork serves with a single acceptor");
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (opt_source_of(s, keys[i])->level != OPT_DEFAULT)
+			return opt_blame(s, keys[i], "the fork backend cannot honour it");
+	}
+	return 0;
+}
+
+int echod_check(struct opt_set *s, const struct echod_config *c, const struct backend_ops *backend)
+{
+	if (!(backend->caps & BACKEND_ACCEPT))
+		return opt_blame(s, "backend", "%s cannot serve", backend->name);
+	if (c->user_timeout % MSEC(1) != 0)
+		return opt_blame(s, "user_timeout", "must be whole milliseconds");
+	if (cpu_list_count(&c->cpus) == 0)
+		return opt_blame(s, "cpus", "this process may use none of them");
+	return backend->caps & BACKEND_SINGLE ? fork_cannot(s, c) : 0;
+}

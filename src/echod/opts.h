@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * opts: the configuration of echod.
+ */
+#ifndef ECHOD_OPTS_H
+#define ECHOD_OPTS_H
+
+#include <stdint.h>
+
+#include "echo/addr.h"
+#include "echo/net_opt.h"
+#include "echo/program.h"
+#include "echo/sock.h"
+
+struct backend_ops;
+
+enum shutdown_mode {
+	SHUTDOWN_DRAIN,   /* finish what is owed, at most for a while */
+	SHUTDOWN_CLOSE,   /* FIN to all */
+	SHUTDOWN_RESET,   /* RST to all */
+	SHUTDOWN_DEFAULT, /* die as a program that handles nothing */
+	SHUTDOWN_IGNORE,  /* only SIGKILL helps */
+};
+
+struct shutdown_policy {
+	enum shutdown_mode mode;
+	int64_t drain_ns;
+};
+
+struct echod_config {
+	struct program_options program;
+	bool check;
+	struct addr_list listen;
+	const struct backend_ops *backend; /* NULL: auto */
+	unsigned workers;                  /* 0: one for each CPU */
+	struct cpu_list cpus;
+	unsigned backlog;
+	unsigned max_conns;
+	uint64_t max_unsent, max_unsent_total;
+	int64_t idle_timeout;
+	struct sock_keepalive keepalive;
+	int64_t user_timeout;
+	struct shutdown_policy shutdown;
+	int64_t busy_poll;
+	char congestion[SOCK_CONGESTION_MAX];
+};
+
+extern const struct opt echod_opts[];
+extern const char echod_after[]; /* the end of --help: signals, exit codes, examples */
+
+/* Checks across rows: what this backend cannot do. Returns 0, or -EINVAL with s->error set. */
+int echod_check(struct opt_set *s, const struct echod_config *c, const struct backend_ops *backend);
+
+#endif

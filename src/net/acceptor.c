@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ * acceptor: accept(2) in bounded batches, with a reserve descriptor and a back-off.
+ */
+#include "echo/acceptor.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "echo/base.h"
+#include "echo/worker.h"
+
+enum {
+	BATCH = 64,
+	FINISH_MAX = 65536, /* no backlog is longer */
+	MUTE_MS = 100,
+};
+
+static int reserve_open(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void acceptor_set_muted(struct acceptor *a, bool on)
+{
+	a->muted = on;
+	a->mute(a);
+}
+
+static void acceptor_retry(struct timer *t, int64_t now_ns)
+{
+	(void)now_ns;
+	acceptor_set_muted(container_of(t, struct acceptor, retry), false);
+}
+
+void acceptor_init(struct acceptor *a, struct worker *w, int fd)
+{
+	assert(a->take && a->mute && fd >= 0);
+	a->worker = w;
+	a->fd = fd;
+	a->reserve = reserve_open();
+	a->muted = false;
+	a->retry = (struct timer){ .fire = acceptor_retry };
+}
+
+void acceptor_fini(struct acceptor *a)
+{
+	if (a->reserve >= 0)
+		close(a->reserve);
+	a->reserve = -1;
+	a->fd = -1;
+	timer_cancel(&a->worker->timers, &a->retry);
+}
+
+/* Closes what is queued, at most a batch, with the descriptor held in reserve. Ends at EAGAIN too:
+ * accept fails with EMFILE even when nothing is queued. */
+static void acceptor_shed(struct acceptor *a)
+{
+	for (int i = 0; i < BATCH && a->reserve >= 0; i++) {
+		int fd;
+
+		close(a->reserve);
+		fd = accept4(a->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd >= 0) {
+			close(fd);
+			stats_add(&a->worker->stats.opened, 1);
+			stats_add(&a->worker->stats.closed[FAIL_LOCAL_LIMIT], 1);
+		}
+		a->reserve = reserve_open();
+		if (fd < 0)
+			break;
+	}
+	if (a->reserve < 0)
+		a->reserve = reserve_open();
+}
+
+bool acceptor_failed(struct acceptor *a, int err)
+{
+	switch (err) {
+	case EAGAIN:
+		return false;
+	case EINTR:
+	case ECONNABORTED:
+	case EPROTO:
+	case EPERM:
+		return true; /* of that one connection */
+	case EMFILE:
+	case ENFILE:
+		acceptor_shed(a);
+		break;
+	default:
+		break;
+	}
+	stats_add(&a->worker->stats.accept_errors, 1);
+	acceptor_set_muted(a, true);
+	timer_set(&a->worker->timers, &a->retry, a->worker->now_ns + MSEC(MUTE_MS));
+	return false;
+}
+
+static void acceptor_batch(struct acceptor *a, int max)
+{
+	for (int i = 0; i < max && !a->muted; i++) {
+		int fd = accept4(a->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0)
+			a->take(a->worker, fd);
+		else if (!acceptor_failed(a, errno))
+			return;
+	}
+}
+
+void acceptor_run(struct acceptor *a)
+{
+	acceptor_batch(a, BATCH);
+}
+
+void acceptor_finish(struct acceptor *a)
+{
+	acceptor_batch(a, FINISH_MAX);
+}

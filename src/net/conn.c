@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT
+ * conn: the table of a worker's connections and the life of each.
+ *
+ * A slot holds the connection, the backend's part and the role's part side by side. Ending is in
+ * two steps so that callbacks never nest: conn_close marks and queues, conn_reap (when the turn is
+ * over) lets the backend stop naming it, and conn_release tells the role and frees the slot once
+ * nothing in flight can name it.
+ */
+#include "echo/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "echo/backend.h"
+#include "echo/base.h"
+#include "echo/worker.h"
+
+enum { ALIGN = 16, GEN_BITS = 24 };
+
+static size_t align_up(size_t n)
+{
+	return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+}
+
+static struct conn *slot_at(const struct conn_table *t, uint32_t slot)
+{
+	return (struct conn *)(void *)(t->slab + slot * t->stride);
+}
+
+void *conn_backend(const struct conn *c)
+{
+	return (char *)c + align_up(sizeof(*c));
+}
+
+void *conn_role(const struct conn *c)
+{
+	return (char *)conn_backend(c) + align_up(c->worker->config->backend->conn_size);
+}
+
+int conn_table_init(struct worker *w, uint32_t capacity)
+{
+	struct conn_table *t = &w->table;
+
+	assert(capacity > 0);
+	t->stride = align_up(sizeof(struct conn)) + align_up(w->config->backend->conn_size) +
+		    align_up(w->role->conn_size);
+	t->slab_len = t->stride * capacity;
+	t->slab = mmap(NULL, t->slab_len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (t->slab == MAP_FAILED) {
+		t->slab = NULL;
+		return -ENOMEM;
+	}
+	t->capacity = capacity;
+	t->fresh = capacity;
+	t->free = NULL;
+	w->closing = NULL;
+	w->closing_tail = &w->closing;
+	return 0;
+}
+
+void conn_table_fini(struct worker *w)
+{
+	if (w->table.slab)
+		munmap(w->table.slab, w->table.slab_len);
+	w->table.slab = NULL;
+}
+
+static void conn_timer_fired(struct timer *timer, int64_t now_ns)
+{
+	struct conn *c = container_of(timer, struct conn, timer);
+
+	if (c->state == CONN_CLOSING || c->deadline_ns == 0)
+		return;
+	if (c->deadline_ns > now_ns) {
+		timer_set(&c->worker->timers, timer, c->deadline_ns);
+		return;
+	}
+	c->deadline_ns = 0;
+	c->worker->role->expired(c);
+}
+
+/* A free slot, its bytes zeroed but for its number and generation. */
+static struct conn *conn_take(struct worker *w, int fd, enum conn_state state)
+{
+	struct conn_table *t = &w->table;
+	struct conn *c = t->free;
+	uint32_t slot, gen;
+
+	if (c) {
+		slot = c->slot;
+		t->free = c->next;
+	} else if (t->fresh > 0) {
+		slot = t->capacity - t->fresh--;
+		c = slot_at(t, slot);
+	} else {
+		return NULL;
+	}
+	assert(c->state == CONN_FREE);
+	gen = c->gen;
+	memset(c, 0, t->stride);
+	c->slot = slot;
+	c->gen = gen;
+	c->worker = w;
+	c->fd = fd;
+	c->state = (uint8_t)state;
+	c->timer.fire = conn_timer_fired;
+	w->live++;
+	return c;
+}
+
+static void conn_give(struct conn *c)
+{
+	struct worker *w = c->worker;
+
+	assert(c->inflight == 0 && w->live > 0);
+	c->state = CONN_FREE;
+	c->gen = (c->gen + 1) & ((1u << GEN_BITS) - 1);
+	c->next = w->table.free;
+	w->table.free = c;
+	w->live--;
+}
+
+uint64_t conn_token(const struct conn *c, unsigned op)
+{
+	return (uint64_t)op << 56 | (uint64_t)c->gen << 32 | c->slot;
+}
+
+struct conn *conn_find(struct worker *w, uint64_t token)
+{
+	const struct conn_table *t = &w->table;
+	uint32_t slot = (uint32_t)token, gen = (uint32_t)(token >> 32) & ((1u << GEN_BITS) - 1);
+	struct conn *c;
+
+	if (slot >= t->capacity - t->fresh)
+		return NULL;
+	c = slot_at(t, slot);
+	if (c->gen != gen || c->state == CONN_FREE)
+		return NULL;
+	return c->state == CONN_CLOSING && c->inflight == 0 ? NULL : c;
+}
+
+struct conn *conn_accept(struct worker *w, int fd)
+{
+	uint32_t before = atomic_fetch_add_explicit(w->conns, 1, memory_order_relaxed);
+	struct conn *c = NULL;
+
+	if (before < w->config->max_conns)
+		c = conn_take(w, fd, CONN_OPEN);
+	if (!c) {
+		atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
+		stats_add(&w->stats.closed[FAIL_SHED], 1);
+		stats_add(&w->stats.opened, 1);
+		close(fd);
+		return NULL;
+	}
+	stats_add(&w->stats.opened, 1);
+	stats_add(&w->stats.open, 1);
+	return c;
+}
+
+struct conn *conn_dial(struct worker *w, const struct addr *to, const struct addr *from)
+{
+	struct conn *c = conn_take(w, -1, CONN_DIALING);
+	int r;
+
+	if (!c)
+		return NULL;
+	c->dialed = true;
+	r = sock_dial(to, from, &w->config->sock);
+	if (r >= 0) {
+		c->fd = r;
+		r = w->config->backend->dial(c);
+	}
+	if (r < 0)
+		conn_fail(c, -r);
+	return c;
+}
+
+void conn_opened(struct conn *c)
+{
+	struct worker *w = c->worker;
+
+	if (c->state == CONN_DIALING) {
+		c->state = CONN_OPEN;
+		atomic_fetch_add_explicit(w->conns, 1, memory_order_relaxed);
+		stats_add(&w->stats.opened, 1);
+		stats_add(&w->stats.open, 1);
+	}
+	assert(c->state == CONN_OPEN);
+	w->role->opened(c);
+}
+
+void conn_data(struct conn *c, const void *span, size_t len)
+{
+	assert(c->state == CONN_OPEN && len > 0);
+	c->received += len;
+	stats_add(&c->worker->stats.bytes_in, len);
+	if (!c->fin)
+		c->worker->role->data(c, span, len);
+}
+
+/* Both FINs have crossed: nothing more can happen on it. */
+static void conn_check_over(struct conn *c)
+{
+	if (c->eof && c->fin_sent)
+		conn_close(c, c->fin_why);
+}
+
+void conn_eof(struct conn *c)
+{
+	assert(c->state == CONN_OPEN && !c->eof);
+	c->eof = true;
+	if (c->fin)
+		conn_check_over(c);
+	else
+		c->worker->role->eof(c);
+}
+
+void conn_fin_sent(struct conn *c)
+{
+	c->fin_sent = true;
+	conn_check_over(c);
+}
+
+/* The last byte has gone, or there was none. After the peer's FIN close alone sends ours. */
+static void conn_send_fin(struct conn *c)
+{
+	if (c->eof)
+		conn_fin_sent(c);
+	else
+		c->worker->config->backend->shutdown(c);
+}
+
+void conn_drained(struct conn *c)
+{
+	assert(c->state == CONN_OPEN && conn_unsent(c) == 0);
+	if (c->fin)
+		conn_send_fin(c);
+	else
+		c->worker->role->drained(c);
+}
+
+void conn_shutdown(struct conn *c, enum fail why)
+{
+	if (c->state != CONN_OPEN || c->fin)
+		return;
+	c->fin = true;
+	c->fin_why = (uint8_t)why;
+	if (c->paused) {
+		c->paused = false; /* what still comes is dropped, so that no RST follows our FIN */
+		c->worker->config->backend->pause(c);
+	}
+	if (conn_unsent(c) == 0)
+		conn_send_fin(c);
+}
+
+void conn_send(struct conn *c, const void *span, size_t len)
+{
+	assert(len > 0 && c->feed_len == 0);
+	if (c->state == CONN_OPEN)
+		c->worker->config->backend->send(c, span, len);
+}
+
+void conn_feed(struct conn *c, const void *span, size_t len)
+{
+	assert(len > 0 && conn_unsent(c) == 0);
+	if (c->state != CONN_OPEN)
+		return;
+	c->feed = span;
+	c->feed_len = len;
+	c->worker->config->backend->feed(c);
+}
+
+void conn_pause(struct conn *c, bool on)
+{
+	if (c->state != CONN_OPEN || c->fin || c->paused == on)
+		return;
+	c->paused = on;
+	c->worker->config->backend->pause(c);
+}
+
+void conn_deadline(struct conn *c, int64_t at_ns)
+{
+	c->deadline_ns = at_ns;
+	if (at_ns != 0 && (!timer_is_set(&c->timer) || at_ns < c->timer.at_ns))
+		timer_set(&c->worker->timers, &c->timer, at_ns);
+}
+
+static void conn_end(struct conn *c, enum fail why, int err)
+{
+	struct worker *w = c->worker;
+
+	assert(c->state != CONN_FREE && why != FAIL_NONE);
+	if (c->state == CONN_CLOSING)
+		return;
+	c->opened = c->state == CONN_OPEN;
+	c->state = CONN_CLOSING;
+	c->why = (uint8_t)why;
+	c->err = err;
+	c->next = NULL;
+	*w->closing_tail = c;
+	w->closing_tail = &c->next;
+}
+
+void conn_close(struct conn *c, enum fail why)
+{
+	conn_end(c, why, 0);
+}
+
+void conn_abort(struct conn *c, enum fail why)
+{
+	if (c->state != CONN_CLOSING)
+		c->abort = true;
+	conn_end(c, why, 0);
+}
+
+void conn_fail(struct conn *c, int err)
+{
+	assert(err > 0);
+	conn_end(c, fail_from_errno(PHASE_SENDING, err), err);
+}
+
+void conn_release(struct conn *c)
+{
+	struct worker *w = c->worker;
+
+	assert(c->state == CONN_CLOSING && c->inflight == 0);
+	w->role->closed(c);
+	timer_cancel(&w->timers, &c->timer);
+	unsent_clear(&w->pool, &c->out);
+	if (c->opened) {
+		stats_add(&w->stats.closed[c->why], 1);
+		stats_add(&w->stats.open, UINT64_MAX); /* minus one */
+		atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
+	}
+	if (c->fd >= 0) {
+		if (c->abort)
+			sock_abort(c->fd);
+		close(c->fd);
+	}
+	conn_give(c);
+}
+
+void conn_reap(struct worker *w)
+{
+	struct conn *c = w->closing, *next;
+
+	w->closing = NULL;
+	w->closing_tail = &w->closing;
+	for (; c; c = next) {
+		next = c->next;
+		if (c->fd >= 0)
+			w->config->backend->close(c);
+		if (c->inflight == 0)
+			conn_release(c);
+	}
+}
+
+void conn_each(struct worker *w, void (*each)(struct conn *c, void *arg), void *arg)
+{
+	const struct conn_table *t = &w->table;
+
+	for (uint32_t i = 0; i < t->capacity - t->fresh; i++) {
+		struct conn *c = slot_at(t, i);
+
+		if (c->state == CONN_DIALING || c->state == CONN_OPEN)
+			each(c, arg);
+	}
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT
+ * sock: sockets as backends want them: non-blocking, close-on-exec, and one listener for each
+ * worker on a shared port, so that the kernel spreads the connections and no thread hands over a
+ * descriptor.
+ */
+#include "echo/sock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/tcp.h> /* tcp_info with tcpi_bytes_acked; glibc's netinet/tcp.h of 2.36 lacks it */
+#include <netinet/in.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "echo/addr.h"
+#include "echo/base.h"
+
+enum {
+	BIND_TRIES = 50, /* x 1 ms: a killed io_uring process frees its port some 10 ms late */
+};
+
+static int sock_set(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+static int sock_set_keepalive(int fd, const struct sock_keepalive *k)
+{
+	int r;
+
+	if (k->idle_s == 0)
+		return 0;
+	r = sock_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	if (r == 0)
+		r = sock_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)k->idle_s);
+	if (r == 0)
+		r = sock_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)k->interval_s);
+	if (r == 0)
+		r = sock_set(fd, IPPROTO_TCP, TCP_KEEPCNT, (int)k->count);
+	return r;
+}
+
+/* Options that an accepted socket inherits from its listener, and a dialed one needs too. */
+static int sock_set_options(int fd, const struct sock_options *o)
+{
+	int r = sock_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+
+	if (r == 0)
+		r = sock_set_keepalive(fd, &o->keepalive);
+	if (r == 0 && o->user_timeout_ns > 0)
+		r = sock_set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+			     (int)(o->user_timeout_ns / MSEC(1)));
+	if (r == 0 && o->congestion[0] && strcmp(o->congestion, "default") != 0 &&
+	    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, o->congestion,
+		       (socklen_t)strlen(o->congestion)) < 0)
+		r = -errno;
+	return r;
+}
+
+static int sock_open(int family, const struct sock_options *o)
+{
+	int r, fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	r = sock_set_options(fd, o);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static int sock_try_bind(int fd, const struct addr *at, unsigned backlog)
+{
+	if (bind(fd, (const struct sockaddr *)&at->ss, at->len) < 0)
+		return -errno;
+	return listen(fd, (int)backlog) < 0 ? -errno : 0;
+}
+
+static int sock_bind(int fd, const struct addr *at, unsigned backlog)
+{
+	const struct timespec ms = { .tv_nsec = MSEC(1) };
+	int r = sock_try_bind(fd, at, backlog);
+
+	for (int i = 0; r == -EADDRINUSE && i < BIND_TRIES; i++) {
+		nanosleep(&ms, NULL);
+		r = sock_try_bind(fd, at, backlog);
+	}
+	return r;
+}
+
+/* One listener of the group; the first of them shows that nobody else listens there. */
+static int sock_listen_one(struct addr *at, const struct sock_options *o, bool first)
+{
+	int r, fd = sock_open(at->ss.ss_family, o);
+
+	if (fd < 0)
+		return fd;
+	r = sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1); /* sockets of a killed server may linger */
+	if (r == 0 && at->ss.ss_family == AF_INET6)
+		r = sock_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1); /* [::]:7 and 0.0.0.0:7 are two */
+	if (r == 0 && !first)
+		r = sock_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (r == 0)
+		r = first ? sock_bind(fd, at, o->backlog) : sock_try_bind(fd, at, o->backlog);
+	/* from here on our own next listeners may join, and nobody else's user may */
+	if (r == 0 && first)
+		r = sock_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (r == 0 && first) {
+		at->len = sizeof(at->ss);
+		if (getsockname(fd, (struct sockaddr *)&at->ss, &at->len) < 0)
+			r = -errno;
+	}
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+int sock_listen(struct addr *at, const struct sock_options *o, int fds[], unsigned count)
+{
+	struct addr bound = *at;
+	unsigned n;
+
+	assert(count > 0);
+	for (n = 0; n < count; n++) {
+		int fd = sock_listen_one(&bound, o, n == 0);
+
+		if (fd < 0) {
+			while (n > 0)
+				close(fds[--n]);
+			return fd;
+		}
+		fds[n] = fd;
+	}
+	*at = bound;
+	return 0;
+}
+
+int sock_dial(const struct addr *to, const struct addr *from, const struct sock_options *o)
+{
+	int r = 0, fd = sock_open(to->ss.ss_family, o);
+
+	if (fd < 0)
+		return fd;
+	if (from) {
+		/* the port is chosen at connect, when the whole 4-tuple is known */
+		r = sock_set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+		if (r == 0 && bind(fd, (const struct sockaddr *)&from->ss, from->len) < 0)
+			r = -errno;
+	}
+	if (r == 0 && connect(fd, (const struct sockaddr *)&to->ss, to->len) < 0 &&
+	    errno != EINPROGRESS)
+		r = -errno;
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+int sock_connected(int fd)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+		return -errno;
+	return -err;
+}
+
+int sock_acked(int fd, bool dialed, uint64_t *bytes)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+	uint64_t acked;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return -errno;
+	if (len < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked))
+		return -ENOTSUP;
+	acked = info.tcpi_bytes_acked;
+	*bytes = dialed && acked > 0 ? acked - 1 : acked;
+	return 0;
+}
+
+void sock_abort(int fd)
+{
+	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+uint64_t sock_raise_nofile(uint64_t want)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return 0;
+	if (l.rlim_cur < want) {
+		rlim_t old = l.rlim_cur;
+
+		l.rlim_cur = want < l.rlim_max ? want : l.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &l) < 0)
+			return old;
+	}
+	return l.rlim_cur;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ * worker: a thread that turns its backend until it is told to stop and its connections have ended.
+ * All memory is reserved before the loop starts; nothing is allocated in it.
+ */
+#include "echo/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "echo/backend.h"
+#include "echo/base.h"
+#include "echo/clock.h"
+
+static void worker_close_one(struct conn *c, void *arg)
+{
+	const enum worker_stop *how = arg;
+
+	if (*how == WORKER_RESET)
+		conn_abort(c, FAIL_SHUTDOWN);
+	else
+		conn_close(c, FAIL_SHUTDOWN);
+}
+
+static void worker_close_all(struct worker *w, enum worker_stop how)
+{
+	conn_each(w, worker_close_one, &how);
+}
+
+static void worker_drain_over(struct timer *t, int64_t now_ns)
+{
+	struct worker *w = container_of(t, struct worker, drain_timer);
+
+	(void)now_ns;
+	worker_close_all(w, WORKER_RESET);
+}
+
+static void worker_close_listeners(struct worker *w)
+{
+	while (w->listener_count > 0)
+		close(w->listeners[--w->listener_count]);
+}
+
+/* Acts once on each new way of stopping. */
+static void worker_check_stop(struct worker *w)
+{
+	enum worker_stop how =
+		(enum worker_stop)atomic_load_explicit(&w->stop, memory_order_acquire);
+	const struct backend_ops *backend = w->config->backend;
+	int64_t deadline_ns;
+
+	if (how == w->stopping)
+		return;
+	deadline_ns = clock_now_ns() + (how == WORKER_DRAIN ? w->config->drain_ns : 0);
+	if (w->stopping == WORKER_RUN) {
+		for (unsigned i = 0; i < w->listener_count; i++)
+			backend->unlisten(w, w->listeners[i]);
+		worker_close_listeners(w);
+	}
+	w->stopping = how;
+	if (backend->stop)
+		backend->stop(w, (int)how, deadline_ns);
+	if (how == WORKER_DRAIN)
+		timer_set(&w->timers, &w->drain_timer, deadline_ns);
+	else
+		worker_close_all(w, how);
+	w->role->stop(w, how);
+}
+
+static int64_t worker_wait_ns(const struct worker *w)
+{
+	return w->closing ? 0 : timers_next(&w->timers, w->now_ns);
+}
+
+static void worker_loop(struct worker *w)
+{
+	const struct backend_ops *backend = w->config->backend;
+
+	while (w->error == 0 && (w->live > 0 || w->stopping == WORKER_RUN)) {
+		w->error = backend->turn(w, worker_wait_ns(w));
+		timers_run(&w->timers, w->now_ns);
+		worker_check_stop(w);
+		conn_reap(w);
+		if (w->stopping == WORKER_QUIT)
+			break;
+	}
+}
+
+static void worker_fini(struct worker *w)
+{
+	worker_close_listeners(w);
+	conn_table_fini(w);
+	unsent_pool_fini(&w->pool);
+	free(w->state);
+	w->state = NULL;
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
+}
+
+/* Reserves what the loop needs. */
+static int worker_init(struct worker *w)
+{
+	const struct backend_ops *backend = w->config->backend;
+	int r;
+
+	w->now_ns = clock_now_ns();
+	timers_init(&w->timers, w->now_ns);
+	w->drain_timer = (struct timer){ .fire = worker_drain_over };
+	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (w->wake_fd < 0)
+		return -errno;
+	w->state = calloc(1, size_max(backend->state_size, 1));
+	r = w->state ? unsent_pool_init(&w->pool, w->config->max_unsent_total) : -ENOMEM;
+	if (r == 0)
+		r = conn_table_init(w, w->config->slots);
+	if (r < 0)
+		worker_fini(w);
+	return r;
+}
+
+/* What only its own thread may do before the loop runs. */
+static int worker_begin(struct worker *w)
+{
+	const struct backend_ops *backend = w->config->backend;
+	int r = 0;
+
+	if (w->cpu >= 0) {
+		cpu_set_t one;
+
+		CPU_ZERO(&one);
+		CPU_SET((unsigned)w->cpu, &one);
+		if (sched_setaffinity(0, sizeof(one), &one) < 0)
+			return -errno;
+	}
+	r = backend->init(w);
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < w->listener_count && r == 0; i++)
+		r = backend->listen(w, w->listeners[i]);
+	if (r < 0)
+		backend->fini(w);
+	return r;
+}
+
+/* An eventfd's write can only fail when its counter is full, and then it is readable anyway. */
+static void worker_signal(int fd)
+{
+	const uint64_t one = 1;
+	ssize_t n = write(fd, &one, sizeof(one));
+
+	(void)n;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	w->error = worker_begin(w);
+	if (w->error == 0) {
+		w->role->start(w);
+		worker_loop(w);
+		w->config->backend->fini(w);
+	}
+	atomic_store(&w->cpu_ns, clock_thread_cpu_ns());
+	atomic_store(&w->done, true);
+	if (w->done_fd >= 0)
+		worker_signal(w->done_fd);
+	return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+	sigset_t all, old;
+	int r;
+
+	assert(w->config && w->role && w->conns);
+	r = worker_init(w);
+	if (r < 0)
+		return r;
+	/* signals are main's business: every worker is born with all of them blocked */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = -pthread_create(&w->thread, NULL, worker_main, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r < 0) {
+		worker_fini(w);
+		return r;
+	}
+	return 0;
+}
+
+void worker_stop(struct worker *w, enum worker_stop how)
+{
+	int now = atomic_load(&w->stop);
+
+	while (now < (int)how && !atomic_compare_exchange_weak(&w->stop, &now, (int)how))
+		;
+	worker_signal(w->wake_fd);
+}
+
+int worker_join(struct worker *w)
+{
+	int r = pthread_join(w->thread, NULL);
+
+	assert(r == 0);
+	(void)r;
+	worker_fini(w);
+	return w->error;
+}
+
+bool worker_done(const struct worker *w)
+{
+	return atomic_load(&w->done);
+}

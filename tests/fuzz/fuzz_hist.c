@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * fuzz_hist: the first byte chooses the digits, the rest are values: whatever they are, percentiles
+ * rise, stay within min and max, and a merge counts like a record.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "echo/hist.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct hist *h[2];
+	int64_t v, last = 0;
+
+	if (len == 0)
+		return 0;
+	for (int i = 0; i < 2; i++)
+		h[i] = hist_new(1 + data[0] % 3u);
+	for (size_t at = 1; at + sizeof(v) <= len; at += sizeof(v)) {
+		memcpy(&v, data + at, sizeof(v));
+		hist_record(h[at & 8 ? 1 : 0], v & INT64_MAX);
+	}
+	hist_merge(h[0], h[1]);
+	for (double p = 0; p <= 100; p += 0.5, last = v) {
+		v = hist_percentile(h[0], p);
+		if (v < last || v > h[0]->max || (h[0]->count > 0 && v < h[0]->min))
+			abort();
+	}
+	if (h[0]->count != (len - 1) / sizeof(v) || last != h[0]->max)
+		abort();
+	for (int i = 0; i < 2; i++)
+		hist_free(h[i]);
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * suites: the list of unit test suites. test_<module>.c includes this and exports <module>_suite;
+ * a new one adds its line here.
+ */
+#ifndef ECHO_TESTS_SUITES_H
+#define ECHO_TESTS_SUITES_H
+
+#include <check.h>
+
+/* clang-format off */
+#define SUITES(X) \
+	X(addr)   \
+	X(clock)  \
+	X(fail)   \
+	X(hist)   \
+	X(log)    \
+	X(rng)    \
+	X(timer)  \
+	X(unsent)
+/* clang-format on */
+
+#define SUITE_DECLARE(module) Suite *module##_suite(void);
+SUITES(SUITE_DECLARE)
+#undef SUITE_DECLARE
+
+#endif

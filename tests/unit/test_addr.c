@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ * test_addr: what is an address, what is none, and that both directions agree.
+ */
+#include "echo/addr.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "echo/base.h"
+
+#include "suites.h"
+
+/* In the form that addr_format gives. */
+static const char *const good[] = {
+	"127.0.0.1:7007",
+	"0.0.0.0:0",
+	"255.255.255.255:65535",
+	"[::1]:7007",
+	"[::]:0",
+	"[2001:db8::ff]:80",
+	"[fe80::1%lo]:7",
+	"[ff02::1%lo]:7",
+	"[::ffff:1.2.3.4]:65535",
+	"[1111:2222:3333:4444:5555:6666:7777:8888]:65535",
+	"[fe80::1%4294967295]:7", /* an interface that is gone */
+};
+
+static const char *const bad[] = {
+	"",
+	":",
+	":7",
+	"7",
+	"127.0.0.1",
+	"127.0.0.1:",
+	"127.0.0.1:65536",
+	"127.0.0.1:99999999999999999999",
+	"127.0.0.1:-1",
+	"127.0.0.1:+1",
+	"127.0.0.1: 1",
+	"127.0.0.1:1 ",
+	" 127.0.0.1:1",
+	"127.0.0.1:0x1",
+	"127.1:7",
+	"127.0.0.01:7",
+	"256.0.0.1:7",
+	"1.2.3.4.5:7",
+	"[127.0.0.1]:7",
+	"localhost:7",
+	"::1:7007",
+	"[::1]",
+	"[::1]7",
+	"[::1]:",
+	"[]:7",
+	"[::1:7",
+	"::1]:7",
+	"[[::1]]:7",
+	"[::g]:7",
+	"[::1%lo]:7", /* only link-local addresses are of an interface */
+	"[fe80::1%]:7",
+	"[fe80::1%0]:7",
+	"[fe80::1%4294967296]:7",
+	"[fe80::1%no-such-if]:7",
+	"[fe80::1%lo%lo]:7",
+};
+
+START_TEST(an_address_is_read_and_written_back)
+{
+	struct addr a, again;
+	char buf[ADDR_TEXT_MAX];
+
+	ck_assert_int_eq(addr_parse(&a, good[_i]), 0);
+	ck_assert_ptr_eq(addr_format(&a, buf), buf);
+	ck_assert_str_eq(buf, good[_i]);
+	ck_assert_int_eq(addr_parse(&again, buf), 0);
+	ck_assert(addr_equal(&a, &again));
+	ck_assert_uint_eq(addr_port(&a), (unsigned)strtoul(strrchr(buf, ':') + 1, NULL, 10));
+}
+END_TEST
+
+START_TEST(what_is_no_address_is_refused_and_changes_nothing)
+{
+	struct addr a, before;
+
+	memset(&a, 0x55, sizeof(a));
+	before = a;
+	ck_assert_int_eq(addr_parse(&a, bad[_i]), -EINVAL);
+	ck_assert_mem_eq(&a, &before, sizeof(a));
+}
+END_TEST
+
+START_TEST(text_of_any_length_is_refused_cleanly)
+{
+	char text[5000];
+	struct addr a;
+	const char *why;
+
+	for (size_t len = 1; len < sizeof(text) - 3; len += 61) {
+		memset(text, 'x', len);
+		snprintf(text + len, 3, ":7");
+		ck_assert_int_eq(addr_parse(&a, text), -EINVAL);
+		text[0] = '[';
+		text[len - 1] = ']';
+		ck_assert_int_eq(addr_resolve(&a, text, &why), -EINVAL);
+	}
+}
+END_TEST
+
+START_TEST(the_longest_address_fits_its_text)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+				    .sin6_port = 0xffff,
+				    .sin6_scope_id = UINT32_MAX };
+	struct addr a = { .len = sizeof(in6) };
+	char buf[ADDR_TEXT_MAX];
+
+	memset(&in6.sin6_addr, 0xfe, sizeof(in6.sin6_addr));
+	memcpy(&a.ss, &in6, sizeof(in6));
+	ck_assert_str_eq(addr_format(&a, buf),
+			 "[fefe:fefe:fefe:fefe:fefe:fefe:fefe:fefe%4294967295]:65535");
+}
+END_TEST
+
+START_TEST(other_families_are_printed_as_unknown)
+{
+	struct addr a = { .ss.ss_family = AF_UNIX, .len = sizeof(sa_family_t) }, b = a;
+	char buf[ADDR_TEXT_MAX];
+
+	ck_assert_str_eq(addr_format(&a, buf), "?");
+	ck_assert_uint_eq(addr_port(&a), 0);
+	ck_assert(addr_equal(&a, &b));
+}
+END_TEST
+
+START_TEST(equal_means_same_host_and_port)
+{
+	static const char *const all[] = { "1.2.3.4:5",     "1.2.3.4:6",   "1.2.3.5:5",
+					   "[::1]:5",       "[::1]:6",     "[::2]:5",
+					   "[fe80::1%1]:5", "[fe80::1]:5", "[::ffff:1.2.3.4]:5" };
+	struct addr a, b;
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		for (size_t j = 0; j < ARRAY_LEN(all); j++) {
+			ck_assert_int_eq(addr_parse(&a, all[i]), 0);
+			ck_assert_int_eq(addr_parse(&b, all[j]), 0);
+			ck_assert_int_eq(addr_equal(&a, &b), i == j);
+		}
+}
+END_TEST
+
+START_TEST(a_port_can_be_changed)
+{
+	struct addr a;
+
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(addr_parse(&a, i == 0 ? "1.2.3.4:0" : "[::1]:0"), 0);
+		addr_set_port(&a, 65535);
+		ck_assert_uint_eq(addr_port(&a), 65535);
+	}
+}
+END_TEST
+
+START_TEST(resolving_takes_numbers_and_names)
+{
+	const char *why = NULL;
+	struct addr a, b;
+
+	ck_assert_int_eq(addr_resolve(&a, "[::1]:7007", &why), 0);
+	ck_assert_int_eq(addr_parse(&b, "[::1]:7007"), 0);
+	ck_assert(addr_equal(&a, &b));
+	ck_assert_int_eq(addr_resolve(&a, "localhost:7007", &why), 0);
+	ck_assert_uint_eq(addr_port(&a), 7007);
+	ck_assert(a.ss.ss_family == AF_INET || a.ss.ss_family == AF_INET6);
+}
+END_TEST
+
+START_TEST(resolving_says_why_it_failed)
+{
+	static const struct {
+		const char *text;
+		int r;
+	} cases[] = {
+		{ "", -EINVAL },
+		{ "localhost", -EINVAL },
+		{ "localhost:", -EINVAL },
+		{ "localhost:0", -EINVAL },
+		{ "127.0.0.1:0", -EINVAL },
+		{ ":7007", -EINVAL },
+		{ "::1:7007", -EINVAL },
+		{ "http://host:7", -EINVAL },
+		{ "[name]:7", -EINVAL },
+		{ "a name:7", -EINVAL },
+		{ "no..name:7", -ENOENT },
+	};
+	struct addr a, before;
+
+	memset(&a, 0x55, sizeof(a));
+	before = a;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *why = NULL;
+
+		ck_assert_int_eq(addr_resolve(&a, cases[i].text, &why), cases[i].r);
+		ck_assert(why && *why);
+		ck_assert_mem_eq(&a, &before, sizeof(a));
+	}
+}
+END_TEST
+
+Suite *addr_suite(void)
+{
+	Suite *s = suite_create("addr");
+	TCase *tc = tcase_create("addr");
+
+	tcase_set_timeout(tc, 60); /* a resolver may ask the network */
+	tcase_add_loop_test(tc, an_address_is_read_and_written_back, 0, ARRAY_LEN(good));
+	tcase_add_loop_test(tc, what_is_no_address_is_refused_and_changes_nothing, 0,
+			    ARRAY_LEN(bad));
+	tcase_add_test(tc, text_of_any_length_is_refused_cleanly);
+	tcase_add_test(tc, the_longest_address_fits_its_text);
+	tcase_add_test(tc, other_families_are_printed_as_unknown);
+	tcase_add_test(tc, equal_means_same_host_and_port);
+	tcase_add_test(tc, a_port_can_be_changed);
+	tcase_add_test(tc, resolving_takes_numbers_and_names);
+	tcase_add_test(tc, resolving_says_why_it_failed);
+	suite_add_tcase(s, tc);
+	return s;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ * test_clock: time goes forward, and a sleep ends no earlier than it was told.
+ */
+#include "echo/clock.h"
+
+#include <signal.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "echo/base.h"
+
+#include "suites.h"
+
+static volatile sig_atomic_t signals;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	signals = signals + 1;
+}
+
+START_TEST(time_never_goes_back)
+{
+	int64_t last = clock_now_ns();
+
+	ck_assert_int_gt(last, 0);
+	for (int i = 0; i < 10000; i++) {
+		int64_t now = clock_now_ns();
+
+		ck_assert_int_ge(now, last);
+		last = now;
+	}
+}
+END_TEST
+
+START_TEST(a_sleep_ends_no_earlier_though_signals_arrive)
+{
+	struct sigaction act = { .sa_handler = on_signal }, old;
+	struct itimerval every = { .it_interval.tv_usec = 2000, .it_value.tv_usec = 2000 };
+	struct itimerval off = { 0 };
+	int64_t at = clock_now_ns() + MSEC(30);
+
+	signals = 0;
+	ck_assert_int_eq(sigaction(SIGALRM, &act, &old), 0);
+	ck_assert_int_eq(setitimer(ITIMER_REAL, &every, NULL), 0);
+	clock_sleep_until(at);
+	int64_t woke = clock_now_ns();
+
+	setitimer(ITIMER_REAL, &off, NULL);
+	sigaction(SIGALRM, &old, NULL);
+	ck_assert_int_ge(woke, at);
+	ck_assert_int_lt(woke, at + SEC(5));
+	ck_assert_int_gt(signals, 1);
+}
+END_TEST
+
+START_TEST(a_sleep_until_a_past_time_returns)
+{
+	clock_sleep_until(clock_now_ns() - 1);
+	clock_sleep_until(0);
+	clock_sleep_until(-1);
+	clock_sleep_until(INT64_MIN);
+}
+END_TEST
+
+START_TEST(cpu_time_is_spent_by_work_and_not_by_sleep)
+{
+	int64_t cpu = clock_thread_cpu_ns(), end = clock_now_ns() + MSEC(50);
+
+	clock_sleep_until(end);
+	ck_assert_int_lt(clock_thread_cpu_ns() - cpu, MSEC(40));
+	cpu = clock_thread_cpu_ns();
+	while (clock_thread_cpu_ns() - cpu < MSEC(2) && clock_now_ns() < end + SEC(20))
+		;
+	ck_assert_int_ge(clock_thread_cpu_ns() - cpu, MSEC(2));
+}
+END_TEST
+
+START_TEST(unix_time_is_the_calendars)
+{
+	int64_t s = clock_unix_ns() / SEC(1);
+
+	ck_assert_int_le(s - time(NULL), 1);
+	ck_assert_int_ge(s - time(NULL), -1);
+}
+END_TEST
+
+Suite *clock_suite(void)
+{
+	Suite *s = suite_create("clock");
+	TCase *tc = tcase_create("clock");
+
+	tcase_set_timeout(tc, 30);
+	tcase_add_test(tc, time_never_goes_back);
+	tcase_add_test(tc, a_sleep_ends_no_earlier_though_signals_arrive);
+	tcase_add_test(tc, a_sleep_until_a_past_time_returns);
+	tcase_add_test(tc, cpu_time_is_spent_by_work_and_not_by_sleep);
+	tcase_add_test(tc, unix_time_is_the_calendars);
+	suite_add_tcase(s, tc);
+	return s;
+}
