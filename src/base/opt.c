@@ -3,6 +3,8 @@
  * name it calls it (opt_find) and gives it the text (opt_apply), which checks, stores and remembers
  * the place. So every source has the same values, the same errors and the same hints.
  */
+#include "opt_private.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -10,7 +12,6 @@
 #include <string.h>
 
 #include "echo/base.h"
-#include "opt_private.h"
 
 static int fail_args(struct opt_set *s, const char *place, const char *fmt, va_list args)
 {

@@ -3,13 +3,14 @@
  * first only to see whether somebody asks for help or names a config file, then to apply it over
  * file and environment. Only the second walk moves operands.
  */
+#include "opt_private.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
 #include "echo/base.h"
-#include "opt_private.h"
 
 struct walk {
 	int argc;

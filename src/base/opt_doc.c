@@ -3,12 +3,13 @@
  * as a file that reads back, and each key with its value for results that carry their
  * configuration.
  */
+#include "opt_private.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <string.h>
 
 #include "echo/base.h"
-#include "opt_private.h"
 
 enum {
 	WIDTH = 80,

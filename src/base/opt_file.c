@@ -4,13 +4,14 @@
  * ':' for '=', NUL bytes) is caught before, in the reader that hands it one line at a time and so
  * also knows which line an error is in.
  */
+#include "opt_private.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <ini.h>
 #include <string.h>
 
 #include "echo/base.h"
-#include "opt_private.h"
 
 enum { INI_SECTION_MAX = 50 }; /* libinih cuts longer names of sections */
 
@@ -72,7 +73,7 @@ static int check_section(struct source *in, const char *line)
 {
 	const struct opt_set *s = in->set;
 	size_t len = strcspn(line + 1, "]");
-	char name[INI_SECTION_MAX], reason[128];
+	char name[INI_SECTION_MAX], hint[OPT_HINT_MAX], reason[INI_SECTION_MAX + OPT_HINT_MAX + 32];
 
 	if (line[1 + len] == '\0' || !ends_line(line + 1 + len + 1))
 		return fail_line(in, "a section must be '[name]', alone on its line");
@@ -81,7 +82,8 @@ static int check_section(struct source *in, const char *line)
 		    memcmp(s->sections[i].name, line + 1, len) == 0)
 			return 0;
 	snprintf(name, sizeof(name), "%.*s", (int)size_min(len, sizeof(name) - 1), line + 1);
-	snprintf(reason, sizeof(reason), "unknown section [%s]", name);
+	opt_hint_section(s, name, hint);
+	snprintf(reason, sizeof(reason), "unknown section [%s]%s", name, hint);
 	return fail_line(in, reason);
 }
 

@@ -3,12 +3,12 @@
  * text that ends --help, a line such as "Exit status:" that begins in the first column becomes a
  * section here, and what follows it is shown as it stands.
  */
+#include "opt_private.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include "opt_private.h"
 
 /* Text that roff must not take for a request or an escape. */
 static void roff(FILE *to, const char *text, size_t len)

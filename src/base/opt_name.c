@@ -2,11 +2,12 @@
  * opt_name: what each source calls a row, and which row a mistyped name may have meant. Names are
  * made from the rows when they are compared: a few hundred at start, and no second table.
  */
+#include "opt_private.h"
+
 #include <ctype.h>
 #include <string.h>
 
 #include "echo/base.h"
-#include "opt_private.h"
 
 bool opt_valid(const struct opt_set *s, struct opt_at *at)
 {
@@ -124,11 +125,17 @@ static bool same_section(enum opt_level how, const char *a, const char *b)
 	return how != OPT_FILE || strncmp(a, b, len) == 0;
 }
 
+/* Names as far apart as this are not meant for each other. */
+static size_t too_far(const char *name)
+{
+	return 1 + size_max(1, size_min(3, strlen(name) / 3));
+}
+
 void opt_hint(const struct opt_set *s, enum opt_level how, const char *name,
 	      char hint[OPT_HINT_MAX])
 {
 	const char *tail = name_tail(s, how, name);
-	size_t d, best = 1 + size_max(1, size_min(3, strlen(tail) / 3));
+	size_t d, best = too_far(tail);
 	char known[OPT_NAME_MAX];
 
 	hint[0] = '\0';
@@ -144,6 +151,20 @@ void opt_hint(const struct opt_set *s, enum opt_level how, const char *name,
 		} else if (!hint[0] && d == 0) { /* the key of another section */
 			snprintf(hint, OPT_HINT_MAX, "; it belongs in [%s]",
 				 s->sections[i.section].name);
+		}
+	}
+}
+
+void opt_hint_section(const struct opt_set *s, const char *name, char hint[OPT_HINT_MAX])
+{
+	size_t d, best = too_far(name);
+
+	hint[0] = '\0';
+	for (unsigned i = 0; i < s->count; i++) {
+		d = distance(name, s->sections[i].name);
+		if (d < best) {
+			best = d;
+			snprintf(hint, OPT_HINT_MAX, "; did you mean [%s]?", s->sections[i].name);
 		}
 	}
 }

@@ -4,6 +4,8 @@
  * nothing rounds: what the field cannot hold exactly is an error. What is printed reads back as the
  * same value.
  */
+#include "opt_private.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -12,7 +14,6 @@
 #include <string.h>
 
 #include "echo/base.h"
-#include "opt_private.h"
 
 enum { FRACTION_MAX = 18 }; /* digits after the point that fit uint64_t */
 

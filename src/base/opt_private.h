@@ -44,6 +44,9 @@ void opt_name(const struct opt_set *s, struct opt_at at, enum opt_level how,
 void opt_hint(const struct opt_set *s, enum opt_level how, const char *name,
 	      char hint[OPT_HINT_MAX]);
 
+/* The same for the name of a section: "; did you mean [x]?" */
+void opt_hint_section(const struct opt_set *s, const char *name, char hint[OPT_HINT_MAX]);
+
 /* Sets s->error, one printable line. Returns -EINVAL. */
 int opt_fail(struct opt_set *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -2,12 +2,13 @@
  * opt_type: the kinds of values that are words: bool, flag, enum and string. A string takes only
  * what a config file can hold, from every source, so that --print-config can always be read back.
  */
+#include "opt_private.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "echo/base.h"
-#include "opt_private.h"
 
 bool opt_bool_word(const char *text, bool *value)
 {

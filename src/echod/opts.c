@@ -15,13 +15,20 @@ static const char *const shutdown_names[] = {
 	"drain", "close", "reset", "default", "ignore", NULL
 };
 
+/* How long a drain may take. */
+static const struct opt drain_range = { .type = &opt_time,
+					.max = SEC(3600),
+					.size = sizeof(int64_t) };
+
 static int shutdown_parse(const struct opt *o, const char *text, void *field,
 			  char why[OPT_ERROR_MAX])
 {
 	struct shutdown_policy p = { .mode = SHUTDOWN_DRAIN };
 
+	(void)o;
 	if (strncmp(text, "drain ", 6) == 0) {
-		if (opt_time.parse(o, text + 6 + strspn(text + 6, " "), &p.drain_ns, why) < 0)
+		if (opt_time.parse(&drain_range, text + 6 + strspn(text + 6, " "), &p.drain_ns,
+				   why) < 0)
 			return -EINVAL;
 	} else {
 		p.mode = SHUTDOWN_CLOSE;
@@ -43,8 +50,9 @@ static bool shutdown_print(const struct opt *o, const void *field, unsigned nth,
 	const struct shutdown_policy *p = field;
 	char time[OPT_TEXT_MAX] = "";
 
+	(void)o;
 	if (p->mode == SHUTDOWN_DRAIN)
-		opt_time.print(o, &p->drain_ns, 0, time);
+		opt_time.print(&drain_range, &p->drain_ns, 0, time);
 	snprintf(text, OPT_TEXT_MAX, "%s%s%.200s", shutdown_names[p->mode], time[0] ? " " : "",
 		 time);
 	return nth == 0;
@@ -76,8 +84,7 @@ const struct opt echod_opts[] = {
 	OPT_TIME(echod_config, user_timeout, "off", 0, SEC(86400),
 		 "TCP_USER_TIMEOUT: unacknowledged bytes end the connection after this"),
 	OPT(echod_config, shutdown, opt_shutdown, "drain 5s",
-	    "on SIGTERM and SIGINT: drain TIME, close, reset, default or ignore", .min = 0,
-	    .max = SEC(3600)),
+	    "on SIGTERM and SIGINT: drain TIME, close, reset, default or ignore"),
 	OPT_TIME(echod_config, busy_poll, "off", 0, SEC(1),
 		 "look for events this long before sleeping; costs a CPU"),
 	OPT(echod_config, congestion, opt_congestion, "default",

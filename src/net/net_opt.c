@@ -156,7 +156,9 @@ int cpu_list_nth(const struct cpu_list *l, unsigned nth)
 /* "30s" within 1 s to the kernel's MAX_TCP_KEEPIDLE of 32767 s; whole seconds. */
 static int keepalive_seconds(const char *text, unsigned *seconds)
 {
-	const struct opt range = { .min = SEC(1), .max = SEC(32767) };
+	const struct opt range = {
+		.type = &opt_time, .min = SEC(1), .max = SEC(32767), .size = sizeof(int64_t)
+	};
 	char why[OPT_ERROR_MAX];
 	int64_t ns;
 
@@ -169,7 +171,9 @@ static int keepalive_seconds(const char *text, unsigned *seconds)
 static int keepalive_parse(const struct opt *o, const char *text, void *field,
 			   char why[OPT_ERROR_MAX])
 {
-	const struct opt range = { .min = 1, .max = 127, .size = sizeof(unsigned) };
+	const struct opt range = {
+		.type = &opt_uint, .min = 1, .max = 127, .size = sizeof(unsigned)
+	};
 	char idle[16], interval[16], count[16], rest, reason[OPT_ERROR_MAX];
 	struct sock_keepalive k = { 0 };
 
