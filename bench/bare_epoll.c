@@ -11,6 +11,7 @@
 enum {
 	EVENTS = 256,
 	READS = 8, /* chunks taken from one connection before the others have their turn */
+	MAX_FD = 65536,
 	EDGES = EPOLLIN | EPOLLOUT | EPOLLRDHUP,
 };
 
@@ -23,6 +24,7 @@ struct conn {
 struct server {
 	int epoll, listener, stop;
 	uint64_t bytes, recvs, turns;
+	struct conn conns[MAX_FD]; /* by descriptor */
 	unsigned char scratch[BARE_CHUNK];
 };
 
@@ -47,25 +49,21 @@ static int watch_again(int epoll, int fd, void *what)
 static void server_accept(struct server *s)
 {
 	int fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct conn *c;
 
-	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-			usleep(10000); /* it stays readable: do not spin until somebody closes */
-		return;
+	if (fd >= MAX_FD) {
+		close(fd);
+	} else if (fd >= 0) {
+		s->conns[fd] = (struct conn){ .fd = fd };
+		watch(s->epoll, fd, EDGES | EPOLLET, &s->conns[fd]);
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+		usleep(10000); /* it stays readable: do not spin until somebody closes */
 	}
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		bare_die(BARE_EXIT_ENVIRONMENT, "accept");
-	c->fd = fd;
-	watch(s->epoll, fd, EDGES | EPOLLET, c);
 }
 
 static void conn_close(struct conn *c)
 {
 	close(c->fd);
 	free(c->tail);
-	free(c);
 }
 
 /* Sends what was refused before. Returns 0 when all is gone, 1 when not, -1 on an error. */
@@ -227,8 +225,9 @@ static void client_run(const struct bare_options *o)
 
 int main(int argc, char **argv)
 {
-	struct bare_options o = bare_options(argc, argv);
+	static struct bare_options o;
 
+	o = bare_options(argc, argv);
 	bare_pin(o.cpu);
 	if (o.server)
 		server_run(&o);

@@ -120,7 +120,7 @@ static int mhz_per_cpu(void)
 
 	read_word(line, sizeof(line), "/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq");
 	if (line[0])
-		return (int)(atol(line) / 1000);
+		return (int)(strtol(line, NULL, 10) / 1000);
 	f = fopen("/proc/cpuinfo", "re");
 	while (f && fgets(line, sizeof(line), f) && sscanf(line, "cpu MHz : %lf", &mhz) != 1)
 		;
@@ -179,10 +179,11 @@ static json_t *caches(void)
 		if (!words[0][0])
 			break;
 		/* size is in KiB: "48K" */
-		json_array_append_new(all, json_pack("{s:s, s:i, s:I, s:i}", "type", words[0],
-						     "level", atoi(words[1]), "size",
-						     (json_int_t)(atol(words[2]) * 1024),
-						     "num_sharing", count_list(words[3])));
+		json_array_append_new(all,
+				      json_pack("{s:s, s:i, s:I, s:i}", "type", words[0], "level",
+						(int)strtol(words[1], NULL, 10), "size",
+						(json_int_t)strtol(words[2], NULL, 10) * 1024,
+						"num_sharing", count_list(words[3])));
 	}
 	return all;
 }

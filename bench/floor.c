@@ -2,10 +2,15 @@
  * floor: what the kernel's TCP path costs when nobody waits. One thread owns both ends of all
  * connections, sends a message at one end and receives it at the other, so there is no sleep, no
  * wake-up and no second CPU: what is left is the price that every backend pays for an echo.
+ * With --peer-cpu the other ends belong to a thread on another CPU. Both take turns and spin
+ * between them, so that still nobody sleeps; the difference is what it costs that cache lines
+ * travel.
  */
 #include "bare.h"
+#include <pthread.h>
+#include <stdatomic.h>
 
-enum { MAX_ROUNDS = 4096, ROUND_NS = 20 * 1000 * 1000 };
+enum { MAX_ROUNDS = 4096, ROUND_NS = 20 * 1000 * 1000, STOP = 2 };
 
 struct pair {
 	int end[2];
@@ -14,12 +19,13 @@ struct pair {
 struct floor {
 	struct bare_options o;
 	bool json;
-	unsigned next; /* the connection whose turn it is */
+	int peer_cpu;    /* -1: one thread does it all */
+	atomic_int turn; /* whose, with a peer: an index into end[], or STOP */
 	struct pair *pairs;
 	uint64_t messages;
 	unsigned rounds;
 	double ns[MAX_ROUNDS]; /* one way, per message, of each round */
-	unsigned char out[BARE_CHUNK], in[BARE_CHUNK];
+	unsigned char out[BARE_CHUNK], in[2][BARE_CHUNK];
 };
 
 static void help(void)
@@ -36,17 +42,21 @@ static void help(void)
 static void options(struct floor *f, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "cpu", 1, NULL, 'C' },  { "congestion", 1, NULL, 'G' }, { "json", 0, NULL, 'J' },
+		{ "cpu", 1, NULL, 'C' },  { "congestion", 1, NULL, 'G' },
+		{ "json", 0, NULL, 'J' }, { "peer-cpu", 1, NULL, 'E' },
 		{ "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
 	int option;
 
+	f->peer_cpu = -1;
 	f->o = (struct bare_options){ .conns = 64, .size = 64, .seconds = 2, .cpu = -1 };
 	f->o.addr.sin_family = AF_INET;
 	f->o.addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	while ((option = getopt_long(argc, argv, "c:s:d:h", longs, NULL)) != -1) {
 		if (option == 'J')
 			f->json = true;
+		else if (option == 'E')
+			f->peer_cpu = (int)bare_count(optarg, "--peer-cpu", 0, CPU_SETSIZE - 1);
 		else if (option == 'h')
 			help();
 		else
@@ -87,15 +97,17 @@ static void connect_all(struct floor *f)
 	close(at);
 }
 
-/* One message one way. What is in flight fits the socket, so neither call can block. */
-static void pass(struct floor *f, int from, int to)
+static void give(struct floor *f, int fd)
 {
-	size_t got = 0;
-
-	if (send(from, f->out, f->o.size, MSG_NOSIGNAL) != (ssize_t)f->o.size)
+	if (send(fd, f->out, f->o.size, MSG_NOSIGNAL) != (ssize_t)f->o.size)
 		bare_die(BARE_EXIT_FAILED, "send");
-	while (got < f->o.size) {
-		ssize_t n = recv(to, f->in, sizeof(f->in), 0);
+}
+
+/* Takes one message. It is there, or the other thread has just sent it: no call sleeps. */
+static void take(struct floor *f, int fd, int who)
+{
+	for (size_t got = 0; got < f->o.size;) {
+		ssize_t n = recv(fd, f->in[who], sizeof(f->in[who]), 0);
 
 		if (n <= 0)
 			bare_die(BARE_EXIT_FAILED, "recv");
@@ -104,19 +116,65 @@ static void pass(struct floor *f, int from, int to)
 }
 
 /* Both directions of each connection in turn: an echo, by one thread. */
-static void sweep(struct floor *f)
+static void sweep_alone(struct floor *f)
 {
 	for (unsigned k = 0; k < f->o.conns; k++) {
-		struct pair *p = &f->pairs[k];
+		const int *end = f->pairs[k].end;
 
-		pass(f, p->end[0], p->end[1]);
-		pass(f, p->end[1], p->end[0]);
+		give(f, end[0]);
+		take(f, end[1], 1);
+		give(f, end[1]);
+		take(f, end[0], 0);
 	}
-	f->messages += 2 * (uint64_t)f->o.conns;
 }
 
-/* A round ends after ROUND_NS; the clock is read once a sweep. CPU time: steal is not the kernel's
- * price. */
+/* Echoes what waits at one end of all connections, when it is that end's turn. False: stop. */
+static bool sweep_end(struct floor *f, int who, int64_t *cpu_ns)
+{
+	int turn;
+
+	while ((turn = atomic_load_explicit(&f->turn, memory_order_acquire)) != who)
+		if (turn == STOP)
+			return false;
+	*cpu_ns -= bare_cpu_ns(); /* without the spinning */
+	for (unsigned k = 0; k < f->o.conns; k++) {
+		take(f, f->pairs[k].end[who], who);
+		give(f, f->pairs[k].end[who]);
+	}
+	*cpu_ns += bare_cpu_ns();
+	/* unless it was told to stop meanwhile */
+	atomic_compare_exchange_strong(&f->turn, &turn, !who);
+	return true;
+}
+
+static void *peer(void *arg)
+{
+	struct floor *f = arg;
+	int64_t cpu_ns = 0;
+
+	bare_pin(f->peer_cpu);
+	while (sweep_end(f, 0, &cpu_ns))
+		;
+	return NULL;
+}
+
+/* One message each way on all connections. Returns the CPU time of a message one way, summed. */
+static int64_t sweep(struct floor *f)
+{
+	int64_t cpu_ns = 0;
+
+	if (f->peer_cpu >= 0) {
+		sweep_end(f, 1, &cpu_ns);
+		f->messages += f->o.conns;
+		return cpu_ns;
+	}
+	cpu_ns -= bare_cpu_ns();
+	sweep_alone(f);
+	f->messages += 2 * (uint64_t)f->o.conns;
+	return cpu_ns + bare_cpu_ns();
+}
+
+/* A round ends after ROUND_NS. CPU time: what others take from us is not the kernel's price. */
 static void measure(struct floor *f)
 {
 	int64_t end_ns = bare_now_ns() + (int64_t)(f->o.seconds * 1e9);
@@ -125,14 +183,27 @@ static void measure(struct floor *f)
 	f->messages = 0;
 	do {
 		uint64_t before = f->messages;
-		int64_t cpu_ns = bare_cpu_ns(), round_end_ns = bare_now_ns() + ROUND_NS;
+		int64_t cpu_ns = 0, round_end_ns = bare_now_ns() + ROUND_NS;
 
 		do
-			sweep(f);
+			cpu_ns += sweep(f);
 		while (bare_now_ns() < round_end_ns);
-		f->ns[f->rounds++] =
-			(double)(bare_cpu_ns() - cpu_ns) / (double)(f->messages - before);
+		f->ns[f->rounds++] = (double)cpu_ns / (double)(f->messages - before);
 	} while (bare_now_ns() < end_ns && f->rounds < MAX_ROUNDS);
+}
+
+/* The same with another thread at the other ends, which begins. */
+static void measure_with_peer(struct floor *f)
+{
+	pthread_t thread;
+
+	for (unsigned k = 0; k < f->o.conns; k++)
+		give(f, f->pairs[k].end[1]);
+	if (pthread_create(&thread, NULL, peer, f) != 0)
+		bare_die(BARE_EXIT_ENVIRONMENT, "thread");
+	measure(f);
+	atomic_store(&f->turn, STOP);
+	pthread_join(thread, NULL);
 }
 
 static int by_value(const void *a, const void *b)
@@ -152,13 +223,14 @@ static void report(struct floor *f)
 	high = f->ns[f->rounds * 3 / 4];
 	if (f->json)
 		printf("{\"floor_ns\": %.1f, \"low_ns\": %.1f, \"high_ns\": %.1f, \"rounds\": %u, "
-		       "\"messages\": %llu, \"connections\": %u, \"size\": %u}\n",
+		       "\"messages\": %llu, \"connections\": %u, \"size\": %u, \"two_cpus\": %s}\n",
 		       median, low, high, f->rounds, (unsigned long long)f->messages, f->o.conns,
-		       f->o.size);
+		       f->o.size, f->peer_cpu >= 0 ? "true" : "false");
 	else
 		printf("floor: %.0f ns one way (quartiles %.0f to %.0f, %u rounds), "
-		       "%u connections x %u B\n",
-		       median, low, high, f->rounds, f->o.conns, f->o.size);
+		       "%u connections x %u B%s\n",
+		       median, low, high, f->rounds, f->o.conns, f->o.size,
+		       f->peer_cpu >= 0 ? ", two CPUs" : "");
 }
 
 int main(int argc, char **argv)
@@ -168,7 +240,10 @@ int main(int argc, char **argv)
 	options(&f, argc, argv);
 	bare_pin(f.o.cpu);
 	connect_all(&f);
-	measure(&f);
+	if (f.peer_cpu >= 0)
+		measure_with_peer(&f);
+	else
+		measure(&f);
 	report(&f);
 	return 0;
 }

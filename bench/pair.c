@@ -5,8 +5,6 @@
  */
 #include "pair_proc.h"
 #include "pair_stats.h"
-#include <ctype.h>
-#include <jansson.h>
 
 enum {
 	MAX_KEYS = 16,
@@ -69,45 +67,10 @@ static bool start_server(struct pair *p, const char *command, char *addr, size_t
 	fail(p, "server said no 'listening' with an address in 5 s: %s", command);
 }
 
-/* The JSON that a command printed: its last line, or all it said. NULL when there is none. */
-static json_t *last_json(int fd)
-{
-	char *text = proc_text(fd), *line;
-	size_t len = strlen(text);
-	json_t *json;
-
-	while (len > 0 && isspace((unsigned char)text[len - 1]))
-		text[--len] = '\0';
-	line = strrchr(text, '\n');
-	json = json_loads(line ? line + 1 : text, 0, NULL);
-	if (!json)
-		json = json_loads(text, 0, NULL);
-	free(text);
-	return json;
-}
-
-/* The number at a dotted path, or NAN. A path that ends at an object means its "echoed". */
-static double number_at(const json_t *json, const char *path)
-{
-	char name[128];
-
-	while (*path && json) {
-		size_t len = strcspn(path, ".");
-
-		snprintf(name, sizeof(name), "%.*s", (int)len, path);
-		json = json_is_array(json) ? json_array_get(json, (size_t)atol(name))
-					   : json_object_get(json, name);
-		path += len + (path[len] == '.');
-	}
-	if (json_is_object(json))
-		json = json_object_get(json, "echoed"); /* messages of echoload/1 */
-	return json_is_number(json) ? json_number_value(json) : (double)NAN;
-}
-
 /* Adds what only an observer can know: the server's CPU time while the client ran. */
 static void add_server(struct pair *p, json_t *json, int64_t cpu_ns, int64_t wall_ns)
 {
-	double messages = number_at(json, "messages");
+	double messages = key_number(json, "messages");
 
 	if (!(messages > 0))
 		fail(p, "the client's JSON has no \"messages\" to divide the server's CPU time by");
@@ -145,7 +108,7 @@ static json_t *run_side(struct pair *p, const struct side *s)
 		     WIFEXITED(p->client.status) ? WEXITSTATUS(p->client.status)
 						 : WTERMSIG(p->client.status),
 		     command, proc_text(p->client.err));
-	else if (!(json = last_json(p->client.out)))
+	else if (!(json = proc_json(p->client.out)))
 		fail(p, "no line of JSON came from: %s", command);
 	if (json && s->server)
 		add_server(p, json, cpu_ns, bare_now_ns() - begin_ns);
@@ -172,7 +135,7 @@ static void run_round(struct pair *p)
 		struct key *k = &p->keys[i];
 
 		for (int s = 0; s < 2; s++) {
-			k->value[s][p->done] = number_at(json[s], k->path[s]);
+			k->value[s][p->done] = key_number(json[s], k->path[s]);
 			if (!(k->value[s][p->done] > 0))
 				fail(p, "%c gave no positive number for the key %s", 'A' + s,
 				     k->path[s]);
@@ -209,12 +172,12 @@ static void print_report(const struct pair *p)
 	for (unsigned i = 0; i < p->key_count; i++) {
 		const struct key *k = &p->keys[i];
 
-		printf("%-28s %12.6g %12.6g %7.4f %.4f-%.4f\n", k->path[1], k->middle[0],
+		printf("%-28s %12.6g %12.6g %7.4f %.4f-%.4f\n", k->label, k->middle[0],
 		       k->middle[1], k->median, k->low, k->high);
 	}
-	printf("%u rounds", p->done);
-	for (unsigned i = 0; i < p->key_count; i++)
-		printf("%s %s: %s", i ? "," : ";", p->keys[i].path[1], key_winner(&p->keys[i]));
+	printf("%u rounds%s", p->done, p->done < MIN_ROUNDS ? ", too few to say anything" : "");
+	for (unsigned i = 0; i < p->key_count && p->done >= MIN_ROUNDS; i++)
+		printf("%s %s: %s", i ? "," : ";", p->keys[i].label, key_winner(&p->keys[i]));
 	printf("\n");
 	if (p->stolen > 0)
 		printf("in %u rounds the hypervisor took CPU time away\n", p->stolen);
@@ -222,11 +185,12 @@ static void print_report(const struct pair *p)
 		printf("interrupted\n");
 }
 
-static json_t *json_key(const struct key *k)
+static json_t *json_key(const struct key *k, unsigned rounds)
 {
-	return json_pack("{s:s, s:f, s:f, s:{s:f, s:f, s:f}, s:s}", "key", k->path[1], "a",
+	return json_pack("{s:s, s:f, s:f, s:{s:f, s:f, s:f}, s:s}", "key", k->label, "a",
 			 k->middle[0], "b", k->middle[1], "ratio", "median", k->median, "low",
-			 k->low, "high", k->high, "verdict", key_winner(k));
+			 k->low, "high", k->high, "verdict",
+			 rounds < MIN_ROUNDS ? "too few rounds" : key_winner(k));
 }
 
 /* Writes the result under a temporary name and renames: no half files. */
@@ -242,7 +206,7 @@ static void write_report(struct pair *p, uint64_t seed)
 		"server", p->side[1].server, "client", p->side[1].client, "keys", keys);
 
 	for (unsigned i = 0; i < p->key_count && p->done > 0; i++)
-		json_array_append_new(keys, json_key(&p->keys[i]));
+		json_array_append_new(keys, json_key(&p->keys[i], p->done));
 	snprintf(temporary, sizeof(temporary), "%s.%d.tmp", p->json, getpid());
 	if (json_dump_file(json, temporary, JSON_INDENT(2)) < 0 || rename(temporary, p->json) < 0) {
 		unlink(temporary);
@@ -281,6 +245,7 @@ static void add_key(struct pair *p, char *text)
 
 	if (p->key_count == MAX_KEYS)
 		bare_usage("--key: at most %d keys", MAX_KEYS);
+	k->label = strdup(text);
 	k->path[0] = text;
 	k->path[1] = equals ? equals + 1 : text;
 	if (equals)

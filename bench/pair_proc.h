@@ -7,7 +7,9 @@
 #define BENCH_PAIR_PROC_H
 
 #include "bare.h"
+#include <ctype.h>
 #include <dirent.h>
+#include <jansson.h>
 #include <regex.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -163,23 +165,41 @@ static inline bool proc_address(int fd, char *addr, size_t size)
 	return found;
 }
 
-static inline int64_t proc_tree_cpu_ns(pid_t pid);
+/* The JSON that a command printed: its last line, or all it said. NULL when there is none. */
+static inline json_t *proc_json(int fd)
+{
+	char *text = proc_text(fd), *line;
+	size_t len = strlen(text);
+	json_t *json;
+
+	while (len > 0 && isspace((unsigned char)text[len - 1]))
+		text[--len] = '\0';
+	line = strrchr(text, '\n');
+	json = json_loads(line ? line + 1 : text, 0, NULL);
+	if (!json)
+		json = json_loads(text, 0, NULL);
+	free(text);
+	return json;
+}
+
+/* Processes whose time is yet to be added. */
+struct proc_list {
+	pid_t pids[4096];
+	unsigned count;
+};
 
 /* The children that a task has started. Needs CONFIG_PROC_CHILDREN; else there are none. */
-static inline int64_t proc_children_cpu_ns(const char *task)
+static inline void proc_add_children(struct proc_list *todo, const char *task)
 {
 	char path[400];
-	int64_t sum = 0;
 	FILE *f;
-	int child;
 
 	snprintf(path, sizeof(path), "%s/children", task);
 	f = fopen(path, "re");
-	while (f && fscanf(f, "%d", &child) == 1)
-		sum += proc_tree_cpu_ns(child);
+	while (f && todo->count < 4096 && fscanf(f, "%d", &todo->pids[todo->count]) == 1)
+		todo->count++;
 	if (f)
 		fclose(f);
-	return sum;
 }
 
 /* Time of children that have gone: fields 16 and 17 of stat (proc(5)), in ticks of 10 ms. */
@@ -202,11 +222,11 @@ static inline int64_t proc_gone_cpu_ns(pid_t pid)
 	return (user + system) * (1000000000 / sysconf(_SC_CLK_TCK));
 }
 
-/* CPU time of a process, of its live threads and descendants, and of children it waited for. */
-static inline int64_t proc_tree_cpu_ns(pid_t pid)
+/* CPU time of a process's live threads; their children are added to the list. */
+static inline int64_t proc_threads_cpu_ns(pid_t pid, struct proc_list *todo)
 {
 	char path[320];
-	int64_t sum = proc_gone_cpu_ns(pid);
+	int64_t sum = 0;
 	struct dirent *entry;
 	DIR *dir;
 
@@ -225,10 +245,24 @@ static inline int64_t proc_tree_cpu_ns(pid_t pid)
 		if (f)
 			fclose(f);
 		*strrchr(path, '/') = '\0';
-		sum += proc_children_cpu_ns(path);
+		proc_add_children(todo, path);
 	}
 	if (dir)
 		closedir(dir);
+	return sum;
+}
+
+/* CPU time of a process and its live descendants, and of the children that they waited for. */
+static inline int64_t proc_tree_cpu_ns(pid_t pid)
+{
+	struct proc_list todo = { .pids = { pid }, .count = 1 };
+	int64_t sum = 0;
+
+	while (todo.count > 0) {
+		pid_t next = todo.pids[--todo.count];
+
+		sum += proc_gone_cpu_ns(next) + proc_threads_cpu_ns(next, &todo);
+	}
 	return sum;
 }
 

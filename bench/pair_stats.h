@@ -6,19 +6,40 @@
 #ifndef BENCH_PAIR_STATS_H
 #define BENCH_PAIR_STATS_H
 
+#include <jansson.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_ROUNDS = 10000, RESAMPLES = 2000 };
 
 struct key {
+	const char *label;                   /* as given: PATH or PATH_A=PATH_B */
 	const char *path[2];                 /* in A's JSON and in B's */
 	double value[2][MAX_ROUNDS];         /* of each whole round */
 	double ratio[MAX_ROUNDS];            /* ln(B / A) */
 	double middle[2], median, low, high; /* medians of A and B; B / A and its interval */
 };
+
+/* The number at a dotted path, or NAN. A path that ends at an object means its "echoed". */
+static inline double key_number(const json_t *json, const char *path)
+{
+	char name[128];
+
+	while (*path && json) {
+		size_t len = strcspn(path, ".");
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, path);
+		json = json_is_array(json) ? json_array_get(json, (size_t)strtol(name, NULL, 10))
+					   : json_object_get(json, name);
+		path += len + (path[len] == '.');
+	}
+	if (json_is_object(json))
+		json = json_object_get(json, "echoed"); /* messages of echoload/1 */
+	return json_is_number(json) ? json_number_value(json) : (double)NAN;
+}
 
 /* xorshift64* (Vigna 2014): the seed makes order and interval repeatable. */
 static inline uint64_t pair_draw(uint64_t *seed)

@@ -11,6 +11,7 @@
 struct addr;
 struct conn;
 struct opt;
+struct opt_set;
 struct opt_type;
 struct worker;
 
@@ -73,5 +74,23 @@ const struct backend_ops *backend_find(const char *name);
 /* The best backend with all of @caps that this kernel runs. *why: one static sentence or "" on what
  * better ones lack. Never fails: epoll is always there. */
 const struct backend_ops *backend_auto(unsigned caps, const char **why);
+
+enum { BACKENDS_MAX = 8 };
+
+/* What a program has chosen, and the options of all that it could have. */
+struct backend_choice {
+	const struct backend_ops *ops;
+	const void *config;          /* what ops->opts filled */
+	const char *why;             /* "auto": what better ones lack, or "" */
+	void *configs[BACKENDS_MAX]; /* beside `backends` */
+};
+
+/* Adds a section for each backend with @caps that has options. Returns 0 or -ENOMEM. */
+int backend_options(struct backend_choice *b, unsigned caps, struct opt_set *s);
+
+/* Takes @wanted if it runs here, or, if that is NULL, the best that does. Returns 0, or -errno with
+ * b->why set. */
+int backend_choose(struct backend_choice *b, unsigned caps, const struct backend_ops *wanted);
+void backend_choice_free(struct backend_choice *b);
 
 #endif

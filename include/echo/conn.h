@@ -30,6 +30,7 @@ struct conn {
 	struct unsent out;       /* lent bytes that the socket refused, oldest first */
 	const char *feed;        /* constant bytes of the role that are being sent */
 	size_t feed_len;         /* of them not accepted by the socket yet */
+	size_t lent_len;         /* lent bytes on their way out of the backend's own buffers */
 	uint64_t received, sent; /* stream bytes read from, and accepted by, the socket */
 	struct timer timer;      /* for deadline_ns; armed lazily */
 	int64_t deadline_ns;     /* 0: none */
@@ -91,7 +92,7 @@ void conn_deadline(struct conn *c, int64_t at_ns);
 /* Stream bytes that we were given to send and the socket has not accepted. */
 static inline size_t conn_unsent(const struct conn *c)
 {
-	return c->out.len + c->feed_len;
+	return c->out.len + c->feed_len + c->lent_len;
 }
 
 /* ---- for backends ---- */
@@ -104,7 +105,7 @@ struct conn *conn_accept(struct worker *w, int fd);
 void conn_opened(struct conn *c);
 void conn_data(struct conn *c, const void *span, size_t len);
 void conn_eof(struct conn *c);
-void conn_drained(struct conn *c); /* out and feed have become empty */
+void conn_drained(struct conn *c); /* conn_unsent has become 0 */
 void conn_fin_sent(struct conn *c);
 
 /* A call on its socket failed with errno @err (> 0): ends it with the cause that stands for. */
@@ -127,6 +128,9 @@ static inline unsigned conn_token_op(uint64_t token)
 void conn_release(struct conn *c);
 
 /* ---- for the worker ---- */
+
+/* Closes all that are DIALING or OPEN, with FIN or, if @abort, with RST. For roles too. */
+void conn_close_all(struct worker *w, enum fail why, bool abort);
 
 struct conn_table {
 	char *slab; /* mmap'ed: slots are touched on use */

@@ -28,37 +28,44 @@ struct opt;
 /* How a kind of value is read and printed. A program may have types of its own. */
 struct opt_type {
 	const char *metavar; /* "TIME"; NULL: takes no argument (a bare flag, field is bool) */
-	/* Text to *field. Returns 0, or -EINVAL / -ERANGE with the reason in @why ("must be ...").
-	 * *field is written only on success. For a row that repeats: adds to it. */
+	/* Text to *field. Returns 0, or -EINVAL / -ERANGE with the reason in @why, which goes on
+	 * after the quoted text: "must be ...", "is not ...". *field is written only on success.
+	 * For a row that repeats: adds to it; all bytes 0 is a field without values. */
 	int (*parse)(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX]);
 	/* *field to text that parse reads back to the same value. @nth counts the values of a row
-	 * that repeats from 0; returns false when there is no nth value. */
+	 * that repeats from 0; returns false when there is no nth value (even no 0th:
+	 * --print-config then shows the key as a comment). What is printed must not hold " ;". */
 	bool (*print)(const struct opt *o, const void *field, unsigned nth,
 		      char text[OPT_TEXT_MAX]);
 };
 
 struct opt {
 	const char *key;      /* words joined by '_'; '-' is the same when read */
-	const char *fallback; /* the default, as text; NULL: leave the field zeroed */
+	const char *fallback; /* the default, as text; NULL or "": the field is zeroed */
 	const char *help;     /* one line; the man page's too */
 	const struct opt_type *type;
 	const char *const *names; /* OPT_ENUM: the values, NULL-terminated */
-	int64_t min, max;         /* inclusive; ignored by types without a range */
+	int64_t min, max;         /* inclusive; both 0: what the field holds, up to INT64_MAX;
+				     ignored by types without a range */
 	size_t offset, size;      /* of the field in the config struct */
 	char letter;              /* short option, 0: none */
 	bool repeats;  /* may be given more than once; a source of higher precedence starts anew */
 	bool cli_only; /* not a config key: --check, --print-config */
 };
 
+/* A type may call the parse and print of these with a row of its own: type, size, min, max. Numbers
+ * with a unit may have a fraction ("1.5k"), as long as the result is exact. */
 extern const struct opt_type opt_uint; /* unsigned int or uint64_t by size: "4096", "10k", "4Ki" */
 extern const struct opt_type opt_size; /* uint64_t bytes: "64", "256Ki", "1M" */
 extern const struct opt_type opt_time; /* int64_t ns: "50us", "5s", "1.5m", "2h"; "off" is 0 where
 					  min is 0; a unit is required */
 extern const struct opt_type opt_bool; /* bool: on/off, yes/no, true/false, 1/0 */
 extern const struct opt_type opt_enum; /* unsigned int: index into names */
-extern const struct opt_type opt_string; /* char[size], terminated; too long is an error */
+extern const struct opt_type opt_string; /* char[size], terminated; too long is an error, and so is
+					    what a config file cannot hold: blanks at an end, " ;",
+					    control bytes */
 extern const struct opt_type opt_flag;   /* bool; no argument */
-extern const struct opt_type opt_double; /* double; min and max apply to it */
+extern const struct opt_type opt_double; /* double: "0.5", "1e-3", "50k"; min and max apply */
 
 #define OPT_FIELD(config, field)                                                                   \
 	.offset = offsetof(struct config, field), .size = sizeof(((struct config *)0)->field)
@@ -93,7 +100,7 @@ enum opt_level { OPT_DEFAULT, OPT_FILE, OPT_ENV, OPT_CLI };
 /* Where a row's value came from. */
 struct opt_source {
 	enum opt_level level;
-	unsigned line; /* OPT_FILE: in that file */
+	unsigned line; /* OPT_FILE: in that file; of a row that repeats: the last */
 };
 
 struct opt_section {
@@ -111,7 +118,8 @@ struct opt_set {
 	const char *usage;   /* what follows the program's name: "[-f FILE] [OPTION]..." */
 	const char *about;   /* a sentence or two for --help and the man page */
 	const char *after;   /* text at the end of --help and the man page: examples, exit codes;
-				NULL: none */
+				NULL: none. A line that begins with a letter and ends with ':'
+				("Exit status:") becomes a section of the man page */
 	struct opt_section sections[OPT_SECTIONS_MAX];
 	unsigned count;            /* sections */
 	const char *file;          /* the file that was read, NULL: none */
@@ -119,38 +127,46 @@ struct opt_set {
 				      newline */
 };
 
-/* Adds a section. @base stays the caller's and must outlive the set. */
+/* Adds a section. @base stays the caller's and must outlive the set. s->program is set before.
+ * Asserts that no two rows share a name or a letter. */
 void opt_add(struct opt_set *s, const char *name, const struct opt *rows, void *base);
 
 /* Applies everything in order: defaults, the file given by -f/--config (if any), environment
  * (@env: NULL-terminated "NAME=value" list, only names that begin with the program's prefix count;
  * an unknown one with that prefix is an error), the command line. Options may stand before and
- * after operands; "--" ends them; "--key value", "--key=value", "-k value" and "-kvalue" are the
- * same; a bool may stand alone (on), or as --no-key (off). Moves operands to the front of @argv
- * + 1.
+ * after operands; "--" ends them, "-" is one; "--key value", "--key=value", "-k value" and
+ * "-kvalue" are the same; a bool may stand alone (on), or as --no-key (off), and takes the next
+ * word only if it is one of on, off, yes, no, true, false, 1, 0. The next word is no value if it is
+ * a known option. An option given twice is an error unless its row repeats; an empty value always
+ * is one. Moves operands to the front of @argv + 1.
  *
- * --help and --version are not handled here: give rows (OPT_FLAG) for them; they end reading at
- * once without looking at other sources' errors.
+ * The config file is the cli_only string row "config" of the first section, with letter 'f'. --help
+ * and --version are not handled here: give cli_only rows (OPT_FLAG) for them in the first section;
+ * they end reading at once, with the defaults, no operands, and without looking at other sources'
+ * errors or the values of other options.
  *
  * Returns the number of operands, or -EINVAL (bad input) or -errno (file cannot be read) with
  * s->error set, such as "echod.conf:12: unknown key 'worker'; did you mean 'workers'?" or
  * "--workers: '-3' is not a whole number" or "ECHOD_WORKERS: ...". */
 int opt_load(struct opt_set *s, int argc, char **argv, char *const *env);
 
-/* Steps of opt_load, for tests and for reading a text that is no file. @name stands in errors. */
+/* Steps of opt_load, for tests and for reading a text that is no file. @name stands in errors and
+ * must outlive the set. A file is read once for each opt_read_defaults. */
 int opt_read_defaults(struct opt_set *s);
 int opt_read_file(struct opt_set *s, FILE *f, const char *name);
 
 /* Where the value of row @key ("workers", or "io_uring.buffers") came from; NULL: no such row. */
 const struct opt_source *opt_source_of(const struct opt_set *s, const char *key);
 
-/* Sets s->error to "<place of key's value>: key: <reason>" for checks across rows that only the
- * program can make ("echod.conf:3: workers: fork serves with one acceptor"). Returns -EINVAL. */
+/* Sets s->error to "<place of key's value>: <reason>" for checks across rows that only the program
+ * can make: "echod.conf:3: workers: fork serves with one acceptor", "--workers: fork ...",
+ * "ECHOD_WORKERS: fork ...", "default of workers: fork ...". Returns -EINVAL. */
 int opt_blame(struct opt_set *s, const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* opt_doc.c: what people read. --help: at most 80 columns, aligned. --print-config: a valid config
- * file, each line with the source of its value as a comment. Man page: mdoc(7), complete. */
+/* opt_doc.c and opt_man.c: what people read. --help: at most 80 columns, aligned. --print-config: a
+ * valid config file, each line with the source of its value as a comment. Man page: mdoc(7),
+ * complete; dated SOURCE_DATE_EPOCH if that is set. */
 void opt_print_help(const struct opt_set *s, FILE *to);
 void opt_print_config(const struct opt_set *s, FILE *to);
 void opt_print_man(const struct opt_set *s, FILE *to);

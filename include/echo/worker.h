@@ -38,7 +38,8 @@ struct role {
 
 	/* The loop is about to run: dial, set timers. */
 	void (*start)(struct worker *w);
-	/* worker_stop was called; the loop ends when no connection is left. */
+	/* worker_stop was called, or a drain has lasted too long (WORKER_RESET): close connections
+	 * accordingly. The loop ends when none is left. */
 	void (*stop)(struct worker *w, enum worker_stop how);
 
 	void (*opened)(struct conn *c);
@@ -60,6 +61,7 @@ struct net_config {
 	uint64_t max_unsent_total; /* bytes of one worker */
 	int64_t busy_poll_ns;      /* look for events this long before sleeping */
 	int64_t drain_ns;          /* WORKER_DRAIN: then close what is left */
+	enum worker_stop on_term;  /* what SIGTERM asks for; WORKER_RUN: it is not handled */
 };
 
 struct worker {

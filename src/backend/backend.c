@@ -3,8 +3,10 @@
  */
 #include "echo/backend.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "echo/opt.h"
@@ -72,3 +74,41 @@ static bool opt_backend_print(const struct opt *o, const void *field, unsigned n
 }
 
 const struct opt_type opt_backend = { "BACKEND", opt_backend_parse, opt_backend_print };
+
+int backend_options(struct backend_choice *b, unsigned caps, struct opt_set *s)
+{
+	for (size_t i = 0; backends[i]; i++) {
+		assert(i < BACKENDS_MAX);
+		if (!backends[i]->opts || (backends[i]->caps & caps) != caps)
+			continue;
+		b->configs[i] = calloc(1, backends[i]->config_size);
+		if (!b->configs[i])
+			return -ENOMEM;
+		opt_add(s, backends[i]->name, backends[i]->opts, b->configs[i]);
+	}
+	return 0;
+}
+
+int backend_choose(struct backend_choice *b, unsigned caps, const struct backend_ops *wanted)
+{
+	int r;
+
+	b->why = "";
+	b->ops = wanted ? wanted : backend_auto(caps, &b->why);
+	if (wanted) {
+		r = wanted->probe(&b->why);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; backends[i]; i++) {
+		if (backends[i] == b->ops)
+			b->config = b->configs[i];
+	}
+	return 0;
+}
+
+void backend_choice_free(struct backend_choice *b)
+{
+	for (size_t i = 0; i < BACKENDS_MAX; i++)
+		free(b->configs[i]);
+}

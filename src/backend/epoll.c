@@ -342,15 +342,16 @@ static int epoll_wait_events(struct worker *w, int64_t wait_ns)
 static int epoll_turn(struct worker *w, int64_t wait_ns)
 {
 	struct epoll_state *s = w->state;
-	int n = epoll_wait_events(w, s->ready.first ? 0 : wait_ns);
+	int n;
 
+	epoll_feed_starved(w); /* the last turn may have given room back, or closed who had it */
+	n = epoll_wait_events(w, s->ready.first ? 0 : wait_ns);
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	w->now_ns = clock_now_ns();
 	for (int i = 0; i < n; i++)
 		epoll_dispatch(w, &s->events[i]);
 	epoll_run_ready(w);
-	epoll_feed_starved(w);
 	return 0;
 }
 

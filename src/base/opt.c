@@ -81,32 +81,34 @@ int opt_apply(struct opt_set *s, struct opt_at at, const char *text, struct opt_
 	return 0;
 }
 
-static unsigned count_letter(const struct opt_set *s, char letter)
+/* Does no other row have its name or letter? */
+static bool is_alone(const struct opt_set *s, struct opt_at at)
 {
-	unsigned count = 0;
+	const struct opt *o = opt_row(s, at);
+	char name[OPT_NAME_MAX];
+	struct opt_at found = at;
 
+	opt_name(s, at, OPT_CLI, name);
+	if (!opt_find(s, OPT_CLI, name, &found) || opt_row(s, found) != o)
+		return false;
 	for (struct opt_at i = { 0, 0 }; opt_valid(s, &i); i.row++)
-		count += opt_row(s, i)->letter == letter;
-	return count;
+		if (o->letter != '\0' && opt_row(s, i)->letter == o->letter && opt_row(s, i) != o)
+			return false;
+	return true;
 }
 
 /* What only a bug in the rows can break. */
-static void check_rows(const struct opt_set *s, const struct opt_section *added)
+static void check_rows(const struct opt_set *s, unsigned section)
 {
-	char name[OPT_NAME_MAX];
-	struct opt_at at;
+	struct opt_at at = { section, 0 };
 
-	assert(added->name && strlen(added->name) < OPT_NAME_MAX / 4);
-	for (unsigned i = 0; added->rows[i].key; i++) {
-		const struct opt *o = &added->rows[i];
+	for (; s->sections[section].rows[at.row].key; at.row++) {
+		const struct opt *o = opt_row(s, at);
 
-		assert(i < OPT_ROWS_MAX && strlen(o->key) < OPT_NAME_MAX / 4);
+		assert(at.row < OPT_ROWS_MAX && strlen(o->key) < OPT_NAME_MAX / 4);
 		assert(o->help && o->type && o->size > 0);
-		assert(!(o->type == &opt_enum) || o->names);
-		assert(o->letter == '\0' || count_letter(s, o->letter) == 1);
-		opt_name(s, (struct opt_at){ s->count - 1, i }, OPT_CLI, name);
-		assert(opt_find(s, OPT_CLI, name, &at));
-		assert(&s->sections[at.section] == added && at.row == i); /* a name has one row */
+		assert(o->type != &opt_enum || o->names);
+		assert(is_alone(s, at));
 	}
 }
 
@@ -115,10 +117,10 @@ void opt_add(struct opt_set *s, const char *name, const struct opt *rows, void *
 	struct opt_section *added = &s->sections[s->count];
 
 	assert(s->program && s->count < OPT_SECTIONS_MAX);
-	assert(name && rows && base);
+	assert(name && strlen(name) < OPT_NAME_MAX / 4 && rows && base);
 	*added = (struct opt_section){ .name = name, .rows = rows, .base = base };
 	s->count++;
-	check_rows(s, added);
+	check_rows(s, s->count - 1);
 }
 
 int opt_read_defaults(struct opt_set *s)
@@ -158,21 +160,21 @@ static int read_named_file(struct opt_set *s, const char *name)
 int opt_load(struct opt_set *s, int argc, char **argv, char *const *env)
 {
 	const char *file = NULL;
-	int r = opt_read_defaults(s);
+	int r;
 
 	assert(s->count > 0 && argv && env);
 	s->file = NULL;
 	s->error[0] = '\0';
+	r = opt_read_defaults(s);
 	if (r < 0)
 		return r;
 	r = opt_peek_args(s, argc, argv, &file);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (file) {
+	if (file)
 		r = read_named_file(s, file);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	r = opt_read_env(s, env);
 	return r < 0 ? r : opt_read_args(s, argc, argv);
 }

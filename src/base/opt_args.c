@@ -157,7 +157,7 @@ int opt_peek_args(struct opt_set *s, int argc, char **argv, const char **file)
 {
 	const struct opt_source from = { OPT_CLI, 0 };
 	struct walk w = { .argc = argc, .argv = argv, .next = 1 };
-	struct given g;
+	struct given g = { .text = NULL };
 	int r;
 
 	while ((r = walk_next(s, &w, &g)) > 0) {
@@ -179,7 +179,7 @@ int opt_read_args(struct opt_set *s, int argc, char **argv)
 {
 	const struct opt_source from = { OPT_CLI, 0 };
 	struct walk w = { .argc = argc, .argv = argv, .next = 1, .moving = true };
-	struct given g;
+	struct given g = { .text = NULL };
 	int r;
 
 	while ((r = walk_next(s, &w, &g)) > 0) {

@@ -111,7 +111,18 @@ void opt_print_help(const struct opt_set *s, FILE *to)
 		fprintf(to, "\n%s%s", s->after, s->after[0] ? "\n" : "");
 }
 
-static void print_source(const struct opt_set *s, struct opt_at at, FILE *to)
+/* @line 0: not known, as of all but the last value of a row that repeats. */
+static void print_file(const char *name, unsigned line, FILE *to)
+{
+	fputs("; ", to);
+	for (size_t i = 0; i < SOURCE_MAX && name[i]; i++)
+		fputc(iscntrl((unsigned char)name[i]) ? '?' : name[i], to);
+	if (line > 0)
+		fprintf(to, ":%u", line);
+	fputc('\n', to);
+}
+
+static void print_source(const struct opt_set *s, struct opt_at at, bool last, FILE *to)
 {
 	const struct opt_source *from = &s->sections[at.section].source[at.row];
 	char name[OPT_NAME_MAX];
@@ -121,10 +132,7 @@ static void print_source(const struct opt_set *s, struct opt_at at, FILE *to)
 		fputs("; default\n", to);
 		break;
 	case OPT_FILE:
-		fputs("; ", to);
-		for (size_t i = 0; s->file[i] && i < SOURCE_MAX; i++)
-			fputc(iscntrl((unsigned char)s->file[i]) ? '?' : s->file[i], to);
-		fprintf(to, ":%u\n", from->line);
+		print_file(s->file, last ? from->line : 0, to);
 		break;
 	case OPT_ENV:
 		opt_name(s, at, OPT_ENV, name);
@@ -140,16 +148,19 @@ static void print_source(const struct opt_set *s, struct opt_at at, FILE *to)
 static void config_row(const struct opt_set *s, struct opt_at at, int width, FILE *to)
 {
 	const struct opt *o = opt_row(s, at);
-	char text[OPT_TEXT_MAX];
-	unsigned nth = 0;
+	const void *field = opt_field(s, at);
+	char text[OPT_TEXT_MAX], next[OPT_TEXT_MAX] = "";
+	bool more = o->type->print(o, field, 0, text);
 
-	for (; o->type->print(o, opt_field(s, at), nth, text); nth++) {
-		fprintf(to, "%-*s = %-*s ", width, o->key, VALUE_WIDTH, text);
-		print_source(s, at, to);
-	}
-	if (nth == 0) {
+	if (!more) {
 		fprintf(to, ";%-*s= %-*s ", width, o->key, VALUE_WIDTH, "");
-		print_source(s, at, to);
+		print_source(s, at, true, to);
+	}
+	for (unsigned nth = 1; more; nth++) {
+		more = o->type->print(o, field, nth, next);
+		fprintf(to, "%-*s = %-*s ", width, o->key, VALUE_WIDTH, text);
+		print_source(s, at, !more, to);
+		memcpy(text, next, sizeof(text));
 	}
 }
 

@@ -16,7 +16,7 @@
 enum { INI_SECTION_MAX = 50 }; /* libinih cuts longer names of sections */
 
 /* Debian's libinih takes its longest line from a variable (200), others from a constant. */
-extern int ini_max_line __attribute__((weak));
+extern int ini_max_line __attribute__((weak)); /* NOLINT(readability-redundant-declaration) */
 
 struct source {
 	struct opt_set *set;

@@ -102,7 +102,7 @@ static void print_options(const struct opt_set *s, FILE *to)
 	fputs(".Sh OPTIONS\n.Bl -tag -width Ds\n", to);
 	for (struct opt_at i = { 0, 0 }; opt_valid(s, &i); i.row++) {
 		if (i.section != last)
-			fprintf(to, ".El\n.Ss Section [%s]\n.Bl -tag -width Ds\n",
+			fprintf(to, ".El\n.Ss Section %s\n.Bl -tag -width Ds\n",
 				s->sections[i.section].name);
 		last = i.section;
 		print_option(s, i, to);

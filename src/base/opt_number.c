@@ -182,7 +182,7 @@ static int read_limited(const struct opt *o, const char *text, uint64_t *value,
 static int uint_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {
 	uint32_t narrow;
-	uint64_t value;
+	uint64_t value = 0;
 	int r = read_limited(o, text, &value, why);
 
 	if (r == -EINVAL || r == -EDOM)
@@ -209,7 +209,7 @@ static bool uint_print(const struct opt *o, const void *field, unsigned nth,
 
 static int size_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {
-	uint64_t value;
+	uint64_t value = 0;
 	int r = read_limited(o, text, &value, why);
 
 	assert(o->size == sizeof(value));
@@ -312,16 +312,15 @@ static int double_parse(const struct opt *o, const char *text, void *field, char
 static bool double_print(const struct opt *o, const void *field, unsigned nth,
 			 char text[OPT_TEXT_MAX])
 {
-	double value, back;
+	double value;
 
 	(void)o;
 	if (nth > 0)
 		return false;
 	memcpy(&value, field, sizeof(value));
-	for (int digits = 6; digits <= 17; digits++) { /* 17 always suffice */
+	for (int digits = 15; digits <= 17; digits++) { /* 17 always suffice */
 		snprintf(text, OPT_TEXT_MAX, "%.*g", digits, value);
-		back = strtod(text, NULL);
-		if (memcmp(&back, &value, sizeof(value)) == 0)
+		if (strtod(text, NULL) == value)
 			break;
 	}
 	return true;

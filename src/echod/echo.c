@@ -75,6 +75,8 @@ static void echo_stop(struct worker *w, enum worker_stop how)
 {
 	if (how == WORKER_DRAIN)
 		conn_each(w, echo_shut, NULL);
+	else
+		conn_close_all(w, FAIL_SHUTDOWN, how == WORKER_RESET);
 }
 
 const struct role echo_role = {

@@ -353,7 +353,7 @@ void conn_reap(struct worker *w)
 	w->closing_tail = &w->closing;
 	for (; c; c = next) {
 		next = c->next;
-		if (c->fd >= 0)
+		if (c->fd >= 0 || c->inflight > 0)
 			w->config->backend->close(c);
 		if (c->inflight == 0)
 			conn_release(c);
@@ -370,4 +370,24 @@ void conn_each(struct worker *w, void (*each)(struct conn *c, void *arg), void *
 		if (c->state == CONN_DIALING || c->state == CONN_OPEN)
 			each(c, arg);
 	}
+}
+
+struct close_how {
+	enum fail why;
+	bool abort;
+};
+
+static void conn_close_one(struct conn *c, void *arg)
+{
+	const struct close_how *how = arg;
+
+	if (how->abort)
+		conn_abort(c, how->why);
+	else
+		conn_close(c, how->why);
+}
+
+void conn_close_all(struct worker *w, enum fail why, bool abort)
+{
+	conn_each(w, conn_close_one, &(struct close_how){ why, abort });
 }

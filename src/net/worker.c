@@ -16,27 +16,13 @@
 #include "echo/base.h"
 #include "echo/clock.h"
 
-static void worker_close_one(struct conn *c, void *arg)
-{
-	const enum worker_stop *how = arg;
-
-	if (*how == WORKER_RESET)
-		conn_abort(c, FAIL_SHUTDOWN);
-	else
-		conn_close(c, FAIL_SHUTDOWN);
-}
-
-static void worker_close_all(struct worker *w, enum worker_stop how)
-{
-	conn_each(w, worker_close_one, &how);
-}
-
+/* The drain took too long: the role cuts off what is left. */
 static void worker_drain_over(struct timer *t, int64_t now_ns)
 {
 	struct worker *w = container_of(t, struct worker, drain_timer);
 
 	(void)now_ns;
-	worker_close_all(w, WORKER_RESET);
+	w->role->stop(w, WORKER_RESET);
 }
 
 static void worker_close_listeners(struct worker *w)
@@ -66,8 +52,6 @@ static void worker_check_stop(struct worker *w)
 		backend->stop(w, (int)how, deadline_ns);
 	if (how == WORKER_DRAIN)
 		timer_set(&w->timers, &w->drain_timer, deadline_ns);
-	else
-		worker_close_all(w, how);
 	w->role->stop(w, how);
 }
 

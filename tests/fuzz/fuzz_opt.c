@@ -2,7 +2,6 @@
  * fuzz_opt: any bytes as a config file. It may be refused, with a reason; nothing else may happen.
  */
 #include <assert.h>
-#include <stdio.h>
 
 #include "echo/opt.h"
 

@@ -78,10 +78,10 @@ void opt_test_reset(void)
 		.about = "Serves TCP echo. The backend is chosen in the config file.",
 		.after = "Exit status:\n  0  fine\n  2  usage\n\nExamples:\n  echod -f echod.conf",
 	};
-	memset(&opt_test_config, 0, sizeof(config));
-	memset(&uring, 0, sizeof(uring));
+	memset(&opt_test_config, 0, sizeof(opt_test_config));
+	memset(&opt_test_uring, 0, sizeof(opt_test_uring));
 	opt_add(&opt_test, "server", rows, &opt_test_config);
-	opt_add(&opt_test, "io_uring", uring_rows, &uring);
+	opt_add(&opt_test, "io_uring", uring_rows, &opt_test_uring);
 	ck_assert_msg(opt_read_defaults(&opt_test) == 0, "%s", opt_test.error);
 }
 

@@ -14,6 +14,7 @@
 	X(fail)   \
 	X(hist)   \
 	X(log)    \
+	X(opt)    \
 	X(rng)    \
 	X(timer)  \
 	X(unsent)

@@ -98,7 +98,7 @@ START_TEST(text_of_any_length_is_refused_cleanly)
 	struct addr a;
 	const char *why;
 
-	for (size_t len = 1; len < sizeof(text) - 3; len += 61) {
+	for (size_t len = 1; len < sizeof(text) - 3; len += len < 300 ? 1 : 61) {
 		memset(text, 'x', len);
 		snprintf(text + len, 3, ":7");
 		ck_assert_int_eq(addr_parse(&a, text), -EINVAL);

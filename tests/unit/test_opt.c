@@ -14,7 +14,7 @@ Suite *opt_suite(void);
 START_TEST(defaults_fill_the_struct)
 {
 	ck_assert_uint_eq(opt_test_config.max_conns, 10000);
-	ck_assert_uint_eq(opt_test_config.max_unsent, 256 * 1024);
+	ck_assert_uint_eq(opt_test_config.max_unsent, 262144);
 	ck_assert_int_eq(opt_test_config.idle_timeout, 0);
 	ck_assert(opt_test_config.verify && !opt_test_config.check);
 	ck_assert_str_eq(opt_test_config.json_file, "");

@@ -13,9 +13,11 @@ START_TEST(the_printed_config_names_each_source)
 {
 	char *text;
 
-	ck_assert_int_eq(opt_test_read("[server]\nidle_timeout = 90s\n"), 0);
+	ck_assert_int_eq(opt_test_read("[server]\nidle_timeout = 90s\nlisten = a\nlisten = b"), 0);
 	text = opt_test_print(opt_print_config);
 	ck_assert_ptr_nonnull(strstr(text, "\nidle_timeout = 90s              ; e.conf:2\n"));
+	ck_assert_ptr_nonnull(strstr(text, "listen       = a                ; e.conf\n"
+					   "listen       = b                ; e.conf:4\n"));
 	ck_assert_ptr_nonnull(strstr(text, "\n;json_file   =                  ; default\n"));
 	ck_assert_ptr_nonnull(
 		strstr(text, "\n\n[io_uring]\nbuffers = 4096             ; default\n"));
@@ -98,7 +100,7 @@ START_TEST(the_man_page_has_every_option_and_section)
 	ck_assert_ptr_nonnull(strstr(text, ".Dt ECHOD 1\n"));
 	ck_assert_ptr_nonnull(strstr(text, ".Nd Serves TCP echo\n"));
 	ck_assert_ptr_nonnull(strstr(text, ".It Fl t , Fl -workers Ar \\&N\n"));
-	ck_assert_ptr_nonnull(strstr(text, ".Ss Section [io_uring]\n"));
+	ck_assert_ptr_nonnull(strstr(text, ".Ss Section io_uring\n"));
 	ck_assert_ptr_nonnull(strstr(text, "\n.Sh EXIT STATUS\n"));
 	ck_assert_ptr_nonnull(strstr(text, "\n.Sh EXAMPLES\n"));
 	free(text);

@@ -28,7 +28,7 @@ START_TEST(a_file_is_read_as_it_is_written)
 	ck_assert_uint_eq(opt_test_uring.buffers, 8);
 	ck_assert_str_eq(opt_test_config.json_file, "a = b # c");
 	ck_assert_int_eq(opt_source_of(&opt_test, "io_uring.buffers")->level, OPT_FILE);
-	ck_assert_uint_eq(opt_source_of(&opt_test, "io-opt_test_uring.buffers")->line, 4);
+	ck_assert_uint_eq(opt_source_of(&opt_test, "io-uring.buffers")->line, 4);
 	ck_assert_ptr_null(opt_source_of(&opt_test, "buffers"));
 }
 END_TEST
@@ -114,8 +114,7 @@ START_TEST(a_line_is_whole_or_an_error)
 	memcpy(text + begin + OPT_LINE_MAX, "#\n", 3);
 	opt_test_reset();
 	opt_test_error(opt_test_read(text), "e.conf:2: line is longer than 512 bytes");
-	memset(text, 'k', sizeof(text)); /* a key longer than any */
-	memcpy(text, "[server]\n", 9);
+	memset(text + begin, 'k', sizeof(text) - begin); /* a key longer than any */
 	memcpy(text + 400, " = 1", 5);
 	opt_test_error(opt_test_read(text), "e.conf:2: unknown key, longer than any known");
 }

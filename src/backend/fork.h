@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * fork: what the parent (fork.c) and the child of a connection (fork_child.c) share.
+ */
+#ifndef BACKEND_FORK_H
+#define BACKEND_FORK_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdnoreturn.h>
+#include <sys/types.h>
+
+struct conn;
+
+/* What a child tells, in memory that it shares with its parent: one for each slot, on a cache line
+ * of its own. The child alone writes it; the parent looks at any time. */
+struct fork_cell {
+	alignas(64) _Atomic uint64_t received, sent;
+	_Atomic int err, why; /* how it ended; why is FAIL_NONE for as long as it has not */
+};
+
+/* What the backend keeps of a connection. */
+struct fork_conn {
+	struct conn *next; /* in its bucket */
+	pid_t pid;
+	bool closing;            /* fork_close was called: who reaps the child releases it */
+	uint64_t received, sent; /* of its cell, counted already */
+	int64_t cut_off_ns;      /* the child's: it is shutting down, at most until then */
+};
+
+/* Serves the connection to its end, in the process that was forked for it. */
+noreturn void fork_child(struct conn *c, struct fork_cell *cell);
+
+#endif

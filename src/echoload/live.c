@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * live: reads the workers' relaxed counters and rewrites one line of standard error. It costs the
+ * workers nothing: they keep these counters anyway.
+ */
+#include "live.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "echo/base.h"
+#include "echo/clock.h"
+#include "opts.h"
+#include "run.h"
+
+enum { EVERY_MS = 250, WIDTH_MAX = 79 };
+
+void live_begin(struct live *l, const struct run *run)
+{
+	unsigned mode = run->shared.config->progress;
+
+	*l = (struct live){ .run = run, .shown_ns = run->shared.start_ns };
+	l->on = mode == PROGRESS_ALWAYS || (mode == PROGRESS_AUTO && isatty(STDERR_FILENO));
+}
+
+int live_wait_ms(const struct live *l)
+{
+	return l->on ? EVERY_MS : -1;
+}
+
+/* "12.3s/60s", or how many of the messages are done. */
+static void live_done(const struct live *l, int64_t now_ns, uint64_t echoed, char text[32])
+{
+	const struct load_run *s = &l->run->shared;
+
+	if (s->config->messages)
+		snprintf(text, 32, "%" PRIu64 "/%" PRIu64, echoed, s->config->messages);
+	else
+		snprintf(text, 32, "%.1fs/%.0fs", (double)(now_ns - s->start_ns) / 1e9,
+			 (double)(s->end_ns - s->start_ns) / 1e9);
+}
+
+static void live_write(struct live *l, const char *line)
+{
+	char out[2 * WIDTH_MAX + 8];
+	int n = snprintf(out, sizeof(out), "\r%-*.*s\r", (int)l->width, WIDTH_MAX, line);
+	ssize_t r;
+
+	l->width = WIDTH_MAX;
+	r = write(STDERR_FILENO, out, (size_t)n);
+	(void)r; /* a terminal that went away ends nothing */
+}
+
+void live_show(struct live *l)
+{
+	int64_t now_ns = clock_now_ns(), ns = now_ns - l->shown_ns;
+	uint64_t echoed = 0, errors = 0;
+	char line[160], done[32];
+
+	if (!l->on || ns < MSEC(EVERY_MS) / 2)
+		return;
+	for (unsigned i = 0; i < l->run->gang.count; i++) {
+		echoed += stats_get(&l->run->loads[i].live_echoed);
+		errors += stats_get(&l->run->loads[i].live_errors);
+	}
+	live_done(l, now_ns, echoed, done);
+	snprintf(line, sizeof(line), "%s  %.0f/s  %u open  %" PRIu64 " error%s%s", done,
+		 (double)(echoed - l->echoed) * 1e9 / (double)ns, atomic_load(&l->run->gang.conns),
+		 errors, errors == 1 ? "" : "s",
+		 outage_open(&l->run->shared.outages) ? "  OUTAGE" : "");
+	live_write(l, line);
+	l->shown_ns = now_ns;
+	l->echoed = echoed;
+}
+
+void live_end(struct live *l)
+{
+	if (l->on)
+		live_write(l, "");
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ * opts: the configuration of echoload.
+ */
+#ifndef ECHOLOAD_OPTS_H
+#define ECHOLOAD_OPTS_H
+
+#include <stdint.h>
+
+#include "echo/net_opt.h"
+#include "echo/program.h"
+#include "echo/sock.h"
+
+struct backend_ops;
+struct opt_set;
+
+enum reconnect_mode { RECONNECT_NEVER, RECONNECT_IMMEDIATE, RECONNECT_BACKOFF };
+
+struct reconnect_policy {
+	enum reconnect_mode mode;
+	int64_t min_ns, max_ns; /* backoff: first upper bound of the wait, and the highest */
+};
+
+/* Bytes of a message; every message has a size of its own when they differ. */
+struct size_range {
+	uint64_t min, max;
+};
+
+enum output_format { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_QUIET };
+enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
+
+struct load_config {
+	struct program_options program;
+	unsigned connections; /* in total */
+	unsigned threads;     /* 0: one for each CPU */
+	int64_t duration;     /* after the warm-up */
+	uint64_t messages;    /* instead of a duration; 0: duration counts */
+	struct size_range size;
+	unsigned pipeline;
+	int64_t warmup;
+	int64_t timeout; /* for the answer; 0: off */
+	int64_t connect_timeout;
+	struct reconnect_policy reconnect;
+	bool verify;
+	int64_t grace, stall;
+	const struct backend_ops *backend; /* NULL: auto */
+	struct cpu_list cpus;
+	int64_t busy_poll;
+	char congestion[SOCK_CONGESTION_MAX];
+	uint64_t seed;
+	bool ignore_errors; /* -i */
+	unsigned output;    /* enum output_format */
+	unsigned progress;  /* enum progress_mode */
+	char json[OPT_TEXT_MAX];
+};
+
+extern const struct opt load_opts[];
+extern const char load_after[]; /* the end of --help */
+
+/* Checks across rows, and the defaults that depend on other rows (-n without -w: no warm-up).
+ * Returns 0, or -EINVAL with s->error set. */
+int load_check(struct opt_set *s, struct load_config *c, const struct backend_ops *backend);
+
+#endif

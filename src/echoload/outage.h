@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ * outage: finds by itself when the service was gone, and times it.
+ *
+ * An outage opens when within --stall at least half of the requested connections ended in an error
+ * of the peer or the path, or when echoes are owed and none came for --stall. It closes when every
+ * requested connection has echoed again. All workers share one watch: what happens seldom (errors,
+ * and echoes while an outage is open) takes its lock, an echo in good times costs two stores.
+ *
+ * All times here are of the monotonic clock; reports subtract the start of the run.
+ */
+#ifndef ECHOLOAD_OUTAGE_H
+#define ECHOLOAD_OUTAGE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	OUTAGES_MAX = 64, /* a run that has more lists the first ones and counts the rest */
+};
+
+struct outage {
+	int64_t begin_ns;         /* the last echo before, or the start of the run */
+	int64_t noticed_ns;       /* when it opened */
+	int64_t first_success_ns; /* -1: none */
+	int64_t recovered_ns;     /* every requested connection has echoed again; -1: never */
+	uint64_t messages_lost;
+};
+
+/* What one worker tells the others: written by it alone. */
+struct outage_source {
+	_Atomic int64_t last_echo_ns;
+	_Atomic int64_t waiting_since_ns; /* the last echo, or when something became owed after none
+					     was; INT64_MAX: nothing is owed */
+};
+
+struct outage_error; /* an entry of the ring */
+
+struct outage_watch {
+	pthread_mutex_t lock;
+	int64_t start_ns, stall_ns;
+	uint32_t requested;
+	struct outage_source *sources;
+	unsigned source_count;
+	struct outage_error *ring; /* the last `half` errors that count */
+	uint32_t half, ring_next;
+	uint64_t errors;        /* counted ones so far */
+	uint64_t messages_lost; /* by errors, so far */
+	uint32_t healthy;       /* connections that have echoed since this outage opened */
+	_Atomic uint32_t open;  /* number of the open outage (from 1), or 0 */
+	struct outage list[OUTAGES_MAX + 1]; /* the last is of outages that find no room */
+	unsigned count;                      /* in the list */
+	uint64_t uncounted;                  /* outages that found no room in it */
+	uint64_t lost_before;                /* messages_lost when the open outage began */
+};
+
+/* Reserves what it needs for @requested connections over @sources workers. 0 or -ENOMEM. */
+int outage_init(struct outage_watch *o, uint32_t requested, unsigned sources, int64_t stall_ns);
+void outage_fini(struct outage_watch *o);
+
+/* The run begins. */
+void outage_start(struct outage_watch *o, int64_t start_ns);
+
+/* The number of the open outage, 0 if there is none. */
+static inline uint32_t outage_open(const struct outage_watch *o)
+{
+	return atomic_load_explicit(&o->open, memory_order_relaxed);
+}
+
+/* What one requested connection remembers; zeroed at start. */
+struct outage_seat {
+	int64_t error_ns; /* its last error that counted */
+	uint32_t healthy; /* the outage in which it has echoed again */
+};
+
+/* A requested connection's attempt or connection ended in an error of the peer or the path. */
+void outage_error(struct outage_watch *o, struct outage_seat *seat, int64_t now_ns,
+		  uint64_t messages_lost);
+
+/* It ended otherwise: it is not healthy any more. */
+void outage_closed(struct outage_watch *o, struct outage_seat *seat);
+
+/* It has echoed while an outage is open; call it only then. */
+void outage_echo(struct outage_watch *o, struct outage_seat *seat, int64_t now_ns);
+
+/* Looks for the silent kind: echoes owed and none for the stall time. Every worker calls it when
+ * its own wait has lasted that long. Returns when to look again. */
+int64_t outage_check_stall(struct outage_watch *o, int64_t now_ns);
+
+/* The run is over: closes the books of an outage that never ended. */
+void outage_finish(struct outage_watch *o);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * result: all that a run found, as reporters see it. Nothing here changes any more.
+ */
+#ifndef ECHOLOAD_RESULT_H
+#define ECHOLOAD_RESULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "books.h"
+#include "outage.h"
+
+struct hist;
+struct load_config;
+struct opt_set;
+struct provenance;
+
+enum { RESULT_REASON_MAX = 256 };
+
+enum bottleneck { BOTTLENECK_UNKNOWN, BOTTLENECK_CLIENT, BOTTLENECK_SERVER };
+
+struct result {
+	const struct load_config *config;
+	const struct opt_set *opts; /* the effective configuration as text, and its sources */
+	const struct provenance *provenance; /* NULL: not known */
+	int argc;
+	char *const *argv;       /* the command line as it was given */
+	const char *backend;     /* the one that ran */
+	const char *backend_why; /* what better ones lack, or "" */
+	const char *target;      /* as it was given */
+	char target_address[72]; /* as it was looked up */
+	unsigned threads;
+	struct books books;
+	const struct hist *latency;   /* measured messages, ns */
+	const struct hist *outside;   /* those of them that came while no outage was open */
+	const struct outage *outages; /* times are ns since the start of the run, -1: never */
+	unsigned outage_count;
+	uint64_t outages_unlisted;
+	int64_t start_unix_ns;
+	int64_t duration_ns;                      /* from the start to the last event */
+	int64_t measure_begin_ns, measure_end_ns; /* since the start of the run */
+	int64_t cpu_ns;                           /* of all worker threads */
+	int64_t steal_ns;                         /* of this machine while it ran; -1: not known */
+	enum bottleneck bottleneck;
+	bool interrupted;
+	int interrupted_by; /* signal */
+	int exit_code;      /* verdict.h */
+	char exit_reason[RESULT_REASON_MAX];
+};
+
+/* Messages per second of the measured part that were echoed; 0 when nothing was measured. */
+double result_rate(const struct result *r);
+
+/* Bytes per second that they carried, in each direction: their number times the mean size of all
+ * messages that were echoed. */
+double result_byte_rate(const struct result *r);
+
+/* NULL if the books and the histograms agree in every way (CLI.md, "The books"), else static text
+ * that names the identity that does not hold. */
+const char *result_check(const struct result *r);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT
+ * run: starts the workers, shows how they get on, and adds up what each has found.
+ */
+#include "run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "echo/backend.h"
+#include "echo/base.h"
+#include "echo/clock.h"
+#include "echo/hist.h"
+#include "echo/provenance.h"
+#include "live.h"
+#include "opts.h"
+#include "result.h"
+
+enum {
+	SPARE_SLOTS = 256, /* connections that are still closing when their seat dials again */
+	HIST_DIGITS = 3,
+};
+
+/* The part of @total that worker @i of @count gets: the first ones get what is left over. */
+static uint64_t run_share(uint64_t total, unsigned i, unsigned count)
+{
+	return total / count + (i < total % count);
+}
+
+static unsigned run_threads(const struct load_config *c)
+{
+	unsigned n = c->threads ? c->threads : cpu_list_count(&c->cpus);
+
+	return n < c->connections ? n : c->connections;
+}
+
+static void run_configure(struct run *r, const struct load_config *c,
+			  const struct backend_choice *b)
+{
+	struct net_config *n = &r->net;
+
+	n->backend = b->ops;
+	n->backend_config = b->config;
+	memcpy(n->sock.congestion, c->congestion, sizeof(n->sock.congestion));
+	n->max_conns = UINT32_MAX;
+	n->slots = c->connections + SPARE_SLOTS;
+	n->max_unsent = n->max_unsent_total = 1; /* the client lends nothing */
+	n->busy_poll_ns = c->busy_poll;
+	n->drain_ns = c->grace;
+	r->role = load_role;
+	r->role.conn_size = load_conn_size(c);
+}
+
+static int run_init_loads(struct run *r, const struct load_config *c, unsigned threads)
+{
+	int e = 0;
+
+	r->loads = calloc(threads, sizeof(*r->loads));
+	if (!r->loads)
+		return -ENOMEM;
+	for (unsigned i = 0; i < threads && e == 0; i++) {
+		struct load *l = &r->loads[i];
+		struct worker *w = &r->gang.workers[i];
+
+		e = load_init(l, &r->shared, (uint32_t)run_share(c->connections, i, threads),
+			      c->messages ? run_share(c->messages, i, threads) : UINT64_MAX);
+		l->worker = w;
+		l->source = &r->shared.outages.sources[i];
+		l->next_number = i;
+		l->number_step = threads;
+		l->rng = c->seed + i;
+		w->role = &r->role;
+		w->role_state = l;
+	}
+	return e;
+}
+
+int run_init(struct run *r, const struct load_config *c, const struct backend_choice *b)
+{
+	unsigned threads = run_threads(c);
+	sigset_t mask;
+	int e;
+
+	run_configure(r, c, b);
+	r->shared.config = c;
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGTERM);
+	e = payload_init(&r->shared.payload, c->seed);
+	if (e == 0)
+		e = outage_init(&r->shared.outages, c->connections, threads, c->stall);
+	if (e == 0)
+		e = gang_init(&r->gang, threads, &r->net, &c->cpus);
+	if (e == 0)
+		e = run_init_loads(r, c, threads);
+	if (e == 0)
+		e = gang_signals(&r->gang, &mask);
+	r->latency = hist_new(HIST_DIGITS);
+	r->outside = hist_new(HIST_DIGITS);
+	return e == 0 && !(r->latency && r->outside) ? -ENOMEM : e;
+}
+
+void run_fini(struct run *r)
+{
+	for (unsigned i = 0; r->loads && i < r->gang.count; i++)
+		load_fini(&r->loads[i]);
+	free(r->loads);
+	gang_fini(&r->gang);
+	outage_fini(&r->shared.outages);
+	payload_fini(&r->shared.payload);
+	hist_free(r->latency);
+	hist_free(r->outside);
+}
+
+/* Waits for the end of all workers; signals end them. */
+static void run_wait(struct run *r, struct result *result)
+{
+	struct live live;
+
+	live_begin(&live, r);
+	while (r->gang.done < r->gang.running) {
+		int signal = gang_wait(&r->gang, live_wait_ms(&live));
+
+		if (signal) {
+			gang_stop(&r->gang, result->interrupted ? WORKER_QUIT : WORKER_CLOSE);
+			result->interrupted = true;
+			result->interrupted_by = signal;
+		}
+		live_show(&live);
+	}
+	live_end(&live);
+}
+
+/* Adds up what the workers found. */
+static void run_collect(struct run *r, struct result *result)
+{
+	int64_t last_ns = r->shared.start_ns;
+
+	for (unsigned i = 0; i < r->gang.count; i++) {
+		const struct load *l = &r->loads[i];
+
+		books_merge(&result->books, &l->books);
+		hist_merge(r->outside, l->outside);
+		hist_merge(r->latency, l->outside);
+		hist_merge(r->latency, l->inside);
+		result->cpu_ns += atomic_load(&r->gang.workers[i].cpu_ns);
+		if (l->last_event_ns > last_ns)
+			last_ns = l->last_event_ns;
+	}
+	books_sort(&result->books);
+	result->books.planned = result->books.all.sent; /* closed loop */
+	result->latency = r->latency;
+	result->outside = r->outside;
+	result->duration_ns = last_ns - r->shared.start_ns;
+}
+
+static int64_t since_start(const struct run *r, int64_t at_ns)
+{
+	return at_ns < 0 ? -1 : at_ns - r->shared.start_ns;
+}
+
+static void run_collect_outages(struct run *r, struct result *result)
+{
+	struct outage_watch *o = &r->shared.outages;
+
+	outage_finish(o);
+	for (unsigned i = 0; i < o->count; i++) {
+		struct outage *at = &o->list[i];
+
+		at->begin_ns = since_start(r, at->begin_ns);
+		at->noticed_ns = since_start(r, at->noticed_ns);
+		at->first_success_ns = since_start(r, at->first_success_ns);
+		at->recovered_ns = since_start(r, at->recovered_ns);
+	}
+	result->outages = o->list;
+	result->outage_count = o->count;
+	result->outages_unlisted = o->uncounted;
+}
+
+/* A client that never waits is what limits the rate; one that mostly waits is not. */
+static enum bottleneck run_bottleneck(const struct run *r, const struct result *result)
+{
+	double busy =
+		result->duration_ns > 0
+			? (double)result->cpu_ns / ((double)result->duration_ns * r->gang.count)
+			: 0;
+
+	if (busy > 0.95)
+		return BOTTLENECK_CLIENT;
+	return busy < 0.8 ? BOTTLENECK_SERVER : BOTTLENECK_UNKNOWN;
+}
+
+/* The measured part: it ends when sending did. */
+static void run_measured(const struct run *r, struct result *result)
+{
+	const struct load_run *s = &r->shared;
+	int64_t end_ns = s->end_ns - s->start_ns;
+
+	result->measure_begin_ns = s->measure_ns - s->start_ns;
+	result->measure_end_ns = end_ns < result->duration_ns ? end_ns : result->duration_ns;
+	if (result->measure_end_ns < result->measure_begin_ns)
+		result->measure_end_ns = result->measure_begin_ns;
+}
+
+int run_load(struct run *r, struct result *result)
+{
+	struct load_run *s = &r->shared;
+	int64_t steal_ns = provenance_steal_ns();
+	int e;
+
+	result->start_unix_ns = clock_unix_ns();
+	result->threads = r->gang.count;
+	s->start_ns = clock_now_ns();
+	s->measure_ns = s->start_ns + s->config->warmup;
+	s->end_ns = s->config->messages ? INT64_MAX : s->measure_ns + s->config->duration;
+	outage_start(&s->outages, s->start_ns);
+	e = gang_start(&r->gang);
+	if (e < 0)
+		gang_stop(&r->gang, WORKER_QUIT);
+	run_wait(r, result);
+	if (e < 0)
+		gang_join(&r->gang);
+	else
+		e = gang_join(&r->gang);
+	run_collect(r, result);
+	run_collect_outages(r, result);
+	run_measured(r, result);
+	result->steal_ns = steal_ns < 0 ? -1 : provenance_steal_ns() - steal_ns;
+	result->bottleneck = run_bottleneck(r, result);
+	return e;
+}

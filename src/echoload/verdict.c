@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT
+ * verdict: the first question that has an answer decides. Do the books balance? Could this machine
+ * make a connection at all? Was it interrupted? Was there one echo? Were there errors? Was anything
+ * measured?
+ */
+#include "verdict.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "echo/base.h"
+#include "echo/program.h"
+#include "opts.h"
+#include "result.h"
+
+enum {
+	KINDS_NAMED = 3, /* of errors; the rest is a number */
+};
+
+/* A cause of errors, counted apart for connects and for connections. */
+struct kind {
+	enum fail why;
+	bool connecting;
+	uint64_t count;
+};
+
+struct sentence {
+	char text[RESULT_REASON_MAX];
+	size_t len;
+};
+
+/* Adds to the sentence; what does not fit is left out. */
+static void __attribute__((format(printf, 2, 3))) say(struct sentence *s, const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(s->text + s->len, sizeof(s->text) - s->len, fmt, args);
+	va_end(args);
+	assert(n >= 0);
+	s->len = size_min(s->len + (size_t)n, sizeof(s->text) - 1);
+}
+
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* Takes the biggest kind of error out of @left. Returns its count, 0: none is left. */
+static uint64_t take_biggest(uint64_t left[2][FAIL_COUNT], struct kind *k)
+{
+	k->count = 0;
+	for (unsigned c = 0; c < 2; c++) {
+		for (unsigned why = 0; why < FAIL_COUNT; why++) {
+			if (left[c][why] > k->count)
+				*k = (struct kind){ why, c, left[c][why] };
+		}
+	}
+	if (k->count > 0)
+		left[k->connecting][k->why] = 0;
+	return k->count;
+}
+
+/* "64 connections ended in reset", "10 connects refused" */
+static void say_kind(struct sentence *s, const struct kind *k)
+{
+	unsigned long long n = k->count;
+
+	if (!k->connecting)
+		say(s, "%llu connection%s ended in %s", n, plural(n), fail_name(k->why));
+	else if (k->why == FAIL_REFUSED)
+		say(s, "%llu connect%s refused", n, plural(n));
+	else
+		say(s, "%llu connect%s ended in %s", n, plural(n), fail_name(k->why));
+}
+
+/* Everything that went wrong, most frequent first; nothing if nothing did. */
+static void say_errors(struct sentence *s, const struct books *b)
+{
+	uint64_t left[2][FAIL_COUNT] = { { 0 } }, others = 0;
+	const size_t begin = s->len;
+	struct kind k;
+
+	for (unsigned i = 0; i < b->outcome_count; i++) {
+		const struct outcome *o = &b->outcomes[i];
+
+		if (o->why != FAIL_FINISHED)
+			left[o->at == PHASE_CONNECTING][o->why] += o->count;
+	}
+	for (unsigned i = 0; take_biggest(left, &k) > 0; i++) {
+		if (i >= KINDS_NAMED) {
+			others += k.count;
+			continue;
+		}
+		if (s->len > begin)
+			say(s, ", ");
+		say_kind(s, &k);
+	}
+	if (others > 0)
+		say(s, ", %llu otherwise", (unsigned long long)others);
+	if (b->all.unfinished > 0)
+		say(s, "%s%llu message%s unfinished", s->len > begin ? ", " : "",
+		    (unsigned long long)b->all.unfinished, plural(b->all.unfinished));
+}
+
+/* Whether no connection was made, and only for want of something on this side. */
+static bool only_local_limits(const struct books *b)
+{
+	uint64_t local = 0;
+
+	for (unsigned i = 0; i < b->outcome_count; i++)
+		local += b->outcomes[i].why == FAIL_LOCAL_LIMIT ? b->outcomes[i].count : 0;
+	return b->established == 0 && b->failed > 0 && local == b->failed;
+}
+
+static int judge_interrupted(const struct result *r, struct sentence *s)
+{
+	const char *name = sigabbrev_np(r->interrupted_by);
+
+	if (name)
+		say(s, "interrupted by SIG%s", name);
+	else
+		say(s, "interrupted");
+	if (books_errors(&r->books) > 0) {
+		say(s, "; ");
+		say_errors(s, &r->books);
+	}
+	return 128 + r->interrupted_by;
+}
+
+static int judge_silence(const struct result *r, struct sentence *s)
+{
+	const struct books *b = &r->books;
+
+	say(s, "not one echo: ");
+	if (b->attempts == 0)
+		say(s, "no connection was attempted");
+	else if (b->all.sent == 0 && books_errors(b) == 0)
+		say(s, "no message was sent");
+	else
+		say_errors(s, b);
+	return EXIT_NO_ANSWER;
+}
+
+static int judge_nothing_measured(const struct result *r, struct sentence *s)
+{
+	const struct books *b = &r->books;
+
+	if (b->measured.sent == 0)
+		say(s, "nothing was measured: all %llu messages were sent in the warm-up",
+		    (unsigned long long)b->all.sent);
+	else
+		say(s, "nothing was measured: none of %llu messages after the warm-up was echoed",
+		    (unsigned long long)b->measured.sent);
+	return EXIT_INCONCLUSIVE;
+}
+
+/* The first exit code that fits, with the words for it. */
+static int judge(const struct result *r, struct sentence *s)
+{
+	const struct books *b = &r->books;
+	const char *broken = result_check(r);
+	bool errors = books_errors(b) > 0 || b->all.unfinished > 0;
+
+	if (broken) {
+		say(s, "a bug in echoload, its books do not balance: %s", broken);
+		return EXIT_INTERNAL;
+	}
+	if (only_local_limits(b)) {
+		say(s, "this machine could make no connection: ");
+		say_errors(s, b);
+		return EXIT_ENVIRONMENT;
+	}
+	if (r->interrupted)
+		return judge_interrupted(r, s);
+	if (b->all.echoed == 0)
+		return judge_silence(r, s);
+	if (errors && !r->config->ignore_errors) {
+		say_errors(s, b);
+		return EXIT_VERDICT;
+	}
+	if (b->measured.echoed == 0)
+		return judge_nothing_measured(r, s);
+	say(s, "ok");
+	if (errors) {
+		say(s, ", errors ignored: ");
+		say_errors(s, b);
+	}
+	return EXIT_OK;
+}
+
+void verdict(struct result *r)
+{
+	struct sentence s = { .len = 0 };
+
+	r->exit_code = judge(r, &s);
+	snprintf(r->exit_reason, sizeof(r->exit_reason), "%s", s.text);
+	assert(r->exit_reason[0]);
+}

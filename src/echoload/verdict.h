@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ * verdict: which exit code a result deserves, and the sentence that says why.
+ */
+#ifndef ECHOLOAD_VERDICT_H
+#define ECHOLOAD_VERDICT_H
+
+struct result;
+
+/* Sets r->exit_code and r->exit_reason. When several codes would fit, the first of 70, 2, 4,
+ * 130/143, 3, 1 (errors), 5, 1 (limits), 0 is used. */
+void verdict(struct result *r);
+
+#endif

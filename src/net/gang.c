@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ * gang: the workers of a program. Its main thread only waits: on a signalfd, and on the eventfd
+ * that every worker writes when it ends.
+ */
+#include "echo/gang.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "echo/base.h"
+#include "echo/net_opt.h"
+
+int gang_init(struct gang *g, unsigned count, const struct net_config *config,
+	      const struct cpu_list *cpus)
+{
+	assert(count > 0);
+	*g = (struct gang){ .count = count, .done_fd = -1, .signal_fd = -1 };
+	g->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (g->done_fd < 0)
+		return -errno;
+	g->workers = calloc(count, sizeof(*g->workers));
+	if (!g->workers)
+		return -ENOMEM;
+	for (unsigned i = 0; i < count; i++) {
+		struct worker *w = &g->workers[i];
+
+		w->config = config;
+		w->conns = &g->conns;
+		w->index = i;
+		w->cpu = cpus->all ? -1 : cpu_list_nth(cpus, i);
+		w->done_fd = g->done_fd;
+		w->wake_fd = -1;
+	}
+	return 0;
+}
+
+void gang_fini(struct gang *g)
+{
+	for (unsigned i = g->running; g->workers && i < g->count; i++) {
+		struct worker *w = &g->workers[i];
+
+		while (w->listener_count > 0)
+			close(w->listeners[--w->listener_count]);
+	}
+	free(g->workers);
+	g->workers = NULL;
+	if (g->done_fd >= 0)
+		close(g->done_fd);
+	if (g->signal_fd >= 0)
+		close(g->signal_fd);
+	g->done_fd = g->signal_fd = -1;
+}
+
+int gang_signals(struct gang *g, const sigset_t *mask)
+{
+	sigset_t blocked = *mask;
+
+	signal(SIGPIPE, SIG_IGN);
+	/* a backend with processes waits for it: it must not be delivered here, to be ignored */
+	sigaddset(&blocked, SIGCHLD);
+	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
+	g->signal_fd = signalfd(-1, mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	return g->signal_fd < 0 ? -errno : 0;
+}
+
+int gang_start(struct gang *g)
+{
+	int r = 0;
+
+	while (g->running < g->count && r == 0) {
+		r = worker_start(&g->workers[g->running]);
+		if (r == 0)
+			g->running++;
+	}
+	return r;
+}
+
+void gang_stop(struct gang *g, enum worker_stop how)
+{
+	for (unsigned i = 0; i < g->running; i++)
+		worker_stop(&g->workers[i], how);
+}
+
+int gang_wait(struct gang *g, int timeout_ms)
+{
+	struct pollfd p[] = { { g->signal_fd, POLLIN, 0 }, { g->done_fd, POLLIN, 0 } };
+	struct signalfd_siginfo info;
+	uint64_t ended;
+
+	/* EINTR, and nothing at all, are an early end of the wait */
+	(void)poll(p, ARRAY_LEN(p), timeout_ms);
+	if (read(g->done_fd, &ended, sizeof(ended)) == sizeof(ended))
+		g->done += (unsigned)ended;
+	if (read(g->signal_fd, &info, sizeof(info)) == sizeof(info))
+		return (int)info.ssi_signo;
+	return 0;
+}
+
+int gang_join(struct gang *g)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < g->running; i++) {
+		int e = worker_join(&g->workers[i]);
+
+		if (e < 0 && r == 0)
+			r = e;
+	}
+	return r;
+}

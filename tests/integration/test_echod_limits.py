@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: MIT
+"""What bounds echod: slow readers, connections, time, descriptors."""
+import signal
+import subprocess
+import time
+
+from echolab import (Reader, Sender, TestCase, covers, end_of, fill, for_each_backend, half_close, not_in, only, pattern,
+                     recv_exactly, recv_to_end, rst, ss)
+
+KIB, MIB = 1 << 10, 1 << 20
+
+
+@for_each_backend
+class EachUnsent(TestCase):
+    """A slow reader owes memory: how much is bounded, and nothing is lost for it."""
+
+    def stuck(self, **options):
+        """How much a peer that does not read can write, and what echod then holds of it."""
+        server = self.echod(workers=1, **options)
+        sock = self.connect(server, rcvbuf=65536)
+        data = pattern(64 * MIB)
+        went = fill(sock, data)
+        c = server.counters()
+        half_close(sock)
+        self.assertSame(recv_to_end(sock)[0], data[:went])
+        return went, c.received - c.sent
+
+    @only("epoll", "io_uring")
+    @covers("echod", "max_unsent")
+    def test_max_unsent_bounds_what_is_held_for_a_slow_reader(self):
+        for limit in (4 * KIB, 8 * MIB):
+            with self.subTest(limit=limit):
+                self.assertEqual(self.stuck(max_unsent=limit)[1], limit)
+
+    @only("epoll", "io_uring")
+    def test_a_max_unsent_of_one_byte_is_slow_and_exact(self):
+        sock = self.connect(self.echod(max_unsent=1))
+        self.assertEcho(sock, pattern(3000))
+
+    @only("epoll", "io_uring")
+    def test_a_larger_max_unsent_lets_a_slow_reader_write_more(self):
+        little, much = self.stuck(max_unsent="4Ki")[0], self.stuck(max_unsent="8Mi")[0]
+        self.assertGreater(much - little, 4 * MIB)  # what the socket buffers take varies by some MiB
+
+    @only("epoll", "io_uring")
+    @covers("echod", "max_unsent_total")
+    def test_the_pool_of_a_worker_bounds_all_its_slow_readers_together(self):
+        server = self.echod(workers=1, max_unsent="1Mi", max_unsent_total="2Mi")
+        socks = [self.connect(server, rcvbuf=4096) for _ in range(4)]
+        data = pattern(32 * MIB)
+        went = [fill(sock, data) for sock in socks]
+        c = server.counters()
+        self.assertLessEqual(c.received - c.sent, 2 * MIB)
+        self.assertGreater(c.received - c.sent, MIB, "more than one of them has its share")
+        self.assertGreater(c["pool_waits"], 0)
+        for sock, n in zip(socks, went):
+            self.assertSame(recv_exactly(sock, n), data[:n])
+
+    @only("epoll", "io_uring")
+    def test_a_pool_that_runs_dry_delays_and_loses_nothing(self):
+        server = self.echod(workers=1, max_unsent_total="4Ki")
+        socks = [self.connect(server, rcvbuf=4096) for _ in range(50)]
+        data = [pattern(MIB, seed) for seed in range(50)]
+        senders = [Sender(s, d, then=half_close) for s, d in zip(socks, data)]
+        self.wait_counters(server, lambda c: c["pool_waits"] > 0, "the pool is dry")
+        readers = [Reader(sock) for sock in socks]
+        for reader, mine in zip(readers, data):
+            got, how = reader.done()
+            self.assertSame(got, mine)
+            self.assertEqual(how, "eof")
+        for sender in senders:
+            sender.done()
+        c = self.wait_counters(server, lambda c: c.open == 0, "none open")
+        self.assertEqual((dict(c.closed), c.received, c.sent), ({"eof": 50}, 50 * MIB, 50 * MIB))
+
+    @only("epoll", "io_uring")
+    def test_one_that_waits_for_the_pool_goes_on_when_another_leaves(self):
+        server = self.echod(workers=1, max_unsent_total="4Ki")
+        holder, waiter = self.connect(server, rcvbuf=4096), self.connect(server)
+        fill(holder, pattern(32 * MIB))
+        before = server.counters()["pool_waits"]
+        sender = Sender(waiter, pattern(1000))
+        self.wait_counters(server, lambda c: c["pool_waits"] > before, "it waits for the pool")
+        rst(holder)
+        self.assertSame(recv_exactly(waiter, 1000), pattern(1000))
+        sender.done()
+
+
+@for_each_backend
+class EachConnections(TestCase):
+    @covers("echod", "max_conns")
+    def test_one_too_many_is_turned_away_politely(self):
+        server = self.echod(max_conns=3)
+        held = [self.connect(server) for _ in range(3)]
+        for sock in held:
+            self.assertEcho(sock, b"in")
+        self.assertEqual([end_of(self.connect(server)) for _ in range(5)], ["eof"] * 5)
+        c = self.wait_counters(server, lambda c: c.closed["shed"] == 5, "five shed")
+        self.assertEqual((c.accepted, c.open), (8, 3))
+        for sock in held:
+            self.assertEcho(sock, b"still in")
+        held.pop().close()
+        self.wait_counters(server, lambda c: c.open == 2, "one has left")
+        self.assertEcho(self.connect(server), b"the next")
+
+    def test_a_shed_peer_that_has_written_learns_it_too(self):
+        server = self.echod(max_conns=1)
+        self.assertEcho(self.connect(server), b"in")
+        sock = self.connect(server)
+        try:
+            sock.sendall(b"hello")
+            how = end_of(sock)
+        except ConnectionError:
+            how = "ECONNRESET"
+        self.assertIn(how, ("eof", "ECONNRESET"))
+
+    def test_the_limit_is_for_all_workers_and_addresses_together(self):
+        if self.backend == "fork":
+            server = self.echod(max_conns=10, listen=["127.0.0.1:0", "[::1]:0"])
+        else:
+            server = self.echod(max_conns=10, workers=4, listen=["127.0.0.1:0", "[::1]:0"])
+        socks = [self.connect(server.addrs[i % 2]) for i in range(40)]
+        c = self.wait_counters(server, lambda c: c.accepted == 40 and c.balanced(), "40 accepted")
+        self.assertEqual((c.open, dict(c.closed)), (10, {"shed": 30}))
+        alive = 0
+        for sock in socks:
+            try:
+                sock.sendall(b"x")
+                alive += sock.recv(1) == b"x"
+            except ConnectionError:
+                pass
+        self.assertEqual(alive, 10)
+
+
+@for_each_backend
+class EachTime(TestCase):
+    @covers("echod", "idle_timeout")
+    def test_a_silent_peer_is_closed(self):
+        server = self.echod(idle_timeout="300ms")
+        sock = self.connect(server)
+        began = time.monotonic()
+        self.assertEqual(end_of(sock), "eof")
+        self.assertGreater(time.monotonic() - began, 0.29)
+        sock.close()
+        c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "closed")
+        self.assertEqual(dict(c.closed), {"idle_timeout": 1})
+
+    def test_silence_is_counted_from_the_last_byte(self):
+        server = self.echod(idle_timeout="1s")
+        sock = self.connect(server)
+        began = time.monotonic()
+        while time.monotonic() - began < 0.6:
+            self.assertEcho(sock, b"x")
+            last = time.monotonic()
+        self.assertEqual(end_of(sock), "eof")
+        self.assertGreater(time.monotonic() - last, 0.99)
+
+    def test_a_peer_that_takes_nothing_is_reset(self):
+        server = self.echod(idle_timeout="500ms")
+        sock = self.connect(server, rcvbuf=65536)
+        try:
+            fill(sock, pattern(64 * MIB), quiet=5)
+            how = end_of(sock)
+        except ConnectionError:
+            how = "ECONNRESET"
+        self.assertEqual(how, "ECONNRESET")
+        c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "closed")
+        self.assertEqual(dict(c.closed), {"stalled": 1})
+
+    def test_off_means_never(self):
+        server = self.echod(config="[server]\nidle_timeout = off\n")
+        idle = self.connect(server)
+        timed = self.connect(self.echod(idle_timeout="1s"))
+        self.assertEqual(end_of(timed), "eof")
+        self.assertEcho(idle, b"x")
+
+
+@for_each_backend
+class EachDescriptors(TestCase):
+    """Out of descriptors: nobody is left waiting, nothing spins, service comes back."""
+    LIMIT = 40
+
+    def setUp(self):
+        options = {} if self.backend == "fork" else {"workers": 1}
+        self.server = self.echod(prefix=["prlimit", f"--nofile={self.LIMIT}:{self.LIMIT}"], **options)
+        self.socks = []
+
+    def exhaust(self):
+        """Connects until it cannot serve one more. Returns those that it serves."""
+        for _ in range(2 * self.LIMIT):
+            sock = self.connect(self.server)
+            try:
+                sock.sendall(b"x")
+                if sock.recv(1) != b"x":
+                    return
+            except ConnectionError:
+                return
+            self.socks.append(sock)
+        self.fail("it has descriptors without end")
+
+    @only("epoll", "io_uring")
+    def test_peers_beyond_are_closed_and_service_comes_back(self):
+        self.exhaust()
+        for _ in range(3):
+            extra = self.connect(self.server)
+            self.assertIn(end_of(extra), ("eof", "ECONNRESET"))
+        c = self.server.counters()
+        self.assertGreater(c["accept_errors"], 0)
+        self.assertGreaterEqual(c.closed["local_limit"], 4)
+        for sock in self.socks:
+            self.assertEcho(sock, b"still served")
+        for sock in self.socks[:5]:
+            sock.close()
+        self.wait_counters(self.server, lambda c: c.closed["eof"] == 5, "five have left")
+        self.assertEcho(self.connect(self.server), b"the next")
+        self.wait_counters(self.server, lambda c: c.balanced(), "balanced")
+
+    @only("epoll", "io_uring")
+    @not_in("valgrind")
+    def test_it_does_not_spin(self):
+        self.exhaust()
+        with self.strace(self.server) as trace:
+            waiting = []
+            end = time.monotonic() + 2  # not for an event: what is measured is that nothing happens
+            while time.monotonic() < end:
+                waiting.append(self.connect(self.server))
+                time.sleep(0.2)
+        self.assertLess(sum(trace.calls.values()), 500, trace.calls)
+        for sock in waiting:
+            self.assertIn(end_of(sock), ("eof", "ECONNRESET"))
+
+    @only("epoll", "io_uring")
+    @not_in("valgrind")
+    def test_it_does_not_spin_without_its_reserve(self):
+        """The limit falls below what it has open: not even the descriptor kept in reserve can be had again."""
+        self.exhaust()
+        subprocess.run(["prlimit", f"--pid={self.server.pid}", "--nofile=5:"], check=True)
+        first = self.connect(self.server)
+        with self.strace(self.server) as trace:
+            socks = [self.connect(self.server) for _ in range(5)]
+            time.sleep(2)  # as above
+        self.assertLess(sum(trace.calls.values()), 500, trace.calls)
+        subprocess.run(["prlimit", f"--pid={self.server.pid}", f"--nofile={self.LIMIT}:"], check=True)
+        for sock in self.socks:
+            sock.close()
+        self.wait_counters(self.server, lambda c: c.closed["eof"] == len(self.socks), "they have left")
+        self.assertEcho(self.connect(self.server), b"the next")
+        del first, socks
+
+    @covers("echod", "backlog")
+    def test_backlog_is_what_the_listener_shows(self):
+        server = self.echod(backlog=123)
+        lines = self.ss_listeners(server)
+        self.assertTrue(lines)
+        for line in lines:
+            self.assertEqual(line.split()[2], "123", line)  # Send-Q
+
+    def ss_listeners(self, server):
+        return ss("-ltn", f"sport = :{server.port}")
+
+    def test_a_full_backlog_is_served_later(self):
+        """A stopped echod's peers wait in the queue; all are served when it goes on."""
+        server = self.echod(backlog=50)
+        server.send_signal(signal.SIGSTOP)
+        socks = [self.connect(server) for _ in range(20)]
+        for i, sock in enumerate(socks):
+            sock.sendall(pattern(100, i))
+        server.send_signal(signal.SIGCONT)
+        for i, sock in enumerate(socks):
+            self.assertSame(recv_exactly(sock, 100), pattern(100, i))

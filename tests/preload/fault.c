@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ * fault: makes the n-th call of one function fail, for LD_PRELOAD.
+ *
+ *   ECHOLAB_FAULT=recv:3:104    the third recv fails with that errno
+ *   ECHOLAB_FAULT=send:3:short  the third send takes one byte (blocking sockets: so does a signal)
+ *   ECHOLAB_FAULT=accept4:1:buf from the first accept4 on, sockets have the smallest buffers
+ *   ECHOLAB_FAULT_LOG=FILE      gets a line when it happened: without, the run was clean
+ *
+ * Calls are counted over all threads and children. A close that fails has closed, as in the kernel.
+ * What libc calls within itself is not seen.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { SHORT = -1, BUFFERS = -2 };
+
+static struct {
+	char name[32];
+	unsigned nth;
+	int what;                /* errno, SHORT or BUFFERS */
+	_Atomic unsigned *calls; /* shared with children */
+} fault;
+
+static void __attribute__((constructor)) fault_init(void)
+{
+	const char *text = getenv("ECHOLAB_FAULT");
+	char what[16];
+
+	if (!text || sscanf(text, "%31[^:]:%u:%15s", fault.name, &fault.nth, what) != 3)
+		return;
+	fault.what = strcmp(what, "short") == 0 ? SHORT : strcmp(what, "buf") == 0 ? BUFFERS : 0;
+	if (fault.what == 0)
+		fault.what = (int)strtol(what, NULL, 10);
+	fault.calls = (void *)syscall(SYS_mmap, NULL, sizeof(*fault.calls), PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+static void fault_log(const char *name)
+{
+	const char *path = getenv("ECHOLAB_FAULT_LOG");
+	int fd =
+		path ? (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT, 0600)
+		     : -1;
+
+	if (fd < 0)
+		return;
+	(void)!syscall(SYS_write, fd, name, strlen(name));
+	(void)!syscall(SYS_write, fd, "\n", 1);
+	syscall(SYS_close, fd);
+}
+
+/* Whether this call is the one. Returns 0, SHORT, BUFFERS, or the errno, which is then set. */
+static int fault_hits(const char *name)
+{
+	int saved = errno;
+	unsigned n;
+
+	if (!fault.calls || strcmp(name, fault.name) != 0)
+		return 0;
+	n = ++*fault.calls;
+	if (fault.what == BUFFERS ? n < fault.nth : n != fault.nth)
+		return 0;
+	fault_log(name);
+	errno = fault.what > 0 ? fault.what : saved;
+	return fault.what;
+}
+
+#define REAL(name)                                                                                 \
+	static __typeof__(name) *real;                                                             \
+	if (!real)                                                                                 \
+	real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
+
+/* The function as it is, but for the n-th call. */
+#define FAULT(type, name, params, args)                                                            \
+	type name params;                                                                          \
+	type name params                                                                           \
+	{                                                                                          \
+		REAL(name);                                                                        \
+		if (fault_hits(#name) > 0)                                                         \
+			return (type)-1;                                                           \
+		return real args;                                                                  \
+	}
+
+/* One that transfers @len bytes. */
+#define FAULT_IO(name, params, args)                                                               \
+	ssize_t name params;                                                                       \
+	ssize_t name params                                                                        \
+	{                                                                                          \
+		int hit;                                                                           \
+		REAL(name);                                                                        \
+		hit = fault_hits(#name);                                                           \
+		if (hit > 0)                                                                       \
+			return -1;                                                                 \
+		if (hit == SHORT && len > 1)                                                       \
+			len = 1;                                                                   \
+		return real args;                                                                  \
+	}
+
+FAULT_IO(recv, (int fd, void *buf, size_t len, int flags), (fd, buf, len, flags))
+FAULT_IO(send, (int fd, const void *buf, size_t len, int flags), (fd, buf, len, flags))
+FAULT_IO(read, (int fd, void *buf, size_t len), (fd, buf, len))
+FAULT_IO(write, (int fd, const void *buf, size_t len), (fd, buf, len))
+
+FAULT(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags))
+FAULT(int, epoll_wait, (int fd, struct epoll_event *e, int max, int ms), (fd, e, max, ms))
+FAULT(int, epoll_ctl, (int fd, int op, int on, struct epoll_event *e), (fd, op, on, e))
+FAULT(int, epoll_create1, (int flags), (flags))
+FAULT(int, poll, (struct pollfd * p, nfds_t count, int ms), (p, count, ms))
+FAULT(int, shutdown, (int fd, int how), (fd, how))
+FAULT(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
+FAULT(int, bind, (int fd, const struct sockaddr *a, socklen_t len), (fd, a, len))
+FAULT(int, listen, (int fd, int backlog), (fd, backlog))
+FAULT(int, setsockopt, (int fd, int level, int name, const void *v, socklen_t len),
+      (fd, level, name, v, len))
+FAULT(int, eventfd, (unsigned count, int flags), (count, flags))
+FAULT(int, signalfd, (int fd, const sigset_t *mask, int flags), (fd, mask, flags))
+FAULT(pid_t, fork, (void), ())
+FAULT(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options))
+FAULT(void *, mmap, (void *at, size_t len, int prot, int flags, int fd, off_t off),
+      (at, len, prot, flags, fd, off))
+
+int close(int fd)
+{
+	REAL(close);
+	int r = real(fd), hit = fault_hits("close");
+
+	return hit > 0 ? -1 : r;
+}
+
+int accept4(int fd, struct sockaddr *a, socklen_t *len, int flags)
+{
+	const int least = 1;
+	int hit, r;
+
+	REAL(accept4);
+	hit = fault_hits("accept4");
+	if (hit > 0)
+		return -1;
+	r = real(fd, a, len, flags);
+	if (hit == BUFFERS && r >= 0) {
+		(void)syscall(SYS_setsockopt, r, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+		(void)syscall(SYS_setsockopt, r, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
+	}
+	return r;
+}
+
+int open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list args;
+
+	REAL(open);
+	if (flags & O_CREAT) {
+		va_start(args, flags);
+		mode = va_arg(args, mode_t);
+		va_end(args);
+	}
+	return fault_hits("open") > 0 ? -1 : real(path, flags, mode);
+}
+
+/* it returns its errno */
+int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*start)(void *), void *arg)
+{
+	REAL(pthread_create);
+	int hit = fault_hits("pthread_create");
+
+	return hit > 0 ? hit : real(t, a, start, arg);
+}
