@@ -8,6 +8,7 @@ harness itself (bench/bench_self.c), so that no change of another module can fai
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -195,6 +196,93 @@ class ComparePy(unittest.TestCase):
         text = self.compare("-a", "filters", BENCH, "self_copy/4096", "self_copy/65536", FAST,
                             "--benchmark_repetitions=3")
         self.assertIn("[self_copy/4096 vs. self_copy/65536]_mean", text)
+
+
+def program(name):
+    """Path of a standalone program; tests are skipped where bench-programs was not built."""
+    path = os.path.join(os.path.dirname(BENCH), "bench", name)
+    if not os.access(path, os.X_OK):
+        raise unittest.SkipTest(f"{path} was not built")
+    return path
+
+
+class Pair(unittest.TestCase):
+    """pair with commands whose truth is known."""
+
+    def pair(self, *args):
+        return subprocess.run([program("pair"), *args], capture_output=True, text=True, timeout=60, check=False)
+
+    def test_a_known_ratio_is_found_and_named(self):
+        with tempfile.TemporaryDirectory() as d:
+            path = os.path.join(d, "out.json")
+            done = self.pair("--rounds", "8", "--json", path, "--key", "x.y=z", "--a",
+                             """echo talk; echo '{"x": {"y": 200}}'""", "--b", """echo '{"z": 300}'""")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(path, encoding="utf-8") as f:
+                doc = json.load(f)
+        self.assertEqual((doc["schema"], doc["rounds"], doc["interrupted"]), ("pair/1", 8, False))
+        self.assertEqual(doc["keys"][0]["verdict"], "B higher")
+        self.assertAlmostEqual(doc["keys"][0]["ratio"]["median"], 1.5, 9)
+
+    def test_exit_codes(self):
+        same = """echo '{"per_second": 5}'"""
+        self.assertEqual(self.pair("--rounds", "6", "--a", same, "--b", same).returncode, 0)
+        self.assertEqual(self.pair("--rounds", "3", "--a", same, "--b", same).returncode, 5)
+        self.assertEqual(self.pair("--a", same).returncode, 2)
+        for bad in ("false", "echo hello", """echo '{"other": 1}'"""):
+            done = self.pair("--a", bad, "--b", bad)
+            self.assertEqual((done.returncode, len(done.stderr.splitlines())), (4, 1), done.stderr)
+
+    def test_an_interrupt_keeps_the_result_and_leaves_nobody_behind(self):
+        server = program("bare_epoll") + " server"
+        client = program("bare_epoll") + " client {addr} -c 2 -d 0.1"
+        with subprocess.Popen([program("pair"), "--rounds", "1000", "--server-a", server, "--server-b", server,
+                               "--client", client], stdout=subprocess.PIPE, text=True) as p:
+            time.sleep(2)
+            with open(f"/proc/{p.pid}/task/{p.pid}/children", encoding="ascii") as f:
+                children = f.read().split()
+            p.send_signal(signal.SIGINT)
+            out, _ = p.communicate(timeout=20)
+        self.assertEqual(p.returncode, 130)
+        self.assertIn("server_cpu_ns_per_message", out)
+        self.assertTrue(children)
+        self.assertFalse([c for c in children if os.path.exists(f"/proc/{c}")])
+
+
+class Bare(unittest.TestCase):
+    """The bare loops echo every byte, each with each, and count alike."""
+
+    def test_each_server_with_each_client(self):
+        for server in ("bare_epoll", "bare_uring"):
+            for client in ("bare_epoll", "bare_uring"):
+                for shape in (("-s", "64", "-c", "8"), ("-s", "65536", "-p", "8", "-c", "20"), ("-s", "1", "-p", "300")):
+                    with self.subTest(server=server, client=client, shape=shape):
+                        self.echo(program(server), program(client), shape)
+
+    def echo(self, server, client, shape):
+        with subprocess.Popen([server, "server"], stdout=subprocess.PIPE, text=True) as p:
+            line = p.stdout.readline().split()
+            if not line:
+                self.assertEqual(p.wait(), 4)
+                self.skipTest("io_uring is not to be had here")
+            done = subprocess.run([client, "client", line[1], "-d", "0.2", "--verify", "--latency", *shape],
+                                  capture_output=True, text=True, timeout=30, check=False)
+            p.terminate()
+            served = json.loads(p.communicate(timeout=10)[0].splitlines()[-1])
+        self.assertEqual((done.returncode, p.returncode), (0, 0), done.stderr)
+        got = json.loads(done.stdout)
+        self.assertGreater(got["messages"], 0)
+        self.assertEqual(served["bytes"], got["messages"] * got["size"])
+        self.assertLessEqual(got["p50_ns"], got["p99_ns"])
+
+    def test_the_floor_is_measured_with_one_cpu_and_with_two(self):
+        for more in ((), ("--peer-cpu", "0")):
+            done = subprocess.run([program("floor"), "-d", "0.2", "-c", "4", "--json", *more],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            doc = json.loads(done.stdout)
+            self.assertGreater(doc["floor_ns"], 100)
+            self.assertLessEqual(doc["low_ns"], doc["high_ns"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ * hist_hdr: a histogram as other tools read it: HdrHistogram's compressed encoding V2, in base64,
+ * as in .hlog files. It merges exactly: nothing but the exact minimum, maximum and mean is lost.
+ */
+#ifndef ECHO_HIST_HDR_H
+#define ECHO_HIST_HDR_H
+
+struct hist;
+
+/* The histogram as one line of base64; the caller's to free. NULL: no memory. */
+char *hist_hdr_encode(const struct hist *h);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ * hist_hdr: HdrHistogram's V2 encoding (github.com/HdrHistogram, public domain).
+ *
+ * A header of 40 bytes, then the counters in order as ZigZag LEB128 numbers, where a negative one
+ * is a run of zeros; all of it compressed by zlib, behind a header of its own, and in base64. Our
+ * counters have HdrHistogram's layout, so they are written as they are. Numbers in headers are
+ * big-endian.
+ */
+#include "echo/hist_hdr.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "echo/hist.h"
+
+enum {
+	COOKIE_V2 = 0x1c849303 | 0x10,         /* 0x10: the counters are LEB128 */
+	COOKIE_COMPRESSED = 0x1c849304 | 0x10, /* the same inside */
+	HEADER = 40,
+	COMPRESSED_HEADER = 8,
+	NUMBER_MAX = 9, /* bytes of a LEB128 number: 8 times 7 bits, then 8 */
+};
+
+/* The range that readers reserve: what most tools use for nanoseconds, an hour, if it is enough. */
+static const int64_t range_ns = 3600ll * 1000 * 1000 * 1000;
+
+static uint8_t *put_be(uint8_t *to, uint64_t value, unsigned bytes)
+{
+	while (bytes-- > 0)
+		*to++ = (uint8_t)(value >> (8 * bytes));
+	return to;
+}
+
+static uint8_t *put_number(uint8_t *to, int64_t value)
+{
+	uint64_t z = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+
+	for (unsigned i = 1; i < NUMBER_MAX && z >= 0x80; i++) {
+		*to++ = (uint8_t)(z | 0x80);
+		z >>= 7;
+	}
+	*to++ = (uint8_t)z;
+	return to;
+}
+
+/* The significant decimal digits that it was made with. */
+static unsigned digits_of(const struct hist *h)
+{
+	uint64_t unit_max = 2;
+	unsigned digits = 0;
+
+	for (; unit_max < 1ull << h->bits; unit_max *= 10)
+		digits++;
+	return unit_max > 1ull << h->bits ? digits - 1 : digits;
+}
+
+/* Writes the counters up to the last that is not zero. */
+static uint8_t *put_counts(uint8_t *to, const struct hist *h, uint32_t len)
+{
+	uint32_t zeros = 0;
+
+	for (uint32_t i = 0; i < len; i++) {
+		if (h->counts[i] == 0) {
+			zeros++;
+			continue;
+		}
+		if (zeros > 0)
+			to = put_number(to, zeros == 1 ? 0 : -(int64_t)zeros);
+		to = put_number(to, (int64_t)h->counts[i]);
+		zeros = 0;
+	}
+	assert(zeros == 0);
+	return to;
+}
+
+/* Writes header and counters. Returns the length. */
+static size_t encode(uint8_t *to, const struct hist *h, uint32_t len)
+{
+	uint8_t *end = put_counts(to + HEADER, h, len), *p = to;
+	const double ratio = 1; /* of values to integers: nanoseconds are integers */
+	int64_t highest = len > 0 ? hist_highest(h, len - 1) : 0;
+	uint64_t ratio_bits;
+
+	memcpy(&ratio_bits, &ratio, sizeof(ratio_bits));
+	p = put_be(p, COOKIE_V2, 4);
+	p = put_be(p, (uint64_t)(end - to) - HEADER, 4);
+	p = put_be(p, 0, 4); /* normalizing index offset */
+	p = put_be(p, digits_of(h), 4);
+	p = put_be(p, 1, 8); /* lowest value told from 0 */
+	p = put_be(p, (uint64_t)(highest > range_ns ? highest : range_ns), 8);
+	p = put_be(p, ratio_bits, 8);
+	assert(p == to + HEADER);
+	return (size_t)(end - to);
+}
+
+/* Returns text to free, or NULL. */
+static char *base64(const uint8_t *from, size_t len)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char *text = malloc((len + 2) / 3 * 4 + 1), *p = text;
+
+	if (!text)
+		return NULL;
+	for (size_t i = 0; i < len; i += 3) {
+		uint32_t v = (uint32_t)from[i] << 16;
+
+		if (i + 1 < len)
+			v |= (uint32_t)from[i + 1] << 8;
+		if (i + 2 < len)
+			v |= from[i + 2];
+		*p++ = digits[v >> 18];
+		*p++ = digits[v >> 12 & 63];
+		*p++ = i + 1 < len ? digits[v >> 6 & 63] : '=';
+		*p++ = i + 2 < len ? digits[v & 63] : '=';
+	}
+	*p = 0;
+	return text;
+}
+
+char *hist_hdr_encode(const struct hist *h)
+{
+	uint32_t len = h->count > 0 ? hist_index(h, (uint64_t)h->max) + 1 : 0;
+	size_t plain_len;
+	uLongf packed_len;
+	uint8_t *plain = malloc(HEADER + (size_t)len * NUMBER_MAX), *packed = NULL;
+	char *text = NULL;
+
+	if (!plain)
+		return NULL;
+	plain_len = encode(plain, h, len);
+	packed_len = compressBound(plain_len);
+	packed = malloc(COMPRESSED_HEADER + packed_len);
+	if (packed && compress(packed + COMPRESSED_HEADER, &packed_len, plain, plain_len) == Z_OK) {
+		put_be(packed, COOKIE_COMPRESSED, 4);
+		put_be(packed + 4, packed_len, 4);
+		text = base64(packed, COMPRESSED_HEADER + packed_len);
+	}
+	free(packed);
+	free(plain);
+	return text;
+}

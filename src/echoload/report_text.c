@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT
+ * report_text: a result for people: what was asked for, what came of it, and, only where something
+ * went wrong, the tables that say what, when, and what it cost. A label of its own begins each
+ * part; the last line is the verdict.
+ */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "echo/base.h"
+#include "echo/hist.h"
+#include "echo/units.h"
+#include "opts.h"
+#include "report.h"
+#include "result.h"
+
+enum {
+	WIDTH = 80,
+	LABEL = 13,      /* width of the column of labels */
+	TEXT_MAX = 1024, /* of one paragraph */
+	ROWS_MAX = 20,   /* of a table; JSON has all of them */
+};
+
+/* A paragraph that is put together piece by piece. */
+struct text {
+	char s[TEXT_MAX];
+	size_t len;
+};
+
+static void __attribute__((format(printf, 2, 3))) add(struct text *t, const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(t->s + t->len, sizeof(t->s) - t->len, fmt, args);
+	va_end(args);
+	assert(n >= 0);
+	t->len = size_min(t->len + (size_t)n, sizeof(t->s) - 1);
+}
+
+/* Adds "<before><n><after>". */
+static void add_count(struct text *t, const char *before, uint64_t n, const char *after)
+{
+	char number[UNITS_MAX];
+
+	add(t, "%s%s%s", before, units_count(n, number), after);
+}
+
+static void add_time(struct text *t, const char *before, int64_t ns, const char *after)
+{
+	char time[UNITS_MAX];
+
+	add(t, "%s%s%s", before, units_time(ns, 3, time), after);
+}
+
+/* Prints a paragraph behind its label, word by word in the columns to 80. Words that are longer
+ * than that are cut. */
+static void print(FILE *to, const char *label, const struct text *t)
+{
+	const size_t room = WIDTH - LABEL;
+	size_t used = 0;
+
+	fprintf(to, "%-*s", LABEL, label);
+	for (const char *word = t->s; *word;) {
+		size_t len = strcspn(word, " "), shown = size_min(len, room);
+
+		if (used > 0 && used + 1 + shown > room) {
+			fprintf(to, "\n%*s", LABEL, "");
+			used = 0;
+		}
+		fprintf(to, "%s%.*s", used > 0 ? " " : "", (int)shown, word);
+		used += shown + (used > 0);
+		word += len;
+		word += strspn(word, " ");
+	}
+	fputc('\n', to);
+}
+
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* A count for a column of 9 characters: without commas when it would not fit. */
+static char *narrow(uint64_t n, char text[UNITS_MAX])
+{
+	units_count(n, text);
+	if (strlen(text) > 9)
+		snprintf(text, UNITS_MAX, "%llu", (unsigned long long)n);
+	return text;
+}
+
+/* ---- what was asked for ---- */
+
+static void print_target(const struct result *r, FILE *to)
+{
+	struct text t = { .len = 0 };
+
+	add(&t, "%s", r->target);
+	if (r->target_address[0] && strcmp(r->target, r->target_address) != 0)
+		add(&t, " (%s)", r->target_address);
+	print(to, "target", &t);
+}
+
+static void print_load(const struct result *r, FILE *to)
+{
+	const struct load_config *c = r->config;
+	struct text t = { .len = 0 };
+
+	add(&t, "%s, %u thread%s, ", r->backend, r->threads, plural(r->threads));
+	if (c->size.min == c->size.max)
+		add_count(&t, "messages of ", c->size.min, " B");
+	else {
+		add_count(&t, "messages of ", c->size.min, "");
+		add_count(&t, " to ", c->size.max, " B");
+	}
+	add_count(&t, ", ", c->pipeline, " in flight per connection");
+	print(to, "load", &t);
+}
+
+static void print_time(const struct result *r, FILE *to)
+{
+	struct text t = { .len = 0 };
+
+	add_time(&t, "", r->duration_ns, "");
+	if (r->measure_begin_ns > 0)
+		add_time(&t, ", the first ", r->measure_begin_ns, " of it warm-up");
+	if (r->interrupted)
+		add(&t, ", interrupted");
+	print(to, "time", &t);
+}
+
+/* ---- what came of it ---- */
+
+static void print_connections(const struct result *r, FILE *to)
+{
+	const struct books *b = &r->books;
+	struct text t = { .len = 0 };
+
+	add_count(&t, "", r->config->connections, " requested, ");
+	if (b->attempts != r->config->connections)
+		add_count(&t, "", b->attempts, " attempted, ");
+	add_count(&t, "", b->established, " established, ");
+	if (b->failed > 0)
+		add_count(&t, "", b->failed, " failed, ");
+	add_count(&t, "at most ", b->peak, " at a time");
+	if (b->connecting_at_end > 0)
+		add_count(&t, "; ", b->connecting_at_end, " connecting at the end");
+	if (b->open_at_end > 0)
+		add_count(&t, "; ", b->open_at_end, " open at the end");
+	print(to, "connections", &t);
+}
+
+static void print_messages(const struct result *r, FILE *to)
+{
+	const struct books *b = &r->books;
+	const char *how = r->config->verify ? " and verified" : ", not verified";
+	struct text t = { .len = 0 };
+
+	if (b->missed > 0) {
+		add_count(&t, "", b->planned, " planned, ");
+		add_count(&t, "", b->missed, " missed, ");
+	}
+	add_count(&t, "", b->all.sent, " sent");
+	if (b->all.sent > 0 && b->all.echoed == b->all.sent)
+		add(&t, ", all echoed%s", how);
+	else if (b->all.sent > 0)
+		add_count(&t, ", ", b->all.echoed, " echoed");
+	if (b->all.echoed > 0 && b->all.echoed < b->all.sent)
+		add(&t, "%s", how);
+	if (b->all.lost > 0)
+		add_count(&t, ", ", b->all.lost, " lost");
+	if (b->all.corrupt > 0)
+		add_count(&t, ", ", b->all.corrupt, " corrupt");
+	if (b->all.unfinished > 0)
+		add_count(&t, ", ", b->all.unfinished, " unfinished");
+	print(to, "messages", &t);
+}
+
+static void print_rate(const struct result *r, FILE *to)
+{
+	const double rate = result_rate(r);
+	const int64_t span_ns = r->measure_end_ns - r->measure_begin_ns;
+	char bytes[UNITS_MAX];
+	struct text t = { .len = 0 };
+
+	if (rate >= 100)
+		add_count(&t, "", (uint64_t)(rate + 0.5), "");
+	else
+		add(&t, "%.3g", rate);
+	add(&t, " echoes/s, %s/s each way", units_bytes(result_byte_rate(r), 3, bytes));
+	if (span_ns > 0)
+		add_time(&t, ", over ", span_ns, "");
+	print(to, "rate", &t);
+}
+
+static void print_latency_row(const char *label, const struct hist *h, FILE *to)
+{
+	static const double percents[] = { 50, 90, 99, 99.9, 99.99, 100 };
+	char text[UNITS_MAX];
+
+	if (h->count == 0) {
+		fprintf(to, "%-*s no message\n", LABEL, label);
+		return;
+	}
+	fprintf(to, "%-*s%9s", LABEL, label, units_time((int64_t)hist_mean(h), 3, text));
+	for (size_t i = 0; i < ARRAY_LEN(percents); i++)
+		fprintf(to, "%9s", units_time(hist_percentile(h, percents[i]), 3, text));
+	fputc('\n', to);
+}
+
+static void print_latency(const struct result *r, FILE *to)
+{
+	if (r->latency->count == 0)
+		return;
+	fprintf(to, "\n%-*s%9s%9s%9s%9s%9s%9s%9s\n", LABEL, "latency", "mean", "p50", "p90", "p99",
+		"p99.9", "p99.99", "max");
+	print_latency_row("  all", r->latency, to);
+	if (r->outage_count > 0)
+		print_latency_row("  no outage", r->outside, to);
+}
+
+/* ---- what went wrong ---- */
+
+static void print_more(uint64_t n, const char *what, FILE *to)
+{
+	char number[UNITS_MAX];
+
+	if (n > 0)
+		fprintf(to, "  and %s more %s%s\n", units_count(n, number), what, plural(n));
+}
+
+static void print_outcomes(const struct result *r, FILE *to)
+{
+	const struct books *b = &r->books;
+
+	if (books_errors(b) == 0)
+		return;
+	fprintf(to, "\n%-16s %-10s %-13s %9s %9s %8s %8s\n", "ended by", "phase", "errno", "count",
+		"lost", "first", "last");
+	for (unsigned i = 0; i < b->outcome_count && i < ROWS_MAX; i++) {
+		const struct outcome *o = &b->outcomes[i];
+		char count[UNITS_MAX], lost[UNITS_MAX], first[UNITS_MAX], last[UNITS_MAX];
+
+		fprintf(to, "%-16s %-10s %-13s %9s %9s %8s %8s\n", fail_name(o->why),
+			phase_name(o->at), o->err ? fail_errno_name(o->err) : "-",
+			narrow(o->count, count), narrow(o->messages_lost, lost),
+			units_time(o->first_ns, 4, first), units_time(o->last_ns, 4, last));
+	}
+	if (b->outcome_count > ROWS_MAX)
+		print_more(b->outcome_count - ROWS_MAX, "way", to);
+}
+
+static void print_lost(const struct result *r, FILE *to)
+{
+	static const char *const how_far[] = {
+		[LOST_UNSENT] = "never left this program",
+		[LOST_PARTIAL] = "sent in part",
+		[LOST_UNACKED] = "sent, not acknowledged by the peer's kernel",
+		[LOST_ACKED] = "acknowledged by it: may have been processed",
+	};
+	static_assert(ARRAY_LEN(how_far) == LOST_COUNT, "every kind has words");
+	const char *label = "\nlost messages\n";
+	char text[UNITS_MAX];
+
+	for (size_t i = 0; i < LOST_COUNT; i++) {
+		if (r->books.lost[i] == 0)
+			continue;
+		fprintf(to, "%s%*s  %s\n", label, LABEL - 2, units_count(r->books.lost[i], text),
+			how_far[i]);
+		label = "";
+	}
+}
+
+/* "+1.02 s" after the begin, or "never". */
+static char *after(const struct outage *o, int64_t at_ns, char text[UNITS_MAX])
+{
+	char time[UNITS_MAX];
+
+	if (at_ns < 0)
+		snprintf(text, UNITS_MAX, "never");
+	else
+		snprintf(text, UNITS_MAX, "+%.40s", units_time(at_ns - o->begin_ns, 4, time));
+	return text;
+}
+
+static void print_outages(const struct result *r, FILE *to)
+{
+	if (r->outage_count == 0)
+		return;
+	fprintf(to, "\n%-12s%10s %12s %14s %12s %9s\n", "outage", "began", "noticed",
+		"first success", "recovered", "lost");
+	for (unsigned i = 0; i < r->outage_count && i < ROWS_MAX; i++) {
+		const struct outage *o = &r->outages[i];
+		char began[UNITS_MAX], noticed[UNITS_MAX], first[UNITS_MAX], recovered[UNITS_MAX];
+		char lost[UNITS_MAX];
+
+		fprintf(to, "%-12u%10s %12s %14s %12s %9s\n", i + 1,
+			units_time(o->begin_ns, 4, began), after(o, o->noticed_ns, noticed),
+			after(o, o->first_success_ns, first), after(o, o->recovered_ns, recovered),
+			narrow(o->messages_lost, lost));
+	}
+	if (r->outage_count > ROWS_MAX)
+		print_more(r->outage_count - ROWS_MAX, "outage", to);
+	print_more(r->outages_unlisted, "outage", to);
+}
+
+static void print_corruption(const struct result *r, FILE *to)
+{
+	const struct corruption *c = &r->books.corruption;
+	struct text t = { .len = 0 };
+
+	if (!c->found)
+		return;
+	add_count(&t, "connection ", c->connection, ", ");
+	add_count(&t, "byte ", c->offset, " of its stream: ");
+	if (c->surplus)
+		add(&t, "seen 0x%02x where nothing was owed", c->seen);
+	else
+		add(&t, "expected 0x%02x, seen 0x%02x", c->expected, c->seen);
+	fputc('\n', to);
+	print(to, "corruption", &t);
+}
+
+/* ---- how much to believe it ---- */
+
+static void print_generator(const struct result *r, FILE *to)
+{
+	static const char *const bottlenecks[] = {
+		[BOTTLENECK_UNKNOWN] = "unknown",
+		[BOTTLENECK_CLIENT] = "this client: the target may be faster",
+		[BOTTLENECK_SERVER] = "the target or the path",
+	};
+	const double available = (double)r->duration_ns * r->threads;
+	struct text t = { .len = 0 };
+
+	add_time(&t, "", r->cpu_ns, " of CPU");
+	if (available > 0)
+		add(&t, " (%.0f%% of %u thread%s)", 100 * (double)r->cpu_ns / available, r->threads,
+		    plural(r->threads));
+	if (r->steal_ns > 0)
+		add_time(&t, ", ", r->steal_ns, " stolen by the hypervisor");
+	add(&t, "; bottleneck: %s", bottlenecks[r->bottleneck]);
+	fputc('\n', to);
+	print(to, "generator", &t);
+}
+
+static void print_verdict(const struct result *r, FILE *to)
+{
+	char label[LABEL + 1];
+	struct text t = { .len = 0 };
+
+	snprintf(label, sizeof(label), "exit %d", r->exit_code);
+	add(&t, "%s", r->exit_reason);
+	print(to, label, &t);
+}
+
+void report_text(const struct result *r, FILE *to)
+{
+	print_target(r, to);
+	print_load(r, to);
+	print_time(r, to);
+	fputc('\n', to);
+	print_connections(r, to);
+	print_messages(r, to);
+	print_rate(r, to);
+	print_latency(r, to);
+	print_outages(r, to);
+	print_outcomes(r, to);
+	print_lost(r, to);
+	print_corruption(r, to);
+	print_generator(r, to);
+	print_verdict(r, to);
+}

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""Every option has a test that sees its effect. @covers on a test says which ones it sees."""
+import importlib
+import re
+from pathlib import Path
+
+from echolab import BIN, COVERED, TestCase, program, run
+
+PROGRAMS = [name for name in ("echod", "echoload") if (BIN / name).exists()]
+
+
+def rows(name):
+    """Keys of all sections, those after the first with their section's name, and the flags of --help."""
+    found, section, first = [], None, None
+    for line in run([*program(name), "--print-config"]).out.splitlines():
+        head, key = re.match(r"\[(\w+)\]", line), re.match(r"(\w+)\s*=", line)
+        if head:
+            section = head[1]
+            first = first or section
+        elif key:
+            found.append(key[1] if section == first else f"{section}_{key[1]}")
+    for flag in re.findall(r"^ +(?:-\w, )?--([a-z][\w-]*)", run([*program(name), "--help"]).out, re.M):
+        found.append(flag.replace("-", "_"))
+    return list(dict.fromkeys(found))
+
+
+class Options(TestCase):
+    def setUp(self):
+        for path in sorted(Path(__file__).parent.glob("test_*.py")):
+            importlib.import_module(path.stem)
+
+    def test_every_row_is_seen_by_a_test(self):
+        for name in PROGRAMS:
+            all_rows = rows(name)
+            self.assertGreater(len(all_rows), 10)
+            for key in all_rows:
+                with self.subTest(option=f"{name} {key}"):
+                    self.assertTrue(COVERED[name, key], f"no test @covers({name!r}, {key!r})")
+
+    def test_no_test_claims_a_row_that_is_not_there(self):
+        for name in PROGRAMS:
+            claimed = {key for program_name, key in COVERED if program_name == name}
+            self.assertEqual(claimed - set(rows(name)), set())

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""What echod's options do to its sockets, threads and system calls, as the kernel shows it."""
+import os
+import re
+import time
+import unittest
+from pathlib import Path
+
+from echolab import (TestCase, covers, end_of, for_each_backend, no_namespaces, not_in, only, pattern, slow, ss)
+
+CPUS = sorted(os.sched_getaffinity(0))
+
+
+@for_each_backend
+class EachSocket(TestCase):
+    def accepted(self, server, *flags):
+        """What ss says of the server's side of its one connection."""
+        lines = ss("-t", *flags, "state", "established", f"sport = :{server.port}")
+        text = " ".join(line.strip() for line in lines)
+        self.assertTrue(text, "no connection in ss")
+        return text
+
+    @covers("echod", "keepalive")
+    def test_keepalive_is_on_at_accepted_connections(self):
+        server = self.echod(keepalive="90s/7s/3")
+        sock = self.connect(server)
+        self.assertEcho(sock, b"x")
+        # the timer of an idle connection is shown only if it is the keepalive timer; data may hold it for a while
+        seconds = self.wait_until(lambda: re.search(r"timer:\(keepalive,(1min)?(\d+)", self.accepted(server, "-o")),
+                                  "a keepalive timer")
+        self.assertEqual(seconds[1], "1min")
+        plain = self.echod()
+        self.assertEcho(self.connect(plain), b"x")
+        self.assertNotIn("keepalive", self.accepted(plain, "-o"))
+
+    @unittest.skipIf(no_namespaces(), no_namespaces())
+    def test_keepalive_finds_a_peer_that_has_vanished(self):
+        lab = self.lab()
+        server = self.echod(listen="10.77.2.2:0", prefix=lab.server.prefix, keepalive="1s/1s/2")
+        with lab.client:
+            sock = self.connect(server)
+        self.assertEcho(sock, b"x")
+        lab.blackhole()
+        began = time.monotonic()
+        c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "the peer is given up")
+        self.assertEqual(dict(c.closed), {"timeout_tcp": 1})
+        self.assertGreater(time.monotonic() - began, 2)
+
+    @unittest.skipIf(no_namespaces(), no_namespaces())
+    @covers("echod", "user_timeout")
+    def test_user_timeout_ends_a_peer_that_vanished_with_bytes_in_flight(self):
+        lab = self.lab()
+        server = self.echod(listen="10.77.2.2:0", prefix=lab.server.prefix, user_timeout="1s")
+        with lab.client:
+            sock = self.connect(server, rcvbuf=4096)
+        self.assertEcho(sock, b"x")
+        # much unsent at the server when the path goes: without the option it would try for a quarter of an hour
+        sock.setblocking(False)
+        try:
+            for _ in range(1000):
+                sock.send(pattern(65536))
+        except BlockingIOError:
+            pass
+        self.wait_until(lambda: int(self.in_namespace(lab.server, server).split()[1]) > 0, "bytes wait to be sent")
+        lab.blackhole()
+        c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "the peer is given up")
+        self.assertEqual(dict(c.closed), {"timeout_tcp": 1})
+
+    def in_namespace(self, namespace, server):
+        """The server's side of its connection: state left out, Recv-Q, Send-Q, ..."""
+        import subprocess
+        out = subprocess.run([*namespace.prefix, "ss", "-tnH", "state", "established", f"sport = :{server.port}"],
+                             capture_output=True, text=True, check=True).stdout
+        self.assertTrue(out)
+        return out
+
+    @covers("echod", "congestion")
+    def test_congestion_control_of_accepted_connections(self):
+        offered = Path("/proc/sys/net/ipv4/tcp_allowed_congestion_control").read_text().split()
+        for name in offered:
+            server = self.echod(congestion=name)
+            self.assertEcho(self.connect(server), b"x")
+            self.assertRegex(self.accepted(server, "-i"), rf"\b{name}\b")
+
+    def test_nagle_is_off(self):
+        """Two small echoes in a row: the second does not wait for the acknowledgement of the first."""
+        server = self.echod()
+        sock = self.connect(server)
+        worst = []
+        for _ in range(20):
+            began = time.monotonic()
+            sock.sendall(b"a")
+            sock.recv(1)
+            sock.sendall(b"b")
+            sock.sendall(b"c")
+            got = b""
+            while len(got) < 2:
+                got += sock.recv(2)
+            worst.append(time.monotonic() - began)
+        self.assertLess(sorted(worst)[10], slow(0.03))  # a delayed acknowledgement takes 40 ms
+
+    @covers("echod", "backend")
+    @not_in("valgrind")
+    def test_the_backend_is_seen_in_its_system_calls(self):
+        """The same from the command line and from the file."""
+        for options in ({}, {"config": f"[server]\nbackend = {self.backend}\n", "backend": None}):
+            server = self.echod(**options)
+            self.assertEqual(server.backend, self.backend)
+            sock = self.connect(server)
+            self.assertEcho(sock, b"x")
+            with self.strace([server.pid, *server.children()]) as trace:
+                for _ in range(20):
+                    self.assertEcho(sock, b"x")
+            if self.backend == "epoll":
+                self.assertGreaterEqual(trace.calls["epoll_wait"], 20, trace.calls)
+            elif self.backend == "fork":
+                self.assertGreaterEqual(trace.calls["read"] + trace.calls["recvfrom"], 20, trace.calls)
+                self.assertEqual(trace.calls["epoll_wait"], 0, trace.calls)
+            else:
+                self.assertGreaterEqual(trace.calls["io_uring_enter"], 20, trace.calls)
+                self.assertEqual(trace.calls["recvfrom"], 0, trace.calls)
+
+    @only("epoll", "io_uring")
+    @covers("echod", "busy_poll")
+    @not_in("valgrind")
+    def test_busy_poll_looks_often_before_it_sleeps(self):
+        """An idle connection's echoes 20 times: with it many looks for each, without it about one sleep."""
+        counts = []
+        for value in ("off", "5ms"):
+            server = self.echod(busy_poll=value, workers=1)
+            sock = self.connect(server)
+            self.assertEcho(sock, b"x")
+            with self.strace(server, "epoll_wait,io_uring_enter") as trace:
+                for _ in range(20):
+                    self.assertEcho(sock, b"x")
+            counts.append(sum(trace.calls.values()))
+        self.assertLess(counts[0], 100)
+        self.assertGreater(counts[1], 2 * counts[0])
+
+    @only("epoll")
+    @covers("echod", "epoll_buffer")
+    @not_in("valgrind")
+    def test_epoll_buffer_is_the_size_of_a_receive(self):
+        server = self.echod("--epoll-buffer=12345", workers=1)
+        sock = self.connect(server)
+        with self.strace(server, "recvfrom", counts=False) as trace:
+            self.assertEcho(sock, pattern(300000))
+        sizes = [int(m[1]) for m in re.finditer(r', (\d+), 0, NULL, NULL\) = \d', "\n".join(trace.lines))]
+        self.assertIn(12345, sizes)
+        self.assertLessEqual(max(sizes), 12345)
+
+
+@for_each_backend
+class EachThread(TestCase):
+    def listeners(self, server):
+        return ss("-ltn", f"sport = :{server.port}")
+
+    @only("epoll", "io_uring")
+    @covers("echod", "workers")
+    def test_each_worker_has_a_thread_and_a_listener(self):
+        for n in (1, 3):
+            server = self.echod(workers=n)
+            self.assertEqual(server.workers, n)
+            self.assertEqual(len(self.listeners(server)), n)
+            self.assertGreaterEqual(len(server.threads()), n + 1)  # io_uring and sanitizers may have more
+            self.assertEqual(len(server.counters().workers), n)
+
+    @only("epoll", "io_uring")
+    def test_connections_are_spread_over_the_workers(self):
+        server = self.echod(workers=2)
+        for _ in range(100):
+            self.connect(server)
+        c = self.wait_counters(server, lambda c: c.accepted == 100, "100 accepted")
+        for worker in c.workers:
+            self.assertGreater(worker["connections_accepted"], 10)
+
+    @only("epoll", "io_uring")
+    def test_by_default_a_worker_for_each_cpu_it_may_use(self):
+        self.assertEqual(self.echod().workers, len(CPUS))
+        self.assertEqual(self.echod(prefix=["taskset", "-c", str(CPUS[-1])]).workers, 1)
+
+    @covers("echod", "cpus")
+    def test_cpus_pins_the_workers(self):
+        server = self.echod(cpus=CPUS[-1])
+        self.assertEqual(server.workers, 1)
+        where = [sorted(os.sched_getaffinity(t)) for t in server.threads()]
+        if self.backend == "fork":
+            self.assertEcho(self.connect(server), b"x")
+            where += [sorted(os.sched_getaffinity(p)) for p in server.children()]
+        self.assertIn([CPUS[-1]], where)
+
+    @only("epoll", "io_uring")
+    @unittest.skipIf(len(CPUS) < 2, "one CPU")
+    def test_cpus_are_given_in_turn(self):
+        server = self.echod(cpus=f"{CPUS[0]},{CPUS[1]}", workers=4)
+        where = [sorted(os.sched_getaffinity(t)) for t in server.threads()]
+        self.assertEqual([where.count([c]) for c in CPUS[:2]], [2, 2])
+
+    def test_a_cpu_that_it_may_not_use_is_an_error(self):
+        r = self.run_echod(cpus=1000)
+        self.assertEqual(r.code, 2)
+        self.assertRegex(r.err, r"^echod: error: .*cpus")
