@@ -43,7 +43,7 @@ HARDEN  += $(if $(OPT.$(VARIANT)),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_F
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Werror
 FLAGS   := -std=gnu17 -D_GNU_SOURCE -Iinclude -Isrc -Itests -I$(B) -pthread $(HARDEN) $(WARN) $(SAN)
 LDALL    = -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
-LDLIBS  := $(if $(wildcard src/backend/uring.c),-luring) -linih -ljansson -pthread -lm
+LDLIBS  := $(if $(wildcard src/backend/uring.c),-luring) -linih -ljansson -lz -pthread -lm
 
 # --- sources -------------------------------------------------------------------------------------------------
 
@@ -110,7 +110,8 @@ $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/src/%/main.o $(B)/lib/%.a $(B)/lib/echo.a
 SLOW.asan := 3
 SLOW.tsan := 5
 SLOW.valgrind := 10
-WRAP.valgrind := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,possible
+WRAP.valgrind := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,possible \
+	--suppressions=$(CURDIR)/tests/valgrind.supp
 export ECHOLAB_BIN := $(CURDIR)/$(B)
 export ECHOLAB_VARIANT := $(VARIANT)
 export ECHOLAB_SLOW := $(or $(SLOW.$(VARIANT)),1)

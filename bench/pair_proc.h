@@ -46,13 +46,15 @@ static inline __attribute__((noreturn)) void proc_child(const char *command, con
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	dup2(p->out, STDOUT_FILENO);
 	dup2(p->err, STDERR_FILENO);
-	if (asprintf(&line, "exec %s", command) < 0)
+	/* no shell in between where one command is all: it would die with us, the command would not
+	 */
+	if (asprintf(&line, strpbrk(command, ";&|()\n") ? "%s" : "exec %s", command) < 0)
 		_exit(127);
 	execl("/bin/sh", "sh", "-c", line, (char *)NULL);
 	_exit(127);
 }
 
-/* Starts a command line of the shell; the process is the command itself, not the shell. */
+/* Starts a command line of the shell. */
 static inline void proc_start(struct proc *p, const char *command)
 {
 	pid_t self = getpid();

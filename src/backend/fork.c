@@ -319,8 +319,10 @@ static void fork_stop(struct worker *w, int how, int64_t deadline_ns)
 
 static int fork_probe(const char **why)
 {
+	if (close_range(~0u, ~0u, 0) == 0)
+		return 0;
 	*why = "no close_range(2), which came with Linux 5.9";
-	return close_range(~0u, ~0u, 0) < 0 ? -errno : 0;
+	return -errno;
 }
 
 static void *fork_map(size_t len, int how)

@@ -48,12 +48,14 @@ static uint8_t *put_number(uint8_t *to, int64_t value)
 /* The significant decimal digits that it was made with. */
 static unsigned digits_of(const struct hist *h)
 {
-	uint64_t unit_max = 2;
+	uint64_t unit_max = 2; /* see hist.h */
 	unsigned digits = 0;
 
-	for (; unit_max < 1ull << h->bits; unit_max *= 10)
+	while (unit_max * 10 < 1ull << h->bits) {
+		unit_max *= 10;
 		digits++;
-	return unit_max > 1ull << h->bits ? digits - 1 : digits;
+	}
+	return digits;
 }
 
 /* Writes the counters up to the last that is not zero. */

@@ -95,12 +95,13 @@ const struct opt echod_opts[] = {
 };
 
 const char echod_after[] =
-	"SIGTERM and SIGINT do what `shutdown` says, a second one ends it at once. SIGUSR1 prints "
-	"the\n"
-	"counters, as the end does, on standard output in Prometheus' text format.\n"
+	"SIGTERM and SIGINT do what `shutdown` says, a second one ends it at once.\n"
+	"SIGUSR1 prints the counters, as the end does, on standard output in Prometheus'\n"
+	"text format.\n"
 	"\n"
-	"Exit codes: 0 stopped as asked, 2 usage or configuration, 4 environment (port in use,\n"
-	"privilege, descriptors), 70 a bug, 130 and 143 ended at once by a second signal.\n";
+	"Exit codes: 0 stopped as asked, 2 usage or configuration, 4 environment (port in\n"
+	"use, privilege, descriptors), 70 a bug, 130 and 143 ended at once by a second\n"
+	"signal.\n";
 
 static int fork_cannot(struct opt_set *s, const struct echod_config *c)
 {

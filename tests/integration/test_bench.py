@@ -253,9 +253,10 @@ class Bare(unittest.TestCase):
     """The bare loops echo every byte, each with each, and count alike."""
 
     def test_each_server_with_each_client(self):
+        shapes = (("-s", "64", "-c", "8"), ("-s", "65536", "-p", "8", "-c", "20"), ("-s", "1", "-p", "300"))
         for server in ("bare_epoll", "bare_uring"):
             for client in ("bare_epoll", "bare_uring"):
-                for shape in (("-s", "64", "-c", "8"), ("-s", "65536", "-p", "8", "-c", "20"), ("-s", "1", "-p", "300")):
+                for shape in shapes:
                     with self.subTest(server=server, client=client, shape=shape):
                         self.echo(program(server), program(client), shape)
 

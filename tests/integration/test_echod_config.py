@@ -6,7 +6,7 @@ import shutil
 import socket
 import unittest
 
-from echolab import (BIN, ENVIRONMENT, OK, ROOT, USAGE, TestCase, covers, for_each_backend, not_in, program, run)
+from echolab import BIN, ENVIRONMENT, OK, ROOT, USAGE, TestCase, covers, for_each_backend, program, run
 
 
 class Errors(TestCase):
@@ -144,7 +144,7 @@ class ForkCannot(TestCase):
         for key, value in (("workers", "2"), ("busy_poll", "1ms"), ("max_unsent", "1Mi"), ("max_unsent_total", "1Mi")):
             r = self.run_echod("--check", backend="fork", **{key: value})
             self.assertEqual(r.code, USAGE, r)
-            self.assertRegex(r.err, rf"\Aechod: error: [^\n]*{key}[^\n]*fork[^\n]*\n\Z")
+            self.assertRegex(r.err, rf"\Aechod: error: [^\n]*{key.replace('_', '.')}[^\n]*fork[^\n]*\n\Z")
 
 
 class Answers(TestCase):

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ * epoll_io: receives into the worker's one scratch buffer and sends on from there.
+ *
+ * What the socket refuses goes to the connection's queue, and a receive is never larger than what
+ * could be queued: bytes are never lost and nobody is closed for want of room. A connection that
+ * still has something to do when its budget is spent waits in the ready list, one that waits for
+ * the shared pool in the starved list.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "echo/base.h"
+#include "echo/clock.h"
+#include "epoll_private.h"
+
+enum {
+	BUDGET = 16, /* receives of one connection before it is others' turn */
+	FLUSH_VECTORS = 16,
+	CLOCK_EVERY = 16, /* deliveries between two readings of the clock */
+};
+
+static void list_init(struct epoll_list *l)
+{
+	l->first = NULL;
+	l->last = &l->first;
+}
+
+static void list_remove(struct epoll_state *s, struct conn *c)
+{
+	struct epoll_conn *e = epoll_of(c);
+
+	if (!e->link)
+		return;
+	if (e->next)
+		epoll_of(e->next)->link = e->link;
+	else if (s->ready.last == &e->next)
+		s->ready.last = e->link;
+	else
+		s->starved.last = e->link;
+	*e->link = e->next;
+	e->link = NULL;
+}
+
+static void list_move(struct epoll_state *s, struct epoll_list *to, struct conn *c)
+{
+	struct epoll_conn *e = epoll_of(c);
+
+	list_remove(s, c);
+	e->next = NULL;
+	e->link = to->last;
+	*to->last = c;
+	to->last = &e->next;
+}
+
+/* How much may be received now; 0: nothing until the queue or the pool has drained. */
+static size_t epoll_may_receive(const struct conn *c)
+{
+	const struct worker *w = c->worker;
+	const struct epoll_state *s = w->state;
+	size_t room;
+
+	if (!w->role->sends_lent || c->fin)
+		return s->scratch_len;
+	if (c->out.len >= w->config->max_unsent)
+		return 0;
+	room = size_min(w->config->max_unsent - c->out.len, unsent_room(&w->pool, &c->out));
+	return size_min(room, s->scratch_len);
+}
+
+/* Nothing may be received: whose turn is it to change that? */
+static void epoll_wait_for_room(struct conn *c)
+{
+	struct epoll_state *s = c->worker->state;
+
+	if (c->out.len > 0)
+		return; /* the flush that empties it resumes reading */
+	stats_add(&c->worker->stats.starved, 1);
+	list_move(s, &s->starved, c);
+}
+
+static void epoll_tick(struct worker *w)
+{
+	struct epoll_state *s = w->state;
+
+	if (++s->deliveries % CLOCK_EVERY == 0)
+		w->now_ns = clock_now_ns();
+}
+
+void epoll_read(struct conn *c)
+{
+	struct epoll_state *s = c->worker->state;
+	struct epoll_conn *e = epoll_of(c);
+
+	for (int i = 0; c->state == CONN_OPEN && e->readable && !c->paused; i++) {
+		size_t want = epoll_may_receive(c);
+		ssize_t n;
+
+		if (want == 0) {
+			epoll_wait_for_room(c);
+			return;
+		}
+		if (i == BUDGET) {
+			list_move(s, &s->ready, c);
+			return;
+		}
+		n = recv(c->fd, s->scratch, want, 0);
+		if (n > 0) {
+			e->readable = (size_t)n == want || e->hung;
+			epoll_tick(c->worker);
+			conn_data(c, s->scratch, (size_t)n);
+		} else if (n == 0) {
+			e->readable = false;
+			conn_eof(c);
+		} else if (errno == EAGAIN) {
+			e->readable = false;
+		} else if (errno != EINTR) {
+			conn_fail(c, errno);
+		}
+	}
+}
+
+/* Sends as much as the socket takes. Returns the number of bytes, 0 if it is full or the connection
+ * has failed. */
+static size_t epoll_push(struct conn *c, const struct iovec *v, int count)
+{
+	const struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)v,
+				  .msg_iovlen = (size_t)count };
+	ssize_t n;
+
+	do {
+		n = count == 1 ? send(c->fd, v->iov_base, v->iov_len, MSG_NOSIGNAL)
+			       : sendmsg(c->fd, &m, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		if (errno != EAGAIN)
+			conn_fail(c, errno);
+		return 0;
+	}
+	c->sent += (size_t)n;
+	stats_add(&c->worker->stats.bytes_out, (uint64_t)n);
+	return (size_t)n;
+}
+
+static void epoll_flush_out(struct conn *c)
+{
+	struct iovec v[FLUSH_VECTORS];
+	size_t n;
+
+	do {
+		n = epoll_push(c, v, unsent_peek(&c->out, v, FLUSH_VECTORS));
+		unsent_pop(&c->worker->pool, &c->out, n);
+	} while (n > 0 && c->out.len > 0);
+}
+
+static void epoll_flush_feed(struct conn *c)
+{
+	size_t n;
+
+	do {
+		const struct iovec v = { (void *)(uintptr_t)c->feed, c->feed_len };
+
+		n = epoll_push(c, &v, 1);
+		c->feed += n;
+		c->feed_len -= n;
+	} while (n > 0 && c->feed_len > 0);
+}
+
+void epoll_flush(struct conn *c)
+{
+	struct epoll_state *s = c->worker->state;
+
+	if (conn_unsent(c) == 0)
+		return;
+	if (c->out.len > 0)
+		epoll_flush_out(c);
+	else
+		epoll_flush_feed(c);
+	if (c->state != CONN_OPEN || conn_unsent(c) > 0)
+		return;
+	conn_drained(c);
+	if (c->state == CONN_OPEN && epoll_of(c)->readable && !epoll_of(c)->link)
+		list_move(s, &s->ready, c);
+}
+
+void epoll_run_ready(struct worker *w)
+{
+	struct epoll_state *s = w->state;
+	struct conn *last = NULL, *c;
+
+	if (!s->ready.first)
+		return;
+	for (c = s->ready.first; c; c = epoll_of(c)->next)
+		last = c;
+	do {
+		c = s->ready.first;
+		list_remove(s, c);
+		epoll_read(c);
+	} while (c != last && s->ready.first);
+}
+
+void epoll_feed_starved(struct worker *w)
+{
+	struct epoll_state *s = w->state;
+
+	/* each of them may take all the room there is: one at a time */
+	while (s->starved.first && !s->ready.first && epoll_may_receive(s->starved.first) > 0)
+		list_move(s, &s->ready, s->starved.first);
+}
+
+void epoll_send(struct conn *c, const void *span, size_t len)
+{
+	const struct iovec v = { (void *)(uintptr_t)span, len };
+	size_t n = c->out.len == 0 ? epoll_push(c, &v, 1) : 0;
+	int r;
+
+	if (n == len || c->state != CONN_OPEN)
+		return;
+	r = unsent_push(&c->worker->pool, &c->out, (const char *)span + n, len - n);
+	assert(r == 0); /* epoll_may_receive left room */
+	(void)r;
+}
+
+void epoll_feed(struct conn *c)
+{
+	epoll_flush_feed(c);
+}
+
+void epoll_pause(struct conn *c)
+{
+	struct epoll_state *s = c->worker->state;
+
+	if (!c->paused && epoll_of(c)->readable)
+		list_move(s, &s->ready, c);
+}
+
+void epoll_shutdown(struct conn *c)
+{
+	/* the only errors are those of a dead socket, which recv will name */
+	(void)shutdown(c->fd, SHUT_WR);
+	conn_fin_sent(c);
+}
+
+void epoll_close(struct conn *c)
+{
+	list_remove(c->worker->state, c); /* closing the descriptor ends its registration */
+}
+
+void epoll_io_init(struct epoll_state *s)
+{
+	list_init(&s->ready);
+	list_init(&s->starved);
+}

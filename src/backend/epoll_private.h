@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ * epoll_private: what the two halves of the epoll backend share: epoll.c waits and dispatches,
+ * epoll_io.c receives and sends.
+ */
+#ifndef BACKEND_EPOLL_PRIVATE_H
+#define BACKEND_EPOLL_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#include "echo/acceptor.h"
+#include "echo/worker.h"
+
+enum { EPOLL_EVENTS = 256 }; /* of one wait */
+
+/* What the backend keeps of a connection. */
+struct epoll_conn {
+	struct conn *next, **link; /* in the ready or the starved list; link NULL: in neither */
+	bool readable;             /* may have more to receive: only recv knows */
+	bool hung; /* FIN or an error is there: a short receive is not the end of it */
+};
+
+struct epoll_list {
+	struct conn *first, **last;
+};
+
+struct epoll_state {
+	int fd;
+	char *scratch;
+	size_t scratch_len;
+	unsigned deliveries;
+	struct epoll_list ready;   /* have something to do that no event will announce */
+	struct epoll_list starved; /* wait for room in the pool */
+	struct acceptor acceptors[WORKER_LISTENERS_MAX];
+	struct epoll_event events[EPOLL_EVENTS];
+};
+
+static inline struct epoll_conn *epoll_of(const struct conn *c)
+{
+	return conn_backend(c);
+}
+
+void epoll_io_init(struct epoll_state *s);
+
+/* Receives until the socket is empty, the role has enough, or the budget is spent. */
+void epoll_read(struct conn *c);
+/* The socket takes bytes again. */
+void epoll_flush(struct conn *c);
+/* One pass over those that were ready when it began. */
+void epoll_run_ready(struct worker *w);
+/* Those that waited for room in the pool and may go on now. */
+void epoll_feed_starved(struct worker *w);
+
+/* Members of the ops. */
+void epoll_send(struct conn *c, const void *span, size_t len);
+void epoll_feed(struct conn *c);
+void epoll_pause(struct conn *c);
+void epoll_shutdown(struct conn *c);
+void epoll_close(struct conn *c);
+
+#endif
