@@ -11,7 +11,7 @@
 
 enum { UNITS_MAX = 48 };
 
-/* A time: "0 ns", "873 ns", "25.7 us", "-1.50 ms", "1.03 s", "5400 s". */
+/* A time: "0 s", "873 ns", "25.7 us", "-1.50 ms", "1.03 s", "5400 s". */
 char *units_time(int64_t ns, unsigned digits, char text[UNITS_MAX]);
 
 /* Bytes, in powers of 1000: "64 B", "7.90 MB". @bytes is finite and not negative. */

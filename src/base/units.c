@@ -56,6 +56,10 @@ char *units_time(int64_t ns, unsigned digits, char text[UNITS_MAX])
 	bool negative = ns < 0;
 	char magnitude[UNITS_MAX];
 
+	if (ns == 0) {
+		snprintf(text, UNITS_MAX, "0 s");
+		return text;
+	}
 	scale(negative ? -(double)ns : (double)ns, names, ARRAY_LEN(names), digits, magnitude);
 	snprintf(text, UNITS_MAX, "%s%.40s", negative ? "-" : "", magnitude);
 	return text;

@@ -5,6 +5,8 @@
  * Objects of numbers are made from tables of fields. Every object is checked once, where it is put
  * into the one around it: NULL stands for "no memory" on the whole way up.
  */
+#include "report.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <jansson.h>
@@ -20,7 +22,6 @@
 #include "echo/opt.h"
 #include "echo/provenance.h"
 #include "opts.h"
-#include "report.h"
 #include "result.h"
 
 enum { STRING_MAX = 4096 }; /* longer strings with bytes that are no UTF-8 are cut */

@@ -3,7 +3,10 @@
  * went wrong, the tables that say what, when, and what it cost. A label of its own begins each
  * part; the last line is the verdict.
  */
+#include "report.h"
+
 #include <assert.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +15,6 @@
 #include "echo/hist.h"
 #include "echo/units.h"
 #include "opts.h"
-#include "report.h"
 #include "result.h"
 
 enum {
@@ -109,14 +111,11 @@ static void print_load(const struct result *r, FILE *to)
 	const struct load_config *c = r->config;
 	struct text t = { .len = 0 };
 
-	add(&t, "%s, %u thread%s, ", r->backend, r->threads, plural(r->threads));
-	if (c->size.min == c->size.max)
-		add_count(&t, "messages of ", c->size.min, " B");
-	else {
-		add_count(&t, "messages of ", c->size.min, "");
-		add_count(&t, " to ", c->size.max, " B");
-	}
-	add_count(&t, ", ", c->pipeline, " in flight per connection");
+	add(&t, "%s, %u thread%s; messages of ", r->backend, r->threads, plural(r->threads));
+	if (c->size.min < c->size.max)
+		add_count(&t, "", c->size.min, " to ");
+	add_count(&t, "", c->size.max, " B");
+	add_count(&t, ", ", c->pipeline, " in flight each");
 	print(to, "load", &t);
 }
 
@@ -125,7 +124,9 @@ static void print_time(const struct result *r, FILE *to)
 	struct text t = { .len = 0 };
 
 	add_time(&t, "", r->duration_ns, "");
-	if (r->measure_begin_ns > 0)
+	if (r->duration_ns < r->measure_begin_ns)
+		add_time(&t, ", less than the warm-up of ", r->measure_begin_ns, "");
+	else if (r->measure_begin_ns > 0)
 		add_time(&t, ", the first ", r->measure_begin_ns, " of it warm-up");
 	if (r->interrupted)
 		add(&t, ", interrupted");
@@ -139,13 +140,13 @@ static void print_connections(const struct result *r, FILE *to)
 	const struct books *b = &r->books;
 	struct text t = { .len = 0 };
 
-	add_count(&t, "", r->config->connections, " requested, ");
+	add_count(&t, "", r->config->connections, " requested");
 	if (b->attempts != r->config->connections)
-		add_count(&t, "", b->attempts, " attempted, ");
-	add_count(&t, "", b->established, " established, ");
+		add_count(&t, ", ", b->attempts, " attempts");
+	add_count(&t, ", ", b->established, " established");
 	if (b->failed > 0)
-		add_count(&t, "", b->failed, " failed, ");
-	add_count(&t, "at most ", b->peak, " at a time");
+		add_count(&t, ", ", b->failed, " failed");
+	add_count(&t, ", peak ", b->peak, "");
 	if (b->connecting_at_end > 0)
 		add_count(&t, "; ", b->connecting_at_end, " connecting at the end");
 	if (b->open_at_end > 0)
@@ -186,6 +187,8 @@ static void print_rate(const struct result *r, FILE *to)
 	char bytes[UNITS_MAX];
 	struct text t = { .len = 0 };
 
+	if (r->books.measured.echoed == 0)
+		return;
 	if (rate >= 100)
 		add_count(&t, "", (uint64_t)(rate + 0.5), "");
 	else
@@ -282,7 +285,7 @@ static char *after(const struct outage *o, int64_t at_ns, char text[UNITS_MAX])
 	if (at_ns < 0)
 		snprintf(text, UNITS_MAX, "never");
 	else
-		snprintf(text, UNITS_MAX, "+%.40s", units_time(at_ns - o->begin_ns, 4, time));
+		snprintf(text, UNITS_MAX, "+%.40s", units_time(at_ns - o->begin_ns, 3, time));
 	return text;
 }
 
@@ -330,19 +333,19 @@ static void print_generator(const struct result *r, FILE *to)
 {
 	static const char *const bottlenecks[] = {
 		[BOTTLENECK_UNKNOWN] = "unknown",
-		[BOTTLENECK_CLIENT] = "this client: the target may be faster",
-		[BOTTLENECK_SERVER] = "the target or the path",
+		[BOTTLENECK_CLIENT] = "this client",
+		[BOTTLENECK_SERVER] = "target or path",
 	};
 	const double available = (double)r->duration_ns * r->threads;
+	const double busy = available > 0 ? fmin(1, (double)r->cpu_ns / available) : 0;
 	struct text t = { .len = 0 };
 
 	add_time(&t, "", r->cpu_ns, " of CPU");
-	if (available > 0)
-		add(&t, " (%.0f%% of %u thread%s)", 100 * (double)r->cpu_ns / available, r->threads,
-		    plural(r->threads));
+	add(&t, ", %.0f%% of %u thread%s", 100 * busy, r->threads, plural(r->threads));
 	if (r->steal_ns > 0)
 		add_time(&t, ", ", r->steal_ns, " stolen by the hypervisor");
-	add(&t, "; bottleneck: %s", bottlenecks[r->bottleneck]);
+	if (r->books.measured.echoed > 0)
+		add(&t, "; bottleneck: %s", bottlenecks[r->bottleneck]);
 	fputc('\n', to);
 	print(to, "generator", &t);
 }
