@@ -21,7 +21,8 @@ struct sock_options {
 	struct sock_keepalive keepalive;
 	int64_t user_timeout_ns;              /* TCP_USER_TIMEOUT, in whole milliseconds; 0: off */
 	char congestion[SOCK_CONGESTION_MAX]; /* TCP_CONGESTION; "" or "default": the system's */
-	unsigned backlog;                     /* of a listener */
+	bool icmp_errors; /* IP_RECVERR: an ICMP unreachable is an error of the next call at once */
+	unsigned backlog; /* of a listener */
 };
 
 /* Opens @count listeners on one address, which spread its connections among them (SO_REUSEPORT).

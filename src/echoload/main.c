@@ -10,6 +10,7 @@
 #include "echo/backend.h"
 #include "echo/log.h"
 #include "echo/opt.h"
+#include "line.h"
 #include "opts.h"
 #include "report.h"
 #include "result.h"
@@ -98,6 +99,15 @@ static int client_run(struct client *c)
 	return program_exit(c->result.exit_code);
 }
 
+static int client_line(const struct client *c)
+{
+	struct sock_options o = { 0 };
+
+	load_sock_options(&c->config, &o);
+	return c->config.textbook ? line_textbook(&c->run.shared.target, &o)
+				  : line_client(&c->run.shared.target, &o);
+}
+
 static int client_main(struct client *c, int argc, char **argv)
 {
 	int r, code;
@@ -124,6 +134,8 @@ static int client_main(struct client *c, int argc, char **argv)
 	}
 	if (load_check(&c->opts, &c->config, c->backend.ops) < 0)
 		return client_usage_error(c);
+	if (c->config.interactive)
+		return program_exit(client_line(c));
 	c->result.backend = c->backend.ops->name;
 	c->result.backend_why = c->backend.why;
 	code = client_run(c);

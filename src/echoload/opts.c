@@ -161,6 +161,23 @@ const struct opt load_opts[] = {
 	    "congestion control of the connections, such as reno, cubic or bbr"),
 	OPT_UINT(load_config, seed, "1", 0, INT64_MAX,
 		 "of the bytes, the sizes and the waits: the same seed sends the same"),
+	OPT(load_config, keepalive, opt_keepalive, "off",
+	    "TCP keepalive: probe after IDLE, every INTERVAL, give up after COUNT"),
+	OPT_TIME(load_config, user_timeout, "off", 0, SEC(86400),
+		 "TCP_USER_TIMEOUT: unacknowledged bytes end the connection after this"),
+	OPT_BOOL(load_config, icmp_errors, "off",
+		 "IP_RECVERR: an ICMP unreachable ends the connection at once"),
+	OPT_UINT(load_config, max_errors, "0", 0, INT64_MAX,
+		 "limit: connections, attempts and messages that may end in errors"),
+	OPT_TIME(load_config, max_p99, "off", 0, SEC(3600),
+		 "limit: the 99th percentile of latency"),
+	OPT_TIME(load_config, max_downtime, "off", 0, SEC(86400),
+		 "limit: all outages together, each until it has recovered"),
+	OPT(load_config, min_rate, opt_double, "0", "limit: echoes each second", .min = 0,
+	    .max = 1000 * 1000 * 1000),
+	OPT_FLAG(load_config, interactive, "a client for people: type lines, see them echoed"),
+	OPT_FLAG(load_config, textbook,
+		 "with --interactive: the naive one, which blocks on the terminal, then in read"),
 	OPT_FLAG(load_config, ignore_errors, "errors do not change the exit code", .letter = 'i'),
 	OPT_ENUM(load_config, output, "text", output_names, "what is printed on standard output",
 		 .letter = 'o'),
@@ -187,7 +204,19 @@ int load_check(struct opt_set *s, struct load_config *c, const struct backend_op
 		return opt_blame(s, "backend", "%s only serves: it cannot dial", backend->name);
 	if (cpu_list_count(&c->cpus) == 0)
 		return opt_blame(s, "cpus", "this process may use none of them");
+	if (c->user_timeout % MSEC(1) != 0)
+		return opt_blame(s, "user_timeout", "must be whole milliseconds");
+	if (c->textbook && !c->interactive)
+		return opt_blame(s, "textbook", "is a kind of --interactive, which is missing");
 	if (c->messages > 0 && opt_source_of(s, "warmup")->level == OPT_DEFAULT)
 		c->warmup = 0;
 	return 0;
+}
+
+void load_sock_options(const struct load_config *c, struct sock_options *o)
+{
+	o->keepalive = c->keepalive;
+	o->user_timeout_ns = c->user_timeout;
+	o->icmp_errors = c->icmp_errors;
+	memcpy(o->congestion, c->congestion, sizeof(o->congestion));
 }

@@ -47,6 +47,13 @@ struct load_config {
 	int64_t busy_poll;
 	char congestion[SOCK_CONGESTION_MAX];
 	uint64_t seed;
+	struct sock_keepalive keepalive;
+	int64_t user_timeout;
+	bool icmp_errors;              /* IP_RECVERR */
+	uint64_t max_errors;           /* connections and messages that may end in errors */
+	int64_t max_p99, max_downtime; /* 0: no limit */
+	double min_rate;               /* 0: no limit */
+	bool interactive, textbook;
 	bool ignore_errors; /* -i */
 	unsigned output;    /* enum output_format */
 	unsigned progress;  /* enum progress_mode */
@@ -59,5 +66,8 @@ extern const char load_after[]; /* the end of --help */
 /* Checks across rows, and the defaults that depend on other rows (-n without -w: no warm-up).
  * Returns 0, or -EINVAL with s->error set. */
 int load_check(struct opt_set *s, struct load_config *c, const struct backend_ops *backend);
+
+/* What the sockets of the connections are given. */
+void load_sock_options(const struct load_config *c, struct sock_options *o);
 
 #endif

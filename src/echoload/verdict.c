@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "echo/base.h"
+#include "echo/hist.h"
 #include "echo/program.h"
 #include "opts.h"
 #include "result.h"
@@ -159,12 +160,47 @@ static int judge_nothing_measured(const struct result *r, struct sentence *s)
 	return EXIT_INCONCLUSIVE;
 }
 
+static void say_seconds(struct sentence *s, const char *what, int64_t ns, int64_t limit_ns)
+{
+	say(s, "%s%s %.4g s, over the limit of %.4g s", s->len ? "; " : "", what, (double)ns / 1e9,
+	    (double)limit_ns / 1e9);
+}
+
+/* All outages together, each until service was back or the run was over. */
+static int64_t downtime_ns(const struct result *r)
+{
+	int64_t sum = 0;
+
+	for (unsigned i = 0; i < r->outage_count; i++) {
+		const struct outage *o = &r->outages[i];
+
+		sum += (o->recovered_ns < 0 ? r->duration_ns : o->recovered_ns) - o->begin_ns;
+	}
+	return sum;
+}
+
+/* Every limit that was missed; nothing if none was. */
+static void say_limits(struct sentence *s, const struct result *r)
+{
+	const struct load_config *c = r->config;
+	int64_t p99_ns = hist_percentile(r->latency, 99);
+	double rate = result_rate(r);
+
+	if (c->max_p99 > 0 && p99_ns > c->max_p99)
+		say_seconds(s, "p99", p99_ns, c->max_p99);
+	if (c->max_downtime > 0 && downtime_ns(r) > c->max_downtime)
+		say_seconds(s, "downtime", downtime_ns(r), c->max_downtime);
+	if (c->min_rate > 0 && rate < c->min_rate)
+		say(s, "%s%.0f echoes/s, under the limit of %.0f", s->len ? "; " : "", rate,
+		    c->min_rate);
+}
+
 /* The first exit code that fits, with the words for it. */
 static int judge(const struct result *r, struct sentence *s)
 {
 	const struct books *b = &r->books;
 	const char *broken = result_check(r);
-	bool errors = books_errors(b) > 0 || b->all.unfinished > 0;
+	uint64_t errors = books_errors(b) + b->all.unfinished;
 
 	if (broken) {
 		say(s, "a bug in echoload, its books do not balance: %s", broken);
@@ -179,15 +215,18 @@ static int judge(const struct result *r, struct sentence *s)
 		return judge_interrupted(r, s);
 	if (b->all.echoed == 0)
 		return judge_silence(r, s);
-	if (errors && !r->config->ignore_errors) {
+	if (errors > r->config->max_errors && !r->config->ignore_errors) {
 		say_errors(s, b);
 		return EXIT_VERDICT;
 	}
 	if (b->measured.echoed == 0)
 		return judge_nothing_measured(r, s);
+	say_limits(s, r);
+	if (s->len > 0)
+		return EXIT_VERDICT;
 	say(s, "ok");
 	if (errors) {
-		say(s, ", errors ignored: ");
+		say(s, r->config->ignore_errors ? ", errors ignored: " : ", within --max-errors: ");
 		say_errors(s, b);
 	}
 	return EXIT_OK;

@@ -61,6 +61,13 @@ static int sock_set_options(int fd, const struct sock_options *o)
 	return r;
 }
 
+/* The connection survives such an error; that it is reported is all that changes. */
+static int sock_set_icmp_errors(int fd, int family)
+{
+	return family == AF_INET6 ? sock_set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1)
+				  : sock_set(fd, IPPROTO_IP, IP_RECVERR, 1);
+}
+
 static int sock_open(int family, const struct sock_options *o)
 {
 	int r, fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -68,6 +75,8 @@ static int sock_open(int family, const struct sock_options *o)
 	if (fd < 0)
 		return -errno;
 	r = sock_set_options(fd, o);
+	if (r == 0 && o->icmp_errors)
+		r = sock_set_icmp_errors(fd, family);
 	if (r < 0) {
 		close(fd);
 		return r;

@@ -3,16 +3,16 @@
  *
  *   ECHOLAB_FAULT=recv:3:104    the third recv fails with that errno
  *   ECHOLAB_FAULT=send:3:short  the third send takes one byte (blocking sockets: so does a signal)
- *   ECHOLAB_FAULT=accept4:1:buf from the first accept4 on, sockets have the smallest buffers
  *   ECHOLAB_FAULT_LOG=FILE      gets a line when it happened: without, the run was clean
+ *   ECHOLAB_SNDBUF=16384        accepted sockets have a small send buffer: partial sends, truly
  *
- * Calls are counted over all threads and children. A close that fails has closed, as in the kernel.
- * What libc calls within itself is not seen.
+ * Calls are counted over all threads and children; read and write only of sockets. A close or
+ * shutdown that fails has done its work, as in the kernel. What libc calls within itself is not
+ * seen.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -23,15 +23,16 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SHORT = -1, BUFFERS = -2 };
+enum { SHORT = -1 };
 
 static struct {
 	char name[32];
 	unsigned nth;
-	int what;                /* errno, SHORT or BUFFERS */
+	int what;                /* errno or SHORT */
 	_Atomic unsigned *calls; /* shared with children */
 } fault;
 
@@ -42,9 +43,7 @@ static void __attribute__((constructor)) fault_init(void)
 
 	if (!text || sscanf(text, "%31[^:]:%u:%15s", fault.name, &fault.nth, what) != 3)
 		return;
-	fault.what = strcmp(what, "short") == 0 ? SHORT : strcmp(what, "buf") == 0 ? BUFFERS : 0;
-	if (fault.what == 0)
-		fault.what = (int)strtol(what, NULL, 10);
+	fault.what = strcmp(what, "short") == 0 ? SHORT : (int)strtol(what, NULL, 10);
 	fault.calls = (void *)syscall(SYS_mmap, NULL, sizeof(*fault.calls), PROT_READ | PROT_WRITE,
 				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
@@ -63,7 +62,7 @@ static void fault_log(const char *name)
 	syscall(SYS_close, fd);
 }
 
-/* Whether this call is the one. Returns 0, SHORT, BUFFERS, or the errno, which is then set. */
+/* Whether this call is the one. Returns 0, SHORT, or the errno, which is then set. */
 static int fault_hits(const char *name)
 {
 	int saved = errno;
@@ -72,7 +71,7 @@ static int fault_hits(const char *name)
 	if (!fault.calls || strcmp(name, fault.name) != 0)
 		return 0;
 	n = ++*fault.calls;
-	if (fault.what == BUFFERS ? n < fault.nth : n != fault.nth)
+	if (n != fault.nth)
 		return 0;
 	fault_log(name);
 	errno = fault.what > 0 ? fault.what : saved;
@@ -112,15 +111,36 @@ static int fault_hits(const char *name)
 
 FAULT_IO(recv, (int fd, void *buf, size_t len, int flags), (fd, buf, len, flags))
 FAULT_IO(send, (int fd, const void *buf, size_t len, int flags), (fd, buf, len, flags))
-FAULT_IO(read, (int fd, void *buf, size_t len), (fd, buf, len))
-FAULT_IO(write, (int fd, const void *buf, size_t len), (fd, buf, len))
+static bool is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+ssize_t read(int fd, void *buf, size_t len)
+{
+	REAL(read);
+	int hit = is_socket(fd) ? fault_hits("read") : 0;
+
+	return hit > 0 ? -1 : real(fd, buf, hit == SHORT && len > 1 ? 1 : len);
+}
+
+ssize_t write(int fd, const void *buf, size_t len)
+{
+	REAL(write);
+	int hit = is_socket(fd) ? fault_hits("write") : 0;
+
+	return hit > 0 ? -1 : real(fd, buf, hit == SHORT && len > 1 ? 1 : len);
+}
 
 FAULT(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags))
 FAULT(int, epoll_wait, (int fd, struct epoll_event *e, int max, int ms), (fd, e, max, ms))
 FAULT(int, epoll_ctl, (int fd, int op, int on, struct epoll_event *e), (fd, op, on, e))
 FAULT(int, epoll_create1, (int flags), (flags))
 FAULT(int, poll, (struct pollfd * p, nfds_t count, int ms), (p, count, ms))
-FAULT(int, shutdown, (int fd, int how), (fd, how))
+FAULT(int, ppoll, (struct pollfd * p, nfds_t count, const struct timespec *t, const sigset_t *mask),
+      (p, count, t, mask))
 FAULT(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
 FAULT(int, bind, (int fd, const struct sockaddr *a, socklen_t len), (fd, a, len))
 FAULT(int, listen, (int fd, int backlog), (fd, backlog))
@@ -141,20 +161,25 @@ int close(int fd)
 	return hit > 0 ? -1 : r;
 }
 
+int shutdown(int fd, int how)
+{
+	REAL(shutdown);
+	int r = real(fd, how), hit = fault_hits("shutdown");
+
+	return hit > 0 ? -1 : r;
+}
+
 int accept4(int fd, struct sockaddr *a, socklen_t *len, int flags)
 {
-	const int least = 1;
-	int hit, r;
+	const char *text = getenv("ECHOLAB_SNDBUF");
+	int r, bytes = text ? (int)strtol(text, NULL, 10) : 0;
 
 	REAL(accept4);
-	hit = fault_hits("accept4");
-	if (hit > 0)
+	if (fault_hits("accept4") > 0)
 		return -1;
 	r = real(fd, a, len, flags);
-	if (hit == BUFFERS && r >= 0) {
-		(void)syscall(SYS_setsockopt, r, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
-		(void)syscall(SYS_setsockopt, r, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
-	}
+	if (r >= 0 && bytes > 0)
+		(void)syscall(SYS_setsockopt, r, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	return r;
 }
 

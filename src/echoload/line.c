@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT
+ * line: two clients for people, the right one and the one that everybody writes first. They differ
+ * in one thing: what they wait for. Both tell on stderr what the kernel said, with the time, and
+ * print on stdout only what came back.
+ */
+#include "line.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "echo/addr.h"
+#include "echo/base.h"
+#include "echo/clock.h"
+#include "echo/fail.h"
+#include "echo/program.h"
+#include "echo/sock.h"
+
+enum { LINE_MAX_BYTES = 64 * 1024 };
+
+struct line {
+	int fd;
+	int64_t start_ns;
+	uint64_t sent, received; /* bytes */
+	bool input_ended;
+	char buf[LINE_MAX_BYTES];
+};
+
+static volatile sig_atomic_t line_sigpipe; /* SIGPIPE has been raised */
+
+static void line_on_sigpipe(int number)
+{
+	(void)number;
+	line_sigpipe = 1;
+}
+
+/* One line, one write, with the time since the connection was made. */
+static void __attribute__((format(printf, 2, 3))) tell(const struct line *l, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+	int n = snprintf(text, sizeof(text), "[%8.3f s] ",
+			 (double)(clock_now_ns() - l->start_ns) / 1e9);
+	ssize_t r;
+
+	va_start(args, fmt);
+	n += vsnprintf(text + n, sizeof(text) - (size_t)n - 1, fmt, args);
+	va_end(args);
+	n = n < (int)sizeof(text) - 1 ? n : (int)sizeof(text) - 2;
+	text[n++] = '\n';
+	r = write(STDERR_FILENO, text, (size_t)n);
+	(void)r; /* a terminal that is gone cannot be told */
+}
+
+static int line_wait(int fd, short events)
+{
+	struct pollfd p = { fd, events, 0 };
+	int r;
+
+	do {
+		r = poll(&p, 1, -1);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+/* Connects; says how that went. Returns 0 or an exit code. */
+static int line_connect(struct line *l, const struct addr *to, const struct sock_options *o)
+{
+	char text[ADDR_TEXT_MAX];
+	int r;
+
+	l->start_ns = clock_now_ns();
+	r = l->fd = sock_dial(to, NULL, o);
+	if (r >= 0)
+		r = line_wait(l->fd, POLLOUT);
+	if (r == 0)
+		r = sock_connected(l->fd);
+	if (r < 0) {
+		tell(l, "connect: %s (%s, phase connecting)", fail_errno_name(-r),
+		     fail_name(fail_from_errno(PHASE_CONNECTING, -r)));
+		return EXIT_NO_ANSWER;
+	}
+	l->start_ns = clock_now_ns();
+	tell(l, "connected to %s", addr_format(to, text));
+	return EXIT_OK;
+}
+
+static int line_print(struct line *l, size_t len)
+{
+	size_t done = 0;
+
+	l->received += len;
+	while (done < len) {
+		ssize_t n = write(STDOUT_FILENO, l->buf + done, len - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/* The end of a connection, in the words that reports use. @call had the result @err (0: EOF). */
+static void line_tell_end(const struct line *l, const char *call, int err)
+{
+	bool owed = l->sent > l->received;
+	enum phase at = owed ? PHASE_AWAITING : PHASE_IDLE;
+
+	tell(l, "%s: %s: the server is gone (%s, phase %s)", call,
+	     err ? fail_errno_name(err) : "0, end of input", fail_name(fail_from_errno(at, err)),
+	     phase_name(at));
+}
+
+static int line_result(const struct line *l)
+{
+	if (l->received == l->sent && l->input_ended)
+		return EXIT_OK;
+	return l->received == 0 ? EXIT_NO_ANSWER : EXIT_VERDICT;
+}
+
+/* ---- the right one ---- */
+
+/* Takes what was typed and sends all of it. Returns 0, or -errno of the socket. */
+static int line_typed(struct line *l)
+{
+	ssize_t len = read(STDIN_FILENO, l->buf, sizeof(l->buf));
+	size_t done = 0;
+
+	if (len <= 0) {
+		l->input_ended = true;
+		tell(l, "end of input: FIN sent, waiting for what is owed");
+		return shutdown(l->fd, SHUT_WR) < 0 ? -errno : 0;
+	}
+	while (done < (size_t)len) {
+		ssize_t n = send(l->fd, l->buf + done, (size_t)len - done, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EAGAIN)
+			line_wait(l->fd, POLLOUT);
+		else if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	l->sent += done;
+	return 0;
+}
+
+/* Returns whether the connection goes on; *err: the output's -errno. */
+static bool line_arrived(struct line *l, int *err)
+{
+	ssize_t n = recv(l->fd, l->buf, sizeof(l->buf), 0);
+
+	if (n > 0) {
+		*err = line_print(l, (size_t)n);
+		return *err == 0;
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n == 0 && l->input_ended && l->sent == l->received)
+		tell(l, "recv: 0, end of input: all %llu bytes came back (finished)",
+		     (unsigned long long)l->received);
+	else
+		line_tell_end(l, "recv", n < 0 ? errno : 0);
+	return false;
+}
+
+int line_client(const struct addr *to, const struct sock_options *o)
+{
+	static struct line l;
+	int err = 0, code = line_connect(&l, to, o);
+
+	while (code == EXIT_OK) {
+		struct pollfd p[] = { { l.fd, POLLIN, 0 },
+				      { l.input_ended ? -1 : STDIN_FILENO, POLLIN, 0 } };
+
+		if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
+			return EXIT_INTERNAL;
+		if (p[0].revents && !line_arrived(&l, &err))
+			break;
+		if (!p[1].revents)
+			continue;
+		err = line_typed(&l);
+		if (err < 0) {
+			line_tell_end(&l, "send", -err);
+			err = 0;
+			break;
+		}
+	}
+	if (l.fd >= 0)
+		close(l.fd);
+	if (err < 0) {
+		tell(&l, "cannot write to standard output: %s", strerror(-err));
+		return EXIT_ENVIRONMENT;
+	}
+	return code == EXIT_OK ? line_result(&l) : code;
+}
+
+/* ---- the textbook's ---- */
+
+/* Blocks until a whole line has come back, as readline does. Returns 1, 0 at end of input, -errno.
+ */
+static int line_read_back(struct line *l)
+{
+	char last = 0;
+
+	while (last != '\n') {
+		ssize_t n = read(l->fd, l->buf, sizeof(l->buf));
+		int r;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		last = l->buf[n - 1];
+		r = line_print(l, (size_t)n);
+		if (r < 0)
+			return r;
+	}
+	return 1;
+}
+
+/* A line was typed: write, then read. Returns whether to wait for another one. */
+static bool line_exchange(struct line *l, const char *typed, size_t len, bool *gone)
+{
+	ssize_t n = write(l->fd, typed, len);
+	int err = errno, r;
+
+	if (n < 0) {
+		tell(l, "write: %s%s", fail_errno_name(err), line_sigpipe ? ", with SIGPIPE" : "");
+		*gone = true;
+		return !line_sigpipe;
+	}
+	l->sent += (size_t)n;
+	tell(l, "write: %zd bytes, accepted by our kernel", n);
+	r = line_read_back(l);
+	if (r > 0) {
+		tell(l, "read: the line came back");
+	} else {
+		*gone = true;
+		line_tell_end(l, "read", -r);
+	}
+	return true;
+}
+
+int line_textbook(const struct addr *to, const struct sock_options *o)
+{
+	static struct line l;
+	static char typed[LINE_MAX_BYTES];
+	bool gone = false;
+	int code = line_connect(&l, to, o);
+
+	if (code != EXIT_OK)
+		return code;
+	fcntl(l.fd, F_SETFL, 0); /* it blocks */
+	signal(SIGPIPE, line_on_sigpipe);
+	/* after the server's end it goes on typing, as people do who have not been told */
+	while (fgets(typed, sizeof(typed), stdin)) {
+		if (!line_exchange(&l, typed, strlen(typed), &gone))
+			break;
+	}
+	if (line_sigpipe) {
+		tell(&l, "a program that does not handle SIGPIPE is killed by it here");
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	l.input_ended = !gone;
+	tell(&l, gone ? "end of input; the server was gone" : "end of input");
+	close(l.fd);
+	return line_result(&l);
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""A hundred thousand connections come and go: nothing piles up."""
+import os
+import socket
+import traceback
+
+from echolab import SLOW, TestCase, for_each_backend, half_close, pattern, recv_exactly, rst
+
+MIB = 1 << 20
+PEERS = 4  # processes
+
+
+def churn(addr, source, count):
+    """Connections one after the other, each with an echo; every third is reset."""
+    data = pattern(200)
+    for i in range(count):
+        with socket.socket() as sock:
+            sock.settimeout(60)
+            sock.setsockopt(socket.SOL_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT: more ports than one address has
+            sock.bind((source, 0))
+            sock.connect(addr)
+            mine = data[i % 100:]
+            sock.sendall(mine)
+            assert recv_exactly(sock, len(mine)) == mine
+            if i % 3 == 0:
+                rst(sock)
+            elif i % 3 == 1:
+                half_close(sock)
+                assert sock.recv(1) == b""
+
+
+@for_each_backend
+class Each(TestCase):
+    def rounds(self, server, count, first):
+        """That many from each peer, at the same time."""
+        pids = []
+        for peer in range(PEERS):
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    churn(server.addr, f"127.0.{first}.{peer + 1}", count)
+                    os._exit(0)
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    os._exit(1)
+            pids.append(pid)
+        for pid in pids:
+            self.assertEqual(os.waitpid(pid, 0)[1], 0, "a peer failed")
+
+    def test_nothing_piles_up(self):
+        server = self.echod()
+        # a process for each is dear, and dearer with a sanitizer's shadow to copy
+        total = 100_000 if self.backend != "fork" else 10_000 if SLOW == 1 else 2_000
+        if os.environ.get("ECHOLAB_WRAP"):
+            total //= 50
+        tenth = total // PEERS // 10
+        descriptors = server.descriptors()
+        self.rounds(server, tenth, 1)
+        self.wait_counters(server, lambda c: c.open == 0, "none open")
+        before = server.rss()
+        for i in range(9):
+            self.rounds(server, tenth, 2 + i)
+        c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "none open")
+        self.assertEqual(server.descriptors(), descriptors)
+        self.assertLess(server.rss() - before, 2 * MIB)
+        self.assertEqual(c.accepted, tenth * PEERS * 10)
+        resets = -(-tenth // 3) * PEERS * 10
+        self.assertEqual(dict(c.closed), {"eof": c.accepted - resets, "reset": resets})
+        self.assertEqual(server.children(), [])
+        self.assertEqual(server.stop(), 0)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""The n-th call of a function fails, n = 1, 2, 3 ... until a run is clean: echod survives, what it echoes is exact,
+and every connection ends for a cause that is counted. If it cannot start, it says so in one line."""
+import contextlib
+import errno
+import itertools
+import signal
+
+from echolab import (BIN, ENVIRONMENT, OK, SANITIZERS, Echod, Failed, Reader, Sender, TestCase, as_options,
+                     end_of, fill, for_each_backend, half_close, not_in, only, pattern, recv_exactly, rst)
+
+PRELOAD = BIN / "preload" / "fault.so"
+SMALL, LARGE = pattern(150000, 1), pattern(1 << 20, 2)
+
+
+class Starting(Echod):
+    """An echod that may as well end before it listens."""
+    addr = None
+
+    def listening(self):
+        with contextlib.suppress(Failed):
+            super().listening()
+
+
+# the sanitizers' runtimes must be loaded first, and valgrind replaces some of these functions itself
+natively = not_in(*SANITIZERS, "valgrind")
+
+
+@for_each_backend
+class Each(TestCase):
+    def fault(self, what):
+        """One run with that fault. Returns whether it happened."""
+        log = self.config_file("")
+        env = {"ECHOLAB_FAULT": what, "ECHOLAB_FAULT_LOG": log, "LD_PRELOAD": PRELOAD, "ECHOLAB_SNDBUF": 16384}
+        options = {"backend": self.backend, "listen": "127.0.0.1:0", "shutdown": "drain 20s"}
+        server = Starting(as_options(options | ({} if self.backend == "fork" else {"workers": 1})), env)
+        try:
+            if not server.addr or not self.serves(server):
+                self.assertEqual(server.wait(), ENVIRONMENT, server.said())
+                # a worker may find out in its own thread, when it is said already where it listens
+                self.assertRegex(server.err.text, r"\A(echod: listening [^\n]*\n)?echod: error: [^\n]*\n\Z")
+        except OSError as e:
+            raise Failed(f"{e!r}: {server.said()}") from e
+        finally:
+            server.end()
+        return log.read_text() != ""
+
+    def serves(self, server):
+        """What it must do, the fault once happens or not. False: it was ended at its start."""
+        try:
+            incomplete = self.peers(server)
+            last = self.wait_until(lambda: self.served(server), "it serves the next")
+        except ConnectionRefusedError:
+            return False
+        c = self.wait_counters(server, lambda c: c.open == 1 and c.balanced(), "all but the last are gone")
+        self.assertGreaterEqual(sum(c.closed.values()) - c.closed["eof"], incomplete)
+        server.send_signal(signal.SIGTERM)
+        self.assertIn(end_of(last), ("eof", "ECONNRESET"))
+        last.close()
+        self.assertEqual(server.wait(), OK, server.said())
+        self.assertTrue(server.final.balanced())
+        self.assertEqual(len(server.err.text.splitlines()), 1, server.err.text)
+        return True
+
+    def peers(self, server):
+        """One that reads, one that reads late, one that resets. Returns how many did not get all that was theirs."""
+        early, late, gone = self.connect(server), self.connect(server, rcvbuf=4096), self.connect(server)
+        went, sent = 0, Sender(early, SMALL, then=half_close)
+        with contextlib.suppress(ConnectionError):
+            went = fill(late, LARGE, quiet=0.01)
+        reads = [Reader(early), Reader(late)]
+        with contextlib.suppress(ConnectionError):
+            late.sendall(LARGE[went:])
+            half_close(late)
+        rst(gone)
+        incomplete = 0
+        for mine, read in zip((SMALL, LARGE), reads):
+            got, _ = read.done()
+            self.assertSame(got, mine[:len(got)])
+            incomplete += len(got) < len(mine)
+        sent.join(10)
+        for sock in (early, late):
+            sock.close()
+        return incomplete
+
+    def served(self, server):
+        """A new connection that works; None: that was the one which had to fail."""
+        sock = self.connect(server)
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(b"next")
+            if recv_exactly(sock, 4) == b"next":
+                return sock
+        sock.close()
+        return None
+
+    def each_call(self, function, *names):
+        """Each of the first calls fails in every way, later ones in turn."""
+        ways = [getattr(errno, name, name) for name in names]
+        for n in itertools.count(1):
+            happened = False
+            for what in ways if n <= 4 else [ways[n % len(ways)]]:
+                with self.subTest(fault=f"{function}:{n}:{errno.errorcode.get(what, what)}"):
+                    happened |= self.fault(f"{function}:{n}:{what}")
+                self.doCleanups()
+            if not happened or n == 300:
+                self.assertGreater(n, 1, f"{function} is never called")
+                return
+
+    @natively
+    def test_accept(self):
+        self.each_call("accept4", "EINTR", "ECONNABORTED", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EPROTO", "EPERM",
+                       "ENETDOWN")
+
+    @only("epoll")
+    @natively
+    def test_receive(self):
+        self.each_call("recv", "EINTR", "ECONNRESET", "ETIMEDOUT", "ENOMEM")
+
+    @only("epoll")
+    @natively
+    def test_send(self):
+        self.each_call("send", "EINTR", "EPIPE", "ENOBUFS", "ECONNRESET")
+
+    @only("epoll")
+    @natively
+    def test_send_what_waited(self):
+        self.each_call("sendmsg", "EINTR", "EPIPE", "ENOMEM")
+
+    @only("epoll")
+    @natively
+    def test_wait(self):
+        self.each_call("epoll_wait", "EINTR")
+
+    @only("epoll")
+    @natively
+    def test_register(self):
+        self.each_call("epoll_ctl", "ENOMEM", "ENOSPC")
+        self.each_call("epoll_create1", "EMFILE", "ENOMEM")
+
+    @only("fork")
+    @natively
+    def test_read(self):
+        self.each_call("read", "EINTR", "short", "ECONNRESET", "ETIMEDOUT")
+
+    @only("fork")
+    @natively
+    def test_write(self):
+        self.each_call("write", "EINTR", "short", "EPIPE")
+
+    @only("fork")
+    @natively
+    def test_fork(self):
+        self.each_call("fork", "EAGAIN", "ENOMEM")
+        self.each_call("ppoll", "EINTR")
+
+    @natively
+    def test_close(self):
+        self.each_call("close", "EINTR", "EIO")
+
+    @natively
+    def test_what_a_start_needs(self):
+        for function, names in (("socket", ["EMFILE", "ENOBUFS"]), ("bind", ["EACCES", "EADDRNOTAVAIL"]),
+                                ("listen", ["EADDRINUSE"]), ("setsockopt", ["ENOPROTOOPT"]), ("eventfd", ["EMFILE"]),
+                                ("signalfd", ["EMFILE"]), ("mmap", ["ENOMEM"]), ("pthread_create", ["EAGAIN"]),
+                                ("open", ["EMFILE"])):
+            self.each_call(function, *names)
+
+    @natively
+    def test_signals_and_wakeups(self):
+        self.each_call("poll", "EINTR")
+        self.each_call("shutdown", "ENOTCONN")

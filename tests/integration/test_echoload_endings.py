@@ -1,0 +1,454 @@
+# SPDX-License-Identifier: MIT
+"""A server that misbehaves in every way: each end is counted once, under its exact cause, phase and errno, and every
+message it cost under how far it had come."""
+import contextlib
+import signal
+import socket
+import threading
+
+from echolab import NO_ANSWER, OK, VERDICT, covers, half_close, pattern, recv_exactly, rst, slow
+from loadlab import LONG, LoadCase, echo_all, for_each_client, readable, silence
+
+MIB = 1 << 20
+RESET = ("reset", "awaiting", "ECONNRESET")
+EARLY = ("eof_early", "awaiting", None)
+
+
+def echo_some(sock, count, size=64):
+    for _ in range(count):
+        sock.sendall(recv_exactly(sock, size))
+
+
+@for_each_client
+class EachEnding(LoadCase):
+    def ends(self, script, errors, code=VERDICT, connections=1, messages=100, **options):
+        """One run against a script, and how its connections ended."""
+        options = LONG | options
+        r = self.run_load(self.peer(script), code=code, connections=connections, messages=messages, **options)
+        self.assertEnds(r, errors)
+        return r
+
+    def counts(self, r, **messages):
+        self.assertEqual({k: r["messages"][k] for k in messages}, messages, r)
+
+    def lost(self, r, count, **lost):
+        """So many lost, and where they were known to be."""
+        self.assertEqual(r["messages"]["lost"], count, r)
+        self.assertEqual(r.lost, lost, r)
+
+    # the server leaves with a FIN
+
+    def test_fin_instead_of_an_answer(self):
+        def script(sock, n):
+            recv_exactly(sock, 64)
+        r = self.ends(script, {EARLY: 1}, NO_ANSWER)
+        self.counts(r, sent=1, echoed=0)
+        self.lost(r, 1, acked=1)
+
+    def test_fin_after_some_answers(self):
+        def script(sock, n):
+            echo_some(sock, 7)
+            recv_exactly(sock, 64)
+        r = self.ends(script, {EARLY: 1})
+        self.counts(r, sent=8, echoed=7)
+        self.lost(r, 1, acked=1)
+
+    def test_fin_in_the_middle_of_an_answer(self):
+        def script(sock, n):
+            echo_some(sock, 3)
+            sock.sendall(recv_exactly(sock, 64)[:40])
+        r = self.ends(script, {EARLY: 1})
+        self.counts(r, sent=4, echoed=3)
+        self.lost(r, 1, acked=1)
+        self.assertEqual((r["bytes"]["received"], r["bytes"]["partial"]), (3 * 64 + 40, 40))
+
+    def test_fin_with_many_unanswered(self):
+        def script(sock, n):
+            echo_some(sock, 2, 10)
+            recv_exactly(sock, 160)
+        r = self.ends(script, {EARLY: 1}, size=10, pipeline=16)
+        self.counts(r, sent=18, echoed=2)
+        self.lost(r, 16, acked=16)
+
+    def test_fin_while_much_is_unsent(self):
+        """The server shuts its side and reads no more: the message is partly on its way."""
+        done = threading.Event()
+
+        def script(sock, n):
+            recv_exactly(sock, 1)
+            half_close(sock)
+            done.wait(slow(60))
+        peer = self.peer(script, rcvbuf=4096)
+        self.addCleanup(done.set)
+        r = self.run_load(peer, code=NO_ANSWER, connections=1, messages=1, size="64Mi", **LONG)
+        self.assertEnds(r, {("eof_early", "sending", None): 1})
+        self.lost(r, 1, partial=1)
+        self.assertLess(r["bytes"]["sent"], 64 * MIB)
+
+    def test_fin_before_anything(self):
+        """It closes what it accepts: the message that follows is answered with a reset, but the end came first."""
+        r = self.ends(lambda sock, n: None, None, NO_ANSWER) if False else self.run_load(
+            self.peer(lambda sock, n: None), code=NO_ANSWER, connections=20, messages=100, **LONG)
+        self.assertEqual(sum(r.errors.values()), 20)
+        self.assertLessEqual(r.causes, {"eof_early", "reset"})
+        self.counts(r, echoed=0)
+
+    def test_the_answer_then_fin_both_waiting(self):
+        """Both have arrived before echoload looks: the answer counts, what it sends then is lost."""
+        r = self.while_stopped(lambda sock: sock.sendall(recv_exactly(sock, 64)))
+        self.assertEnds(r, {EARLY: 1})
+        self.counts(r, sent=2, echoed=1)
+        self.assertEqual(r["messages"]["lost"], 1)
+
+    # the server leaves with a reset
+
+    def test_reset_instead_of_an_answer(self):
+        def script(sock, n):
+            recv_exactly(sock, 64)
+            rst(sock)
+        r = self.ends(script, {RESET: 1}, NO_ANSWER)
+        self.lost(r, 1, acked=1)
+
+    def test_reset_after_some_answers(self):
+        def script(sock, n):
+            echo_some(sock, 7)
+            recv_exactly(sock, 64)
+            rst(sock)
+        r = self.ends(script, {RESET: 1})
+        self.counts(r, sent=8, echoed=7, lost=1)
+
+    def test_close_with_the_request_unread_is_a_reset(self):
+        def script(sock, n):
+            echo_some(sock, 3)
+            readable(sock)
+        r = self.ends(script, {RESET: 1})
+        self.counts(r, sent=4, echoed=3, lost=1)
+
+    def test_reset_in_the_middle_of_an_answer(self):
+        """Bytes that came before a reset are not thrown away."""
+        r = self.while_stopped(lambda sock: (sock.sendall(recv_exactly(sock, 64)[:40]), rst(sock)))
+        self.assertEnds(r, {RESET: 1})
+        self.counts(r, sent=1, echoed=0, lost=1)
+        self.assertEqual(r["bytes"]["partial"], 40)
+
+    def test_the_answer_then_reset_both_waiting(self):
+        """The answer counts; the errno may be told to recv or to the send that follows."""
+        r = self.while_stopped(lambda sock: (sock.sendall(recv_exactly(sock, 64)), rst(sock)))
+        self.assertEqual(sum(r.errors.values()), 1, r)
+        (cause, phase, _), = r.errors
+        self.assertEqual((cause, phase in ("sending", "awaiting")), ("reset", True), r)
+        self.counts(r, sent=2, echoed=1, lost=1)
+
+    def test_reset_while_much_is_unsent(self):
+        def script(sock, n):
+            recv_exactly(sock, 100000)
+            rst(sock)
+        peer = self.peer(script, rcvbuf=4096)
+        r = self.run_load(peer, code=NO_ANSWER, connections=1, messages=1, size="64Mi", **LONG)
+        self.assertEqual((sum(r.errors.values()), r.causes), (1, {"reset"}), r)
+        self.assertEqual({phase for _, phase, _ in r.errors}, {"sending"})
+        self.lost(r, 1, partial=1)
+
+    def test_messages_are_told_apart_by_how_far_they_had_come(self):
+        """1000 messages of 64 KiB, of which the server's kernel takes some: the rest never left, one was cut."""
+        def script(sock, n):
+            recv_exactly(sock, 1 << 16)
+            readable(sock)
+            rst(sock)
+        peer = self.peer(script, rcvbuf=1 << 17)
+        r = self.run_load(peer, code=NO_ANSWER, connections=1, messages=1000, size="64Ki", pipeline=1000, **LONG)
+        self.assertEqual(r.causes, {"reset"}, r)
+        self.assertEqual(r["messages"]["lost"], r["messages"]["sent"])
+        self.assertGreater(r.lost.get("acked", 0), 0, r)
+        self.assertLessEqual(r.lost.get("partial", 0), 1, r)
+
+    def test_reset_at_once(self):
+        """Whether connect was over when it came is a matter of microseconds; the cause is not."""
+        r = self.run_load(self.peer(lambda sock, n: rst(sock)), code=NO_ANSWER, connections=50, messages=100, **LONG)
+        self.assertEqual(sum(r.errors.values()), 50, r)
+        self.assertEqual(r.causes, {"reset"}, r)
+
+    def while_stopped(self, act):
+        """A run whose echoload is stopped from its first message until the server has acted and closed."""
+        begun, stopped, acted = threading.Event(), threading.Event(), threading.Event()
+
+        def script(sock, n):
+            readable(sock)
+            begun.set()
+            stopped.wait(slow(60))
+            try:
+                act(sock)
+            finally:
+                sock.close()
+                acted.set()
+        load = self.load(self.peer(script), connections=1, messages=100, **LONG)
+        self.assertTrue(begun.wait(slow(60)))
+        load.send_signal(signal.SIGSTOP)
+        self.wait_until(lambda: all(self.state(load.pid, t) == "T" for t in load.threads()), "it is stopped")
+        stopped.set()
+        self.assertTrue(acted.wait(slow(60)))
+        load.send_signal(signal.SIGCONT)
+        return load.done()
+
+    def state(self, pid, thread):
+        with open(f"/proc/{pid}/task/{thread}/stat") as f:
+            return f.read().rpartition(")")[2].split()[0]
+
+    # the server does not leave
+
+    @covers("echoload", "timeout")
+    def test_no_answer(self):
+        r = self.ends(silence, {("timeout_answer", "awaiting", None): 3}, NO_ANSWER, 3, timeout="300ms", pipeline=4)
+        self.lost(r, 12, acked=12)
+        for o in r["outcomes"]:
+            self.assertGreaterEqual(o["first_ns"], 300_000_000)
+
+    def test_half_an_answer(self):
+        def script(sock, n):
+            echo_some(sock, 2)
+            sock.sendall(recv_exactly(sock, 64)[:63])
+            silence(sock)
+        r = self.ends(script, {("timeout_answer", "awaiting", None): 1}, timeout="300ms")
+        self.counts(r, sent=3, echoed=2, lost=1)
+        self.assertEqual(r["bytes"]["partial"], 63)
+
+    def test_a_peer_that_does_not_read(self):
+        done = threading.Event()
+        peer = self.peer(lambda sock, n: done.wait(slow(60)), rcvbuf=4096)
+        self.addCleanup(done.set)
+        r = self.run_load(peer, code=NO_ANSWER, connections=1, messages=1, size="64Mi", **LONG | {"timeout": "500ms"})
+        self.assertEnds(r, {("timeout_answer", "sending", None): 1})
+        self.lost(r, 1, partial=1)
+
+    def test_a_timeout_resets_so_that_a_live_server_learns_it(self):
+        seen = []
+
+        def script(sock, n):
+            try:
+                silence(sock)
+                seen.append("eof")
+            except ConnectionResetError:
+                seen.append("reset")
+        peer = self.peer(script)
+        self.run_load(peer, code=NO_ANSWER, connections=1, messages=1, timeout="200ms")
+        self.wait_until(lambda: seen, "the server sees the end")
+        self.assertEqual(seen, ["reset"])
+
+    def test_the_deadline_is_of_each_message(self):
+        """A slow server that answers every message in time is no error, however long the run."""
+        def script(sock, n):
+            for _ in range(6):
+                data = recv_exactly(sock, 64)
+                threading.Event().wait(0.4)  # what is measured is time
+                sock.sendall(data)
+            silence(sock)
+        r = self.ends(script, {}, OK, messages=6, timeout=f"{slow(1)}s")
+        self.assertAllEchoed(r, 6)
+        self.assertGreaterEqual(r["latency_ns"]["min"], 390_000_000)
+
+    def test_other_connections_go_on(self):
+        def script(sock, n):
+            if n % 10 == 3:
+                recv_exactly(sock, 64)
+                rst(sock)
+            else:
+                echo_all(sock)
+        r = self.ends(script, {RESET: 3}, connections=30, messages=3000)
+        self.counts(r, sent=3000, echoed=2997, lost=3)
+        self.assertEqual(r.outcomes[("finished", "closing", None)], 27)
+
+    def test_a_thousand_at_once(self):
+        """Every connection is killed in the same moment: a thousand outcomes."""
+        go = threading.Event()
+        held = []
+
+        def script(sock, n):
+            recv_exactly(sock, 64)
+            held.append(n)
+            go.wait(slow(90))
+            rst(sock)
+        load = self.load(self.peer(script), connections=1000, messages=5000, **LONG)
+        self.wait_until(lambda: len(held) == 1000, "a thousand wait for an answer", 60)
+        go.set()
+        r = load.done()
+        self.assertEnds(r, {RESET: 1000})
+        self.lost(r, 1000, acked=1000)
+
+
+@for_each_client
+class EachCorruption(LoadCase):
+    """What comes back is not what was sent: connection, offset, expected and seen byte are said."""
+
+    def corrupts(self, change, sent=None, code=VERDICT, pipeline=1, size=10, **options):
+        """A server that gives back the stream as `change` makes it of each batch of messages: change(data, n) of the
+        n-th. Compares what echoload says with the first difference."""
+        streams = {}
+
+        def script(sock, n):
+            got, gave = b"", b""
+            with contextlib.suppress(ConnectionError):
+                for i in range(1000):
+                    data = recv_exactly(sock, size * pipeline)
+                    if not data:
+                        break
+                    out = change(data, i)
+                    got, gave = got + data, gave + out
+                    streams[n] = got, gave
+                    sock.sendall(out)
+        r = self.run_load(self.peer(script), connections=1, messages=1000 * pipeline, size=size, pipeline=pipeline,
+                          code=code, **LONG | options)
+        got, gave = streams[0]
+        at = next((i for i, (a, b) in enumerate(zip(got, gave)) if a != b), min(len(got), len(gave)))
+        self.assertEqual(r["corruption"], {"connection": 0, "offset": at, "expected": got[at] if at < len(got) else None,
+                                           "seen": gave[at]}, r)
+        seen = f"seen 0x{gave[at]:02x}"
+        self.assertRegex(r.out, rf"corruption +connection 0, byte {at:,} of its stream: [^\n]*{seen}")
+        if at < len(got):
+            self.assertIn(f"expected 0x{got[at]:02x}", r.out)
+        self.assertEqual((r.causes, sum(r.errors.values())), ({"corrupt"}, 1), r)
+        self.assertEqual(r["outages"], [], "a wrong byte is no outage")
+        return r, at
+
+    def test_a_wrong_byte_at_any_offset(self):
+        for offset in (0, 1, 9, 10, 99, 1005, 9999):
+            with self.subTest(offset=offset):
+                def flip(data, n):
+                    at = offset - 10 * n
+                    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:] if 0 <= at < 10 else data
+                r, at = self.corrupts(flip, code=VERDICT if offset >= 10 else NO_ANSWER)
+                self.assertEqual(at, offset)
+                self.assertEnds(r, {("corrupt", "awaiting", None): 1})
+                m = r["messages"]
+                self.assertEqual((m["echoed"], m["corrupt"], m["lost"]), (offset // 10, 1, 0))
+                self.assertEqual(r["bytes"]["partial"], 10)
+
+    def test_a_wrong_byte_in_a_large_message(self):
+        size, offset = 3 * MIB, 2 * MIB + 12345
+
+        def flip(data, n):
+            return data[:offset] + bytes([data[offset] ^ 0x80]) + data[offset + 1:]
+        r, at = self.corrupts(flip, code=NO_ANSWER, size=size)
+        self.assertEqual(at, offset)
+        self.assertEqual(r["messages"]["corrupt"], 1)
+
+    def test_messages_in_another_order(self):
+        def swap(data, n):
+            return data if n < 3 else data[10:20] + data[:10] + data[20:]
+        r, at = self.corrupts(swap, pipeline=4)
+        self.assertTrue(120 <= at < 140)
+        self.assertEqual((r["messages"]["corrupt"], r["messages"]["lost"]), (1, 3 if at < 130 else 2), r)
+
+    def test_a_message_twice(self):
+        def double(data, n):
+            return data if n < 2 else data[:10] + data[:10] + data[10:]
+        r, at = self.corrupts(double, pipeline=4)
+        self.assertGreaterEqual(at, 90)
+
+    def test_a_byte_lost(self):
+        def lose(data, n):
+            return data if n < 5 else data[:7] + data[8:] if n == 5 else data
+        r, at = self.corrupts(lose, pipeline=4)
+        self.assertGreaterEqual(at, 207)
+
+    def test_a_byte_twice(self):
+        def double(data, n):
+            return data if n < 5 else data[:8] + data[7:]
+        self.corrupts(double, pipeline=4)
+
+    def test_the_answer_of_another_connection(self):
+        other = pattern(10, 99)
+        self.corrupts(lambda data, n: data if n < 3 else other)
+
+    def test_bytes_that_nobody_is_owed(self):
+        """More than was sent, with the last answer: surplus, in phase idle."""
+        r, at = self.corrupts(lambda data, n: data if n < 4 else data + b"more")
+        self.assertEqual(at, 50)
+        self.assertEnds(r, {("corrupt", "idle", None): 1})
+        self.assertEqual((r["bytes"]["surplus"], r["bytes"]["partial"]), (4, 0), r)
+        m = r["messages"]
+        self.assertEqual((m["sent"], m["echoed"], m["corrupt"], m["lost"]), (5, 5, 0, 0), r)
+
+    def test_a_greeting_before_anything_was_sent(self):
+        """Whether it is compared with what was sent or nothing had been: it is corrupt, at the first byte."""
+        def script(sock, n):
+            sock.sendall(b"220 hello\r\n")
+            silence(sock)
+        r = self.run_load(self.peer(script), connections=1, messages=10, code=NO_ANSWER, **LONG)
+        self.assertEqual((r.causes, sum(r.errors.values())), ({"corrupt"}, 1), r)
+        self.assertLess(r["corruption"]["offset"], 3)
+
+    def test_one_of_many_connections(self):
+        def script(sock, n):
+            if n != 7:
+                return echo_all(sock)
+            sock.sendall(recv_exactly(sock, 64))
+            data = recv_exactly(sock, 64)
+            sock.sendall(bytes([data[0] ^ 1]) + data[1:])
+            silence(sock)
+        r = self.run_load(self.peer(script), connections=20, messages=5000, code=VERDICT, **LONG)
+        self.assertEnds(r, {("corrupt", "awaiting", None): 1})
+        self.assertEqual((r["messages"]["corrupt"], r["messages"]["echoed"]), (1, 4999), r)
+        self.assertEqual(r["corruption"]["offset"], 64)
+        self.assertLess(r["corruption"]["connection"], 20)
+
+    @covers("echoload", "verify")
+    def test_without_verification_it_passes(self):
+        def script(sock, n):
+            with contextlib.suppress(ConnectionError):
+                while data := recv_exactly(sock, 64):
+                    sock.sendall(bytes(len(data)))
+        for how in ({"verify": "off"}, {"no_verify": True}):
+            r = self.run_load(self.peer(script), connections=2, messages=100, **LONG | how)
+            self.assertAllEchoed(r, 100)
+            self.assertIn("not verified", r.out)
+        r = self.run_load(self.peer(script), connections=1, messages=100, code=NO_ANSWER, **LONG)
+        self.assertEqual(r.causes, {"corrupt"})
+
+
+@for_each_client
+class EachConnect(LoadCase):
+    """Attempts that fail are told apart from connections that die."""
+
+    def test_refused(self):
+        r = self.run_load(self.closed_port(), connections=30, messages=100, code=NO_ANSWER, **LONG)
+        self.assertEnds(r, {("refused", "connecting", "ECONNREFUSED"): 30})
+        c = r["connections"]
+        self.assertEqual((c["attempts"], c["failed"], c["established"], c["peak"]), (30, 30, 0, 0))
+        self.assertEqual(r["messages"]["sent"], 0)
+        self.assertIn("refused", r["exit"]["reason"])
+
+    @covers("echoload", "connect_timeout")
+    def test_a_listener_that_never_accepts(self):
+        """Its queue is full: SYNs are dropped."""
+        peer = self.peer(silence, backlog=0, accepts=False)
+        for _ in range(50):
+            sock = socket.socket()
+            self.addCleanup(sock.close)
+            sock.setblocking(False)
+            sock.connect_ex(peer.addr)
+        self.wait_until(lambda: self.queued(peer) > 0, "its queue is full")
+        r = self.run_load(peer, connections=5, messages=100, code=NO_ANSWER, connect_timeout="400ms")
+        self.assertEnds(r, {("timeout_connect", "connecting", None): 5})
+        for o in r["outcomes"]:
+            self.assertGreaterEqual(o["first_ns"], 400_000_000)
+
+    def queued(self, peer):
+        from echolab import ss
+        return int(ss("-ltn", f"sport = :{peer.port}")[0].split()[1])
+
+    def test_accepted_by_the_kernel_and_never_by_the_program(self):
+        """Connected, then silence."""
+        peer = self.peer(silence, accepts=False)
+        r = self.run_load(peer, connections=5, messages=100, code=NO_ANSWER, timeout="300ms")
+        self.assertEnds(r, {("timeout_answer", "awaiting", None): 5})
+        self.assertEqual(r["connections"]["established"], 5)
+        self.assertEqual(r.lost, {"acked": 5})
+
+    def test_some_are_served_and_some_are_not(self):
+        server = self.echod(max_conns=5, backend=None)
+        r = self.run_load(server, connections=8, messages=20000, code=VERDICT, **LONG)
+        self.assertEqual(sum(r.errors.values()), 3, r)
+        self.assertLessEqual(r.causes, {"eof_early", "reset"})
+        m = r["messages"]
+        self.assertEqual((m["echoed"], m["lost"]), (20000 - m["lost"], m["lost"]), r)
+        self.assertLessEqual(m["lost"], 3)

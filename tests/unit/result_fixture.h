@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * result_fixture: a result to test with, whose books balance: 4 connections that each had 25
+ * messages of 64 bytes echoed, 20 of them measured, and finished.
+ */
+#ifndef ECHO_TESTS_RESULT_FIXTURE_H
+#define ECHO_TESTS_RESULT_FIXTURE_H
+
+#include <check.h>
+
+#include "echoload/opts.h"
+#include "echoload/result.h"
+
+extern struct result sample;
+extern struct load_config sample_config;
+
+/* A test case with this fixture: `sample` is new for every test. */
+TCase *result_tcase(const char *name);
+
+/* @n connections that owed a message each, sent but not acknowledged, ended by @why in @at. */
+void sample_fails(enum fail why, enum phase at, int err, uint64_t n);
+
+/* @n attempts failed. */
+void sample_connect_fails(enum fail why, int err, uint64_t n);
+
+/* Not one echo, no connection, no attempt. */
+void sample_clear(void);
+
+#endif

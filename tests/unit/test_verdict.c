@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT
+ * test_verdict: every exit code with its reason, and which one wins where several would fit.
+ */
+#include "echoload/verdict.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "echo/base.h"
+#include "echo/hist.h"
+#include "result_fixture.h"
+
+#include "suites.h"
+
+static void expect(int code, const char *reason)
+{
+	verdict(&sample);
+	ck_assert_str_eq(sample.exit_reason, reason);
+	ck_assert_int_eq(sample.exit_code, code);
+}
+
+START_TEST(a_run_without_errors_is_ok)
+{
+	expect(0, "ok");
+}
+END_TEST
+
+START_TEST(an_error_is_a_no_that_says_what_happened)
+{
+	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 64);
+	expect(1, "64 connections ended in reset");
+}
+END_TEST
+
+START_TEST(causes_are_added_up_over_phases_and_errnos)
+{
+	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 2);
+	sample_fails(FAIL_RESET, PHASE_SENDING, EPIPE, 1);
+	sample_connect_fails(FAIL_REFUSED, ECONNREFUSED, 1);
+	sample_connect_fails(FAIL_TIMEOUT_CONNECT, 0, 2);
+	expect(1, "3 connections ended in reset, 2 connects ended in timeout_connect, "
+		  "1 connect refused");
+}
+END_TEST
+
+START_TEST(three_causes_are_named_and_the_others_counted)
+{
+	for (unsigned i = 0; i < 6; i++)
+		sample_fails(FAIL_EOF + i, PHASE_IDLE, 0, 10 - i);
+	expect(1, "10 connections ended in eof, 9 connections ended in eof_early, "
+		  "8 connections ended in reset, 18 otherwise");
+}
+END_TEST
+
+START_TEST(unfinished_messages_are_errors_too)
+{
+	sample.books.all.unfinished++;
+	sample.books.all.sent++;
+	sample.books.planned++;
+	expect(1, "1 message unfinished");
+	sample_fails(FAIL_EOF_EARLY, PHASE_AWAITING, 0, 1);
+	expect(1, "1 connection ended in eof_early, 1 message unfinished");
+}
+END_TEST
+
+START_TEST(ignored_errors_are_ok_but_said)
+{
+	sample_config.ignore_errors = true;
+	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 1);
+	expect(0, "ok, errors ignored: 1 connection ended in reset");
+}
+END_TEST
+
+START_TEST(a_target_that_never_answered_is_said_with_what_attempts_saw)
+{
+	sample_clear();
+	sample_connect_fails(FAIL_REFUSED, ECONNREFUSED, 10);
+	sample_config.ignore_errors = true; /* changes nothing here */
+	expect(3, "not one echo: 10 connects refused");
+}
+END_TEST
+
+START_TEST(silence_has_words_when_nothing_was_attempted_or_sent)
+{
+	sample_clear();
+	expect(3, "not one echo: no connection was attempted");
+	sample.books.attempts = sample.books.established = sample.books.open_at_end = 1;
+	expect(3, "not one echo: no message was sent");
+}
+END_TEST
+
+START_TEST(local_limits_alone_are_the_environments_fault)
+{
+	sample_clear();
+	sample_connect_fails(FAIL_LOCAL_LIMIT, EMFILE, 3);
+	expect(4, "this machine could make no connection: 3 connects ended in local_limit");
+	sample_connect_fails(FAIL_REFUSED, ECONNREFUSED, 1);
+	expect(3, "not one echo: 3 connects ended in local_limit, 1 connect refused");
+}
+END_TEST
+
+START_TEST(local_limits_beside_connections_are_errors)
+{
+	sample_connect_fails(FAIL_LOCAL_LIMIT, EADDRNOTAVAIL, 3);
+	expect(1, "3 connects ended in local_limit");
+}
+END_TEST
+
+START_TEST(an_interrupted_run_says_by_what)
+{
+	sample.interrupted = true;
+	expect(130, "interrupted by SIGINT");
+	sample.interrupted_by = SIGTERM;
+	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 2);
+	expect(143, "interrupted by SIGTERM; 2 connections ended in reset");
+}
+END_TEST
+
+START_TEST(an_interruption_goes_before_silence_and_after_local_limits)
+{
+	sample.interrupted = true;
+	sample_clear();
+	expect(130, "interrupted by SIGINT");
+	sample_connect_fails(FAIL_LOCAL_LIMIT, EMFILE, 1);
+	expect(4, "this machine could make no connection: 1 connect ended in local_limit");
+}
+END_TEST
+
+static void nothing_measured(void)
+{
+	memset(&sample.books.measured, 0, sizeof(sample.books.measured));
+	hist_clear((struct hist *)(uintptr_t)sample.latency);
+	hist_clear((struct hist *)(uintptr_t)sample.outside);
+}
+
+START_TEST(a_run_that_measured_nothing_is_inconclusive)
+{
+	nothing_measured();
+	expect(5, "nothing was measured: all 100 messages were sent in the warm-up");
+}
+END_TEST
+
+START_TEST(errors_go_before_nothing_measured)
+{
+	nothing_measured();
+	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 1);
+	sample.books.measured.sent = sample.books.measured.lost = 1;
+	expect(1, "1 connection ended in reset");
+	sample_config.ignore_errors = true;
+	expect(5, "nothing was measured: none of 1 messages after the warm-up was echoed");
+}
+END_TEST
+
+START_TEST(broken_books_go_before_everything)
+{
+	sample.interrupted = true;
+	sample.books.attempts++;
+	expect(70, "a bug in echoload, its books do not balance: "
+		   "attempts = established + failed + connecting_at_end");
+}
+END_TEST
+
+START_TEST(histograms_that_miss_a_message_break_the_books)
+{
+	hist_record((struct hist *)(uintptr_t)sample.outside, 1);
+	expect(70, "a bug in echoload, its books do not balance: latency_outside_outage_ns.count + "
+		   "measured.echoed_in_outage = measured.echoed");
+	hist_record((struct hist *)(uintptr_t)sample.latency, 1);
+	expect(70, "a bug in echoload, its books do not balance: "
+		   "latency_ns.count = measured.echoed");
+}
+END_TEST
+
+START_TEST(the_longest_reason_fits)
+{
+	for (unsigned why = FAIL_EOF; why <= FAIL_OTHER; why++)
+		sample_fails(why, PHASE_IDLE, 0,
+			     why == FAIL_HOST_UNREACHABLE ? 1ull << 40 : 1000000);
+	sample.interrupted = true;
+	verdict(&sample);
+	ck_assert_ptr_nonnull(strstr(sample.exit_reason, " otherwise"));
+}
+END_TEST
+
+Suite *verdict_suite(void)
+{
+	Suite *s = suite_create("verdict");
+	TCase *t = result_tcase("verdict");
+
+	tcase_add_test(t, a_run_without_errors_is_ok);
+	tcase_add_test(t, an_error_is_a_no_that_says_what_happened);
+	tcase_add_test(t, causes_are_added_up_over_phases_and_errnos);
+	tcase_add_test(t, three_causes_are_named_and_the_others_counted);
+	tcase_add_test(t, unfinished_messages_are_errors_too);
+	tcase_add_test(t, ignored_errors_are_ok_but_said);
+	tcase_add_test(t, a_target_that_never_answered_is_said_with_what_attempts_saw);
+	tcase_add_test(t, silence_has_words_when_nothing_was_attempted_or_sent);
+	tcase_add_test(t, local_limits_alone_are_the_environments_fault);
+	tcase_add_test(t, local_limits_beside_connections_are_errors);
+	tcase_add_test(t, an_interrupted_run_says_by_what);
+	tcase_add_test(t, an_interruption_goes_before_silence_and_after_local_limits);
+	tcase_add_test(t, a_run_that_measured_nothing_is_inconclusive);
+	tcase_add_test(t, errors_go_before_nothing_measured);
+	tcase_add_test(t, broken_books_go_before_everything);
+	tcase_add_test(t, histograms_that_miss_a_message_break_the_books);
+	tcase_add_test(t, the_longest_reason_fits);
+	suite_add_tcase(s, t);
+	return s;
+}
