@@ -58,7 +58,7 @@ static unsigned digits_of(const struct hist *h)
 	return digits;
 }
 
-/* Writes the counters up to the last that is not zero. */
+/* Writes the first @len counters, the last of which is not zero unless it is the only one. */
 static uint8_t *put_counts(uint8_t *to, const struct hist *h, uint32_t len)
 {
 	uint32_t zeros = 0;
@@ -73,7 +73,8 @@ static uint8_t *put_counts(uint8_t *to, const struct hist *h, uint32_t len)
 		to = put_number(to, (int64_t)h->counts[i]);
 		zeros = 0;
 	}
-	assert(zeros == 0);
+	if (zeros > 0) /* an empty histogram: readers want one counter */
+		to = put_number(to, 0);
 	return to;
 }
 
@@ -82,7 +83,7 @@ static size_t encode(uint8_t *to, const struct hist *h, uint32_t len)
 {
 	uint8_t *end = put_counts(to + HEADER, h, len), *p = to;
 	const double ratio = 1; /* of values to integers: nanoseconds are integers */
-	int64_t highest = len > 0 ? hist_highest(h, len - 1) : 0;
+	int64_t highest = hist_highest(h, len - 1);
 	uint64_t ratio_bits;
 
 	memcpy(&ratio_bits, &ratio, sizeof(ratio_bits));
@@ -124,7 +125,7 @@ static char *base64(const uint8_t *from, size_t len)
 
 char *hist_hdr_encode(const struct hist *h)
 {
-	uint32_t len = h->count > 0 ? hist_index(h, (uint64_t)h->max) + 1 : 0;
+	uint32_t len = hist_index(h, (uint64_t)h->max) + 1;
 	size_t plain_len;
 	uLongf packed_len;
 	uint8_t *plain = malloc(HEADER + (size_t)len * NUMBER_MAX), *packed = NULL;

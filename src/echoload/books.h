@@ -13,7 +13,10 @@
 
 #include "echo/fail.h"
 
-enum { BOOKS_OUTCOMES_MAX = 96 };
+enum {
+	BOOKS_OUTCOMES_MAX = 96,
+	TARGETS_MAX = 16, /* each has books of its own */
+};
 
 /* How far a message that was lost had come; what a retry policy must know. */
 enum lost {

@@ -51,6 +51,7 @@ static uint64_t load_book_owed(struct conn *c)
 {
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
+	struct books *b = lc->seat->books;
 	uint64_t acked = 0, n = load_owed(lc), lost = 0;
 
 	if (n == 0)
@@ -63,31 +64,32 @@ static uint64_t load_book_owed(struct conn *c)
 
 		lc->answered_end += load_size(lc, lc->answered);
 		if (corrupt) {
-			l->books.all.corrupt++;
-			l->books.measured.corrupt += measured;
+			b->all.corrupt++;
+			b->measured.corrupt += measured;
 			continue;
 		}
-		load_lose(&l->books.all, c->why, 1);
+		load_lose(&b->all, c->why, 1);
 		if (measured)
-			load_lose(&l->books.measured, c->why, 1);
+			load_lose(&b->measured, c->why, 1);
 		if (c->why == FAIL_FINISHED)
 			continue;
-		l->books.lost[load_how_far(c, acked, from, lc->answered_end)]++;
+		b->lost[load_how_far(c, acked, from, lc->answered_end)]++;
 		lost++;
 	}
 	load_unowe(l, n, l->last_event_ns);
 	return lost;
 }
 
-static void load_book_bytes(struct load *l, const struct conn *c, uint64_t echoed)
+static void load_book_bytes(const struct conn *c, uint64_t echoed)
 {
 	const struct load_conn *lc = conn_role(c);
+	struct books *b = lc->seat->books;
 
-	l->books.bytes_sent += c->sent;
-	l->books.bytes_received += c->received;
-	l->books.bytes_echoed += echoed;
-	l->books.bytes_surplus += lc->surplus;
-	l->books.bytes_partial += c->received - echoed - lc->surplus;
+	b->bytes_sent += c->sent;
+	b->bytes_received += c->received;
+	b->bytes_echoed += echoed;
+	b->bytes_surplus += lc->surplus;
+	b->bytes_partial += c->received - echoed - lc->surplus;
 }
 
 /* The connection, or the attempt, has ended with c->why. */
@@ -95,17 +97,15 @@ static void load_book_end(struct load *l, const struct conn *c, const struct out
 {
 	const struct load_conn *lc = conn_role(c);
 	struct outage_seat *seat = &lc->seat->outage;
+	struct books *b = lc->seat->books;
 
-	if (!c->opened && l->interrupted) {
-		l->books.connecting_at_end++;
+	if (l->interrupted && c->why == FAIL_FINISHED) {
+		b->open_at_end += c->opened;
+		b->connecting_at_end += !c->opened;
 		return;
 	}
-	if (c->opened && l->interrupted && c->why == FAIL_FINISHED) {
-		l->books.open_at_end++;
-		return;
-	}
-	l->books.failed += !c->opened;
-	books_outcome(&l->books, o);
+	b->failed += !c->opened;
+	books_outcome(b, o);
 	if (o->why != FAIL_FINISHED)
 		stats_add(&l->live_errors, 1);
 	if (fail_is_peers(o->why))
@@ -124,6 +124,6 @@ void load_book(struct conn *c)
 	l->last_event_ns = clock_now_ns();
 	o.first_ns = o.last_ns = l->last_event_ns - l->run->start_ns;
 	o.messages_lost = load_book_owed(c);
-	load_book_bytes(l, c, echoed);
+	load_book_bytes(c, echoed);
 	load_book_end(l, c, &o);
 }

@@ -61,9 +61,9 @@ static void load_begin(struct load *l, struct load_conn *lc)
 	}
 	if (n == 0)
 		return;
-	l->books.all.sent += n;
+	lc->seat->books->all.sent += n;
 	if (load_measured(l, now_ns))
-		l->books.measured.sent += n;
+		lc->seat->books->measured.sent += n;
 	load_owe(l, n, now_ns);
 }
 
@@ -98,6 +98,7 @@ static void load_answered(struct conn *c, uint64_t upto)
 	struct load_conn *lc = conn_role(c);
 	bool outage = outage_open(&l->run->outages) != 0;
 	struct hist *h = outage ? l->inside : l->outside;
+	struct books *b = lc->seat->books;
 	uint64_t n = 0;
 	int64_t now_ns = 0;
 
@@ -111,15 +112,15 @@ static void load_answered(struct conn *c, uint64_t upto)
 			now_ns = clock_now_ns();
 		if (load_measured(l, sent_ns)) {
 			hist_record(h, now_ns - sent_ns);
-			l->books.measured.echoed++;
-			l->books.echoed_in_outage += outage;
+			b->measured.echoed++;
+			b->echoed_in_outage += outage;
 		}
 		lc->answered_end += size;
 		lc->answered++;
 	}
 	if (n == 0)
 		return;
-	l->books.all.echoed += n;
+	b->all.echoed += n;
 	stats_add(&l->live_echoed, n);
 	atomic_store_explicit(&l->source->last_echo_ns, now_ns, memory_order_relaxed);
 	load_unowe(l, n, now_ns);
@@ -143,8 +144,8 @@ static void load_corrupt(struct conn *c, uint64_t at, uint8_t seen)
 	};
 
 	lc->corrupt = !first.surplus;
-	if (!l->books.corruption.found)
-		l->books.corruption = first;
+	if (!lc->seat->books->corruption.found)
+		lc->seat->books->corruption = first;
 	conn_abort(c, FAIL_CORRUPT);
 }
 
@@ -172,13 +173,14 @@ static void load_data(struct conn *c, const void *span, size_t len)
 static void load_opened(struct conn *c)
 {
 	struct load *l = load_of(c);
+	struct books *b = ((struct load_conn *)conn_role(c))->seat->books;
 	uint32_t open = atomic_load_explicit(c->worker->conns, memory_order_relaxed);
 
 	assert(l->dialing > 0);
 	l->dialing--;
-	l->books.established++;
-	if (open > l->books.peak)
-		l->books.peak = open;
+	b->established++;
+	if (open > b->peak)
+		b->peak = open;
 	load_pump(c);
 	seat_dial(l);
 }
@@ -282,11 +284,11 @@ static void load_stop(struct worker *w, enum worker_stop how)
 		conn_close_all(w, FAIL_FINISHED, false);
 }
 
-int load_init(struct load *l, struct load_run *run, uint32_t seats, uint64_t quota)
+int load_init(struct load *l, struct load_run *run, uint32_t first, uint32_t seats)
 {
 	l->run = run;
 	l->seat_count = l->seats_live = seats;
-	l->quota = quota;
+	l->quota = UINT64_MAX;
 	l->waiting_tail = &l->waiting;
 	l->seats = calloc(seats, sizeof(*l->seats));
 	l->inside = hist_new(HIST_DIGITS);
@@ -294,7 +296,7 @@ int load_init(struct load *l, struct load_run *run, uint32_t seats, uint64_t quo
 	if (!l->seats || !l->inside || !l->outside)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < seats; i++)
-		seat_init(&l->seats[i], l);
+		seat_init(&l->seats[i], l, (first + i) % run->target_count);
 	return 0;
 }
 

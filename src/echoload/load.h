@@ -22,7 +22,9 @@ struct worker;
 
 struct seat {
 	struct load *load;
-	struct seat *next; /* of those that wait to be dialed */
+	struct books *books; /* of its target; this worker's */
+	unsigned target;     /* it is dialed to this one, every time */
+	struct seat *next;   /* of those that wait to be dialed */
 	struct timer retry;
 	uint32_t failures; /* since its last echo: how far the back-off has grown */
 	bool live;         /* has a connection, or will have one */
@@ -32,7 +34,8 @@ struct seat {
 /* What all workers share; constant while they run, but for the watch. */
 struct load_run {
 	const struct load_config *config;
-	struct addr target;
+	struct addr targets[TARGETS_MAX];
+	unsigned target_count;
 	struct payload payload;
 	struct outage_watch outages;
 	int64_t start_ns, measure_ns, end_ns; /* monotonic; end_ns INT64_MAX: the messages decide */
@@ -54,8 +57,8 @@ struct load {
 	bool stopping;    /* nothing more is sent */
 	bool interrupted; /* what is open now is counted as open */
 	struct timer end, stall, dial;
-	struct books books;
-	struct hist *inside, *outside; /* latency while an outage was open, and otherwise */
+	struct books books[TARGETS_MAX]; /* one set for each target */
+	struct hist *inside, *outside;   /* latency while an outage was open, and otherwise */
 	int64_t last_event_ns;
 	/* for the live line; others read them while the worker runs */
 	_Atomic uint64_t live_echoed, live_errors;
@@ -67,8 +70,9 @@ size_t load_conn_size(const struct load_config *c);
 /* The role; its conn_size is for the caller to set in a copy. */
 extern const struct role load_role;
 
-/* Reserves the seats and histograms of one worker. Returns 0 or -ENOMEM. */
-int load_init(struct load *l, struct load_run *run, uint32_t seats, uint64_t quota);
+/* Reserves @seats and the histograms of one worker; its seats are the @first ones of the run, and
+ * the targets take turns. Returns 0 or -ENOMEM. */
+int load_init(struct load *l, struct load_run *run, uint32_t first, uint32_t seats);
 void load_fini(struct load *l);
 
 #endif

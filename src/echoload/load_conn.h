@@ -76,7 +76,7 @@ void seat_again(struct seat *s, bool was_open);
 void seat_leave(struct seat *s);
 /* Nothing more is sent: seats without a connection leave. */
 void seat_stop_all(struct load *l);
-void seat_init(struct seat *s, struct load *l);
+void seat_init(struct seat *s, struct load *l, unsigned target);
 
 /* ending.c: what it is doing, or was doing when it ended. */
 enum phase load_phase(const struct conn *c);

@@ -35,26 +35,40 @@ static int client_usage_error(const struct client *c)
 	return EXIT_USAGE;
 }
 
-/* Looks up the one operand. */
-static int client_target(struct client *c, int operands, char **argv)
+static int client_add_target(struct client *c, const char *name)
 {
+	struct load_run *run = &c->run.shared;
+	struct target_result *t = &c->result.targets[c->result.target_count];
 	const char *why = "";
-	int r;
 
-	if (operands != 1) {
-		log_error(operands == 0 ? "no target: echoload HOST:PORT (see --help)"
-					: "more than one target: '%s'",
-			  operands > 1 ? argv[2] : "");
+	if (addr_resolve(&run->targets[run->target_count], name, &why) < 0) {
+		log_error("target '%s': %s", name, why);
 		return EXIT_USAGE;
 	}
-	r = addr_resolve(&c->run.shared.target, argv[1], &why);
-	if (r < 0) {
-		log_error("target '%s': %s", argv[1], why);
-		return EXIT_USAGE;
-	}
-	c->result.target = argv[1];
-	addr_format(&c->run.shared.target, c->result.target_address);
+	t->name = name;
+	addr_format(&run->targets[run->target_count++], t->address);
+	c->result.target_count++;
 	return EXIT_OK;
+}
+
+/* Looks up the operands. */
+static int client_targets(struct client *c, int operands, char **argv)
+{
+	int code = EXIT_OK;
+
+	if (operands == 0) {
+		log_error("no target: echoload HOST:PORT (see --help)");
+		return EXIT_USAGE;
+	}
+	if (operands > TARGETS_MAX || (c->config.interactive && operands > 1)) {
+		log_error("'%s': more than %d target%s", argv[operands],
+			  c->config.interactive ? 1 : TARGETS_MAX,
+			  c->config.interactive ? "" : "s");
+		return EXIT_USAGE;
+	}
+	for (int i = 1; i <= operands && code == EXIT_OK; i++)
+		code = client_add_target(c, argv[i]);
+	return code;
 }
 
 /* The environment that the run needs. */
@@ -104,8 +118,8 @@ static int client_line(const struct client *c)
 	struct sock_options o = { 0 };
 
 	load_sock_options(&c->config, &o);
-	return c->config.textbook ? line_textbook(&c->run.shared.target, &o)
-				  : line_client(&c->run.shared.target, &o);
+	return c->config.textbook ? line_textbook(&c->run.shared.targets[0], &o)
+				  : line_client(&c->run.shared.targets[0], &o);
 }
 
 static int client_main(struct client *c, int argc, char **argv)
@@ -123,7 +137,7 @@ static int client_main(struct client *c, int argc, char **argv)
 		return client_usage_error(c);
 	if (program_answer(&c->opts, &c->config.program))
 		return program_exit(EXIT_OK);
-	code = client_target(c, r, argv);
+	code = client_targets(c, r, argv);
 	if (code != EXIT_OK)
 		return code;
 	r = backend_choose(&c->backend, BACKEND_CONNECT, c->config.backend);
@@ -147,7 +161,7 @@ int main(int argc, char **argv)
 {
 	static struct client c = {
 		.opts = { .program = "echoload",
-			  .usage = "[OPTION]... HOST:PORT",
+			  .usage = "[OPTION]... HOST:PORT...",
 			  .about = "Loads a TCP echo server, checks every byte that comes back, "
 				   "and counts "
 				   "every way a connection or a message can end.",

@@ -167,8 +167,6 @@ static json_t *json_context(const struct result *r)
 	bool ok = put(out.context, "start_unix_ns", json_integer(r->start_unix_ns));
 
 	ok &= put(out.context, "argv", json_argv(r));
-	ok &= put(out.context, "target", json_text(r->target));
-	ok &= put(out.context, "target_address", json_text(r->target_address));
 	ok &= put(out.context, "backend", json_text(r->backend));
 	ok &= put(out.context, "backend_why", json_text(r->backend_why ? r->backend_why : ""));
 	ok &= put(out.context, "threads", json_integer(r->threads));
@@ -183,11 +181,11 @@ static json_t *json_context(const struct result *r)
 
 /* ---- the books ---- */
 
-static json_t *json_connections(const struct result *r)
+/* Of all targets, or of one: the connections that were requested are shared out in turn. */
+static json_t *json_connections(const struct books *b, uint32_t requested)
 {
-	const struct books *b = &r->books;
 	const struct field fields[] = {
-		{ "requested", r->config->connections },
+		{ "requested", requested },
 		{ "attempts", (int64_t)b->attempts },
 		{ "established", (int64_t)b->established },
 		{ "failed", (int64_t)b->failed },
@@ -199,9 +197,8 @@ static json_t *json_connections(const struct result *r)
 	return json_numbers(fields, ARRAY_LEN(fields));
 }
 
-static json_t *json_messages(const struct result *r)
+static json_t *json_counts(const struct books *b)
 {
-	const struct books *b = &r->books;
 	const struct field fields[] = {
 		{ "planned", (int64_t)b->planned },
 		{ "missed", (int64_t)b->missed },
@@ -215,7 +212,13 @@ static json_t *json_messages(const struct result *r)
 		{ "lost_unacked", (int64_t)b->lost[LOST_UNACKED] },
 		{ "lost_acked", (int64_t)b->lost[LOST_ACKED] },
 	};
-	json_t *o = json_numbers(fields, ARRAY_LEN(fields));
+
+	return json_numbers(fields, ARRAY_LEN(fields));
+}
+
+static json_t *json_messages(const struct result *r)
+{
+	json_t *o = json_counts(&r->books);
 	double rate = round(result_rate(r) * 1000) / 1000; /* of what is more nothing is known */
 
 	assert(isfinite(rate));
@@ -305,6 +308,44 @@ static json_t *json_outages(const struct result *r)
 		};
 
 		if (json_array_append_new(a, json_numbers(fields, ARRAY_LEN(fields))) < 0) {
+			json_decref(a);
+			return NULL;
+		}
+	}
+	return a;
+}
+
+/* The part of @requested connections that target @i of @count has: they take turns. */
+static uint32_t target_share(uint32_t requested, unsigned i, unsigned count)
+{
+	return requested / count + (i < requested % count);
+}
+
+static json_t *json_target(const struct result *r, unsigned i)
+{
+	const struct target_result *t = &r->targets[i];
+	const struct books *b = &t->books;
+	uint32_t share = target_share(r->config->connections, i, r->target_count);
+	json_t *o = json_object(), *connections = json_connections(b, share);
+	bool ok = put(o, "target", json_text(t->name));
+
+	ok &= put(o, "address", json_text(t->address));
+	ok &= put(o, "connections", connections);
+	ok &= json_object_del(connections, "peak") == 0; /* known of all targets together only */
+	ok &= put(o, "messages", json_counts(b));
+	ok &= put(o, "outcomes", json_outcomes(b));
+	if (ok)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static json_t *json_targets(const struct result *r)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < r->target_count; i++) {
+		if (json_array_append_new(a, json_target(r, i)) < 0) {
 			json_decref(a);
 			return NULL;
 		}
@@ -406,7 +447,7 @@ static json_t *json_result(const struct result *r)
 	ok &= put_configs(root, r);
 	ok &= put(root, "context", json_context(r));
 	ok &= put(root, "duration_ns", json_integer(r->duration_ns));
-	ok &= put(root, "connections", json_connections(r));
+	ok &= put(root, "connections", json_connections(&r->books, r->config->connections));
 	ok &= put(root, "messages", json_messages(r));
 	ok &= put(root, "measured", json_measured(r));
 	ok &= put(root, "bytes", json_bytes(r));
@@ -415,6 +456,7 @@ static json_t *json_result(const struct result *r)
 	ok &= put(root, "latency_outside_outage_ns", json_latency(r->outside));
 	ok &= put(root, "histograms", json_histograms(r));
 	ok &= put(root, "outcomes", json_outcomes(&r->books));
+	ok &= put(root, "targets", json_targets(r));
 	ok &= put(root, "outages", json_outages(r));
 	ok &= put(root, "outages_unlisted", json_integer((json_int_t)r->outages_unlisted));
 	ok &= put(root, "corruption", json_corruption(&r->books.corruption));

@@ -19,9 +19,10 @@
 
 enum {
 	WIDTH = 80,
-	LABEL = 13,      /* width of the column of labels */
-	TEXT_MAX = 1024, /* of one paragraph */
-	ROWS_MAX = 20,   /* of a table; JSON has all of them */
+	LABEL = 13,        /* width of the column of labels */
+	TEXT_MAX = 1024,   /* of one paragraph */
+	TARGETS_NAMED = 2, /* in the first line */
+	ROWS_MAX = 20,     /* of a table; JSON has all of them */
 };
 
 /* A paragraph that is put together piece by piece. */
@@ -100,9 +101,15 @@ static void print_target(const struct result *r, FILE *to)
 {
 	struct text t = { .len = 0 };
 
-	add(&t, "%s", r->target);
-	if (r->target_address[0] && strcmp(r->target, r->target_address) != 0)
-		add(&t, " (%s)", r->target_address);
+	for (unsigned i = 0; i < r->target_count && i < TARGETS_NAMED; i++) {
+		const struct target_result *at = &r->targets[i];
+
+		add(&t, "%s%s", i ? ", " : "", at->name);
+		if (strcmp(at->name, at->address) != 0)
+			add(&t, " (%s)", at->address);
+	}
+	if (r->target_count > TARGETS_NAMED)
+		add(&t, " and %u more", r->target_count - TARGETS_NAMED);
 	print(to, "target", &t);
 }
 
@@ -235,13 +242,11 @@ static void print_more(uint64_t n, const char *what, FILE *to)
 		fprintf(to, "  and %s more %s%s\n", units_count(n, number), what, plural(n));
 }
 
-static void print_outcomes(const struct result *r, FILE *to)
+static void print_outcomes(const struct books *b, const char *title, FILE *to)
 {
-	const struct books *b = &r->books;
-
 	if (books_errors(b) == 0)
 		return;
-	fprintf(to, "\n%-16s %-10s %-13s %9s %9s %8s %8s\n", "ended by", "phase", "errno", "count",
+	fprintf(to, "\n%-16s %-10s %-13s %9s %9s %8s %8s\n", title, "phase", "errno", "count",
 		"lost", "first", "last");
 	for (unsigned i = 0; i < b->outcome_count && i < ROWS_MAX; i++) {
 		const struct outcome *o = &b->outcomes[i];
@@ -254,6 +259,33 @@ static void print_outcomes(const struct result *r, FILE *to)
 	}
 	if (b->outcome_count > ROWS_MAX)
 		print_more(b->outcome_count - ROWS_MAX, "way", to);
+}
+
+/* One table, or one for each of several targets under a line of what it got. */
+static void print_targets(const struct result *r, FILE *to)
+{
+	if (r->target_count == 1) {
+		print_outcomes(&r->books, "ended by", to);
+		return;
+	}
+	fprintf(to, "\n%-30s %9s %9s %9s %9s %9s\n", "target", "opened", "failed", "sent", "echoed",
+		"lost");
+	for (unsigned i = 0; i < r->target_count; i++) {
+		const struct books *b = &r->targets[i].books;
+		char opened[UNITS_MAX], failed[UNITS_MAX], sent[UNITS_MAX], echoed[UNITS_MAX];
+		char lost[UNITS_MAX];
+
+		fprintf(to, "%-30s %9s %9s %9s %9s %9s\n", r->targets[i].address,
+			narrow(b->established, opened), narrow(b->failed, failed),
+			narrow(b->all.sent, sent), narrow(b->all.echoed, echoed),
+			narrow(b->all.lost, lost));
+	}
+	for (unsigned i = 0; i < r->target_count; i++) {
+		if (books_errors(&r->targets[i].books) == 0)
+			continue;
+		fprintf(to, "\n%s", r->targets[i].address);
+		print_outcomes(&r->targets[i].books, "ended by", to);
+	}
 }
 
 static void print_lost(const struct result *r, FILE *to)
@@ -371,7 +403,7 @@ void report_text(const struct result *r, FILE *to)
 	print_rate(r, to);
 	print_latency(r, to);
 	print_outages(r, to);
-	print_outcomes(r, to);
+	print_targets(r, to);
 	print_lost(r, to);
 	print_corruption(r, to);
 	print_generator(r, to);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "books.h"
+#include "echo/addr.h"
 #include "outage.h"
 
 struct hist;
@@ -19,6 +20,13 @@ enum { RESULT_REASON_MAX = 256 };
 
 enum bottleneck { BOTTLENECK_UNKNOWN, BOTTLENECK_CLIENT, BOTTLENECK_SERVER };
 
+/* One target's part of it. */
+struct target_result {
+	const char *name;            /* as it was given */
+	char address[ADDR_TEXT_MAX]; /* as it was looked up */
+	struct books books;
+};
+
 struct result {
 	const struct load_config *config;
 	const struct opt_set *opts; /* the effective configuration as text, and its sources */
@@ -27,8 +35,8 @@ struct result {
 	char *const *argv;       /* the command line as it was given */
 	const char *backend;     /* the one that ran */
 	const char *backend_why; /* what better ones lack, or "" */
-	const char *target;      /* as it was given */
-	char target_address[72]; /* as it was looked up */
+	struct target_result targets[TARGETS_MAX];
+	unsigned target_count;
 	unsigned threads;
 	struct books books;
 	const struct hist *latency;   /* measured messages, ns */

@@ -53,6 +53,7 @@ static void run_configure(struct run *r, const struct load_config *c,
 
 static int run_init_loads(struct run *r, const struct load_config *c, unsigned threads)
 {
+	uint32_t first = 0;
 	int e = 0;
 
 	r->loads = calloc(threads, sizeof(*r->loads));
@@ -62,8 +63,12 @@ static int run_init_loads(struct run *r, const struct load_config *c, unsigned t
 		struct load *l = &r->loads[i];
 		struct worker *w = &r->gang.workers[i];
 
-		e = load_init(l, &r->shared, (uint32_t)run_share(c->connections, i, threads),
-			      c->messages ? run_share(c->messages, i, threads) : UINT64_MAX);
+		uint32_t seats = (uint32_t)run_share(c->connections, i, threads);
+
+		e = load_init(l, &r->shared, first, seats);
+		first += seats;
+		if (c->messages)
+			l->quota = run_share(c->messages, i, threads);
 		l->worker = w;
 		l->source = &r->shared.outages.sources[i];
 		l->next_number = i;
@@ -139,7 +144,8 @@ static void run_collect(struct run *r, struct result *result)
 	for (unsigned i = 0; i < r->gang.count; i++) {
 		const struct load *l = &r->loads[i];
 
-		books_merge(&result->books, &l->books);
+		for (unsigned t = 0; t < result->target_count; t++)
+			books_merge(&result->targets[t].books, &l->books[t]);
 		hist_merge(r->outside, l->outside);
 		hist_merge(r->latency, l->outside);
 		hist_merge(r->latency, l->inside);
@@ -147,8 +153,14 @@ static void run_collect(struct run *r, struct result *result)
 		if (l->last_event_ns > last_ns)
 			last_ns = l->last_event_ns;
 	}
+	for (unsigned t = 0; t < result->target_count; t++) {
+		struct books *b = &result->targets[t].books;
+
+		b->planned = b->all.sent; /* closed loop */
+		books_sort(b);
+		books_merge(&result->books, b);
+	}
 	books_sort(&result->books);
-	result->books.planned = result->books.all.sent; /* closed loop */
 	result->latency = r->latency;
 	result->outside = r->outside;
 	result->duration_ns = last_ns - r->shared.start_ns;

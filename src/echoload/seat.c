@@ -79,7 +79,7 @@ void seat_dial(struct load *l)
 			seat_leave(s);
 			continue;
 		}
-		c = conn_dial(l->worker, &l->run->target, NULL);
+		c = conn_dial(l->worker, &l->run->targets[s->target], NULL);
 		if (!c) {
 			/* connections that are still closing hold the slots */
 			timer_set(&l->worker->timers, &l->dial, clock_now_ns() + REDIAL_NS);
@@ -87,7 +87,7 @@ void seat_dial(struct load *l)
 		}
 		l->waiting = s->next;
 		l->dialing++;
-		l->books.attempts++;
+		s->books->attempts++;
 		lc = conn_role(c);
 		lc->seat = s;
 		lc->number = l->next_number;
@@ -111,8 +111,10 @@ void seat_stop_all(struct load *l)
 	seat_dial(l);
 }
 
-void seat_init(struct seat *s, struct load *l)
+void seat_init(struct seat *s, struct load *l, unsigned target)
 {
 	s->load = l;
+	s->target = target;
+	s->books = &l->books[target];
 	s->retry.fire = seat_retry;
 }

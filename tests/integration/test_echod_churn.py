@@ -51,7 +51,7 @@ class Each(TestCase):
     def test_nothing_piles_up(self):
         server = self.echod()
         # a process for each is dear, and dearer with a sanitizer's shadow to copy
-        total = 100_000 if self.backend != "fork" else 10_000 if SLOW == 1 else 2_000
+        total = 100_000 if self.backend != "fork" else 40_000 if SLOW == 1 else 5_000
         if os.environ.get("ECHOLAB_WRAP"):
             total //= 50
         tenth = total // PEERS // 10

@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 
-from echolab import NO_ANSWER, OK, VERDICT, covers, half_close, pattern, recv_exactly, rst, slow
+from echolab import NO_ANSWER, OK, VERDICT, covers, half_close, pattern, recv_exactly, rst, slow, ss
 from loadlab import LONG, LoadCase, echo_all, for_each_client, readable, silence
 
 MIB = 1 << 20
@@ -87,8 +87,7 @@ class EachEnding(LoadCase):
 
     def test_fin_before_anything(self):
         """It closes what it accepts: the message that follows is answered with a reset, but the end came first."""
-        r = self.ends(lambda sock, n: None, None, NO_ANSWER) if False else self.run_load(
-            self.peer(lambda sock, n: None), code=NO_ANSWER, connections=20, messages=100, **LONG)
+        r = self.run_load(self.peer(lambda sock, n: None), code=NO_ANSWER, connections=20, messages=100, **LONG)
         self.assertEqual(sum(r.errors.values()), 20)
         self.assertLessEqual(r.causes, {"eof_early", "reset"})
         self.counts(r, echoed=0)
@@ -301,10 +300,9 @@ class EachCorruption(LoadCase):
         at = next((i for i, (a, b) in enumerate(zip(got, gave)) if a != b), min(len(got), len(gave)))
         self.assertEqual(r["corruption"], {"connection": 0, "offset": at, "expected": got[at] if at < len(got) else None,
                                            "seen": gave[at]}, r)
-        seen = f"seen 0x{gave[at]:02x}"
-        self.assertRegex(r.out, rf"corruption +connection 0, byte {at:,} of its stream: [^\n]*{seen}")
-        if at < len(got):
-            self.assertIn(f"expected 0x{got[at]:02x}", r.out)
+        expected = f"expected 0x{got[at]:02x}, " if at < len(got) else ""
+        self.assertIn(f"corruption connection 0, byte {at:,} of its stream: {expected}seen 0x{gave[at]:02x}",
+                      " ".join(r.out.split()))
         self.assertEqual((r.causes, sum(r.errors.values())), ({"corrupt"}, 1), r)
         self.assertEqual(r["outages"], [], "a wrong byte is no outage")
         return r, at
@@ -433,7 +431,6 @@ class EachConnect(LoadCase):
             self.assertGreaterEqual(o["first_ns"], 400_000_000)
 
     def queued(self, peer):
-        from echolab import ss
         return int(ss("-ltn", f"sport = :{peer.port}")[0].split()[1])
 
     def test_accepted_by_the_kernel_and_never_by_the_program(self):

@@ -10,14 +10,20 @@
 /* clang-format off */
 #define SUITES(X) \
 	X(addr)   \
+	X(books)  \
 	X(clock)  \
 	X(fail)   \
 	X(hist)   \
+	X(hist_hdr) \
 	X(log)    \
 	X(opt)    \
+	X(provenance) \
+	X(report) \
 	X(rng)    \
 	X(timer)  \
-	X(unsent)
+	X(units)  \
+	X(unsent) \
+	X(verdict)
 /* clang-format on */
 
 #define SUITE_DECLARE(module) Suite *module##_suite(void);

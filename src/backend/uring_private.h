@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ * uring_private: what the files of the io_uring backend share: the ring (uring_ring.c), its buffers
+ * (uring_bufs.c), a connection's receives and sends (uring_conn.c), the backend (uring.c).
+ */
+#ifndef ECHO_BACKEND_URING_PRIVATE_H
+#define ECHO_BACKEND_URING_PRIVATE_H
+
+#include <liburing.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "echo/acceptor.h"
+#include "echo/worker.h"
+
+enum {
+	URING_NONE = UINT16_MAX + 1, /* no buffer: the ids of buffers have 16 bits */
+	URING_VECTORS = 16,          /* of one send */
+	URING_MESSAGES = 64,         /* sends with vectors between two submits */
+};
+
+/* What completions are of. The first three name a connection and are counted in its inflight; a
+ * cancel names an operation, which may be gone by then. */
+enum uring_op { URING_RECV, URING_SEND, URING_DIAL, URING_CANCEL, URING_ACCEPT, URING_WAKE };
+
+struct uring_config {
+	unsigned buffers;
+	uint64_t buffer_size;
+	unsigned entries, cq_entries, conn_buffers;
+};
+
+/* ---- uring_bufs.c: the buffers that the kernel receives into ---- */
+
+/* What a buffer holds that was taken from the ring. */
+struct uring_span {
+	uint32_t off, len;
+	uint32_t next; /* in a uring_queue */
+};
+
+/* Buffers in order of arrival. */
+struct uring_queue {
+	uint32_t first, last, count; /* first and last mean nothing while count is 0 */
+};
+
+struct uring_bufs {
+	struct io_uring_buf_ring *ring;
+	struct uring_span *spans; /* by id */
+	uint32_t *spare;          /* ids that are neither in the ring nor in use */
+	char *memory;
+	size_t size, stride;
+	void *map;
+	size_t map_len;
+	uint32_t count;  /* entries of the ring; there are twice as many ids */
+	uint32_t queued; /* in the ring, as far as the completions read so far tell */
+	uint32_t spares;
+};
+
+/* Registers the buffers with @ring. Returns 0 or -errno. */
+int uring_bufs_init(struct uring_bufs *b, struct io_uring *ring, unsigned count, size_t size);
+void uring_bufs_fini(struct uring_bufs *b);
+
+/* A buffer that is not in use any more goes back to the kernel. */
+void uring_bufs_give(struct uring_bufs *b, uint32_t id);
+
+/* Replaces a buffer that will not come back soon by a spare one, if there is any. */
+void uring_bufs_replace(struct uring_bufs *b);
+
+/* A completion gave us buffer @id with @len bytes. */
+static inline void uring_bufs_take(struct uring_bufs *b, uint32_t id, uint32_t len)
+{
+	b->queued--;
+	b->spans[id] = (struct uring_span){ .len = len, .next = URING_NONE };
+}
+
+static inline char *uring_bufs_at(const struct uring_bufs *b, uint32_t id)
+{
+	return b->memory + id * b->stride;
+}
+
+/* So few are left for the kernel that what has to wait is better copied out of them. */
+static inline bool uring_bufs_scarce(const struct uring_bufs *b)
+{
+	return b->queued <= b->count / 4;
+}
+
+void uring_queue_put(struct uring_bufs *b, struct uring_queue *q, uint32_t id);
+uint32_t uring_queue_take(struct uring_bufs *b, struct uring_queue *q);
+
+/* ---- uring_ring.c ---- */
+
+/* Sets up a ring for the calling thread alone. Returns 0 or -errno. */
+int uring_ring_open(struct io_uring *ring, unsigned entries, unsigned cq_entries);
+
+/* Whether this kernel can do all that we ask of it, by doing it: ops->probe. */
+int uring_probe(const char **why);
+
+/* ---- the state of a worker and of a connection ---- */
+
+struct uring_list {
+	struct conn *first, **last;
+};
+
+struct uring_message {
+	struct msghdr head;
+	struct iovec v[URING_VECTORS];
+};
+
+struct uring_listener {
+	struct acceptor acceptor;
+	bool armed;   /* an accept, or a poll before it, is in flight */
+	bool polling; /* it is the poll */
+	bool ending;
+};
+
+struct uring_state {
+	struct io_uring ring;
+	struct uring_bufs bufs;
+	int error; /* -errno: the ring takes no more requests */
+	unsigned deliveries;
+	unsigned conn_buffers;
+	uint32_t files;            /* slots in the table of registered files; 0: there is none */
+	uint64_t lent;             /* sum of c->lent_len: each such byte has a claim on the pool */
+	uint32_t lending;          /* the buffer that the role is looking at the end of */
+	bool serving;              /* it is the turn of those that wait for the pool */
+	struct uring_list starved; /* their receive ended for want of a buffer */
+	struct uring_list waiting; /* hold bytes for which the pool has no room */
+	struct uring_listener listeners[WORKER_LISTENERS_MAX];
+	unsigned messages; /* in use by requests that are not submitted yet */
+	struct uring_message message[URING_MESSAGES];
+	struct io_uring_sqe nowhere; /* what is written when error is set */
+};
+
+enum uring_receiving { RECEIVE_NONE, RECEIVE_MULTI, RECEIVE_ONCE };
+enum uring_sending { SEND_NONE, SEND_LENT, SEND_OUT, SEND_FEED };
+
+struct uring_conn {
+	struct conn *next, **link; /* in `list` */
+	struct uring_list *list;   /* starved, waiting or NULL */
+	struct uring_queue lent;   /* delivered, to be sent as they lie; before c->out */
+	struct uring_queue held;   /* received, not delivered yet */
+	int send_err;              /* a send failed; what the receive still brings comes first */
+	uint8_t receiving, sending;
+	bool cancelling; /* the receive */
+	bool dialing;
+	bool eof;     /* received; delivered after what is held */
+	bool fixed;   /* its descriptor is in the table of files, at its slot */
+	bool closing; /* ops->close was called */
+};
+
+static inline struct uring_conn *uring_of(const struct conn *c)
+{
+	return conn_backend(c);
+}
+
+/* A request to fill; never NULL. A full queue is submitted. */
+struct io_uring_sqe *uring_sqe(struct uring_state *s);
+/* The same for a connection, whose inflight it counts; call it after the request's own prep. */
+void uring_name(struct conn *c, struct io_uring_sqe *sqe, enum uring_op op);
+/* Asks for the end of the request with this token; tells nothing when it worked. */
+void uring_cancel(struct uring_state *s, uint64_t token);
+void uring_submit(struct uring_state *s);
+
+/* ---- uring_conn.c: what a connection receives and sends ---- */
+
+void uring_list_init(struct uring_list *l);
+void uring_list_remove(struct conn *c);
+
+/* Receives, or not, or less, as the connection's state wants it. */
+void uring_steer(struct conn *c);
+
+/* Delivers what is held, as far as there is room for what comes back. */
+void uring_deliver(struct conn *c);
+
+/* Those that wait for the pool, then those that wait for a buffer. */
+void uring_serve(struct worker *w);
+
+void uring_received(struct conn *c, const struct io_uring_cqe *cqe);
+void uring_sent(struct conn *c, const struct io_uring_cqe *cqe);
+
+/* ops */
+void uring_send(struct conn *c, const void *span, size_t len);
+void uring_feed(struct conn *c);
+void uring_shutdown(struct conn *c);
+void uring_close(struct conn *c);
+
+/* Its descriptor leaves the table of files: close can end the connection. */
+void uring_disown(struct conn *c);
+
+#endif

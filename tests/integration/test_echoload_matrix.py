@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""Every server against every client, byte for byte: both families, messages of any size, one connection or a thousand,
+pools that run dry, pipelines, and a hundred thousand connections one after the other."""
+import socket
+import threading
+
+from echolab import SANITIZERS, SLOW, VARIANT, VERDICT, slow
+from loadlab import LONG, LoadCase, Peer, for_each_client, for_each_pair
+
+KIB, MIB = 1 << 10, 1 << 20
+SIZES = {"1": 1, "64": 64, "4Ki": 4 * KIB, "1Mi": MIB}
+CONNECTIONS = (1, 100, 1000)
+HEAVY = VARIANT in SANITIZERS or VARIANT == "valgrind"
+
+
+def messages(size, connections):
+    """As many as a cell can echo well within a second, at least one for each connection."""
+    total = (2000 if HEAVY else 10000) if size <= 64 else 4000 if size <= 4 * KIB else 100
+    return max(total if connections > 1 else total // 2, connections)
+
+
+@for_each_pair
+class EachPair(LoadCase):
+    def cells(self, host):
+        server = self.echod(listen=f"[{host}]:0" if ":" in host else f"{host}:0")
+        for connections in CONNECTIONS:
+            for name, size in SIZES.items():
+                if HEAVY and connections == 1000 and size == MIB:
+                    continue  # a gigabyte each way
+                with self.subTest(connections=connections, size=name):
+                    n = messages(size, connections)
+                    r = self.run_load(server, connections=connections, size=name, messages=n, **LONG)
+                    self.assertAllEchoed(r, n)
+                    self.assertEqual(r["connections"]["established"], connections)
+                    self.assertEqual(r.outcomes, {("finished", "closing", None): connections})
+                    self.assertEqual((r["bytes"]["sent"], r["bytes"]["received"]), (n * size, n * size))
+                    self.assertEqual(r["outages"], [])
+        c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "none open")
+        self.assertEqual(c.received, c.sent)
+        self.assertEqual(set(c.closed) - {"eof"}, set())
+
+    def test_ipv4(self):
+        self.cells("127.0.0.1")
+
+    def test_ipv6(self):
+        self.cells("::1")
+
+    def test_pools_so_small_that_they_run_dry(self):
+        pools = {} if self.backend == "fork" else {"max_unsent": "4Ki", "max_unsent_total": "4Ki"}
+        server = self.echod(max_conns=8, **pools)
+        for name, size in SIZES.items():
+            for connections in (1, 8):
+                with self.subTest(connections=connections, size=name):
+                    n = messages(size, connections) // (5 if size >= 4 * KIB else 1)
+                    self.assertAllEchoed(self.run_load(server, connections=connections, size=name, messages=n, **LONG), n)
+                    self.wait_counters(server, lambda c: c.open == 0, "all have left")
+        # one read after the other: what is unsent piles up
+        r = self.run_load(server, connections=8, size="1Mi", messages=64, pipeline=4, **LONG)
+        self.assertAllEchoed(r, 64)
+
+    def test_pipelines(self):
+        server = self.echod()
+        for pipeline in (16, 1000):
+            for size, n in ((1, 50000), (64, 20000), (4 * KIB, 4000)):
+                for connections in (1, 20):
+                    with self.subTest(pipeline=pipeline, size=size, connections=connections):
+                        n = n // 5 if HEAVY else n
+                        r = self.run_load(server, connections=connections, size=size, messages=n, pipeline=pipeline, **LONG)
+                        self.assertAllEchoed(r, n)
+                        self.assertEqual(r["bytes"]["received"], n * size)
+
+    def test_sizes_of_a_range(self):
+        server = self.echod()
+        for pipeline in (1, 16, 1000):
+            with self.subTest(pipeline=pipeline):
+                n = 1000 if HEAVY else 4000
+                r = self.run_load(server, connections=10, size="1..64Ki", messages=n, pipeline=pipeline, **LONG)
+                self.assertAllEchoed(r, n)
+                self.assertEqual(r["bytes"]["sent"], r["bytes"]["received"])
+                mean = r["bytes"]["received"] / n
+                self.assertTrue(0.9 < mean / (32 * KIB) < 1.1, f"evenly distributed: mean {mean}")
+
+    def test_many_threads(self):
+        server = self.echod()
+        for threads, connections in ((4, 100), (7, 7), (8, 3), (3, 1000)):
+            with self.subTest(threads=threads, connections=connections):
+                r = self.run_load(server, connections=connections, messages=5003, threads=threads, pipeline=3, **LONG)
+                self.assertAllEchoed(r, 5003)
+                self.assertEqual(r["connections"]["established"], connections)
+                self.assertEqual(r["context"]["threads"], min(threads, connections))
+
+
+class Closing:
+    """A server that answers one message on each connection and closes it."""
+
+    def __init__(self, workers=2):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self.addr, self.accepted = self.listener.getsockname(), 0
+        self.threads = [threading.Thread(target=self.serve, daemon=True) for _ in range(workers)]
+        for thread in self.threads:
+            thread.start()
+
+    def serve(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            with sock:
+                try:
+                    sock.settimeout(slow(60))
+                    sock.sendall(sock.recv(64))
+                except OSError:
+                    pass
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for thread in self.threads:
+            thread.join(slow(10))
+
+
+@for_each_client
+class EachChurn(LoadCase):
+    COUNT = 10000 if VARIANT == "valgrind" else 100000
+
+    def test_a_hundred_thousand_connections_one_after_the_other(self):
+        """Each has one answer and loses the message that was under way when it was closed."""
+        server = Closing()
+        self.addCleanup(server.close)
+        load = self.load(server, connections=64, messages=2 * self.COUNT, reconnect="immediate", threads=2, **LONG)
+        r = load.done(100)
+        self.assertEqual(r.code, VERDICT, r)
+        c, m = r["connections"], r["messages"]
+        self.assertGreater(c["established"], 0.99 * self.COUNT, r)
+        self.assertEqual((m["sent"], m["unfinished"], m["corrupt"]), (2 * self.COUNT, 0, 0), r)
+        self.assertEqual(m["echoed"] + m["lost"], 2 * self.COUNT)
+        self.assertGreater(m["echoed"], 0.98 * self.COUNT, r)
+        self.assertLessEqual(r.causes, {"eof_early", "reset"})
+        self.assertLessEqual(c["peak"], 64)
+
+    def test_turned_away_again_and_again(self):
+        """echod serves one and closes the others at once: each of them tries again, none is forgotten."""
+        server = self.echod(max_conns=1)
+        load = self.load(server, connections=64, duration="10m", warmup="0s", reconnect="immediate", **LONG)
+        want = 1000 if VARIANT == "valgrind" else 20000
+        c = self.wait_counters(server, lambda c: c.closed["shed"] > want, "so many were turned away", 60)
+        r = load_interrupted(load)
+        self.assertGreater(sum(r.errors.values()), 0.9 * want)
+        self.assertEqual(r["messages"]["corrupt"], 0)
+        self.assertGreaterEqual(r["connections"]["attempts"], c.closed["shed"])
+
+
+def load_interrupted(load):
+    import signal
+    load.send_signal(signal.SIGINT)
+    return load.done()
