@@ -42,6 +42,9 @@ struct role {
 	 * accordingly. The loop ends when none is left. */
 	void (*stop)(struct worker *w, enum worker_stop how);
 
+	/* After every turn and its timers; may be NULL. May set w->pace_ns. */
+	void (*turned)(struct worker *w);
+
 	void (*opened)(struct conn *c);
 	void (*data)(struct conn *c, const void *span, size_t len); /* lent until it returns */
 	void (*eof)(struct conn *c);     /* the peer's FIN; no end yet: shut down or close */
@@ -77,11 +80,13 @@ struct worker {
 	unsigned index;
 
 	/* its own */
-	int wake_fd;               /* eventfd that every backend waits on: worker_stop writes it */
-	int64_t now_ns;            /* when the last wait returned; refreshed every few deliveries */
-	void *state;               /* the backend's */
-	uint32_t live;             /* slots taken */
-	int error;                 /* -errno that ended the loop */
+	int wake_fd;     /* eventfd that every backend waits on: worker_stop writes it */
+	int64_t now_ns;  /* when the last wait returned; refreshed every few deliveries */
+	int64_t pace_ns; /* the role wants to be called at this very time, not a tick later; 0: none
+			  */
+	void *state;     /* the backend's */
+	uint32_t live;   /* slots taken */
+	int error;       /* -errno that ended the loop */
 	enum worker_stop stopping; /* what the loop has acted on */
 	struct conn *closing, **closing_tail;
 	struct conn_table table;

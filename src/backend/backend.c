@@ -12,6 +12,7 @@
 #include "echo/opt.h"
 
 const struct backend_ops *const backends[] = {
+	&backend_uring,
 	&backend_epoll,
 	&backend_fork,
 	NULL,

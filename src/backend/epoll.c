@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "echo/backend.h"
@@ -89,6 +90,7 @@ static int epoll_wait_events(struct worker *w, int64_t wait_ns)
 {
 	struct epoll_state *s = w->state;
 	int64_t busy_ns = w->config->busy_poll_ns, until_ns;
+	struct timespec precise;
 	int n;
 
 	if (wait_ns >= 0 && wait_ns < busy_ns)
@@ -101,7 +103,10 @@ static int epoll_wait_events(struct worker *w, int64_t wait_ns)
 		if (n != 0)
 			return n;
 	}
-	return epoll_wait(s->fd, s->events, EPOLL_EVENTS, epoll_timeout_ms(wait_ns));
+	if (w->pace_ns == 0 || wait_ns <= 0)
+		return epoll_wait(s->fd, s->events, EPOLL_EVENTS, epoll_timeout_ms(wait_ns));
+	precise = (struct timespec){ .tv_sec = wait_ns / SEC(1), .tv_nsec = wait_ns % SEC(1) };
+	return epoll_pwait2(s->fd, s->events, EPOLL_EVENTS, &precise, NULL);
 }
 
 static int epoll_turn(struct worker *w, int64_t wait_ns)

@@ -185,7 +185,9 @@ void uring_feed(struct conn *c);
 void uring_shutdown(struct conn *c);
 void uring_close(struct conn *c);
 
-/* Its descriptor leaves the table of files: close can end the connection. */
+/* Its descriptor enters the table of files, and leaves it: only then can close end the connection.
+ */
+void uring_own(struct conn *c);
 void uring_disown(struct conn *c);
 
 #endif

@@ -209,7 +209,8 @@ static unsigned read_issues(const char *root, struct issue issues[ISSUES_MAX])
 		if (e->d_name[0] == '.' || strlen(e->d_name) >= sizeof(is->name))
 			continue;
 		snprintf(is->name, sizeof(is->name), "%.*s", (int)sizeof(is->name) - 1, e->d_name);
-		snprintf(path, sizeof(path), "%s/%s", dir_path, is->name);
+		snprintf(path, sizeof(path), "%s/%.*s", dir_path, (int)sizeof(is->name) - 1,
+			 is->name);
 		read_line(root, path, is->state, sizeof(is->state));
 		n++;
 	}

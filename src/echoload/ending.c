@@ -60,7 +60,7 @@ static uint64_t load_book_owed(struct conn *c)
 		(void)sock_acked(c->fd, c->dialed, &acked); /* 0: as if nothing was */
 	for (bool corrupt = lc->corrupt; load_owed(lc) > 0; corrupt = false, lc->answered++) {
 		uint64_t from = lc->answered_end;
-		bool measured = load_measured(l, *load_stamp(lc, lc->answered));
+		bool measured = load_measured(lc, load_stamp(lc, lc->answered)->due_ns);
 
 		lc->answered_end += load_size(lc, lc->answered);
 		if (corrupt) {

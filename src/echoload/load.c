@@ -16,9 +16,18 @@
 
 enum { HIST_DIGITS = 3 };
 
+uint64_t load_stamps(const struct load_config *c)
+{
+	uint64_t n = 1;
+
+	while (n < c->pipeline)
+		n *= 2;
+	return n;
+}
+
 size_t load_conn_size(const struct load_config *c)
 {
-	return sizeof(struct load_conn) + c->pipeline * sizeof(int64_t);
+	return sizeof(struct load_conn) + load_stamps(c) * sizeof(struct stamp);
 }
 
 /* ---- messages ---- */
@@ -32,43 +41,77 @@ static void load_arm(struct conn *c)
 	if (load_owed(lc) == 0 || timeout_ns == 0)
 		conn_deadline(c, 0);
 	else
-		conn_deadline(c, *load_stamp(lc, lc->answered) + timeout_ns);
+		conn_deadline(c, load_stamp(lc, lc->answered)->sent_ns + timeout_ns);
 }
 
-/* Something is owed to us, where nothing was. */
-static void load_owe(struct load *l, uint64_t n, int64_t now_ns)
+/* One more message is owed to us. */
+static void load_owe(struct load *l, int64_t now_ns)
 {
-	if (l->owed == 0)
+	if (l->owed++ == 0)
 		atomic_store_explicit(&l->source->waiting_since_ns, now_ns, memory_order_relaxed);
-	l->owed += n;
 }
 
-/* Begins as many messages as the window, the quota and one span allow. */
-static void load_begin(struct load *l, struct load_conn *lc)
+bool load_may_begin(const struct load_conn *lc)
 {
+	const struct load *l = lc->seat->load;
 	const struct load_config *config = l->run->config;
-	uint64_t n = 0;
+
+	if (lc->seat->idle)
+		return l->stopping && !l->interrupted && lc->begun == 0;
+	if (load_no_more(l) || (config->churn > 0 && lc->begun >= config->churn))
+		return false;
+	return load_owed(lc) < config->pipeline && lc->begun_end - lc->fed < PAYLOAD_SPAN_MAX;
+}
+
+void load_begin(struct load_conn *lc, int64_t due_ns, int64_t now_ns)
+{
+	struct load *l = lc->seat->load;
+	struct books *b = lc->seat->books;
+
+	assert(load_may_begin(lc) && due_ns <= now_ns);
+	*load_stamp(lc, lc->begun) = (struct stamp){ due_ns, now_ns };
+	lc->begun_end += load_size(lc, lc->begun);
+	lc->begun++;
+	l->quota -= !lc->seat->idle;
+	b->all.sent++;
+	b->measured.sent += load_measured(lc, due_ns);
+	load_owe(l, now_ns);
+}
+
+/* Closed loop: as many as the window, the quota and one span allow. */
+static void load_begin_all(struct load_conn *lc)
+{
 	int64_t now_ns = 0;
 
-	while (load_owed(lc) < config->pipeline && !load_no_more(l) &&
-	       lc->begun_end - lc->fed < PAYLOAD_SPAN_MAX) {
-		if (n++ == 0)
+	while (load_may_begin(lc)) {
+		if (now_ns == 0)
 			now_ns = clock_now_ns();
-		*load_stamp(lc, lc->begun) = now_ns;
-		lc->begun_end += load_size(lc, lc->begun);
-		lc->begun++;
-		l->quota--;
+		load_begin(lc, now_ns, now_ns);
 	}
-	if (n == 0)
-		return;
-	lc->seat->books->all.sent += n;
-	if (load_measured(l, now_ns))
-		lc->seat->books->measured.sent += n;
-	load_owe(l, n, now_ns);
 }
 
-/* Sends what may be sent; a connection with nothing more to do has finished. */
-static void load_pump(struct conn *c)
+/* Whether it has nothing left to do: its last answer has come, and none will be asked for. */
+static bool load_is_done(const struct load_conn *lc)
+{
+	const struct load *l = lc->seat->load;
+	uint64_t churn = l->run->config->churn;
+
+	if (load_owed(lc) > 0)
+		return false;
+	if (lc->seat->idle)
+		return l->stopping && lc->begun > 0;
+	return load_no_more(l) || (churn > 0 && lc->begun >= churn);
+}
+
+static void load_finished(struct conn *c)
+{
+	if (load_of(c)->run->config->close == CLOSE_RST)
+		conn_abort(c, FAIL_FINISHED);
+	else
+		conn_close(c, FAIL_FINISHED);
+}
+
+void load_pump(struct conn *c)
 {
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
@@ -76,19 +119,36 @@ static void load_pump(struct conn *c)
 	while (c->state == CONN_OPEN && conn_fed(c)) {
 		size_t len;
 
-		load_begin(l, lc);
+		if (!load_is_open_loop(l) || lc->seat->idle)
+			load_begin_all(lc);
 		len = size_min(lc->begun_end - lc->fed, PAYLOAD_SPAN_MAX);
 		if (len == 0)
 			break;
 		lc->fed += len;
 		conn_feed(c, payload_at(&l->run->payload, lc->base, lc->fed - len), len);
 	}
+	if (load_is_open_loop(l))
+		arrivals_update(lc);
 	if (c->state != CONN_OPEN)
 		return;
-	if (load_owed(lc) == 0 && load_no_more(l))
-		conn_close(c, FAIL_FINISHED);
+	if (load_is_done(lc))
+		load_finished(c);
 	else
 		load_arm(c);
+}
+
+/* An answer came at @now_ns to a message with this stamp. */
+static void load_time(struct load_conn *lc, const struct stamp *s, int64_t now_ns, bool outage)
+{
+	struct load *l = lc->seat->load;
+
+	if (!load_measured(lc, s->due_ns))
+		return;
+	hist_record(outage ? l->inside : l->outside, now_ns - s->due_ns);
+	if (load_is_open_loop(l))
+		hist_record(l->uncorrected, now_ns - s->sent_ns);
+	lc->seat->books->measured.echoed++;
+	lc->seat->books->echoed_in_outage += outage;
 }
 
 /* The stream has come back right up to @upto: messages that end there or before are echoed. */
@@ -97,36 +157,30 @@ static void load_answered(struct conn *c, uint64_t upto)
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
 	bool outage = outage_open(&l->run->outages) != 0;
-	struct hist *h = outage ? l->inside : l->outside;
-	struct books *b = lc->seat->books;
 	uint64_t n = 0;
-	int64_t now_ns = 0;
+	int64_t now_ns = 0, sent_ns = 0;
 
 	while (load_owed(lc) > 0) {
 		uint64_t size = load_size(lc, lc->answered);
-		int64_t sent_ns = *load_stamp(lc, lc->answered);
 
 		if (lc->answered_end + size > upto)
 			break;
 		if (n++ == 0)
 			now_ns = clock_now_ns();
-		if (load_measured(l, sent_ns)) {
-			hist_record(h, now_ns - sent_ns);
-			b->measured.echoed++;
-			b->echoed_in_outage += outage;
-		}
+		load_time(lc, load_stamp(lc, lc->answered), now_ns, outage);
+		sent_ns = load_stamp(lc, lc->answered)->sent_ns;
 		lc->answered_end += size;
 		lc->answered++;
 	}
 	if (n == 0)
 		return;
-	b->all.echoed += n;
+	lc->seat->books->all.echoed += n;
 	stats_add(&l->live_echoed, n);
 	atomic_store_explicit(&l->source->last_echo_ns, now_ns, memory_order_relaxed);
 	load_unowe(l, n, now_ns);
 	lc->seat->failures = 0;
 	if (outage)
-		outage_echo(&l->run->outages, &lc->seat->outage, now_ns);
+		outage_echo(&l->run->outages, &lc->seat->outage, sent_ns, now_ns);
 }
 
 /* The byte at stream offset @at is not what it should be, or should not be at all. */
@@ -173,12 +227,14 @@ static void load_data(struct conn *c, const void *span, size_t len)
 static void load_opened(struct conn *c)
 {
 	struct load *l = load_of(c);
-	struct books *b = ((struct load_conn *)conn_role(c))->seat->books;
+	struct load_conn *lc = conn_role(c);
+	struct books *b = lc->seat->books;
 	uint32_t open = atomic_load_explicit(c->worker->conns, memory_order_relaxed);
 
 	assert(l->dialing > 0);
 	l->dialing--;
 	b->established++;
+	hist_record(l->connect, clock_now_ns() - lc->dialed_ns);
 	if (open > b->peak)
 		b->peak = open;
 	load_pump(c);
@@ -208,10 +264,8 @@ static void load_closed(struct conn *c)
 		l->dialing--;
 	}
 	load_book(c);
-	if (c->why == FAIL_FINISHED)
-		seat_leave(lc->seat);
-	else
-		seat_again(lc->seat, c->opened);
+	list_remove(&lc->ready);
+	seat_again(lc->seat, c);
 	seat_dial(l);
 }
 
@@ -247,27 +301,38 @@ static void load_start(struct worker *w)
 	if (run->end_ns < INT64_MAX)
 		timer_set(&w->timers, &l->end, run->end_ns);
 	timer_set(&w->timers, &l->stall, run->start_ns + run->config->stall);
+	if (load_is_open_loop(l))
+		arrivals_start(l);
 	for (uint32_t i = 0; i < l->seat_count; i++)
 		seat_wait(&l->seats[i]);
 	seat_dial(l);
 }
 
+/* Nothing more is asked of it; one that is held idle must show that it still works. */
 static void load_finish(struct conn *c, void *arg)
 {
-	const struct load_conn *lc = conn_role(c);
-
 	(void)arg;
-	if (c->state == CONN_OPEN && load_owed(lc) == 0)
-		conn_close(c, FAIL_FINISHED);
+	if (c->state == CONN_OPEN)
+		load_pump(c);
 }
 
 /* Sending ends; seats that hold no connection have nothing to wait for. */
 static void load_stop_sending(struct load *l)
 {
+	if (load_is_open_loop(l))
+		arrivals_stop(l);
 	l->stopping = true;
 	timer_cancel(&l->worker->timers, &l->end);
 	timer_cancel(&l->worker->timers, &l->stall);
 	seat_stop_all(l);
+}
+
+static void load_turned(struct worker *w)
+{
+	struct load *l = w->role_state;
+
+	if (load_is_open_loop(l) && !l->stopping)
+		arrivals_run(l);
 }
 
 static void load_stop(struct worker *w, enum worker_stop how)
@@ -284,19 +349,24 @@ static void load_stop(struct worker *w, enum worker_stop how)
 		conn_close_all(w, FAIL_FINISHED, false);
 }
 
-int load_init(struct load *l, struct load_run *run, uint32_t first, uint32_t seats)
+int load_init(struct load *l, struct load_run *run, uint32_t seats)
 {
 	l->run = run;
-	l->seat_count = l->seats_live = seats;
+	l->seat_count = seats;
 	l->quota = UINT64_MAX;
 	l->waiting_tail = &l->waiting;
+	list_init(&l->ready);
 	l->seats = calloc(seats, sizeof(*l->seats));
 	l->inside = hist_new(HIST_DIGITS);
 	l->outside = hist_new(HIST_DIGITS);
-	if (!l->seats || !l->inside || !l->outside)
+	l->uncorrected = hist_new(HIST_DIGITS);
+	l->lateness = hist_new(HIST_DIGITS);
+	l->connect = hist_new(HIST_DIGITS);
+	if (!l->seats || !l->inside || !l->outside || !l->uncorrected || !l->lateness ||
+	    !l->connect)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < seats; i++)
-		seat_init(&l->seats[i], l, (first + i) % run->target_count);
+		seat_init(&l->seats[i], l, (uint32_t)(l->next_number + i * l->number_step));
 	return 0;
 }
 
@@ -305,12 +375,16 @@ void load_fini(struct load *l)
 	free(l->seats);
 	hist_free(l->inside);
 	hist_free(l->outside);
+	hist_free(l->uncorrected);
+	hist_free(l->lateness);
+	hist_free(l->connect);
 	*l = (struct load){ 0 };
 }
 
 const struct role load_role = {
 	.start = load_start,
 	.stop = load_stop,
+	.turned = load_turned,
 	.opened = load_opened,
 	.data = load_data,
 	.eof = load_eof,

@@ -11,9 +11,13 @@
 
 #include "books.h"
 #include "echo/addr.h"
+#include "echo/list.h"
 #include "echo/timer.h"
 #include "outage.h"
+#include "pace.h"
 #include "payload.h"
+
+enum { LOAD_LATE_NS = 1000 * 1000 };
 
 struct conn;
 struct hist;
@@ -27,7 +31,7 @@ struct seat {
 	struct seat *next;   /* of those that wait to be dialed */
 	struct timer retry;
 	uint32_t failures; /* since its last echo: how far the back-off has grown */
-	bool live;         /* has a connection, or will have one */
+	bool idle;         /* is held open beside the load, and checked at the end */
 	struct outage_seat outage;
 };
 
@@ -38,6 +42,7 @@ struct load_run {
 	unsigned target_count;
 	struct payload payload;
 	struct outage_watch outages;
+	uint64_t stamp_mask; /* messages that a connection has room to time, minus one */
 	int64_t start_ns, measure_ns, end_ns; /* monotonic; end_ns INT64_MAX: the messages decide */
 };
 
@@ -52,6 +57,12 @@ struct load {
 	uint32_t dialing;
 	uint64_t next_number, number_step; /* of connections: every attempt has one of its own */
 	uint64_t quota;                    /* messages that may still be sent */
+	struct pace pace;                  /* open loop: when the next message is due */
+	struct list ready;                 /* open loop: connections that could send now */
+	int64_t room_since_ns;             /* when one became so after none was */
+	uint64_t missed;                   /* open loop: due, but not sent in their time */
+	uint64_t late_sends;               /* more than LOAD_LATE_NS after they could have been */
+	int64_t next_dial_ns;              /* --connect-rate */
 	uint64_t owed;                     /* messages sent and not answered */
 	uint64_t rng;
 	bool stopping;    /* nothing more is sent */
@@ -59,6 +70,9 @@ struct load {
 	struct timer end, stall, dial;
 	struct books books[TARGETS_MAX]; /* one set for each target */
 	struct hist *inside, *outside;   /* latency while an outage was open, and otherwise */
+	struct hist *uncorrected;        /* open loop: from the time of sending */
+	struct hist *lateness;           /* open loop: of sends, by this generator's own fault */
+	struct hist *connect;            /* how long connects took */
 	int64_t last_event_ns;
 	/* for the live line; others read them while the worker runs */
 	_Atomic uint64_t live_echoed, live_errors;
@@ -66,13 +80,15 @@ struct load {
 
 /* Bytes of a connection's private state with this configuration: the role's conn_size. */
 size_t load_conn_size(const struct load_config *c);
+/* Stamps in it: a power of two. */
+uint64_t load_stamps(const struct load_config *c);
 
 /* The role; its conn_size is for the caller to set in a copy. */
 extern const struct role load_role;
 
-/* Reserves @seats and the histograms of one worker; its seats are the @first ones of the run, and
- * the targets take turns. Returns 0 or -ENOMEM. */
-int load_init(struct load *l, struct load_run *run, uint32_t first, uint32_t seats);
+/* Reserves @seats and the histograms of one worker, whose next_number and number_step are set: they
+ * number its seats too, so that all workers have some of each kind. Returns 0 or -ENOMEM. */
+int load_init(struct load *l, struct load_run *run, uint32_t seats);
 void load_fini(struct load *l);
 
 #endif

@@ -14,9 +14,17 @@
 #include "load.h"
 #include "opts.h"
 
+/* When a message should have been handed over, and when it was; the same in a closed loop. */
+struct stamp {
+	int64_t due_ns, sent_ns;
+};
+
 /* What the role keeps of a connection. Offsets count bytes of its stream. */
 struct load_conn {
 	struct seat *seat;
+	struct conn *conn;
+	struct list ready; /* in load.ready */
+	int64_t dialed_ns;
 	uint64_t number;          /* of all attempts of the run */
 	uint64_t begun, answered; /* messages */
 	uint64_t begun_end;       /* where the last begun message ends */
@@ -25,7 +33,7 @@ struct load_conn {
 	uint64_t surplus;         /* bytes that nobody was owed */
 	uint32_t base;            /* of its stream in the payload */
 	bool corrupt;             /* the oldest unanswered message came back wrong */
-	int64_t sent_ns[];        /* when each unanswered message was handed over, by number */
+	struct stamp stamps[];    /* of unanswered messages, by number */
 };
 
 static inline struct load *load_of(const struct conn *c)
@@ -44,9 +52,9 @@ static inline uint64_t load_size(const struct load_conn *lc, uint64_t n)
 	return s->min + rng_mix(config->seed ^ (lc->number << 32) ^ n) % (s->max - s->min + 1);
 }
 
-static inline int64_t *load_stamp(struct load_conn *lc, uint64_t n)
+static inline struct stamp *load_stamp(struct load_conn *lc, uint64_t n)
 {
-	return &lc->sent_ns[n % lc->seat->load->run->config->pipeline];
+	return &lc->stamps[n & lc->seat->load->run->stamp_mask];
 }
 
 static inline uint64_t load_owed(const struct load_conn *lc)
@@ -54,10 +62,15 @@ static inline uint64_t load_owed(const struct load_conn *lc)
 	return lc->begun - lc->answered;
 }
 
-/* Whether a message that was handed over at @sent_ns counts for the measured part. */
-static inline bool load_measured(const struct load *l, int64_t sent_ns)
+/* Whether a message that was due at @due_ns counts for the measured part. */
+static inline bool load_measured(const struct load_conn *lc, int64_t due_ns)
 {
-	return sent_ns >= l->run->measure_ns;
+	return due_ns >= lc->seat->load->run->measure_ns && !lc->seat->idle;
+}
+
+static inline bool load_is_open_loop(const struct load *l)
+{
+	return l->run->config->rate > 0;
 }
 
 /* Whether messages are still begun. */
@@ -66,17 +79,35 @@ static inline bool load_no_more(const struct load *l)
 	return l->stopping || l->quota == 0;
 }
 
+/* load.c: begins a message that was due at @due_ns. */
+void load_begin(struct load_conn *lc, int64_t due_ns, int64_t now_ns);
+/* Hands what was begun to the backend, and more of it as the window allows; a connection with
+ * nothing left to do has finished. */
+void load_pump(struct conn *c);
+/* Whether another message may be begun on it now. */
+bool load_may_begin(const struct load_conn *lc);
+
+/* arrivals.c: the open loop. Whether this connection could send has changed. */
+void arrivals_update(struct load_conn *lc);
+/* This worker's share of the rate begins. */
+void arrivals_start(struct load *l);
+/* Sends what is due. */
+void arrivals_run(struct load *l);
+/* Sending is over: what is due by now and not sent was missed. */
+void arrivals_stop(struct load *l);
+
 /* seat.c: dials for the seats that wait, as far as attempts may be under way. */
 void seat_dial(struct load *l);
 /* It waits to be dialed. */
 void seat_wait(struct seat *s);
-/* Its connection, or an attempt at one, has ended: dials again, or leaves. */
-void seat_again(struct seat *s, bool was_open);
+/* Its connection, or an attempt at one, has ended: waits to be dialed again, or leaves. */
+void seat_again(struct seat *s, const struct conn *c);
 /* It will hold no connection any more. When none will, the run is over. */
 void seat_leave(struct seat *s);
 /* Nothing more is sent: seats without a connection leave. */
 void seat_stop_all(struct load *l);
-void seat_init(struct seat *s, struct load *l, unsigned target);
+/* Seat @number of the run; those past --connections are idle ones. */
+void seat_init(struct seat *s, struct load *l, uint32_t number);
 
 /* ending.c: what it is doing, or was doing when it ended. */
 enum phase load_phase(const struct conn *c);

@@ -10,6 +10,7 @@
 #include "echo/backend.h"
 #include "echo/log.h"
 #include "echo/opt.h"
+#include "echo/provenance.h"
 #include "line.h"
 #include "opts.h"
 #include "report.h"
@@ -26,6 +27,7 @@ struct client {
 	struct opt_set opts;
 	struct backend_choice backend;
 	struct run run;
+	struct provenance provenance;
 	struct result result;
 };
 
@@ -104,6 +106,8 @@ static int client_run(struct client *c)
 		log_error("a worker failed: %s", strerror(-r));
 		return EXIT_ENVIRONMENT;
 	}
+	provenance_read(&c->provenance, "");
+	c->result.provenance = &c->provenance;
 	verdict(&c->result);
 	r = report(&c->result, &what);
 	if (r < 0) {

@@ -120,6 +120,8 @@ static bool reconnect_print(const struct opt *o, const void *field, unsigned nth
 
 static const struct opt_type opt_reconnect = { "POLICY", reconnect_parse, reconnect_print };
 
+static const char *const arrivals_names[] = { "constant", "poisson", NULL };
+static const char *const close_names[] = { "fin", "rst", NULL };
 static const char *const output_names[] = { "text", "json", "quiet", NULL };
 static const char *const progress_names[] = { "auto", "always", "never", NULL };
 
@@ -137,6 +139,22 @@ const struct opt load_opts[] = {
 	    "bytes of a message; a range: evenly distributed sizes", .letter = 's'),
 	OPT_UINT(load_config, pipeline, "1", 1, 65536,
 		 "messages that each connection may have unanswered", .letter = 'p'),
+	OPT(load_config, rate, opt_double, "0",
+	    "open loop: messages each second of all connections, sent when they are due, "
+	    "whatever the server does; 0: each connection waits for its answers",
+	    .letter = 'R', .min = 0, .max = 100 * 1000 * 1000),
+	OPT_ENUM(load_config, arrivals, "constant", arrivals_names,
+		 "with -R: evenly spaced, or at random (exponential gaps)"),
+	OPT_UINT(load_config, idle, "0", 0, 1000 * 1000,
+		 "connections held open beside the load; each must echo once at the end"),
+	OPT_UINT(load_config, churn, "0", 0, INT64_MAX,
+		 "close each connection after this many messages and make a new one; 0: never"),
+	OPT_ENUM(load_config, close, "fin", close_names,
+		 "how connections that have finished are closed"),
+	OPT_UINT(load_config, connect_rate, "0", 0, 10 * 1000 * 1000,
+		 "attempts to connect each second; 0: as fast as they are answered"),
+	OPT(load_config, source, opt_source_range, "any",
+	    "connect from these addresses in turn: more ports than one address has"),
 	OPT_TIME(load_config, warmup, "1s", 0, SEC(86400),
 		 "send this long before measuring; with -n the default is 0", .letter = 'w'),
 	OPT_TIME(load_config, timeout, "2s", 0, SEC(86400),
@@ -206,6 +224,8 @@ int load_check(struct opt_set *s, struct load_config *c, const struct backend_op
 		return opt_blame(s, "cpus", "this process may use none of them");
 	if (c->user_timeout % MSEC(1) != 0)
 		return opt_blame(s, "user_timeout", "must be whole milliseconds");
+	if (strcmp(c->json, "-") == 0)
+		return opt_blame(s, "json", "a file's name; -o json prints it");
 	if (c->textbook && !c->interactive)
 		return opt_blame(s, "textbook", "is a kind of --interactive, which is missing");
 	if (c->messages > 0 && opt_source_of(s, "warmup")->level == OPT_DEFAULT)

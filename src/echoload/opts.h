@@ -9,6 +9,7 @@
 #include "echo/net_opt.h"
 #include "echo/program.h"
 #include "echo/sock.h"
+#include "source.h"
 
 struct backend_ops;
 struct opt_set;
@@ -25,6 +26,9 @@ struct size_range {
 	uint64_t min, max;
 };
 
+enum arrivals { ARRIVALS_CONSTANT, ARRIVALS_POISSON };
+enum close_mode { CLOSE_FIN, CLOSE_RST };
+
 enum output_format { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_QUIET };
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 
@@ -35,6 +39,13 @@ struct load_config {
 	int64_t duration;     /* after the warm-up */
 	uint64_t messages;    /* instead of a duration; 0: duration counts */
 	struct size_range size;
+	double rate;       /* open loop: messages each second of all connections; 0: closed loop */
+	unsigned arrivals; /* enum arrivals */
+	unsigned idle;     /* connections that are held open beside those that send */
+	uint64_t churn;    /* a new connection after this many messages; 0: none */
+	unsigned close;    /* enum close_mode */
+	unsigned connect_rate; /* attempts each second; 0: no limit */
+	struct source_range source;
 	unsigned pipeline;
 	int64_t warmup;
 	int64_t timeout; /* for the answer; 0: off */

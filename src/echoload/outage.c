@@ -147,13 +147,14 @@ void outage_closed(struct outage_watch *o, struct outage_seat *seat)
 	pthread_mutex_unlock(&o->lock);
 }
 
-void outage_echo(struct outage_watch *o, struct outage_seat *seat, int64_t now_ns)
+void outage_echo(struct outage_watch *o, struct outage_seat *seat, int64_t sent_ns, int64_t now_ns)
 {
 	struct outage *at;
 
 	pthread_mutex_lock(&o->lock);
 	at = outage_current(o);
-	if (outage_open(o) && seat->healthy != outage_open(o) && now_ns >= at->noticed_ns) {
+	if (outage_open(o) && seat->healthy != outage_open(o) &&
+	    (at->by_silence ? now_ns : sent_ns) >= at->noticed_ns) {
 		seat->healthy = outage_open(o);
 		o->healthy++;
 		if (at->first_success_ns < 0)
@@ -191,6 +192,7 @@ int64_t outage_check_stall(struct outage_watch *o, int64_t now_ns)
 	} else if (now_ns - since >= o->stall_ns) {
 		o->lost_before = o->messages_lost;
 		outage_begin(o, outage_last_echo(o), since + o->stall_ns);
+		outage_current(o)->by_silence = true;
 		since = now_ns;
 	}
 	pthread_mutex_unlock(&o->lock);

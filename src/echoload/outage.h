@@ -26,6 +26,7 @@ struct outage {
 	int64_t first_success_ns; /* -1: none */
 	int64_t recovered_ns;     /* every requested connection has echoed again; -1: never */
 	uint64_t messages_lost;
+	bool by_silence; /* no echo came, rather than errors */
 };
 
 /* What one worker tells the others: written by it alone. */
@@ -81,8 +82,10 @@ void outage_error(struct outage_watch *o, struct outage_seat *seat, int64_t now_
 /* It ended otherwise: it is not healthy any more. */
 void outage_closed(struct outage_watch *o, struct outage_seat *seat);
 
-/* It has echoed while an outage is open; call it only then. */
-void outage_echo(struct outage_watch *o, struct outage_seat *seat, int64_t now_ns);
+/* It has echoed a message that was sent at @sent_ns while an outage is open; call it only then.
+ * Where connections died, an echo that was under way when it opened does not show that service is
+ * back. */
+void outage_echo(struct outage_watch *o, struct outage_seat *seat, int64_t sent_ns, int64_t now_ns);
 
 /* Looks for the silent kind: echoes owed and none for the stall time. Every worker calls it when
  * its own wait has lasted that long. Returns when to look again. */

@@ -413,13 +413,14 @@ static json_t *json_generator(const struct result *r)
 		[BOTTLENECK_SERVER] = "server",
 	};
 	const struct field fields[] = {
-		{ "late_sends", 0 }, /* closed loop: a message is due when it is sent */
+		{ "late_sends", (int64_t)r->late_sends },
 		{ "cpu_ns", r->cpu_ns },
 		{ "steal_ns", or_unknown(r->steal_ns) },
 	};
 	json_t *o = json_numbers(fields, ARRAY_LEN(fields));
 
-	if (put(o, "bottleneck", json_string(bottlenecks[r->bottleneck])))
+	if (put(o, "lateness_ns", json_latency(r->lateness)) &&
+	    put(o, "bottleneck", json_string(bottlenecks[r->bottleneck])))
 		return o;
 	json_decref(o);
 	return NULL;
@@ -452,8 +453,9 @@ static json_t *json_result(const struct result *r)
 	ok &= put(root, "measured", json_measured(r));
 	ok &= put(root, "bytes", json_bytes(r));
 	ok &= put(root, "latency_ns", json_latency(r->latency));
-	ok &= put(root, "latency_uncorrected_ns", json_latency(r->latency)); /* closed loop */
+	ok &= put(root, "latency_uncorrected_ns", json_latency(r->uncorrected));
 	ok &= put(root, "latency_outside_outage_ns", json_latency(r->outside));
+	ok &= put(root, "connect_ns", json_latency(r->connect));
 	ok &= put(root, "histograms", json_histograms(r));
 	ok &= put(root, "outcomes", json_outcomes(&r->books));
 	ok &= put(root, "targets", json_targets(r));

@@ -200,6 +200,8 @@ static void print_rate(const struct result *r, FILE *to)
 		add_count(&t, "", (uint64_t)(rate + 0.5), "");
 	else
 		add(&t, "%.3g", rate);
+	if (r->config->rate > 0)
+		add_count(&t, " of ", (uint64_t)(r->config->rate + 0.5), "");
 	add(&t, " echoes/s, %s/s each way", units_bytes(result_byte_rate(r), 3, bytes));
 	if (span_ns > 0)
 		add_time(&t, ", over ", span_ns, "");
@@ -228,8 +230,14 @@ static void print_latency(const struct result *r, FILE *to)
 	fprintf(to, "\n%-*s%9s%9s%9s%9s%9s%9s%9s\n", LABEL, "latency", "mean", "p50", "p90", "p99",
 		"p99.9", "p99.99", "max");
 	print_latency_row("  all", r->latency, to);
+	if (r->config->rate > 0)
+		print_latency_row("  from send", r->uncorrected, to);
 	if (r->outage_count > 0)
 		print_latency_row("  no outage", r->outside, to);
+	if (r->config->churn > 0)
+		print_latency_row("  connect", r->connect, to);
+	if (r->lateness->count > 0)
+		print_latency_row("  lateness", r->lateness, to);
 }
 
 /* ---- what went wrong ---- */

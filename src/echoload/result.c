@@ -31,6 +31,8 @@ const char *result_check(const struct result *r)
 		return broken;
 	if (r->latency->count != b->measured.echoed)
 		return "latency_ns.count = measured.echoed";
+	if (r->uncorrected->count != b->measured.echoed)
+		return "latency_uncorrected_ns.count = measured.echoed";
 	if (r->outside->count + b->echoed_in_outage != b->measured.echoed)
 		return "latency_outside_outage_ns.count + measured.echoed_in_outage = "
 		       "measured.echoed";

@@ -39,9 +39,13 @@ struct result {
 	unsigned target_count;
 	unsigned threads;
 	struct books books;
-	const struct hist *latency;   /* measured messages, ns */
-	const struct hist *outside;   /* those of them that came while no outage was open */
-	const struct outage *outages; /* times are ns since the start of the run, -1: never */
+	const struct hist *latency;     /* measured messages, ns */
+	const struct hist *outside;     /* those of them that came while no outage was open */
+	const struct hist *uncorrected; /* from the time of sending; closed loop: the same */
+	const struct hist *lateness;    /* open loop: of sends, by the generator's own fault, ns */
+	uint64_t late_sends;            /* by more than LOAD_LATE_NS */
+	const struct hist *connect;     /* how long connects took, ns */
+	const struct outage *outages;   /* times are ns since the start of the run, -1: never */
 	unsigned outage_count;
 	uint64_t outages_unlisted;
 	int64_t start_unix_ns;

@@ -43,17 +43,17 @@ static void run_configure(struct run *r, const struct load_config *c,
 	n->backend_config = b->config;
 	load_sock_options(c, &n->sock);
 	n->max_conns = UINT32_MAX;
-	n->slots = c->connections + SPARE_SLOTS;
+	n->slots = c->connections + c->idle + SPARE_SLOTS;
 	n->max_unsent = n->max_unsent_total = 1; /* the client lends nothing */
 	n->busy_poll_ns = c->busy_poll;
 	n->drain_ns = c->grace;
 	r->role = load_role;
 	r->role.conn_size = load_conn_size(c);
+	r->shared.stamp_mask = load_stamps(c) - 1;
 }
 
 static int run_init_loads(struct run *r, const struct load_config *c, unsigned threads)
 {
-	uint32_t first = 0;
 	int e = 0;
 
 	r->loads = calloc(threads, sizeof(*r->loads));
@@ -63,21 +63,33 @@ static int run_init_loads(struct run *r, const struct load_config *c, unsigned t
 		struct load *l = &r->loads[i];
 		struct worker *w = &r->gang.workers[i];
 
-		uint32_t seats = (uint32_t)run_share(c->connections, i, threads);
+		const uint64_t seats = (uint64_t)c->connections + c->idle;
 
-		e = load_init(l, &r->shared, first, seats);
-		first += seats;
-		if (c->messages)
-			l->quota = run_share(c->messages, i, threads);
 		l->worker = w;
 		l->source = &r->shared.outages.sources[i];
 		l->next_number = i;
 		l->number_step = threads;
 		l->rng = c->seed + i;
+		e = load_init(l, &r->shared, (uint32_t)run_share(seats, i, threads));
+		if (c->messages)
+			l->quota = run_share(c->messages, i, threads);
 		w->role = &r->role;
 		w->role_state = l;
 	}
 	return e;
+}
+
+static int run_init_hists(struct run *r)
+{
+	struct hist **hists[] = { &r->latency, &r->outside, &r->uncorrected, &r->lateness,
+				  &r->connect };
+
+	for (size_t i = 0; i < ARRAY_LEN(hists); i++) {
+		*hists[i] = hist_new(HIST_DIGITS);
+		if (!*hists[i])
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 int run_init(struct run *r, const struct load_config *c, const struct backend_choice *b)
@@ -100,21 +112,22 @@ int run_init(struct run *r, const struct load_config *c, const struct backend_ch
 		e = run_init_loads(r, c, threads);
 	if (e == 0)
 		e = gang_signals(&r->gang, &mask);
-	r->latency = hist_new(HIST_DIGITS);
-	r->outside = hist_new(HIST_DIGITS);
-	return e == 0 && !(r->latency && r->outside) ? -ENOMEM : e;
+	return e == 0 ? run_init_hists(r) : e;
 }
 
 void run_fini(struct run *r)
 {
+	struct hist **hists[] = { &r->latency, &r->outside, &r->uncorrected, &r->lateness,
+				  &r->connect };
+
 	for (unsigned i = 0; r->loads && i < r->gang.count; i++)
 		load_fini(&r->loads[i]);
 	free(r->loads);
 	gang_fini(&r->gang);
 	outage_fini(&r->shared.outages);
 	payload_fini(&r->shared.payload);
-	hist_free(r->latency);
-	hist_free(r->outside);
+	for (size_t i = 0; i < ARRAY_LEN(hists); i++)
+		hist_free(*hists[i]);
 }
 
 /* Waits for the end of all workers; signals end them. */
@@ -149,6 +162,11 @@ static void run_collect(struct run *r, struct result *result)
 		hist_merge(r->outside, l->outside);
 		hist_merge(r->latency, l->outside);
 		hist_merge(r->latency, l->inside);
+		hist_merge(r->uncorrected, l->uncorrected);
+		hist_merge(r->lateness, l->lateness);
+		hist_merge(r->connect, l->connect);
+		result->books.missed += l->missed;
+		result->late_sends += l->late_sends;
 		result->cpu_ns += atomic_load(&r->gang.workers[i].cpu_ns);
 		if (l->last_event_ns > last_ns)
 			last_ns = l->last_event_ns;
@@ -156,13 +174,17 @@ static void run_collect(struct run *r, struct result *result)
 	for (unsigned t = 0; t < result->target_count; t++) {
 		struct books *b = &result->targets[t].books;
 
-		b->planned = b->all.sent; /* closed loop */
+		b->planned = b->all.sent; /* what is missed was nobody's yet */
 		books_sort(b);
 		books_merge(&result->books, b);
 	}
+	result->books.planned += result->books.missed;
 	books_sort(&result->books);
 	result->latency = r->latency;
 	result->outside = r->outside;
+	result->uncorrected = r->shared.config->rate > 0 ? r->uncorrected : r->latency;
+	result->lateness = r->lateness;
+	result->connect = r->connect;
 	result->duration_ns = last_ns - r->shared.start_ns;
 }
 

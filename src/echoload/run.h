@@ -18,7 +18,7 @@ struct run {
 	struct load_run shared;
 	struct load *loads; /* one for each worker */
 	struct gang gang;
-	struct hist *latency, *outside;
+	struct hist *latency, *outside, *uncorrected, *lateness, *connect;
 };
 
 /* Reserves everything: threads, connections, payload, histograms. Returns 0 or -errno. */

@@ -35,6 +35,8 @@ void seat_leave(struct seat *s)
 {
 	struct load *l = s->load;
 
+	if (s->idle)
+		return;
 	assert(l->seats_live > 0);
 	if (--l->seats_live == 0)
 		worker_stop(l->worker, WORKER_DRAIN);
@@ -53,25 +55,74 @@ static int64_t seat_backoff_ns(struct seat *s)
 	return (int64_t)rng_below(&s->load->rng, (uint64_t)bound + 1);
 }
 
-void seat_again(struct seat *s, bool was_open)
+void seat_again(struct seat *s, const struct conn *c)
 {
 	struct load *l = s->load;
-	int64_t wait_ns = was_open ? 0 : REDIAL_NS;
+	const struct load_config *config = l->run->config;
+	bool churned = c->why == FAIL_FINISHED && config->churn > 0;
+	int64_t wait_ns = c->opened ? 0 : REDIAL_NS;
 
-	if (load_no_more(l) || l->run->config->reconnect.mode == RECONNECT_NEVER) {
+	if (load_no_more(l) || (c->why == FAIL_FINISHED && !churned) ||
+	    (!churned && config->reconnect.mode == RECONNECT_NEVER)) {
 		seat_leave(s);
 		return;
 	}
-	if (l->run->config->reconnect.mode == RECONNECT_BACKOFF)
+	if (!churned && config->reconnect.mode == RECONNECT_BACKOFF)
 		wait_ns = seat_backoff_ns(s);
-	timer_set(&l->worker->timers, &s->retry, clock_now_ns() + wait_ns);
+	if (wait_ns == 0)
+		seat_wait(s);
+	else
+		timer_set(&l->worker->timers, &s->retry, clock_now_ns() + wait_ns);
+}
+
+/* Prepares the connection that was dialed for the seat. */
+static void seat_dialed(struct seat *s, struct conn *c, uint64_t number)
+{
+	struct load_conn *lc = conn_role(c);
+	const struct load_run *run = s->load->run;
+
+	lc->seat = s;
+	lc->conn = c;
+	lc->number = number;
+	lc->base = payload_base(&run->payload, number);
+	lc->dialed_ns = clock_now_ns();
+	if (run->config->connect_timeout > 0)
+		conn_deadline(c, lc->dialed_ns + run->config->connect_timeout);
+}
+
+/* Whether --connect-rate lets another attempt begin now; if not, when to look again. */
+static bool seat_may_dial(struct load *l)
+{
+	int64_t now_ns = clock_now_ns(), rate = l->run->config->connect_rate;
+
+	if (rate == 0)
+		return true;
+	if (l->next_dial_ns > now_ns) {
+		timer_set(&l->worker->timers, &l->dial, l->next_dial_ns);
+		return false;
+	}
+	/* what could not be dialed in its time is not caught up in a burst */
+	if (now_ns - l->next_dial_ns > MSEC(100))
+		l->next_dial_ns = now_ns;
+	l->next_dial_ns += (int64_t)l->number_step * SEC(1) / rate;
+	return true;
+}
+
+static struct conn *seat_connect(struct seat *s, uint64_t number)
+{
+	const struct load_run *run = s->load->run;
+	struct addr from;
+
+	if (run->config->source.count == 0)
+		return conn_dial(s->load->worker, &run->targets[s->target], NULL);
+	from = source_nth(&run->config->source, number);
+	return conn_dial(s->load->worker, &run->targets[s->target], &from);
 }
 
 void seat_dial(struct load *l)
 {
 	while (l->waiting && l->dialing < DIALS_MAX) {
 		struct seat *s = l->waiting;
-		struct load_conn *lc;
 		struct conn *c;
 
 		if (load_no_more(l)) {
@@ -79,7 +130,9 @@ void seat_dial(struct load *l)
 			seat_leave(s);
 			continue;
 		}
-		c = conn_dial(l->worker, &l->run->targets[s->target], NULL);
+		if (!seat_may_dial(l))
+			break;
+		c = seat_connect(s, l->next_number);
 		if (!c) {
 			/* connections that are still closing hold the slots */
 			timer_set(&l->worker->timers, &l->dial, clock_now_ns() + REDIAL_NS);
@@ -88,13 +141,8 @@ void seat_dial(struct load *l)
 		l->waiting = s->next;
 		l->dialing++;
 		s->books->attempts++;
-		lc = conn_role(c);
-		lc->seat = s;
-		lc->number = l->next_number;
-		lc->base = payload_base(&l->run->payload, lc->number);
+		seat_dialed(s, c, l->next_number);
 		l->next_number += l->number_step;
-		if (l->run->config->connect_timeout > 0)
-			conn_deadline(c, clock_now_ns() + l->run->config->connect_timeout);
 	}
 	if (!l->waiting)
 		l->waiting_tail = &l->waiting;
@@ -111,10 +159,12 @@ void seat_stop_all(struct load *l)
 	seat_dial(l);
 }
 
-void seat_init(struct seat *s, struct load *l, unsigned target)
+void seat_init(struct seat *s, struct load *l, uint32_t number)
 {
 	s->load = l;
-	s->target = target;
-	s->books = &l->books[target];
+	s->target = number % l->run->target_count;
+	s->idle = number >= l->run->config->connections;
+	l->seats_live += !s->idle;
+	s->books = &l->books[s->target];
 	s->retry.fire = seat_retry;
 }

@@ -160,6 +160,13 @@ static int judge_nothing_measured(const struct result *r, struct sentence *s)
 	return EXIT_INCONCLUSIVE;
 }
 
+static int judge_late(const struct result *r, struct sentence *s)
+{
+	say(s, "the generator was overloaded: %llu of %llu sends were more than 1 ms late",
+	    (unsigned long long)r->late_sends, (unsigned long long)r->lateness->count);
+	return EXIT_INCONCLUSIVE;
+}
+
 static void say_seconds(struct sentence *s, const char *what, int64_t ns, int64_t limit_ns)
 {
 	say(s, "%s%s %.4g s, over the limit of %.4g s", s->len ? "; " : "", what, (double)ns / 1e9,
@@ -221,6 +228,8 @@ static int judge(const struct result *r, struct sentence *s)
 	}
 	if (b->measured.echoed == 0)
 		return judge_nothing_measured(r, s);
+	if (r->late_sends * 100 > r->lateness->count)
+		return judge_late(r, s);
 	say_limits(s, r);
 	if (s->len > 0)
 		return EXIT_VERDICT;

@@ -16,6 +16,8 @@
 #include "echo/base.h"
 #include "echo/clock.h"
 
+enum { SPIN_NS = 50 * 1000 };
+
 /* The drain took too long: the role cuts off what is left. */
 static void worker_drain_over(struct timer *t, int64_t now_ns)
 {
@@ -55,9 +57,18 @@ static void worker_check_stop(struct worker *w)
 	w->role->stop(w, how);
 }
 
+/* How long the turn may wait. Sleeping is imprecise: the last bit before w->pace_ns is spun. */
 static int64_t worker_wait_ns(const struct worker *w)
 {
-	return w->closing ? 0 : timers_next(&w->timers, w->now_ns);
+	int64_t wait_ns = w->closing ? 0 : timers_next(&w->timers, w->now_ns);
+	int64_t left_ns;
+
+	if (w->pace_ns == 0 || wait_ns == 0)
+		return wait_ns;
+	left_ns = w->pace_ns - clock_now_ns() - SPIN_NS;
+	if (left_ns < 0)
+		return 0;
+	return wait_ns < 0 || left_ns < wait_ns ? left_ns : wait_ns;
 }
 
 static void worker_loop(struct worker *w)
@@ -68,6 +79,8 @@ static void worker_loop(struct worker *w)
 		w->error = backend->turn(w, worker_wait_ns(w));
 		timers_run(&w->timers, w->now_ns);
 		worker_check_stop(w);
+		if (w->role->turned)
+			w->role->turned(w);
 		conn_reap(w);
 		if (w->stopping == WORKER_QUIT)
 			break;

@@ -20,6 +20,7 @@ import collections
 import contextlib
 import ctypes
 import errno
+import fcntl
 import functools
 import os
 import random
@@ -31,6 +32,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -96,11 +98,12 @@ def descendants(pid):
 
 
 def end_descendants():
-    """Kills every process below this one, zombies reaped."""
-    for _ in range(100):
+    """Kills every process below this one; their zombies are reaped too."""
+    for _ in range(1000):
         pids = descendants(os.getpid())
         if not pids:
             return
+        time.sleep(0.001)
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -119,14 +122,16 @@ class Output:
         self.thread.start()
 
     def read(self):
-        while True:
-            data = os.read(self.pipe.fileno(), 65536)
+        fd, poll = self.pipe.fileno(), select.poll()
+        poll.register(fd, select.POLLIN)
+        while not self.ended:
+            poll.poll()
             with self.changed:
+                data = os.read(fd, 65536)
                 self.data += data
                 self.ended = not data
                 self.changed.notify_all()
-            if not data:
-                return self.pipe.close()
+        self.pipe.close()
 
     @property
     def text(self):
@@ -141,10 +146,13 @@ class Output:
             match = search(self.data, start)
         return match and [g.decode(errors="replace") if g is not None else "" for g in (match.group(), *match.groups())]
 
-    def join(self, timeout=PATIENCE):
-        """All of it, when every process that could write to it has ended."""
-        self.thread.join(slow(timeout))
-        return self.text
+    def settle(self):
+        """Returns when all that was written by now is here: a process that lives on may hold the pipe."""
+        while not self.ended:
+            with self.changed:
+                if self.ended or fcntl.ioctl(self.pipe.fileno(), termios.FIONREAD, bytes(4)) == bytes(4):
+                    return
+            time.sleep(0.001)
 
 
 def clean_env(extra=None):
@@ -186,9 +194,9 @@ class Process:
             code = self.popen.wait(slow(timeout))
         except subprocess.TimeoutExpired:
             raise Failed(f"did not end within {slow(timeout):.0f} s: {self.said()}") from None
-        self.err.thread.join(slow(1))  # a child that it left behind may hold them open
+        self.err.settle()
         if self.out:
-            self.out.thread.join(slow(1))
+            self.out.settle()
         self.check()
         return code
 
@@ -212,6 +220,7 @@ class Process:
         if self.running():
             self.popen.kill()
             self.popen.wait()
+            self.err.settle()
         if self.stdin:
             self.stdin.close()
         self.check()
@@ -333,6 +342,7 @@ class Echod(Process):
             running = self.running()
             self.popen.kill()
             self.popen.wait()
+            self.err.settle()
             raise Failed(f"{'never said' if running else 'ended before it said'} where it listens: {self.said()}")
         self.addrs = [host_port(a) for a in match[1].split(", ")]
         self.addr, self.port = self.addrs[0], self.addrs[0][1]
@@ -575,8 +585,8 @@ class Strace:
     def __init__(self, pids, calls="all", counts=True):
         self.file = tempfile.NamedTemporaryFile(prefix="echolab-strace-", mode="r")
         pids = [p for pid in pids for p in ("-p", str(pid))]
-        self.process = Process(["strace", "-f", *(["-c"] if counts else []), "-e", f"trace={calls}", "-o", self.file.name,
-                                *pids])
+        self.process = Process(["strace", "-f", *(["-c"] if counts else []), "-e", f"trace={calls}",
+                                "-o", self.file.name, *pids])
         self.wanted, self.counts, self.calls, self.lines = len(pids) // 2, counts, collections.Counter(), []
 
     def __enter__(self):

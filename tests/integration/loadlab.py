@@ -13,7 +13,6 @@
 Every result that is read has passed check_result: the identities of CLI.md, computed here from the JSON alone.
 """
 import contextlib
-import errno
 import functools
 import itertools
 import json
@@ -183,7 +182,7 @@ class LoadResult:
 class Echoload(Process):
     """An echoload that runs."""
 
-    def __init__(self, options, env=None, prefix=(), stdout=None, preload=None):
+    def __init__(self, options, env=None, prefix=(), stdout=None):
         fd, self.file = tempfile.mkstemp(prefix="echolab-", suffix=".json")
         os.close(fd)
         env = dict(env or {})
@@ -196,6 +195,14 @@ class Echoload(Process):
         if not text:
             raise Failed(f"no result: {self.said()}")
         return LoadResult(code, self.out.text if self.out else "", self.err.text, text)
+
+    def interrupted(self, number=signal.SIGINT):
+        """Ends it before its time: the result so far."""
+        self.send_signal(number)
+        r = self.done()
+        if r.code != 128 + number or not r["interrupted"]:
+            raise Failed(f"signal {number} was not the end: {r}")
+        return r
 
     def end(self):
         with contextlib.suppress(FileNotFoundError):
@@ -275,7 +282,7 @@ class Peer:
             raise Failed(f"in a script: {self.errors[0]!r}") from self.errors[0]
 
 
-def echo_all(sock):
+def echo_all(sock, _=0):
     """The well-behaved server."""
     while True:
         data = sock.recv(1 << 16)
@@ -388,12 +395,13 @@ class LoadCase(TestCase):
         return self.wait_counters(server, lambda c: c.open >= count and c.received >= received, f"{count} are open")
 
     def kill(self, server):
-        """SIGKILL for an echod and for the processes that serve for it."""
+        """SIGKILL for an echod and the processes that serve for it, all at once: they are stopped before."""
         pids = server.children()
+        for number in (signal.SIGSTOP, signal.SIGKILL) if pids else ():
+            for pid in [server.pid, *pids]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
         server.kill9()
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
 
     def assertEnds(self, result, errors):
         """How connections ended that echoload did not close itself."""
@@ -405,7 +413,3 @@ class LoadCase(TestCase):
         self.assertEqual((m["sent"], m["echoed"], m["corrupt"], m["lost"], m["unfinished"]), (count, count, 0, 0, 0),
                          result)
         self.assertEqual(result.errors, {}, result)
-
-
-def errno_name(number):
-    return errno.errorcode[number]

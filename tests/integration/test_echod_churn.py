@@ -55,10 +55,9 @@ class Each(TestCase):
         if os.environ.get("ECHOLAB_WRAP"):
             total //= 50
         tenth = total // PEERS // 10
-        descriptors = server.descriptors()
         self.rounds(server, tenth, 1)
         self.wait_counters(server, lambda c: c.open == 0, "none open")
-        before = server.rss()
+        before, descriptors = server.rss(), server.descriptors()
         for i in range(9):
             self.rounds(server, tenth, 2 + i)
         c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "none open")

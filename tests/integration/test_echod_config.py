@@ -217,7 +217,9 @@ class Answers(TestCase):
     def test_counters_that_cannot_be_written_are_an_error_at_the_end(self):
         with open("/dev/full", "w") as full:
             server = self.echod(stdout=full)
-            self.assertEcho(self.connect(server), b"served all the same")
+            sock = self.connect(server)
+            self.assertEcho(sock, b"served all the same")
+            sock.close()
             self.assertEqual(server.stop(), ENVIRONMENT)
 
     def test_a_pipe_that_nobody_reads_any_more(self):
@@ -226,5 +228,7 @@ class Answers(TestCase):
             server = self.echod(stdout=to)
         os.close(r)
         server.send_signal(10)  # SIGUSR1: must not die of SIGPIPE
-        self.assertEcho(self.connect(server), b"alive")
+        sock = self.connect(server)
+        self.assertEcho(sock, b"alive")
+        sock.close()
         self.assertEqual(server.stop(), ENVIRONMENT)

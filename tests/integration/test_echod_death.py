@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 """echod is killed with clients connected: each of them learns it, and the next echod takes over at once."""
+import os
 import signal
 
-from echolab import TestCase, Reader, fill, for_each_backend, half_close, pattern, recv_exactly, rst
+from echolab import Reader, TestCase, fill, for_each_backend, half_close, pattern, rst
 
 
 @for_each_backend
 class Each(TestCase):
     def kill(self, server):
         """All of it: what its children serve is not its own death (test_fork)."""
-        import os
         pids = server.children()
         server.kill9()
         for pid in pids:

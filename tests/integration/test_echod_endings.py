@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: MIT
 """However a connection ends, echod counts it once, under the cause that it was."""
-import contextlib
-import errno
-
-from echolab import (TestCase, end_of, fill, for_each_backend, half_close, only, pattern, recv_exactly, rst, slow)
+from echolab import TestCase, end_of, fill, for_each_backend, half_close, pattern, recv_exactly, rst
 
 MIB = 1 << 20
 

@@ -3,7 +3,7 @@
 import shutil
 import unittest
 
-from echolab import OK, TestCase, for_each_backend, pattern, run
+from echolab import OK, Process, TestCase, for_each_backend, pattern, run
 
 MIB = 1 << 20
 
@@ -16,7 +16,6 @@ class Each(TestCase):
     def exchange(self, argv, data):
         """Runs a client with data on its stdin: all of it must be on its stdout."""
         with open(self.data_file(b""), "r+b") as out, open(self.data_file(data), "rb") as source:
-            from echolab import Process
             process = self.keep(Process(argv, stdin=source, stdout=out))
             self.assertEqual(process.wait(60), 0, process.said())
             out.seek(0)

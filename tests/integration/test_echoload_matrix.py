@@ -4,8 +4,8 @@ pools that run dry, pipelines, and a hundred thousand connections one after the 
 import socket
 import threading
 
-from echolab import SANITIZERS, SLOW, VARIANT, VERDICT, slow
-from loadlab import LONG, LoadCase, Peer, for_each_client, for_each_pair
+from echolab import SANITIZERS, VARIANT, VERDICT, slow
+from loadlab import LONG, LoadCase, for_each_client, for_each_pair
 
 KIB, MIB = 1 << 10, 1 << 20
 SIZES = {"1": 1, "64": 64, "4Ki": 4 * KIB, "1Mi": MIB}
@@ -31,8 +31,9 @@ class EachPair(LoadCase):
                     n = messages(size, connections)
                     r = self.run_load(server, connections=connections, size=name, messages=n, **LONG)
                     self.assertAllEchoed(r, n)
-                    self.assertEqual(r["connections"]["established"], connections)
-                    self.assertEqual(r.outcomes, {("finished", "closing", None): connections})
+                    # the first may have sent the last message before the thousandth has been dialed
+                    self.assertGreaterEqual(r["connections"]["established"], min(connections, 100))
+                    self.assertEqual(set(r.outcomes), {("finished", "closing", None)})
                     self.assertEqual((r["bytes"]["sent"], r["bytes"]["received"]), (n * size, n * size))
                     self.assertEqual(r["outages"], [])
         c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "none open")
@@ -44,6 +45,23 @@ class EachPair(LoadCase):
 
     def test_ipv6(self):
         self.cells("::1")
+
+    def test_a_thousand_connections_at_once(self):
+        """All of them open, all of them busy, until we have seen it."""
+        server = self.echod()
+        for name, size in SIZES.items():
+            if HEAVY and size == MIB:
+                continue
+            with self.subTest(size=name):
+                load = self.load(server, connections=1000, size=name, duration="10m", warmup="0s", progress="always",
+                                 **LONG)
+                self.wait_until(lambda: load.live() and load.live()[-1][1] == 1000, "a thousand are open", 60)
+                self.wait_open(server, 1000, 2000 * size)
+                r = load.interrupted()
+                self.assertEqual((r["connections"]["peak"], r["connections"]["open_at_end"]), (1000, 1000), r)
+                self.assertEqual((r.errors, r["messages"]["lost"], r["messages"]["corrupt"]), ({}, 0, 0), r)
+                self.assertGreaterEqual(r["messages"]["echoed"], 1000)
+                self.wait_counters(server, lambda c: c.open == 0, "all have left")
 
     def test_pools_so_small_that_they_run_dry(self):
         pools = {} if self.backend == "fork" else {"max_unsent": "4Ki", "max_unsent_total": "4Ki"}
@@ -86,7 +104,7 @@ class EachPair(LoadCase):
             with self.subTest(threads=threads, connections=connections):
                 r = self.run_load(server, connections=connections, messages=5003, threads=threads, pipeline=3, **LONG)
                 self.assertAllEchoed(r, 5003)
-                self.assertEqual(r["connections"]["established"], connections)
+                self.assertGreaterEqual(r["connections"]["established"], min(connections, 100))
                 self.assertEqual(r["context"]["threads"], min(threads, connections))
 
 
@@ -145,13 +163,7 @@ class EachChurn(LoadCase):
         load = self.load(server, connections=64, duration="10m", warmup="0s", reconnect="immediate", **LONG)
         want = 1000 if VARIANT == "valgrind" else 20000
         c = self.wait_counters(server, lambda c: c.closed["shed"] > want, "so many were turned away", 60)
-        r = load_interrupted(load)
+        r = load.interrupted()
         self.assertGreater(sum(r.errors.values()), 0.9 * want)
         self.assertEqual(r["messages"]["corrupt"], 0)
         self.assertGreaterEqual(r["connections"]["attempts"], c.closed["shed"])
-
-
-def load_interrupted(load):
-    import signal
-    load.send_signal(signal.SIGINT)
-    return load.done()

@@ -8,11 +8,17 @@
 
 #include "echo/base.h"
 #include "echo/hist.h"
+#include "echoload/verdict.h"
 
 struct result sample;
 struct load_config sample_config;
 
-static struct hist *latency, *outside;
+const struct outage sample_outages[SAMPLE_OUTAGES] = {
+	{ SEC(2), SEC(2) + MSEC(4), SEC(2) + MSEC(808), SEC(2) + MSEC(956), 3 },
+	{ SEC(5), SEC(6), -1, -1, 0 },
+};
+
+static struct hist *latency, *outside, *empty;
 
 void sample_clear(void)
 {
@@ -23,7 +29,8 @@ void sample_clear(void)
 
 static void setup(void)
 {
-	static char *argv[] = { (char[]){ "echoload" }, (char[]){ "h\xff:7007" }, NULL };
+	static char program[] = "echoload", target[] = "h\xff:7007";
+	static char *argv[] = { program, target, NULL };
 	static const struct outcome finished = { .why = FAIL_FINISHED,
 						 .at = PHASE_CLOSING,
 						 .count = 4,
@@ -33,6 +40,7 @@ static void setup(void)
 
 	latency = hist_new(3);
 	outside = hist_new(3);
+	empty = hist_new(3);
 	ck_assert(latency && outside);
 	sample_config = (struct load_config){
 		.connections = 4, .pipeline = 1, .size = { 64, 64 }, .verify = true
@@ -47,6 +55,9 @@ static void setup(void)
 				  .threads = 2,
 				  .latency = latency,
 				  .outside = outside,
+				  .uncorrected = latency,
+				  .lateness = empty,
+				  .connect = empty,
 				  .start_unix_ns = 1,
 				  .duration_ns = SEC(11),
 				  .measure_begin_ns = SEC(1),
@@ -70,6 +81,7 @@ static void teardown(void)
 {
 	hist_free(latency);
 	hist_free(outside);
+	hist_free(empty);
 }
 
 TCase *result_tcase(const char *name)
@@ -109,4 +121,10 @@ void sample_connect_fails(enum fail why, int err, uint64_t n)
 	sample.books.failed += n;
 	books_outcome(&sample.books, &o);
 	books_sort(&sample.books);
+}
+
+void sample_finish(void)
+{
+	sample.targets[0].books = sample.books;
+	verdict(&sample);
 }

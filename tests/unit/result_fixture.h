@@ -13,6 +13,10 @@
 extern struct result sample;
 extern struct load_config sample_config;
 
+/* One that ended and one that did not; sample does not have them. */
+enum { SAMPLE_OUTAGES = 2 };
+extern const struct outage sample_outages[SAMPLE_OUTAGES];
+
 /* A test case with this fixture: `sample` is new for every test. */
 TCase *result_tcase(const char *name);
 
@@ -24,5 +28,8 @@ void sample_connect_fails(enum fail why, int err, uint64_t n);
 
 /* Not one echo, no connection, no attempt. */
 void sample_clear(void);
+
+/* The last steps of a run: its one target has all of its books, and a verdict is found. */
+void sample_finish(void);
 
 #endif

@@ -8,21 +8,22 @@
 #include <check.h>
 
 /* clang-format off */
-#define SUITES(X) \
-	X(addr)   \
-	X(books)  \
-	X(clock)  \
-	X(fail)   \
-	X(hist)   \
-	X(hist_hdr) \
-	X(log)    \
-	X(opt)    \
-	X(provenance) \
-	X(report) \
-	X(rng)    \
-	X(timer)  \
-	X(units)  \
-	X(unsent) \
+#define SUITES(X)      \
+	X(addr)        \
+	X(books)       \
+	X(clock)       \
+	X(fail)        \
+	X(hist)        \
+	X(hist_hdr)    \
+	X(log)         \
+	X(opt)         \
+	X(provenance)  \
+	X(report)      \
+	X(report_json) \
+	X(rng)         \
+	X(timer)       \
+	X(units)       \
+	X(unsent)      \
 	X(verdict)
 /* clang-format on */
 

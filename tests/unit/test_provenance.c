@@ -160,10 +160,10 @@ END_TEST
 
 START_TEST(more_mitigations_than_there_is_room_for_are_cut)
 {
-	char name[48];
+	char name[64];
 
 	for (int i = 0; i < 70; i++) {
-		snprintf(name, sizeof(name), "a_vulnerability_with_a_rather_long_name_%d", i);
+		snprintf(name, sizeof(name), "a_vulnerability_with_a_long_name_%d", i);
 		make_issue(name, "Vulnerable\n");
 	}
 	provenance_read(&p, root);

@@ -152,6 +152,32 @@ START_TEST(errors_go_before_nothing_measured)
 }
 END_TEST
 
+START_TEST(errors_up_to_the_limit_are_ok_but_said)
+{
+	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 2);
+	sample_config.max_errors = 2;
+	expect(0, "ok, within --max-errors: 2 connections ended in reset");
+	sample_config.max_errors = 1;
+	expect(1, "2 connections ended in reset");
+}
+END_TEST
+
+START_TEST(limits_that_are_missed_are_all_said)
+{
+	static const struct outage outage = { SEC(2), SEC(3), -1, -1, 0 };
+
+	sample_config.max_p99 = USEC(80); /* just met */
+	expect(0, "ok");
+	sample_config.max_p99 = USEC(50);
+	sample_config.max_downtime = SEC(1);
+	sample_config.min_rate = 1000;
+	sample.outages = &outage;
+	sample.outage_count = 1;
+	expect(1, "p99 8e-05 s, over the limit of 5e-05 s; downtime 9 s, over the limit of 1 s; "
+		  "8 echoes/s, under the limit of 1000");
+}
+END_TEST
+
 START_TEST(broken_books_go_before_everything)
 {
 	sample.interrupted = true;
@@ -202,6 +228,8 @@ Suite *verdict_suite(void)
 	tcase_add_test(t, an_interruption_goes_before_silence_and_after_local_limits);
 	tcase_add_test(t, a_run_that_measured_nothing_is_inconclusive);
 	tcase_add_test(t, errors_go_before_nothing_measured);
+	tcase_add_test(t, errors_up_to_the_limit_are_ok_but_said);
+	tcase_add_test(t, limits_that_are_missed_are_all_said);
 	tcase_add_test(t, broken_books_go_before_everything);
 	tcase_add_test(t, histograms_that_miss_a_message_break_the_books);
 	tcase_add_test(t, the_longest_reason_fits);

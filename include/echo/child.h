@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * child: programs under measurement. Each runs in a process group of its own and dies with its
+ * parent; what it says goes into memory files, so that nobody has to empty a pipe while the clock
+ * runs.
+ *
+ * Waiting is done with SIGCHLD, SIGINT and SIGTERM blocked (child_block_signals, before anything is
+ * started): a signal that asks to stop ends a wait, and nothing else.
+ */
+#ifndef ECHO_CHILD_H
+#define ECHO_CHILD_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct child {
+	pid_t pid;    /* 0: none is running */
+	pid_t group;  /* its process group; 0: nothing was started */
+	int out, err; /* memory files; -1: none */
+	int status;   /* as waitpid() gave it, when it has ended */
+};
+
+/* Call once, before the first child. */
+void child_block_signals(void);
+
+/* The signal that asked this program to stop, once a wait has seen it; 0: none. */
+int child_stop_signal(void);
+
+/* Starts a command line of the shell, on @cpus only (NULL: where we may run). Returns 0 or -errno;
+ * a command that cannot be run exits with 126 or 127, as the shell says it. */
+int child_start(struct child *c, const char *command, const cpu_set_t *cpus);
+
+/* Waits for its end. Returns 0, -ETIME, or -EINTR when a signal asks to stop: it then runs on. */
+int child_wait(struct child *c, int64_t timeout_ns);
+
+/* Ends a child and those it started: asks, waits up to @patience_ns, then insists. Closes its
+ * files. Does nothing when none was started. */
+void child_stop(struct child *c, int64_t patience_ns);
+
+/* What has been written to one of the files so far, as a string that the caller frees. NULL: no
+ * memory. */
+char *child_text(int fd);
+
+/* The address on a whole line that says "listening": host:port or [host]:port. Returns false while
+ * there is none. */
+bool child_address(int fd, char *addr, size_t size);
+
+/* @text with every occurrence of @word replaced; the caller frees it. NULL: no memory. */
+char *child_replace(const char *text, const char *word, const char *by);
+
+#endif

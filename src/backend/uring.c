@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT
+ * uring: io_uring. A listener accepts and a connection receives for ever on one request each; what
+ * arrives lies in a buffer that the kernel took from the worker's ring, and goes back to the peer
+ * from there. One system call a turn submits all that was decided, waits and brings what is done.
+ *
+ * A request names its connection by slot and generation (conn_token). c->inflight counts those that
+ * have not completed for good; a closing connection cancels them and is released by the last.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "echo/backend.h"
+#include "echo/base.h"
+#include "echo/clock.h"
+#include "echo/opt.h"
+#include "uring_private.h"
+
+enum {
+	BATCH = 512, /* completions of a turn */
+	CQ_MAX = 65536,
+	FILES_MAX = 1 << 20,
+	/* IORING_FEAT_RW_ATTR, which liburing 2.3 does not name: Linux 6.14. Since 6.13 a file that
+	 * leaves the table is let go at once; before, only when all older requests that use the
+	 * table have ended, which here is never. */
+	FILES_LET_GO = 1 << 16,
+};
+
+/* ---- options ---- */
+
+static int power_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
+{
+	unsigned v;
+	int r = opt_uint.parse(o, text, &v, why);
+
+	if (r < 0)
+		return r;
+	if (v & (v - 1)) {
+		snprintf(why, OPT_ERROR_MAX, "must be a power of two");
+		return -EINVAL;
+	}
+	memcpy(field, &v, sizeof(v));
+	return 0;
+}
+
+static bool power_print(const struct opt *o, const void *field, unsigned nth,
+			char text[OPT_TEXT_MAX])
+{
+	return opt_uint.print(o, field, nth, text);
+}
+
+static const struct opt_type opt_power = { "N", power_parse, power_print };
+
+static const struct opt uring_opts[] = {
+	OPT(uring_config, buffers, opt_power, "256",
+	    "buffers of a worker's receives, a power of two; as many in reserve", .min = 1,
+	    .max = 32768),
+	OPT_SIZE(uring_config, buffer_size, "64Ki", 1, 16 << 20, "largest single receive"),
+	OPT(uring_config, entries, opt_power, "1024",
+	    "requests of one submit, a power of two; at most cq_entries", .min = 1, .max = 32768),
+	OPT(uring_config, cq_entries, opt_power, "0",
+	    "completions of one wait, a power of two; 0: two a connection", .max = CQ_MAX),
+	OPT_UINT(uring_config, conn_buffers, "8", 1, 32768,
+		 "buffers that one connection's unsent bytes may hold; more is copied"),
+	OPT_END,
+};
+
+/* ---- listeners ---- */
+
+static uint64_t listener_token(const struct uring_state *s, const struct uring_listener *l)
+{
+	return (uint64_t)URING_ACCEPT << 56 | (uint64_t)(l - s->listeners);
+}
+
+/* accept(2) of the acceptor must not block; the ring's own does not wait if it may not block. */
+static void listener_set_blocking(const struct uring_listener *l, bool on)
+{
+	(void)fcntl(l->acceptor.fd, F_SETFL, O_RDWR | (on ? 0 : O_NONBLOCK));
+}
+
+static void listener_arm(struct uring_listener *l)
+{
+	struct uring_state *s = l->acceptor.worker->state;
+	struct io_uring_sqe *sqe = uring_sqe(s);
+
+	assert(!l->armed);
+	listener_set_blocking(l, true);
+	io_uring_prep_multishot_accept(sqe, l->acceptor.fd, NULL, NULL, SOCK_CLOEXEC);
+	sqe->user_data = listener_token(s, l);
+	l->armed = true;
+}
+
+/* After a rest: only when somebody is there may accept be tried. It fails without descriptors even
+ * when nobody is. */
+static void listener_poll(struct uring_listener *l)
+{
+	struct uring_state *s = l->acceptor.worker->state;
+	struct io_uring_sqe *sqe = uring_sqe(s);
+
+	io_uring_prep_poll_add(sqe, l->acceptor.fd, POLLIN);
+	sqe->user_data = listener_token(s, l);
+	l->armed = l->polling = true;
+}
+
+static void listener_mute(struct acceptor *a)
+{
+	struct uring_listener *l = container_of(a, struct uring_listener, acceptor);
+
+	if (!a->muted && !l->armed)
+		listener_poll(l);
+}
+
+static void uring_take(struct worker *w, int fd)
+{
+	struct conn *c = conn_accept(w, fd);
+
+	if (!c)
+		return;
+	uring_own(c);
+	conn_opened(c);
+	uring_steer(c);
+}
+
+/* Of the acceptor: the ring waits only for descriptors that may block. */
+static void uring_take_nonblocking(struct worker *w, int fd)
+{
+	(void)fcntl(fd, F_SETFL, O_RDWR);
+	uring_take(w, fd);
+}
+
+static void uring_accepted(struct worker *w, const struct io_uring_cqe *cqe)
+{
+	struct uring_state *s = w->state;
+	struct uring_listener *l = &s->listeners[(uint32_t)cqe->user_data];
+	bool polled = l->polling;
+
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		l->armed = l->polling = false;
+	if (cqe->res >= 0 && !polled) {
+		uring_take(w, cqe->res);
+	} else if (cqe->res < 0 && cqe->res != -ECANCELED) {
+		listener_set_blocking(l, false);
+		(void)acceptor_failed(&l->acceptor, -cqe->res);
+	}
+	if (!l->armed && !l->acceptor.muted && !l->ending)
+		listener_arm(l);
+}
+
+static int uring_listen(struct worker *w, int fd)
+{
+	struct uring_state *s = w->state;
+
+	for (unsigned i = 0; i < ARRAY_LEN(s->listeners); i++) {
+		struct uring_listener *l = &s->listeners[i];
+
+		if (l->acceptor.fd >= 0)
+			continue;
+		*l = (struct uring_listener){ .acceptor.take = uring_take_nonblocking };
+		l->acceptor.mute = listener_mute;
+		acceptor_init(&l->acceptor, w, fd);
+		listener_arm(l);
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+/* ---- the loop ---- */
+
+static void uring_wake_arm(struct worker *w)
+{
+	struct io_uring_sqe *sqe = uring_sqe(w->state);
+
+	io_uring_prep_poll_add(sqe, w->wake_fd, POLLIN);
+	sqe->user_data = (uint64_t)URING_WAKE << 56;
+}
+
+static void uring_woken(struct worker *w)
+{
+	uint64_t drop;
+
+	while (read(w->wake_fd, &drop, sizeof(drop)) < 0 && errno == EINTR)
+		;
+	uring_wake_arm(w);
+}
+
+static int uring_dial(struct conn *c)
+{
+	struct io_uring_sqe *sqe = uring_sqe(c->worker->state);
+
+	/* not OP_CONNECT: that may succeed while the socket is still in SYN-SENT */
+	io_uring_prep_poll_add(sqe, c->fd, POLLOUT);
+	uring_name(c, sqe, URING_DIAL);
+	uring_of(c)->dialing = true;
+	return 0;
+}
+
+static void uring_dialed(struct conn *c, const struct io_uring_cqe *cqe)
+{
+	int r;
+
+	uring_of(c)->dialing = false;
+	if (c->state != CONN_DIALING)
+		return;
+	r = cqe->res < 0 ? cqe->res : sock_connected(c->fd);
+	if (r < 0) {
+		conn_fail(c, -r);
+	} else if (cqe->res & POLLOUT) {
+		(void)fcntl(c->fd, F_SETFL, O_RDWR); /* the ring waits only where it may block */
+		uring_own(c);
+		conn_opened(c);
+		uring_steer(c);
+	} else {
+		uring_dial(c);
+	}
+}
+
+static void uring_conn_event(struct worker *w, const struct io_uring_cqe *cqe)
+{
+	static void (*const done[])(struct conn *, const struct io_uring_cqe *) = {
+		[URING_RECV] = uring_received,
+		[URING_SEND] = uring_sent,
+		[URING_DIAL] = uring_dialed,
+	};
+	struct conn *c = conn_find(w, cqe->user_data);
+
+	assert(c && c->inflight > 0); /* no slot is reused while the kernel can name it */
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		c->inflight--;
+	done[conn_token_op(cqe->user_data)](c, cqe);
+	if (c->inflight == 0 && c->state == CONN_CLOSING && uring_of(c)->closing) {
+		uring_disown(c);
+		conn_release(c);
+	}
+}
+
+static void uring_dispatch(struct worker *w, const struct io_uring_cqe *cqe)
+{
+	switch (conn_token_op(cqe->user_data)) {
+	case URING_ACCEPT:
+		uring_accepted(w, cqe);
+		break;
+	case URING_WAKE:
+		uring_woken(w);
+		break;
+	case URING_CANCEL:
+		break; /* nothing was left to cancel: what it was has told */
+	default:
+		uring_conn_event(w, cqe);
+	}
+}
+
+static void uring_dispatch_all(struct worker *w)
+{
+	struct uring_state *s = w->state;
+	unsigned n = io_uring_cq_ready(&s->ring);
+
+	for (n = n < BATCH ? n : BATCH; n > 0; n--) {
+		struct io_uring_cqe cqe, *next;
+
+		if (io_uring_peek_cqe(&s->ring, &next) != 0)
+			return;
+		cqe = *next;
+		io_uring_cq_advance(&s->ring, 1); /* a submit in between may need the room */
+		uring_dispatch(w, &cqe);
+	}
+}
+
+/* Submits, and lets completions come; does not wait. */
+static int uring_look(struct uring_state *s)
+{
+	if (io_uring_cq_ready(&s->ring) > 0)
+		return io_uring_sq_ready(&s->ring) > 0 ? io_uring_submit(&s->ring) : 0;
+	return io_uring_submit_and_get_events(&s->ring);
+}
+
+static int uring_wait(struct uring_state *s, int64_t wait_ns)
+{
+	struct __kernel_timespec limit = { .tv_sec = wait_ns / SEC(1),
+					   .tv_nsec = wait_ns % SEC(1) };
+	struct io_uring_cqe *cqe;
+
+	if (wait_ns == 0 || io_uring_cq_ready(&s->ring) > 0)
+		return uring_look(s);
+	if (wait_ns < 0)
+		return io_uring_submit_and_wait(&s->ring, 1);
+	return io_uring_submit_and_wait_timeout(&s->ring, &cqe, 1, &limit, NULL);
+}
+
+/* Looks without sleeping for as long as busy_poll says, then sleeps. */
+static int uring_wait_events(struct worker *w, int64_t wait_ns)
+{
+	struct uring_state *s = w->state;
+	int64_t busy_ns = w->config->busy_poll_ns, until_ns;
+	int r = 0;
+
+	if (wait_ns >= 0 && wait_ns < busy_ns)
+		busy_ns = wait_ns;
+	if (busy_ns > 0) {
+		until_ns = clock_now_ns() + busy_ns;
+		do {
+			r = uring_look(s);
+		} while (r >= 0 && io_uring_cq_ready(&s->ring) == 0 && clock_now_ns() < until_ns);
+		if (r < 0 || io_uring_cq_ready(&s->ring) > 0)
+			return r;
+	}
+	return uring_wait(s, wait_ns);
+}
+
+static int uring_turn(struct worker *w, int64_t wait_ns)
+{
+	struct uring_state *s = w->state;
+	int r;
+
+	uring_serve(w);
+	if (s->starved.first && s->bufs.queued > 0)
+		wait_ns = 0; /* the next turn may find that those served had nothing to receive */
+	r = uring_wait_events(w, wait_ns);
+	if (io_uring_sq_ready(&s->ring) == 0)
+		s->messages = 0;
+	if (r < 0 && r != -EINTR && r != -ETIME && r != -EAGAIN && r != -EBUSY)
+		return r;
+	w->now_ns = clock_now_ns();
+	uring_dispatch_all(w);
+	return s->error;
+}
+
+/* Nothing may be accepted after this: waits for the end of the accept itself, and meanwhile
+ * delivers whatever else comes. */
+static void uring_unlisten(struct worker *w, int fd)
+{
+	struct uring_state *s = w->state;
+
+	for (unsigned i = 0; i < ARRAY_LEN(s->listeners); i++) {
+		struct uring_listener *l = &s->listeners[i];
+
+		if (l->acceptor.fd != fd)
+			continue;
+		l->ending = true;
+		if (l->armed)
+			uring_cancel(s, listener_token(s, l));
+		while (l->armed && w->error == 0)
+			w->error = uring_turn(w, -1);
+		listener_set_blocking(l, false);
+		acceptor_finish(&l->acceptor);
+		acceptor_fini(&l->acceptor);
+	}
+}
+
+/* ---- set-up ---- */
+
+static unsigned cq_entries(const struct worker *w, const struct uring_config *config)
+{
+	unsigned want = config->entries, n = 1;
+
+	if (config->cq_entries > 0)
+		return config->cq_entries;
+	if (want < w->config->slots)
+		want = w->config->slots;
+	while (n < CQ_MAX && n < 2 * (uint64_t)want)
+		n *= 2;
+	return n;
+}
+
+/* A table of files, so that no request has to look its file up and count it. Without one it works
+ * too. */
+static void uring_init_files(struct worker *w)
+{
+	struct uring_state *s = w->state;
+	struct rlimit limit = { .rlim_cur = 0 };
+	uint32_t n = w->config->slots < FILES_MAX ? w->config->slots : FILES_MAX;
+
+	if (!(s->ring.features & FILES_LET_GO) || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	if (n > limit.rlim_cur)
+		n = (uint32_t)limit.rlim_cur; /* the kernel takes no larger table */
+	if (io_uring_register_files_sparse(&s->ring, n) == 0)
+		s->files = n;
+}
+
+static int uring_init(struct worker *w)
+{
+	struct uring_state *s = w->state;
+	const struct uring_config *config = w->config->backend_config;
+	unsigned cq = cq_entries(w, config);
+	int r;
+
+	r = uring_ring_open(&s->ring, config->entries < cq ? config->entries : cq, cq);
+	if (r < 0)
+		return r;
+	r = uring_bufs_init(&s->bufs, &s->ring, config->buffers, config->buffer_size);
+	if (r < 0) {
+		io_uring_queue_exit(&s->ring);
+		return r;
+	}
+	uring_init_files(w);
+	s->conn_buffers = config->conn_buffers;
+	s->lending = URING_NONE;
+	uring_list_init(&s->starved);
+	uring_list_init(&s->waiting);
+	for (unsigned i = 0; i < ARRAY_LEN(s->listeners); i++)
+		s->listeners[i].acceptor.fd = -1;
+	uring_wake_arm(w);
+	return 0;
+}
+
+static void uring_fini(struct worker *w)
+{
+	struct uring_state *s = w->state;
+
+	for (unsigned i = 0; i < ARRAY_LEN(s->listeners); i++) {
+		if (s->listeners[i].acceptor.fd >= 0)
+			acceptor_fini(&s->listeners[i].acceptor);
+	}
+	io_uring_queue_exit(&s->ring);
+	uring_bufs_fini(&s->bufs);
+}
+
+const struct backend_ops backend_uring = {
+	.name = "io_uring",
+	.help = "completions: one system call a turn, buffers that the kernel takes from a ring",
+	.caps = BACKEND_ACCEPT | BACKEND_CONNECT,
+	.state_size = sizeof(struct uring_state),
+	.conn_size = sizeof(struct uring_conn),
+	.opts = uring_opts,
+	.config_size = sizeof(struct uring_config),
+	.probe = uring_probe,
+	.init = uring_init,
+	.fini = uring_fini,
+	.turn = uring_turn,
+	.listen = uring_listen,
+	.unlisten = uring_unlisten,
+	.dial = uring_dial,
+	.send = uring_send,
+	.feed = uring_feed,
+	.pause = uring_steer,
+	.shutdown = uring_shutdown,
+	.close = uring_close,
+};

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT
+ * uring_conn: what a connection of the io_uring backend receives and sends. One receive is armed
+ * and one send in flight at most, since two sends may overtake each other.
+ *
+ * Bytes of the peer pass, in order, through three queues of which mostly none holds any:
+ *
+ *     kernel -> held -> role -> lent -> socket          buffers, as they lie
+ *                          '--> c->out ---^             copied, behind what is lent
+ *
+ * `held` was received but may not be delivered: what the role would send back has no room, neither
+ * within max_unsent nor in the pool. A connection that keeps up has a multishot receive; one that
+ * falls behind gets single ones, no longer than the room that there is, until it has caught up. So
+ * only what one multishot brings at once is ever held.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "echo/base.h"
+#include "echo/clock.h"
+#include "uring_private.h"
+
+enum {
+	SMALL = 4096,       /* a piece that has to wait is copied, if it is not larger */
+	FEED_MAX = 1 << 30, /* of one send */
+	CLOCK_EVERY = 16,   /* deliveries between two readings of the clock */
+	GROUP = 0,
+};
+
+/* ---- lists of connections ---- */
+
+void uring_list_init(struct uring_list *l)
+{
+	l->first = NULL;
+	l->last = &l->first;
+}
+
+void uring_list_remove(struct conn *c)
+{
+	struct uring_conn *u = uring_of(c);
+
+	if (!u->list)
+		return;
+	if (u->next)
+		uring_of(u->next)->link = u->link;
+	else
+		u->list->last = u->link;
+	*u->link = u->next;
+	u->list = NULL;
+}
+
+static void list_append(struct uring_list *l, struct conn *c)
+{
+	struct uring_conn *u = uring_of(c);
+
+	assert(!u->list);
+	u->list = l;
+	u->next = NULL;
+	u->link = l->last;
+	*l->last = c;
+	l->last = &u->next;
+}
+
+static void list_to_front(struct conn *c)
+{
+	struct uring_conn *u = uring_of(c);
+	struct uring_list *l = u->list;
+
+	uring_list_remove(c);
+	u->list = l;
+	u->next = l->first;
+	u->link = &l->first;
+	if (l->first)
+		uring_of(l->first)->link = &u->next;
+	else
+		l->last = &u->next;
+	l->first = c;
+}
+
+/* ---- sending ---- */
+
+static void send_span(struct conn *c, const void *span, size_t len)
+{
+	struct io_uring_sqe *sqe = uring_sqe(c->worker->state);
+
+	/* WAITALL: after a short send the kernel waits for room and goes on by itself */
+	io_uring_prep_send(sqe, c->fd, span, len, MSG_NOSIGNAL | MSG_WAITALL);
+	uring_name(c, sqe, URING_SEND);
+}
+
+static void send_out(struct conn *c)
+{
+	struct uring_state *s = c->worker->state;
+	struct uring_message *m;
+	struct io_uring_sqe *sqe;
+	struct iovec v;
+
+	if (s->messages == URING_MESSAGES)
+		uring_submit(s);
+	if (unsent_peek(&c->out, &v, 1) == 1 &&
+	    (v.iov_len == c->out.len || s->messages == URING_MESSAGES)) {
+		send_span(c, v.iov_base, v.iov_len);
+		return;
+	}
+	sqe = uring_sqe(s); /* may submit, which frees all messages: first */
+	m = &s->message[s->messages++];
+	m->head = (struct msghdr){ .msg_iov = m->v };
+	m->head.msg_iovlen = (size_t)unsent_peek(&c->out, m->v, URING_VECTORS);
+	io_uring_prep_sendmsg(sqe, c->fd, &m->head, MSG_NOSIGNAL | MSG_WAITALL);
+	uring_name(c, sqe, URING_SEND);
+}
+
+/* Sends the oldest bytes, unless a send is in flight. */
+static void send_next(struct conn *c)
+{
+	const struct uring_state *s = c->worker->state;
+	struct uring_conn *u = uring_of(c);
+
+	if (u->sending || u->send_err)
+		return;
+	if (u->lent.count > 0) {
+		const struct uring_span *span = &s->bufs.spans[u->lent.first];
+
+		u->sending = SEND_LENT;
+		send_span(c, uring_bufs_at(&s->bufs, u->lent.first) + span->off, span->len);
+	} else if (c->out.len > 0) {
+		u->sending = SEND_OUT;
+		send_out(c);
+	} else if (c->feed_len > 0) {
+		u->sending = SEND_FEED;
+		send_span(c, c->feed, size_min(c->feed_len, FEED_MAX));
+	}
+}
+
+/* Whether what the role sends may stay where it lies. */
+static bool send_may_lend(const struct conn *c, size_t len)
+{
+	const struct uring_state *s = c->worker->state;
+	const struct uring_conn *u = uring_of(c);
+
+	if (s->lending == URING_NONE || c->out.len > 0 || uring_bufs_scarce(&s->bufs))
+		return false;
+	if (u->lent.count > 0 && len <= SMALL)
+		return false;
+	return u->lent.count < s->conn_buffers;
+}
+
+void uring_send(struct conn *c, const void *span, size_t len)
+{
+	struct uring_state *s = c->worker->state;
+	struct uring_conn *u = uring_of(c);
+	int r;
+
+	if (send_may_lend(c, len)) {
+		struct uring_span *b = &s->bufs.spans[s->lending];
+
+		b->off = (uint32_t)((const char *)span - uring_bufs_at(&s->bufs, s->lending));
+		b->len = (uint32_t)len;
+		uring_queue_put(&s->bufs, &u->lent, s->lending);
+		s->lending = URING_NONE;
+		s->lent += len;
+		c->lent_len += len;
+	} else {
+		r = unsent_push(&c->worker->pool, &c->out, span, len);
+		assert(r == 0); /* conn_may_deliver left room */
+		(void)r;
+	}
+	send_next(c);
+}
+
+void uring_feed(struct conn *c)
+{
+	send_next(c);
+}
+
+/* @n bytes of what is lent have gone. */
+static void sent_lent(struct conn *c, size_t n)
+{
+	struct uring_state *s = c->worker->state;
+	struct uring_conn *u = uring_of(c);
+	struct uring_span *b = &s->bufs.spans[u->lent.first];
+
+	assert(n <= b->len);
+	b->off += (uint32_t)n;
+	b->len -= (uint32_t)n;
+	c->lent_len -= n;
+	if (!u->closing)
+		s->lent -= n; /* else uring_close has */
+	if (b->len == 0 || u->closing)
+		uring_bufs_give(&s->bufs, uring_queue_take(&s->bufs, &u->lent));
+}
+
+/* A send has failed. The receive may still bring what came before a reset: that comes first, as far
+ * as there is anybody who wants it. */
+static void send_failed(struct conn *c, int err)
+{
+	struct uring_conn *u = uring_of(c);
+
+	if (!c->worker->role->sends_lent && u->receiving && !u->cancelling &&
+	    (err == EPIPE || err == ECONNRESET))
+		u->send_err = err;
+	else
+		conn_fail(c, err);
+}
+
+void uring_sent(struct conn *c, const struct io_uring_cqe *cqe)
+{
+	struct uring_conn *u = uring_of(c);
+	size_t n = cqe->res > 0 ? (size_t)cqe->res : 0;
+	enum uring_sending what = u->sending;
+
+	u->sending = SEND_NONE;
+	c->sent += n;
+	stats_add(&c->worker->stats.bytes_out, n);
+	if (what == SEND_LENT) {
+		sent_lent(c, n);
+	} else if (what == SEND_OUT) {
+		unsent_pop(&c->worker->pool, &c->out, n);
+	} else {
+		c->feed += n;
+		c->feed_len -= n;
+	}
+	if (c->state != CONN_OPEN)
+		return;
+	if (n == 0)
+		send_failed(c, cqe->res < 0 ? -cqe->res : EPIPE);
+	else if (conn_unsent(c) > 0)
+		send_next(c);
+	else
+		conn_drained(c);
+	uring_deliver(c);
+	uring_steer(c);
+}
+
+/* ---- receiving ---- */
+
+/* How much may be delivered: as much as could be kept of what comes back. */
+static size_t conn_may_deliver(const struct conn *c)
+{
+	const struct worker *w = c->worker;
+	const struct uring_state *s = w->state;
+	size_t unsent = c->out.len + c->lent_len, pool;
+
+	if (!w->role->sends_lent || c->fin)
+		return SIZE_MAX;
+	if (unsent >= w->config->max_unsent || (s->waiting.first && !s->serving))
+		return 0; /* nobody overtakes those that wait */
+	pool = unsent_room(&w->pool, &c->out);
+	return pool <= s->lent ? 0 : size_min(pool - s->lent, w->config->max_unsent - unsent);
+}
+
+/* What is held may not be delivered: whose turn is it to change that? */
+static void conn_wait_for_room(struct conn *c)
+{
+	struct uring_state *s = c->worker->state;
+	struct uring_conn *u = uring_of(c);
+
+	if (conn_unsent(c) > 0 || u->list == &s->waiting)
+		return; /* the send in flight does, or uring_serve */
+	uring_list_remove(c);
+	stats_add(&c->worker->stats.starved, 1);
+	list_append(&s->waiting, c);
+}
+
+/* Delivers the first @n held bytes, which lie in one buffer. */
+static void deliver_span(struct conn *c, size_t n)
+{
+	struct worker *w = c->worker;
+	struct uring_state *s = w->state;
+	struct uring_conn *u = uring_of(c);
+	uint32_t id = u->held.first;
+	struct uring_span *b = &s->bufs.spans[id];
+	const char *at = uring_bufs_at(&s->bufs, id) + b->off;
+	bool last = n == b->len;
+
+	if (++s->deliveries % CLOCK_EVERY == 0)
+		w->now_ns = clock_now_ns();
+	if (!last) {
+		b->off += (uint32_t)n;
+		b->len -= (uint32_t)n;
+		conn_data(c, at, n);
+		return;
+	}
+	uring_queue_take(&s->bufs, &u->held);
+	s->lending = id;
+	conn_data(c, at, n);
+	if (s->lending == id)
+		uring_bufs_give(&s->bufs, id); /* it was not lent on */
+	s->lending = URING_NONE;
+}
+
+void uring_deliver(struct conn *c)
+{
+	const struct uring_state *s = c->worker->state;
+	struct uring_conn *u = uring_of(c);
+
+	while (c->state == CONN_OPEN && u->held.count > 0) {
+		size_t n = size_min(s->bufs.spans[u->held.first].len, conn_may_deliver(c));
+
+		if (n == 0) {
+			conn_wait_for_room(c);
+			return;
+		}
+		deliver_span(c, n);
+	}
+	if (c->state != CONN_OPEN || !u->eof || c->eof)
+		return;
+	if (u->send_err)
+		conn_fail(c, u->send_err);
+	else
+		conn_eof(c);
+}
+
+static void conn_receive(struct conn *c, size_t max)
+{
+	const struct uring_state *s = c->worker->state;
+	struct io_uring_sqe *sqe = uring_sqe(c->worker->state);
+	struct uring_conn *u = uring_of(c);
+
+	if (max == SIZE_MAX) {
+		io_uring_prep_recv_multishot(sqe, c->fd, NULL, 0, 0);
+		u->receiving = RECEIVE_MULTI;
+	} else {
+		io_uring_prep_recv(sqe, c->fd, NULL, size_min(max, s->bufs.size), 0);
+		u->receiving = RECEIVE_ONCE;
+	}
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = GROUP;
+	/* wait for bytes before a buffer is asked for: an empty ring would end it at once */
+	sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+	uring_name(c, sqe, URING_RECV);
+}
+
+void uring_steer(struct conn *c)
+{
+	struct uring_conn *u = uring_of(c);
+	size_t unsent = c->out.len + c->lent_len;
+	size_t room = SIZE_MAX;
+
+	if (c->state != CONN_OPEN || u->eof)
+		return;
+	if (c->worker->role->sends_lent && !c->fin && unsent > 0 &&
+	    unsent >= c->worker->config->max_unsent / 2)
+		room = conn_may_deliver(c); /* it has fallen behind */
+	if (u->receiving) {
+		if (u->receiving == RECEIVE_MULTI && !u->cancelling &&
+		    (c->paused || u->held.count > 0 || room < SIZE_MAX)) {
+			u->cancelling = true;
+			uring_cancel(c->worker->state, conn_token(c, URING_RECV));
+		}
+		return;
+	}
+	if (!c->paused && !u->list && u->held.count == 0 && room > 0)
+		conn_receive(c, room);
+}
+
+/* Bytes go behind what is held; mostly they are delivered at once. */
+static void conn_hold(struct conn *c, uint32_t id)
+{
+	struct uring_state *s = c->worker->state;
+	struct uring_conn *u = uring_of(c);
+
+	uring_queue_put(&s->bufs, &u->held, id);
+	uring_deliver(c);
+	if (c->state == CONN_OPEN && u->held.count > 0)
+		uring_bufs_replace(&s->bufs);
+}
+
+static void receive_ended(struct conn *c, int res)
+{
+	struct uring_state *s = c->worker->state;
+	struct uring_conn *u = uring_of(c);
+
+	if (res == -ENOBUFS) {
+		if (!u->list)
+			list_append(&s->starved, c);
+	} else if (u->send_err) {
+		conn_fail(c, u->send_err);
+	} else if (res == 0) {
+		u->eof = true;
+		uring_deliver(c);
+	} else if (res != -ECANCELED && res != -EINTR && res != -EAGAIN) {
+		conn_fail(c, -res);
+	}
+}
+
+void uring_received(struct conn *c, const struct io_uring_cqe *cqe)
+{
+	struct uring_state *s = c->worker->state;
+	struct uring_conn *u = uring_of(c);
+	uint32_t id = URING_NONE;
+
+	if (!(cqe->flags & IORING_CQE_F_MORE)) {
+		u->receiving = RECEIVE_NONE;
+		u->cancelling = false;
+	}
+	if (cqe->flags & IORING_CQE_F_BUFFER) {
+		id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+		uring_bufs_take(&s->bufs, id, cqe->res > 0 ? (uint32_t)cqe->res : 0);
+	}
+	if (cqe->res > 0 && c->state == CONN_OPEN)
+		conn_hold(c, id);
+	else if (id != URING_NONE)
+		uring_bufs_give(&s->bufs, id);
+	if (cqe->res <= 0 && c->state == CONN_OPEN)
+		receive_ended(c, cqe->res);
+	uring_steer(c);
+}
+
+static void serve_waiting(struct worker *w)
+{
+	struct uring_state *s = w->state;
+	struct conn *c;
+
+	s->serving = true;
+	while ((c = s->waiting.first) && conn_may_deliver(c) > 0) {
+		uring_list_remove(c);
+		uring_deliver(c);
+		uring_steer(c);
+	}
+	s->serving = false;
+}
+
+void uring_serve(struct worker *w)
+{
+	struct uring_state *s = w->state;
+
+	if (s->waiting.first)
+		serve_waiting(w);
+	for (uint32_t n = s->bufs.queued; n > 0 && s->starved.first;) {
+		struct conn *c = s->starved.first;
+
+		uring_list_remove(c);
+		uring_steer(c);
+		n -= uring_of(c)->receiving != RECEIVE_NONE;
+	}
+}
+
+/* ---- the end ---- */
+
+void uring_shutdown(struct conn *c)
+{
+	struct uring_state *s = c->worker->state;
+
+	/* the only errors are those of a dead socket, which the receive will name */
+	(void)shutdown(c->fd, SHUT_WR);
+	conn_fin_sent(c);
+	if (uring_of(c)->list == &s->waiting)
+		list_to_front(c); /* it needs no room any more */
+}
+
+void uring_own(struct conn *c)
+{
+	struct uring_state *s = c->worker->state;
+
+	if (c->slot < s->files)
+		uring_of(c)->fixed =
+			io_uring_register_files_update(&s->ring, c->slot, &c->fd, 1) == 1;
+}
+
+void uring_disown(struct conn *c)
+{
+	struct uring_state *s = c->worker->state;
+	int none = -1;
+
+	if (!uring_of(c)->fixed)
+		return;
+	uring_of(c)->fixed = false;
+	(void)io_uring_register_files_update(&s->ring, c->slot, &none, 1);
+}
+
+/* Gives back what no send in flight needs. */
+static void close_buffers(struct conn *c)
+{
+	struct uring_state *s = c->worker->state;
+	struct uring_conn *u = uring_of(c);
+	struct uring_queue lent = u->lent;
+
+	s->lent -= c->lent_len;
+	if (u->sending == SEND_LENT) {
+		(void)uring_queue_take(&s->bufs, &lent);
+		u->lent.count = 1;
+	} else {
+		u->lent.count = 0;
+	}
+	while (lent.count > 0)
+		uring_bufs_give(&s->bufs, uring_queue_take(&s->bufs, &lent));
+	while (u->held.count > 0)
+		uring_bufs_give(&s->bufs, uring_queue_take(&s->bufs, &u->held));
+}
+
+void uring_close(struct conn *c)
+{
+	struct uring_state *s = c->worker->state;
+	struct uring_conn *u = uring_of(c);
+
+	assert(!u->closing);
+	uring_list_remove(c);
+	close_buffers(c);
+	u->closing = true;
+	if (u->receiving)
+		uring_cancel(s, conn_token(c, URING_RECV));
+	if (u->sending)
+		uring_cancel(s, conn_token(c, URING_SEND));
+	if (u->dialing)
+		uring_cancel(s, conn_token(c, URING_DIAL));
+	if (c->inflight == 0)
+		uring_disown(c);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT
+ * uring_ring: setting the ring up, and finding out, by a real echo through it, whether this kernel
+ * lets us.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "echo/base.h"
+#include "uring_private.h"
+
+enum {
+	PROBE_ENTRIES = 8,
+	PROBE_BUFFERS = 2,
+	PROBE_SIZE = 64,
+};
+
+/* SINGLE_ISSUER, DEFER_TASKRUN: completions are made when we wait, not in between (6.1).
+ * COOP_TASKRUN, TASKRUN_FLAG: for older kernels, no interrupts for them, but a flag (5.19).
+ * SUBMIT_ALL: a request that is refused does not hold up those behind it.
+ * CQSIZE: cq_entries is ours. CLAMP: the kernel's limits are not errors. */
+int uring_ring_open(struct io_uring *ring, unsigned entries, unsigned cq_entries)
+{
+	const unsigned common = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+	struct io_uring_params p = { .flags = common | IORING_SETUP_SINGLE_ISSUER |
+					      IORING_SETUP_DEFER_TASKRUN,
+				     .cq_entries = cq_entries };
+	int r = io_uring_queue_init_params(entries, ring, &p);
+
+	if (r == -EINVAL) {
+		p = (struct io_uring_params){ .flags = common | IORING_SETUP_COOP_TASKRUN |
+						       IORING_SETUP_TASKRUN_FLAG,
+					      .cq_entries = cq_entries };
+		r = io_uring_queue_init_params(entries, ring, &p);
+	}
+	if (r < 0)
+		return r;
+	(void)io_uring_register_ring_fd(ring); /* a little faster (5.18) */
+	return 0;
+}
+
+/* ---- requests ---- */
+
+void uring_submit(struct uring_state *s)
+{
+	int r = io_uring_submit(&s->ring);
+
+	if (r < 0 && r != -EINTR && r != -EAGAIN && r != -EBUSY)
+		s->error = r;
+	if (io_uring_sq_ready(&s->ring) == 0)
+		s->messages = 0; /* the kernel has copied them */
+}
+
+struct io_uring_sqe *uring_sqe(struct uring_state *s)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&s->ring);
+
+	if (sqe)
+		return sqe;
+	uring_submit(s); /* without SQPOLL a submit empties the queue */
+	sqe = io_uring_get_sqe(&s->ring);
+	if (sqe)
+		return sqe;
+	if (s->error == 0)
+		s->error = -ENOMEM; /* only lack of memory stops it */
+	return &s->nowhere;
+}
+
+void uring_name(struct conn *c, struct io_uring_sqe *sqe, enum uring_op op)
+{
+	if (uring_of(c)->fixed) {
+		sqe->fd = (int)c->slot;
+		sqe->flags |= IOSQE_FIXED_FILE;
+	}
+	sqe->user_data = conn_token(c, op);
+	c->inflight++;
+}
+
+void uring_cancel(struct uring_state *s, uint64_t token)
+{
+	struct io_uring_sqe *sqe = uring_sqe(s);
+
+	io_uring_prep_cancel64(sqe, token, 0);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	sqe->user_data = (uint64_t)URING_CANCEL << 56;
+}
+
+/* ---- probe ---- */
+
+struct probe {
+	struct io_uring ring;
+	struct uring_bufs bufs;
+	int pair[2];
+};
+
+/* The kernel's own switch, or somebody in its way. */
+static const char *probe_why_refused(void)
+{
+	char text[8] = "";
+	int fd = open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n > 0 && text[0] != '0')
+		return "io_uring is disabled (kernel.io_uring_disabled)";
+	return "io_uring is blocked (by seccomp or another guard)";
+}
+
+static const char *probe_why_no_ring(int err)
+{
+	switch (err) {
+	case ENOSYS: /* seccomp filters answer with it too */
+		return "there is no io_uring (kernel too old, or blocked by seccomp)";
+	case EPERM:
+	case EACCES:
+		return probe_why_refused();
+	case EINVAL:
+		return "this kernel's io_uring is too old (6.0 is needed)";
+	case ENOMEM:
+		return "no memory for io_uring (ulimit -l, or the memory limit of its cgroup)";
+	case EMFILE:
+	case ENFILE:
+		return "no descriptor for io_uring";
+	default:
+		return "io_uring does not work here";
+	}
+}
+
+/* The result of the next completion, whose flags go to *flags. */
+static int probe_wait(struct probe *p, unsigned *flags)
+{
+	struct __kernel_timespec limit = { .tv_sec = 1 };
+	struct io_uring_cqe *cqe;
+	int r = io_uring_submit_and_wait_timeout(&p->ring, &cqe, 1, &limit, NULL);
+
+	if (r < 0)
+		return r;
+	if (io_uring_peek_cqe(&p->ring, &cqe) != 0)
+		return -EIO;
+	r = cqe->res;
+	*flags = cqe->flags;
+	io_uring_cqe_seen(&p->ring, cqe);
+	return r;
+}
+
+/* Receives "echo" with a multishot receive and sends it back out of the buffer it came in. */
+static int probe_echo(struct probe *p)
+{
+	static const char word[] = "echo";
+	char back[sizeof(word)] = "";
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&p->ring);
+	unsigned flags = 0;
+	int r;
+
+	io_uring_prep_recv_multishot(sqe, p->pair[0], NULL, 0, 0);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+	if (io_uring_submit(&p->ring) < 0 || write(p->pair[1], word, sizeof(word)) != sizeof(word))
+		return -EIO;
+	r = probe_wait(p, &flags);
+	if (r < 0)
+		return r;
+	if (r != sizeof(word) || !(flags & IORING_CQE_F_BUFFER) || !(flags & IORING_CQE_F_MORE))
+		return -EIO;
+	sqe = io_uring_get_sqe(&p->ring);
+	io_uring_prep_send(sqe, p->pair[0],
+			   uring_bufs_at(&p->bufs, flags >> IORING_CQE_BUFFER_SHIFT), sizeof(word),
+			   MSG_WAITALL | MSG_NOSIGNAL);
+	r = probe_wait(p, &flags);
+	if (r != sizeof(word))
+		return r < 0 ? r : -EIO;
+	if (read(p->pair[1], back, sizeof(back)) != sizeof(back) || strcmp(back, word) != 0)
+		return -EIO;
+	return 0;
+}
+
+int uring_probe(const char **why)
+{
+	struct probe p;
+	int r = uring_ring_open(&p.ring, PROBE_ENTRIES, 2 * PROBE_ENTRIES);
+
+	if (r < 0) {
+		*why = probe_why_no_ring(-r);
+		return r;
+	}
+	r = uring_bufs_init(&p.bufs, &p.ring, PROBE_BUFFERS, PROBE_SIZE);
+	if (r < 0) {
+		*why = "this kernel's io_uring has no rings of buffers (5.19 has), or they are "
+		       "blocked";
+		goto out_ring;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p.pair) < 0) {
+		r = -errno;
+		*why = "no descriptors to try io_uring with";
+		goto out_bufs;
+	}
+	r = probe_echo(&p);
+	if (r < 0)
+		*why = r == -EINVAL ? "this kernel's io_uring has no multishot receive (6.0 has)"
+				    : "an echo through io_uring fails";
+	close(p.pair[0]);
+	close(p.pair[1]);
+out_bufs:
+	io_uring_queue_exit(&p.ring);
+	uring_bufs_fini(&p.bufs);
+	return r;
+out_ring:
+	io_uring_queue_exit(&p.ring);
+	return r;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT
+ * opts: the rows of echobench's options, and the types that only echobench has.
+ */
+#include "opts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "echo/base.h"
+#include "echo/opt.h"
+
+const char *const mode_names[] = { "closed", "open", "churn", "stream", NULL };
+static const char *const output_names[] = { "text", "json", "quiet", NULL };
+static const char *const progress_names[] = { "auto", "always", "never", NULL };
+
+/* Takes the next word of a list off @text into @word. Returns what follows; NULL: that was all. */
+static const char *next_word(const char *text, char word[OPT_TEXT_MAX])
+{
+	size_t len = strcspn(text, ",");
+
+	snprintf(word, OPT_TEXT_MAX, "%.*s", (int)len, text);
+	return text[len] ? text + len + 1 : NULL;
+}
+
+static int numbers_parse(const struct opt *o, const char *text, void *field,
+			 char why[OPT_ERROR_MAX])
+{
+	const struct opt one = {
+		.type = &opt_size, .min = o->min, .max = o->max, .size = sizeof(uint64_t)
+	};
+	struct number_list l = { .count = 0 };
+	char word[OPT_TEXT_MAX];
+
+	while (text) {
+		int r = 0;
+
+		text = next_word(text, word);
+		if (l.count == LIST_MAX) {
+			snprintf(why, OPT_ERROR_MAX, "has more than %d values", LIST_MAX);
+			return -ERANGE;
+		}
+		r = opt_size.parse(&one, word + strspn(word, " "), &l.at[l.count], why);
+		if (r < 0)
+			return r;
+		l.count++;
+	}
+	memcpy(field, &l, sizeof(l));
+	return 0;
+}
+
+static bool numbers_print(const struct opt *o, const void *field, unsigned nth,
+			  char text[OPT_TEXT_MAX])
+{
+	const struct opt one = {
+		.type = &opt_size, .min = o->min, .max = o->max, .size = sizeof(uint64_t)
+	};
+	const struct number_list *l = field;
+	char word[OPT_TEXT_MAX];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < l->count && n < OPT_TEXT_MAX; i++) {
+		opt_size.print(&one, &l->at[i], 0, word);
+		n += (size_t)snprintf(text + n, OPT_TEXT_MAX - n, "%s%s", i ? "," : "", word);
+	}
+	return nth == 0;
+}
+
+static const struct opt_type opt_numbers = { "N[,N...]", numbers_parse, numbers_print };
+
+static int modes_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
+{
+	struct mode_list l = { .count = 0 };
+	char word[OPT_TEXT_MAX];
+
+	(void)o;
+	while (text) {
+		unsigned m = 0;
+
+		text = next_word(text, word);
+		while (mode_names[m] && strcmp(mode_names[m], word + strspn(word, " ")) != 0)
+			m++;
+		if (!mode_names[m] || l.count == MODE_COUNT) {
+			snprintf(why, OPT_ERROR_MAX,
+				 "must be some of closed, open, churn, stream, with commas "
+				 "between");
+			return -EINVAL;
+		}
+		l.at[l.count++] = (enum load_mode)m;
+	}
+	memcpy(field, &l, sizeof(l));
+	return 0;
+}
+
+static bool modes_print(const struct opt *o, const void *field, unsigned nth,
+			char text[OPT_TEXT_MAX])
+{
+	const struct mode_list *l = field;
+	size_t n = 0;
+
+	(void)o;
+	for (unsigned i = 0; i < l->count; i++)
+		n += (size_t)snprintf(text + n, OPT_TEXT_MAX - n, "%s%s", i ? "," : "",
+				      mode_names[l->at[i]]);
+	return nth == 0;
+}
+
+static const struct opt_type opt_modes = { "MODE[,MODE...]", modes_parse, modes_print };
+
+static int commands_parse(const struct opt *o, const char *text, void *field,
+			  char why[OPT_ERROR_MAX])
+{
+	struct command_list *l = field;
+	struct opt one = *o;
+
+	if (l->count == SERVERS_MAX) {
+		snprintf(why, OPT_ERROR_MAX, "more than %d servers", SERVERS_MAX);
+		return -ERANGE;
+	}
+	one.size = OPT_TEXT_MAX;
+	return opt_string.parse(&one, text, l->at[l->count], why) < 0 ? -EINVAL : (l->count++, 0);
+}
+
+static bool commands_print(const struct opt *o, const void *field, unsigned nth,
+			   char text[OPT_TEXT_MAX])
+{
+	const struct command_list *l = field;
+
+	(void)o;
+	if (nth >= l->count)
+		return false;
+	snprintf(text, OPT_TEXT_MAX, "%s", l->at[nth]);
+	return true;
+}
+
+static const struct opt_type opt_commands = { "CMD", commands_parse, commands_print };
+
+/* "0-3,8" to a set. */
+static bool cpus_read(const char *text, cpu_set_t *set)
+{
+	CPU_ZERO(set);
+	do {
+		char *end;
+		unsigned long first, last;
+
+		if (*text < '0' || *text > '9')
+			return false;
+		first = last = strtoul(text, &end, 10);
+		if (*end == '-')
+			last = strtoul(end + 1, &end, 10);
+		if (last < first || last >= CPU_SETSIZE || (*end && *end != ','))
+			return false;
+		for (; first <= last; first++)
+			CPU_SET(first, set);
+		text = *end ? end + 1 : NULL;
+	} while (text);
+	return true;
+}
+
+static int cpus_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
+{
+	struct cpus c = { .automatic = strcmp(text, "auto") == 0 };
+
+	(void)o;
+	if (!c.automatic && !cpus_read(text, &c.set)) {
+		snprintf(why, OPT_ERROR_MAX, "must be auto, or CPUs and ranges such as 0-3,8");
+		return -EINVAL;
+	}
+	snprintf(c.text, sizeof(c.text), "%s", text);
+	memcpy(field, &c, sizeof(c));
+	return 0;
+}
+
+static bool cpus_print(const struct opt *o, const void *field, unsigned nth,
+		       char text[OPT_TEXT_MAX])
+{
+	const struct cpus *c = field;
+
+	(void)o;
+	snprintf(text, OPT_TEXT_MAX, "%s", c->text);
+	return nth == 0;
+}
+
+static const struct opt_type opt_cpu_text = { "CPUS", cpus_parse, cpus_print };
+
+const struct opt bench_opts[] = {
+	OPT_STRING(bench_config, a, "epoll", "side A: a backend of echod, or a command"),
+	OPT_STRING(bench_config, b, "io_uring", "side B; compared with A in every cell"),
+	OPT(bench_config, server, opt_commands, NULL,
+	    "any echo server as side B ({addr}, {host}, {port} are replaced); may be repeated; alone, "
+	    "it takes the place of b",
+	    .repeats = true),
+	OPT(bench_config, connections, opt_numbers, "64", "connections; a list makes more cells",
+	    .min = 1, .max = 1000 * 1000, .letter = 'c'),
+	OPT(bench_config, size, opt_numbers, "64", "bytes of a message; a list makes more cells",
+	    .min = 1, .max = 1 << 30, .letter = 's'),
+	OPT(bench_config, pipeline, opt_numbers, "1",
+	    "messages in flight on each connection; a list makes more cells", .min = 1,
+	    .max = 65536, .letter = 'p'),
+	OPT(bench_config, mode, opt_modes, "closed",
+	    "closed, open (at a rate), churn (new connections), stream (1 MiB in flight)"),
+	OPT_UINT(bench_config, rate, "10k", 1, 1000 * 1000 * 1000,
+		 "open: messages each second, of all connections"),
+	OPT_UINT(bench_config, churn, "1", 1, 1000 * 1000 * 1000,
+		 "churn: messages before a connection is closed and another opened"),
+	OPT(bench_config, server_cpus, opt_cpu_text, "auto",
+	    "pin the servers here; auto: half of the CPUs"),
+	OPT(bench_config, client_cpus, opt_cpu_text, "auto",
+	    "pin the client here; auto: the other half"),
+	OPT_UINT(bench_config, threads, "0", 0, 1024,
+		 "threads of the client; 0: one for each of its CPUs", .letter = 't'),
+	OPT_STRING(bench_config, client_backend, "epoll", "how the client does its I/O"),
+	OPT_STRING(bench_config, congestion, "default",
+		   "congestion control of both ends, as reno or cubic"),
+	OPT_TIME(bench_config, round, "120ms", MSEC(20), SEC(600), "what one round measures",
+		 .letter = 'd'),
+	OPT_TIME(bench_config, warmup, "30ms", 0, SEC(60), "load before a round is measured",
+		 .letter = 'w'),
+	OPT(bench_config, precision, opt_double, "1.5",
+	    "go on until the interval of the ratio is so narrow: +- percent", .min = 0, .max = 100),
+	OPT(bench_config, confidence, opt_double, "99",
+	    "percent, for all cells of the run together", .min = 50, .max = 100),
+	OPT_TIME(bench_config, limit, "50s", SEC(1), SEC(86400), "give up on a cell after this"),
+	OPT_UINT(bench_config, min_blocks, "0", 0, 200,
+		 "blocks of four rounds for a cell at least; 0: what the confidence needs"),
+	OPT_UINT(bench_config, max_blocks, "200", 2, 200, "blocks at most"),
+	OPT_UINT(bench_config, seed, "1", 0, INT64_MAX, "of the order of rounds, and the bootstrap"),
+	OPT_ENUM(bench_config, output, "text", output_names, "what is printed on standard output",
+		 .letter = 'o'),
+	OPT_ENUM(bench_config, progress, "auto", progress_names,
+		 "a live line on standard error; auto: if that is a terminal"),
+	OPT_STRING(bench_config, json, NULL, "write the result to this file too, as JSON"),
+	OPT_STRING(bench_config, plot, NULL,
+		   "write NAME-ratio and NAME-load as .svg and .png (needs gnuplot)"),
+	OPT_STRING(bench_config, baseline, NULL,
+		   "compare with this kept result; a regression is exit code 1"),
+	OPT_FLAG(bench_config, recommend, "say which lines belong into the configuration"),
+	PROGRAM_ROWS(bench_config),
+	OPT_END,
+};
+
+const char bench_after[] =
+	"Examples:\n"
+	"  echobench run --a epoll --b io_uring -c 1,64,1000 -s 64,16Ki\n"
+	"  echobench run configs/bench/quick.conf --json result.json --recommend\n"
+	"  echobench run --a epoll --server 'socat TCP-LISTEN:{port},fork,reuseaddr EXEC:cat'\n"
+	"\n"
+	"A block is four rounds in random order, A and B twice each, every one with a server\n"
+	"that was started for it; A against A within the blocks shows the noise. Keys of a\n"
+	"configuration stand in the section [bench].\n"
+	"\n"
+	"Exit codes: 0 every cell has an answer, 1 a regression, 2 usage or configuration, 4\n"
+	"environment, 5 some cell could not be measured or is too noisy to say, 130 and 143\n"
+	"interrupted; the result so far is printed then too.\n";
+
+/* Gives @c the CPUs of @from number @first to @last - 1. */
+static void cpus_take(struct cpus *c, const cpu_set_t *from, unsigned first, unsigned last)
+{
+	unsigned seen = 0;
+	size_t n = 0;
+
+	CPU_ZERO(&c->set);
+	for (unsigned i = 0; i < CPU_SETSIZE; i++) {
+		if (!CPU_ISSET(i, from))
+			continue;
+		if (seen >= first && seen < last && n < sizeof(c->text) - 8) {
+			CPU_SET(i, &c->set);
+			n += (size_t)snprintf(c->text + n, sizeof(c->text) - n, "%s%u",
+					      n ? "," : "", i);
+		}
+		seen++;
+	}
+}
+
+static int cpus_check(struct opt_set *s, const char *key, const struct cpus *c,
+		      const cpu_set_t *mine)
+{
+	cpu_set_t usable;
+
+	CPU_AND(&usable, &c->set, mine);
+	if (CPU_COUNT(&usable) == 0)
+		return opt_blame(s, key, "this process may use none of them");
+	return 0;
+}
+
+int bench_check(struct opt_set *s, struct bench_config *c)
+{
+	cpu_set_t mine, left;
+	unsigned count, half;
+
+	CPU_ZERO(&mine);
+	if (sched_getaffinity(0, sizeof(mine), &mine) < 0)
+		CPU_SET(0, &mine);
+	left = mine;
+	for (unsigned i = 0; i < CPU_SETSIZE; i++) {
+		if ((!c->server_cpus.automatic && CPU_ISSET(i, &c->server_cpus.set)) ||
+		    (!c->client_cpus.automatic && CPU_ISSET(i, &c->client_cpus.set)))
+			CPU_CLR(i, &left);
+	}
+	if (CPU_COUNT(&left) == 0)
+		left = mine; /* they have to share */
+	count = (unsigned)CPU_COUNT(&left);
+	half = c->server_cpus.automatic && c->client_cpus.automatic ? (count + 1) / 2 : count;
+	if (c->server_cpus.automatic)
+		cpus_take(&c->server_cpus, &left, 0, half);
+	if (c->client_cpus.automatic)
+		cpus_take(&c->client_cpus, &left, half == count ? 0 : half, count);
+	if (cpus_check(s, "server_cpus", &c->server_cpus, &mine) < 0 ||
+	    cpus_check(s, "client_cpus", &c->client_cpus, &mine) < 0)
+		return -EINVAL;
+	if (c->confidence >= 100)
+		return opt_blame(s, "confidence", "nothing is certain: must be below 100");
+	if (c->precision <= 0)
+		return opt_blame(s, "precision", "must be above 0");
+	if (c->min_blocks > c->max_blocks)
+		return opt_blame(s, "min_blocks", "is more than max_blocks");
+	return 0;
+}

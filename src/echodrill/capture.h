@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * capture: what went over the wire, read back from the relay's pcap with libpcap.
+ */
+#ifndef ECHODRILL_CAPTURE_H
+#define ECHODRILL_CAPTURE_H
+
+#include <stdint.h>
+
+struct timeline;
+
+/* Counts what matches in the capture @fd. @what is "c2s.syn", "s2c.rst": a direction (c2s, s2c,
+ * any) and a kind (syn fin rst data ack all; icmp: about TCP), or "/a filter of libpcap/". Only
+ * frames at or after @since_ns. *first_ns and *last_ns: the times of the first and last of them, 0:
+ * none. Returns the count, or -EINVAL when @what is none of these. */
+int64_t capture_count(int fd, const char *what, int64_t since_ns, int64_t *first_ns,
+		      int64_t *last_ns);
+
+/* Is @what one that capture_count knows? */
+int capture_check(const char *what);
+
+/* Adds the frames of a capture to a timeline: everything but plain ACKs and ARP, at most @max. */
+void capture_tell(int fd, struct timeline *t, const char *side, unsigned max);
+
+#endif

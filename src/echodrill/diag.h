@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * diag: what the kernel of a host knows: the states of its TCP sockets (sock_diag) and its counters
+ * (/proc/net/snmp and netstat).
+ */
+#ifndef ECHODRILL_DIAG_H
+#define ECHODRILL_DIAG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	DIAG_STATES = 13, /* TCP_ESTABLISHED is 1, TCP_NEW_SYN_RECV 12 */
+	DIAG_COUNTERS_MAX = 320,
+	DIAG_NAME_MAX = 40,
+};
+
+/* Sockets of the drill's ports, by state. */
+struct diag_states {
+	unsigned count[DIAG_STATES];
+	uint64_t unread, unsent; /* bytes queued, of those that are connections */
+	unsigned backlog;        /* waiting to be accepted */
+};
+
+/* "ESTAB", "CLOSE-WAIT", ... as ss says it; 0 if there is none of that name. */
+unsigned diag_state(const char *name);
+const char *diag_state_name(unsigned state);
+
+/* Asks the kernel of the network namespace that this thread is in. Returns 0 or -errno. */
+int diag_read(struct diag_states *s, int family);
+
+/* "2 ESTAB, 1 LISTEN" or "none". */
+const char *diag_words(const struct diag_states *s, char *text, size_t size);
+
+struct diag_counters {
+	unsigned count;
+	struct diag_counter {
+		char name[DIAG_NAME_MAX]; /* "TcpRetransSegs", "TcpExtTCPTimeouts" */
+		int64_t value;
+	} at[DIAG_COUNTERS_MAX];
+};
+
+/* Of the namespace that this thread is in. */
+void diag_counters_read(struct diag_counters *c);
+/* Returns 0, or -ENOENT when this kernel has no such counter. */
+int diag_counter(const struct diag_counters *c, const char *name, int64_t *value);
+
+#endif

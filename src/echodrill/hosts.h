@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * hosts: the network of a drill, inside a private machine:
+ *
+ *     client c0 -- w0 wire w1 -- r0 router r1 -- s0 server
+ *     10.77.1.2                  .1.1   .2.1     10.77.2.2        fd77:1::2  fd77:2::2
+ *
+ * Faults of the path are made in the router: what a client drops itself takes another way through
+ * its kernel. The wire delays every frame, so that nothing arrives inside the call that sent it, as
+ * veth alone would have it.
+ */
+#ifndef ECHODRILL_HOSTS_H
+#define ECHODRILL_HOSTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum host { HOST_CLIENT, HOST_WIRE, HOST_ROUTER, HOST_SERVER, HOST_COUNT };
+
+enum { HOSTS_PORT = 7007, HOSTS_TEXT_MAX = 4096 };
+
+struct hosts {
+	int family;         /* 4 or 6 */
+	int ns[HOST_COUNT]; /* network namespaces */
+	char why[256];      /* what went wrong */
+};
+
+/* "client", ...; NULL-terminated. */
+extern const char *const host_names[];
+
+/* Address of a host as text: "10.77.2.2" or "fd77:2::2". */
+const char *hosts_address(int family, enum host host);
+
+/* Makes all of it. Returns 0, or -errno with h->why. */
+int hosts_open(struct hosts *h, int family);
+
+/* The texts that hosts_open gives to `ip -batch` on @host (HOST_COUNT: outside of all hosts) and to
+ * `nft -f` on the router; for `echodrill show`. */
+void hosts_ip_text(int family, enum host host, char text[HOSTS_TEXT_MAX]);
+extern const char hosts_nft_text[];
+
+/* This thread is on that host until hosts_leave. */
+void hosts_enter(const struct hosts *h, enum host host);
+void hosts_leave(const struct hosts *h);
+
+/* Runs `ip -batch -`, `tc -batch -`, `nft -f -` or `ss` on a host. Returns 0, or -errno with
+ * h->why (what the tool said). */
+int hosts_tool(struct hosts *h, enum host host, const char *const *argv, const char *input);
+int hosts_ip(struct hosts *h, enum host host, const char *text);
+int hosts_nft(struct hosts *h, enum host host, const char *text);
+
+/* Writes a sysctl ("net.ipv4.tcp_retries2") on a host. Returns 0, or -errno with h->why. */
+int hosts_sysctl(struct hosts *h, enum host host, const char *name, const char *value);
+
+/* Packets that the router's counter `fault` has counted, or -errno. */
+int64_t hosts_fault_packets(struct hosts *h);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ * proc: programs of a drill: started on a host, their lines read as they come, signalled, awaited.
+ * For process 1 of a private machine (ns.h): whatever it leaves behind dies with it.
+ */
+#ifndef ECHODRILL_PROC_H
+#define ECHODRILL_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "timeline.h"
+
+enum { PROC_LINE_MAX = 1024, PROC_ARGS_MAX = 64 };
+
+struct proc_stream {
+	int fd; /* -1: ended */
+	size_t len;
+	char line[PROC_LINE_MAX]; /* what came since the last newline */
+};
+
+struct proc {
+	enum who who;
+	pid_t pid; /* 0: not started */
+	int pidfd, stdin_fd;
+	bool ended;
+	int status; /* of wait, once it has ended */
+	int64_t started_ns, ended_ns;
+	struct proc_stream out, err;
+};
+
+/* Starts @argv (NULL-terminated) in the network namespace @netns (an fd). Returns 0 or -errno; a
+ * program that is not there is -ENOENT. */
+int proc_start(struct proc *p, enum who who, int netns, const char *const *argv);
+
+/* Waits until one of @count programs says something or ends, but at most until @until_ns; what is
+ * said goes to @t. Ended programs are reaped, orphans too. */
+void proc_turn(struct proc *procs, unsigned count, int64_t until_ns, struct timeline *t);
+
+/* Gives it a line to read, the newline is added. Returns 0 or -errno. */
+int proc_type(struct proc *p, const char *line);
+/* The end of its input. */
+void proc_hangup(struct proc *p);
+
+/* "running", "killed by SIGKILL", "exit code 3" */
+const char *proc_status(const struct proc *p, char text[64]);
+
+/* State of any process: a letter of ps ('T': stopped, 'Z': zombie), 0 when it is gone. */
+char proc_state(pid_t pid);
+
+/* The youngest child of @parent, 0 if there is none. */
+pid_t proc_child(pid_t parent);
+
+/* "KILL" to 9; 0: unknown. */
+int proc_signal_number(const char *name);
+
+/* Runs a helper (ip, nft, ss) in @netns with @input on its standard input, to its end, at most
+ * until @until_ns. What it prints goes to @out (cut at @size, terminated). Returns its exit code,
+ * or -errno (-ETIMEDOUT: it was killed). */
+int proc_helper(int netns, const char *const *argv, const char *input, char *out, size_t size,
+		int64_t until_ns);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * timeline: what was done and what was seen, in order, with the time of each. Bounded: when it is
+ * full, later events are counted and not kept.
+ */
+#ifndef ECHODRILL_TIMELINE_H
+#define ECHODRILL_TIMELINE_H
+
+#include <stdint.h>
+
+enum { TIMELINE_MAX = 2048, EVENT_TEXT_MAX = 200 };
+
+/* Who did or said it. The first three are programs. */
+enum who { WHO_CLIENT, WHO_SERVER, WHO_SERVER2, WHO_DRILL, WHO_STATES, WHO_WIRE, WHO_COUNT };
+
+struct event {
+	int64_t t_ns; /* clock_now_ns */
+	enum who who;
+	char text[EVENT_TEXT_MAX];
+};
+
+struct timeline {
+	unsigned count, lost;
+	struct event at[TIMELINE_MAX];
+};
+
+/* "client", "server", "server2", "drill", "states", "wire" */
+const char *who_name(enum who who);
+
+void timeline_add(struct timeline *t, int64_t t_ns, enum who who, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Puts events in order of time; those of one time stay as they are. */
+void timeline_sort(struct timeline *t);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * wire: the relay between client and router, a process of its own: it passes every frame on after a
+ * delay, and keeps what it saw on both sides of the router as pcap.
+ */
+#ifndef ECHODRILL_WIRE_H
+#define ECHODRILL_WIRE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct hosts;
+
+enum wire_side { WIRE_CLIENT, WIRE_SERVER, WIRE_SIDES };
+
+/* Kept in memory shared with the relay. */
+struct wire_counts {
+	_Atomic uint32_t dropped; /* frames for which there was no room: the path was not what it
+				     should be */
+	_Atomic uint32_t frames;
+};
+
+/* Starts the relay; frames come out @delay_ns after they went in. pcap[] are files to write to.
+ * Returns its pid or -errno. */
+pid_t wire_start(const struct hosts *h, int64_t delay_ns, const int pcap[WIRE_SIDES],
+		 struct wire_counts *counts);
+
+/* Ends it; afterwards the files are complete. */
+void wire_stop(pid_t pid);
+
+#endif

@@ -1,0 +1,470 @@
+# SPDX-License-Identifier: MIT
+"""Each option of echoload, by its effect: on the wire, in the process, or in the result."""
+import contextlib
+import os
+import re
+import threading
+import unittest
+from pathlib import Path
+
+from echolab import (NO_ANSWER, OK, VERDICT, TestCase, covers, no_namespaces, program, recv_exactly, run, slow, ss)
+from loadlab import (INCONCLUSIVE, LONG, LoadCase, echo_all, for_each_client, parse, silence)
+
+MS = 1_000_000
+CONGESTION = Path("/proc/sys/net/ipv4/tcp_available_congestion_control").read_text().split()
+
+
+def recorder(streams, answer=True):
+    """A script that keeps what each connection sent, and echoes it."""
+    def script(sock, n):
+        with contextlib.suppress(ConnectionError):
+            while data := sock.recv(1 << 16):
+                streams[n] = streams.get(n, b"") + data
+                if answer:
+                    sock.sendall(data)
+    return script
+
+
+@for_each_client
+class EachLoad(LoadCase):
+    """What is sent, by how many, for how long."""
+
+    @covers("echoload", "connections", "messages", "size")
+    def test_connections_messages_and_size(self):
+        streams = {}
+        r = self.run_load(self.peer(recorder(streams)), connections=7, messages=700, size=33, **LONG)
+        self.assertAllEchoed(r, 700)
+        self.assertEqual(r["connections"]["requested"], 7)
+        self.assertEqual((len(streams), sum(map(len, streams.values()))), (7, 700 * 33))
+        streams.clear()
+        self.run_load(self.peer(recorder(streams)), "-c3", "-n", "30", "-s5", **LONG)
+        self.assertEqual((len(streams), sum(map(len, streams.values()))), (3, 150))
+
+    def test_a_single_message(self):
+        streams = {}
+        r = self.run_load(self.peer(recorder(streams)), connections=5, messages=1, size=1, **LONG)
+        self.assertAllEchoed(r, 1)
+        self.assertEqual(sum(map(len, streams.values())), 1)
+        self.assertEqual(r["latency_ns"]["count"], 1)
+
+    @covers("echoload", "duration")
+    def test_duration(self):
+        r = self.run_load(self.peer(echo_all), connections=2, duration="600ms", warmup="0s", **LONG)
+        self.assertGreaterEqual(r["duration_ns"], 600 * MS)
+        self.assertEqual(r["measured"]["end_ns"], 600 * MS)
+        self.assertEqual((r["messages"]["lost"], r["messages"]["unfinished"]), (0, 0))
+
+    @covers("echoload", "warmup")
+    def test_warmup_is_left_out(self):
+        r = self.run_load(self.peer(echo_all), connections=2, duration="300ms", warmup="500ms", **LONG)
+        self.assertEqual((r["measured"]["begin_ns"], r["measured"]["end_ns"]), (500 * MS, 800 * MS), r)
+        self.assertTrue(0 < r["measured"]["sent"] < r["messages"]["sent"], r)
+        self.assertIn("warm-up", r.out)
+        r = self.run_load(self.peer(echo_all), connections=2, messages=50, **LONG)
+        self.assertEqual((r["measured"]["begin_ns"], r["measured"]["sent"]), (0, 50), "with -n the default is none")
+        r = self.run_load(self.peer(echo_all), connections=2, messages=50, warmup="10m", code=INCONCLUSIVE, **LONG)
+        self.assertEqual((r["measured"]["sent"], r["messages"]["echoed"]), (0, 50), r)
+        self.assertIn("nothing was measured", r.out)
+
+    @covers("echoload", "pipeline")
+    def test_pipeline_is_what_the_server_sees_unanswered(self):
+        for pipeline in (1, 5, 300):
+            with self.subTest(pipeline=pipeline):
+                seen = []
+
+                def script(sock, n):
+                    seen.append(len(recv_exactly(sock, 10 * pipeline)))
+                    sock.settimeout(0.3)  # nothing more comes; a byte too late would not be seen
+                    try:
+                        seen.append(len(sock.recv(1000)))
+                    except TimeoutError:
+                        seen.append(0)
+                    sock.settimeout(slow(60))
+                    sock.sendall(b"x")  # corrupt: the run is over
+                r = self.run_load(self.peer(script), connections=1, messages=1000, size=10, pipeline=pipeline,
+                                  code=NO_ANSWER, **LONG)
+                self.assertEqual(seen, [10 * pipeline, 0])
+                self.assertEqual(r["messages"]["sent"], pipeline)
+
+    @covers("echoload", "seed")
+    def test_the_same_seed_sends_the_same_bytes_and_sizes(self):
+        def sent(seed):
+            streams = {}
+            self.run_load(self.peer(recorder(streams)), connections=1, messages=200, size="1..500", seed=seed, **LONG)
+            return streams[0]
+        first, again, other = sent(7), sent(7), sent(8)
+        self.assertSame(again, first)
+        self.assertNotEqual(other[:100], first[:100])
+        self.assertNotEqual(len(other), len(first), "sizes are drawn from the seed, too")
+
+    def test_connections_send_different_bytes(self):
+        streams = {}
+        self.run_load(self.peer(recorder(streams)), connections=20, messages=2000, threads=3, **LONG)
+        self.assertEqual(len({s[:32] for s in streams.values()}), len(streams))
+
+    @covers("echoload", "grace")
+    def test_grace_is_for_what_is_owed_at_the_end(self):
+        def run(grace, answer):
+            released = threading.Event()
+
+            def script(sock, n):
+                data = recv_exactly(sock, 64)
+                released.wait(slow(60))
+                sock.sendall(data)
+                silence(sock)
+            peer = self.peer(script)
+            self.addCleanup(released.set)
+            load = self.load(peer, connections=3, duration="200ms", warmup="0s", grace=grace, progress="always", **LONG)
+            if answer:  # after the end of sending
+                self.wait_until(lambda: any(float(t) > 0.4 for t in re.findall(r"([\d.]+)s/0s", load.err.text)),
+                                "the end of sending is past", 60)
+                released.set()
+            return load.done()
+        r = run("10m", True)
+        self.assertEqual(r.code, OK, r)
+        self.assertEqual((r["messages"]["echoed"], r["messages"]["unfinished"]), (3, 0), r)
+        r = run("100ms", False)
+        self.assertEqual(r.code, NO_ANSWER, r)
+        self.assertEqual((r["messages"]["unfinished"], r["messages"]["lost"]), (3, 0), r)
+        self.assertEqual(r.outcomes, {("finished", "closing", None): 3})
+        self.assertGreaterEqual(r["duration_ns"], 300 * MS)
+        self.assertLess(r["duration_ns"], 300 * MS + slow(20) * 1000 * MS)
+
+    def test_unfinished_is_an_error(self):
+        def script(sock, n):
+            sock.sendall(recv_exactly(sock, 64))
+            silence(sock)
+        r = self.run_load(self.peer(script), connections=1, duration="200ms", warmup="0s", grace="50ms", code=VERDICT,
+                          **LONG)
+        self.assertEqual((r["messages"]["echoed"], r["messages"]["unfinished"]), (1, 1))
+        self.assertIn("unfinished", r["exit"]["reason"])
+
+    @covers("echoload", "ignore_errors")
+    def test_errors_that_are_ignored(self):
+        def script(sock, n):
+            sock.sendall(recv_exactly(sock, 64))
+            if n:
+                echo_all(sock)
+        for argv, code in (([], VERDICT), (["-i"], OK), (["--ignore-errors"], OK)):
+            with self.subTest(argv=argv):
+                r = self.run_load(self.peer(script), *argv, connections=5, messages=500, code=code, **LONG)
+                self.assertEqual(sum(r.errors.values()), 1, r)
+                self.assertIn("eof_early", r.out)
+        self.run_load(self.closed_port(), "-i", connections=5, messages=500, code=NO_ANSWER)
+
+    @covers("echoload", "backend")
+    def test_the_backend_is_the_one_that_was_asked_for(self):
+        r = self.run_load(self.peer(echo_all), messages=20, **LONG)
+        self.assertEqual(r["context"]["backend"], self.client)
+        self.assertRegex(r.out, rf"\nload +{self.client}, ")
+
+
+@for_each_client
+class EachProcess(LoadCase):
+    """What an option does to the process and its sockets, while a run goes on that nobody answers."""
+
+    def held(self, connections=4, **options):
+        """A run that waits for answers until the test ends."""
+        arrived = threading.Semaphore(0)
+
+        def script(sock, n):
+            sock.recv(1)
+            arrived.release()
+            silence(sock)
+        peer = self.peer(script)
+        load = self.load(peer, connections=connections, duration="10m", warmup="0s", **LONG | {"timeout": "off"} | options)
+        for _ in range(connections):
+            self.assertTrue(arrived.acquire(timeout=slow(60)), load.said())
+        return load, peer
+
+    @covers("echoload", "threads")
+    def test_threads(self):
+        for threads, expected in ((1, 1), (3, 3), (0, len(os.sched_getaffinity(0)))):
+            with self.subTest(threads=threads):
+                load, _ = self.held(threads=threads, connections=40)
+                names = [(Path(f"/proc/{load.pid}/task/{t}/comm")).read_text() for t in load.workers()]
+                self.assertEqual(len([n for n in names if not n.startswith("iou-")]), expected, names)
+                r = load.interrupted()
+                self.assertEqual(r["context"]["threads"], expected)
+
+    def allowed(self, load):
+        return {re.search(r"Cpus_allowed_list:\s+(\S+)", Path(f"/proc/{load.pid}/task/{t}/status").read_text())[1]
+                for t in load.workers()}
+
+    @covers("echoload", "cpus")
+    def test_threads_are_pinned(self):
+        cpus = sorted(os.sched_getaffinity(0))
+        load, _ = self.held(cpus=cpus[-1], threads=2)
+        self.assertEqual(self.allowed(load), {str(cpus[-1])})
+        if len(cpus) > 1:
+            load, _ = self.held(cpus=f"{cpus[0]},{cpus[1]}", threads=2)
+            self.assertEqual(self.allowed(load), {str(cpus[0]), str(cpus[1])})
+            load, _ = self.held(threads=2)
+            self.assertEqual(len(self.allowed(load)), 1)
+            self.assertNotIn(str(cpus[0]), self.allowed(load))
+
+    @covers("echoload", "busy_poll")
+    def test_busy_poll_spends_cpu_instead_of_sleeping(self):
+        def cpu(busy):
+            r = self.run_load(self.peer(silence), connections=1, duration="1s", warmup="0s", grace="1ms",
+                              busy_poll=busy, code=NO_ANSWER, **LONG)
+            return r["generator"]["cpu_ns"]
+        off, on = cpu("off"), cpu("1s")
+        self.assertGreater(on, 100 * MS)
+        self.assertGreater(on, 2 * off)
+
+    def sockets(self, peer, what):
+        return "\n".join(ss("-tino", f"dport = :{peer.port}"))
+
+    @covers("echoload", "congestion")
+    @unittest.skipUnless("reno" in CONGESTION, "this kernel has no reno")
+    def test_congestion(self):
+        _, peer = self.held(congestion="reno")
+        self.assertEqual(len(re.findall(r"\breno\b", self.sockets(peer, "reno"))), 4)
+
+    @covers("echoload", "keepalive")
+    def test_keepalive(self):
+        _, peer = self.held(keepalive="100s/5s/3")
+        timers = self.sockets(peer, "keepalive")
+        self.assertEqual(len(re.findall(r"timer:\(keepalive,1min\d+sec", timers)), 4, timers)
+
+    @unittest.skipIf(no_namespaces(), "needs network namespaces")
+    @covers("echoload", "user_timeout")
+    def test_user_timeout(self):
+        """The kernel gives up a connection whose bytes nobody acknowledges."""
+        lab = self.lab()
+        server = self.echod(backend="epoll", listen="10.77.2.2:0", prefix=lab.server.prefix)
+        load = self.load(server, connections=5, duration="10m", warmup="0s", prefix=lab.client.prefix,
+                         user_timeout="500ms", **LONG)
+        self.wait_open(server, 5, 10_000)
+        lab.blackhole()
+        r = load.done()
+        self.assertEqual(r.code, VERDICT, r)
+        self.assertEqual((r.causes, sum(r.errors.values())), ({"timeout_tcp"}, 5), r)
+
+    @unittest.skipIf(no_namespaces(), "needs network namespaces")
+    @covers("echoload", "icmp_errors")
+    def test_an_icmp_error_ends_a_connection_at_once_if_asked(self):
+        lab = self.lab()
+        server = self.echod(backend="epoll", listen="10.77.2.2:0", prefix=lab.server.prefix)
+        load = self.load(server, connections=5, duration="10m", warmup="0s", prefix=lab.client.prefix,
+                         icmp_errors=True, **LONG)
+        self.wait_open(server, 5, 10_000)
+        lab.router.run("ip route add unreachable 10.77.2.2/32", "ip route add unreachable 10.77.1.2/32")
+        r = load.done()
+        self.assertEqual(r.code, VERDICT, r)
+        self.assertEqual((r.causes, sum(r.errors.values())), ({"host_unreachable"}, 5), r)
+        self.assertEqual({name for _, _, name in r.errors}, {"EHOSTUNREACH"})
+
+
+class Backends(LoadCase):
+    """Keys of the backends' own sections: their effect is that it works, and that what cannot work is said."""
+
+    @covers("echoload", "epoll_buffer")
+    def test_a_small_receive_buffer(self):
+        r = self.run_load(self.echod(), backend="epoll", epoll_buffer=1, connections=2, messages=20, size=3000, **LONG)
+        self.assertAllEchoed(r, 20)
+
+    @covers("echoload", "io_uring_buffers", "io_uring_buffer_size", "io_uring_entries", "io_uring_cq_entries",
+            "io_uring_conn_buffers")
+    def test_small_rings(self):
+        from loadlab import clients
+        if clients().get("io_uring", "it is not built"):
+            self.skipTest(f"io_uring: {clients().get('io_uring', 'it is not built')}")
+        for options in ({"io_uring_buffers": 1}, {"io_uring_buffer_size": 1}, {"io_uring_entries": 1},
+                        {"io_uring_entries": 8, "io_uring_cq_entries": 8}, {"io_uring_conn_buffers": 1},
+                        {"io_uring_buffers": 2, "io_uring_buffer_size": 7, "io_uring_entries": 2}):
+            with self.subTest(options=options):
+                r = self.run_load(self.echod(), backend="io_uring", connections=30, messages=300, size=300, pipeline=3,
+                                  **LONG | options)
+                self.assertAllEchoed(r, 300)
+
+
+@for_each_client
+class EachLimit(LoadCase):
+    """Limits that are missed are exit code 1; that they are met, 0."""
+
+    def dying(self, deaths):
+        def script(sock, n):
+            sock.sendall(recv_exactly(sock, 64))
+            if n >= deaths:
+                echo_all(sock)
+        return self.peer(script)
+
+    @covers("echoload", "max_errors")
+    def test_max_errors(self):
+        for limit, code in ((2, VERDICT), (3, OK)):
+            r = self.run_load(self.dying(3), connections=10, messages=500, max_errors=limit, code=code, **LONG)
+            self.assertEqual(sum(r.errors.values()), 3, r)
+
+    def slow_peer(self):
+        def script(sock, n):
+            while data := sock.recv(64):
+                threading.Event().wait(0.02)  # what is measured is time
+                sock.sendall(data)
+        return self.peer(script)
+
+    @covers("echoload", "max_p99")
+    def test_max_p99(self):
+        for limit, code in (("10ms", VERDICT), ("10m", OK)):
+            r = self.run_load(self.slow_peer(), connections=1, messages=10, max_p99=limit, code=code, **LONG)
+            self.assertEqual(r.errors, {})
+        self.assertIn("ok", r["exit"]["reason"])
+
+    @covers("echoload", "min_rate")
+    def test_min_rate(self):
+        for limit, code in ((1000, VERDICT), (0.01, OK)):
+            r = self.run_load(self.slow_peer(), connections=1, messages=10, min_rate=limit, code=code, **LONG)
+            self.assertEqual(r.errors, {})
+
+    @covers("echoload", "max_downtime")
+    def test_max_downtime(self):
+        def script(sock, n):
+            sock.sendall(recv_exactly(sock, 64))
+            data = recv_exactly(sock, 64)
+            threading.Event().wait(0.5)  # what is measured is time
+            sock.sendall(data)
+            echo_all(sock)
+        for limit, code in (("300ms", VERDICT), ("10m", OK)):
+            r = self.run_load(self.peer(script), connections=1, messages=20, stall="100ms", max_downtime=limit, code=code,
+                              **LONG)
+            self.assertEqual((r.errors, len(r["outages"])), ({}, 1), r)
+
+
+class Outputs(LoadCase):
+    """What is printed where."""
+
+    @covers("echoload", "output", "json")
+    def test_text_json_quiet_and_a_file(self):
+        peer, path = self.peer(echo_all), self.folder() / "result.json"
+        base = ["-c2", "-n20", "-T10m", f"127.0.0.1:{peer.port}"]
+        r = self.run_echoload(*base)
+        self.assertEqual((r.code, r.err), (OK, ""))
+        self.assertRegex(r.out, r"(?s)target .*messages .*20 sent.*exit 0")
+        r = self.run_echoload(*base, "-o", "json")
+        self.assertEqual((r.code, r.err), (OK, ""))
+        self.assertEqual(parse(r.out)["messages"]["echoed"], 20)
+        r = self.run_echoload(*base, "-oquiet", "--json", str(path))
+        self.assertEqual((r.code, r.err, r.out), (OK, "", ""))
+        self.assertEqual(parse(path.read_text())["messages"]["echoed"], 20)
+        self.assertEqual(os.listdir(path.parent), ["result.json"], "nothing else is left")
+        path.write_text("old" * 100000)
+        self.run_echoload(*base, "-oquiet", "--json", str(path))
+        self.assertEqual(parse(path.read_text())["messages"]["echoed"], 20)
+
+    def test_both_say_the_same(self):
+        peer, path = self.peer(echo_all), self.folder() / "result.json"
+        r = self.run_echoload("-c2", "-n20", "-T10m", "-ojson", "--json", str(path), f"127.0.0.1:{peer.port}")
+        self.assertEqual(parse(r.out), parse(path.read_text()))
+
+    @covers("echoload", "progress")
+    def test_the_live_line_is_shown_to_terminals(self):
+        for mode, terminal, shown in (("auto", False, False), ("always", False, True), ("never", False, False),
+                                      ("auto", True, True), ("always", True, True), ("never", True, False)):
+            with self.subTest(mode=mode, terminal=terminal):
+                text = self.stderr_of(mode, terminal)
+                self.assertEqual(bool(re.search(r"\d/s  \d+ open  0 errors", text)), shown, text)
+                for line in re.split(r"[\r\n]+", text):
+                    self.assertLessEqual(len(line), 80)
+                if shown:
+                    last = re.split(r"\r", text.rstrip("\r\n"))[-1]
+                    self.assertEqual(last.strip(), "", "the line is wiped at the end")
+                else:
+                    self.assertEqual(text, "")
+
+    def stderr_of(self, mode, terminal):
+        """What a run of 600 ms writes there."""
+        import pty
+        import subprocess
+        peer = self.peer(echo_all)
+        ours, its = pty.openpty() if terminal else os.pipe()
+        process = subprocess.Popen([*program("echoload"), "-c2", "-d600ms", "-w0ms", "-T10m", "--progress", mode,
+                                    f"127.0.0.1:{peer.port}"], stdout=subprocess.DEVNULL, stderr=its,
+                                   stdin=subprocess.DEVNULL)
+        os.close(its)
+        text = b""
+        with contextlib.suppress(OSError):  # EIO: the terminal's other side is closed
+            while data := os.read(ours, 65536):
+                text += data
+        os.close(ours)
+        self.assertEqual(process.wait(slow(20)), OK)
+        return text.decode()
+
+    def test_the_live_line_is_80_columns_at_most_with_large_numbers(self):
+        peer = self.peer(echo_all)
+        load = self.load(peer, connections=100, threads=3, messages=10 ** 18, progress="always", pipeline=100, size=1,
+                         **LONG)
+        self.wait_until(lambda: len(load.live()) > 2, "it is shown", 60)
+        load.interrupted()
+        self.assertLessEqual(max(map(len, re.split(r"[\r\n]+", load.err.text))), 80)
+
+
+class Config(TestCase):
+    """Where options come from."""
+
+    def printed(self, *argv, env=None):
+        """The effective configuration, without the sources."""
+        r = run([*program("echoload"), *argv, "--print-config"], env)
+        self.assertEqual((r.code, r.err), (OK, ""), r)
+        return r.out
+
+    def values(self, text):
+        return dict(re.findall(r"^(\w+)\s*=\s*(.*?)\s*(?:;.*)?$", text, re.M))
+
+    @covers("echoload", "print_config", "config")
+    def test_what_is_printed_can_be_read_again(self):
+        argv = ["-c", "77", "-s", "10..20", "--reconnect", "backoff 5ms..1s", "--epoll-buffer", "4Ki", "-T", "off",
+                "--cpus", "0", "--no-verify", "--seed", "12345678901", "-n", "1M", "--keepalive", "30s/5s/3"]
+        first = self.printed(*argv)
+        path = self.config_file(first)
+        again = self.printed("-f", str(path))
+        self.assertEqual(self.values(again), self.values(first))
+        values = self.values(first)
+        self.assertEqual((values["connections"], values["size"], values["reconnect"], values["buffer"]),
+                         ("77", "10..20", "backoff 5ms..1s", "4Ki"))
+        self.assertRegex(first, r"\[global\]")
+        self.assertRegex(again, rf"(?m)^connections .*{re.escape(str(path))}:\d+")
+
+    def test_flag_before_environment_before_file_before_default(self):
+        path = str(self.config_file("[global]\nconnections = 3\nthreads = 3\nsize = 3\n"))
+        values = self.values(self.printed("-f", path, "-c5", env={"ECHOLOAD_CONNECTIONS": 4, "ECHOLOAD_THREADS": 4}))
+        self.assertEqual([values[k] for k in ("connections", "threads", "size", "pipeline")], ["5", "4", "3", "1"])
+
+    def test_names_in_both_spellings(self):
+        path = str(self.config_file("[global]\nconnect-timeout = 3s\n"))
+        self.assertEqual(self.values(self.printed("-f", path))["connect_timeout"], "3s")
+        self.assertEqual(self.values(self.printed("--connect_timeout=4s"))["connect_timeout"], "4s")
+
+    def test_defaults_are_those_of_the_manual(self):
+        values = self.values(self.printed())
+        defaults = {"connections": "10", "threads": "1", "duration": "10s", "size": "64", "pipeline": "1", "warmup": "1s",
+                    "timeout": "2s", "connect_timeout": "1s", "reconnect": "never", "verify": "on", "backend": "auto",
+                    "grace": "1s", "stall": "1s"}
+        self.assertEqual({k: values.get(k) for k in defaults}, defaults)
+
+    @covers("echoload", "version", "help", "man")
+    def test_about_itself(self):
+        r = run([*program("echoload"), "--version"])
+        self.assertEqual(r.code, OK)
+        self.assertRegex(r.out, r"\Aechoload \S+")
+        keys = self.values(self.printed())
+        for flag in ("--help", "-h"):
+            r = run([*program("echoload"), flag])
+            self.assertEqual((r.code, r.err), (OK, ""))
+            self.assertLessEqual(max(map(len, r.out.splitlines())), 80)
+            for key in keys:
+                self.assertIn(key.replace("_", "-"), r.out.replace("_", "-"))
+        r = run([*program("echoload"), "--man"])
+        self.assertEqual((r.code, r.err), (OK, ""))
+        for word in (".Dd", ".Sh SYNOPSIS", "connections", "reconnect", "130"):
+            self.assertIn(word, r.out)
+
+
+class Meta(LoadCase):
+    def test_the_result_carries_its_configuration(self):
+        r = self.run_load(self.peer(echo_all), connections=3, messages=30, size="1..9", seed=42, **LONG)
+        config = r["config"]
+        self.assertEqual([config[k] for k in ("connections", "messages", "size", "seed")], ["3", "30", "1..9", "42"])
+        self.assertEqual(r["config_source"]["connections"], "command line")
+        self.assertEqual(r["config_source"]["threads"], "default")
+        self.assertIn("--connections", r["context"]["argv"])

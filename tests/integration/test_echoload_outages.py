@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: MIT
+"""The server dies, hangs, or is out of reach: what each connection saw, what it cost, and when service was back."""
+import signal
+import socket
+import time
+
+from echolab import NO_ANSWER, OK, SLOW, VERDICT, covers, no_namespaces, recv_exactly, rst, slow
+from loadlab import LONG, LoadCase, Peer, echo_all, for_each_client, for_each_pair, silence
+
+SECOND = 1_000_000_000
+TIMES = ("begin_ns", "noticed_ns", "first_success_ns", "recovered_ns")
+
+
+class OutageCase(LoadCase):
+    def since_start(self, r, at_unix_ns):
+        """A time of this test on the clock of the run."""
+        return at_unix_ns - r["context"]["start_unix_ns"]
+
+    def one_outage(self, r, recovered=True):
+        self.assertEqual(len(r["outages"]), 1, r)
+        o = r["outages"][0]
+        self.assertIsNotNone(o["noticed_ns"])
+        self.assertEqual([t is not None for t in (o["first_success_ns"], o["recovered_ns"])], [recovered] * 2, r)
+        self.assertIn("outage", r.out)
+        return o
+
+    def assertBetween(self, low, value, high, r):
+        self.assertLessEqual(low, value, r)
+        self.assertLessEqual(value, high, r)
+
+    def wait_live(self, load, predicate, what):
+        """Until the live line says so."""
+        self.wait_until(lambda: load.live() and predicate(load.live()), what, 60)
+
+
+@for_each_pair
+class EachKill(OutageCase):
+    """SIGKILL, with 200 connections in the middle of something."""
+    COUNT = 200
+    RUN = {"connections": COUNT, "duration": "10m", "warmup": "0s"} | LONG
+
+    def killed(self, **options):
+        """A run of 200 connections whose server has just been killed; and when."""
+        server = self.echod(shutdown="default")
+        load = self.load(server, **self.RUN | {"progress": "always"} | options)
+        self.wait_live(load, lambda lines: lines[-1][0] > 0 and lines[-1][1] == self.COUNT, "all are open and busy")
+        at = time.time_ns()
+        self.kill(server)
+        return server, load, at
+
+    def all_died(self, r, again=False):
+        """Each of them once, for a reason that a killed process gives. `again`: some may have reached a listener that
+        was about to be closed, too."""
+        died = {k: n for k, n in r.errors.items() if k[1] != "connecting"}
+        self.assertBetween(self.COUNT, sum(died.values()), 2 * self.COUNT if again else self.COUNT, r)
+        for cause, phase, name in died:
+            self.assertIn((cause, name), [("reset", "ECONNRESET"), ("reset", "EPIPE"), ("eof_early", None)], r)
+            self.assertIn(phase, ("sending", "awaiting"), r)
+        return sum(died.values())
+
+    def test_never_reconnect_ends_the_run_early(self):
+        _, load, at = self.killed()
+        r = load.done()
+        self.assertEqual(r.code, VERDICT, r)
+        self.all_died(r)
+        self.assertEqual((r["connections"]["attempts"], r["connections"]["established"]), (200, 200))
+        m = r["messages"]
+        self.assertEqual((m["lost"], m["corrupt"], m["unfinished"]), (200, 0, 0), r)
+        self.assertEqual(m["sent"], m["echoed"] + 200)
+        o = self.one_outage(r, recovered=False)
+        killed = self.since_start(r, at)
+        self.assertLessEqual(o["begin_ns"], o["noticed_ns"])
+        self.assertBetween(killed - SECOND // 100, o["noticed_ns"], killed + slow(10) * SECOND, r)
+        self.assertEqual(o["messages_lost"], 200)
+        self.assertIn("never", r.out)
+
+    def test_with_many_messages_under_way(self):
+        _, load, _ = self.killed(pipeline=7, size="10..1000")
+        r = load.done()
+        self.assertEqual(r.code, VERDICT, r)
+        self.all_died(r)
+        m = r["messages"]
+        self.assertBetween(200, m["lost"], 7 * 200, r)
+        self.assertEqual((m["sent"], m["corrupt"], m["unfinished"]), (m["echoed"] + m["lost"], 0, 0), r)
+
+    def test_with_large_messages(self):
+        _, load, _ = self.killed(size="1Mi", threads=2)
+        r = load.done()
+        self.assertIn(r.code, (VERDICT, NO_ANSWER), r)
+        self.all_died(r)
+        m = r["messages"]
+        self.assertEqual((m["sent"], m["corrupt"], m["unfinished"]), (m["echoed"] + m["lost"], 0, 0), r)
+        self.assertBetween(1, m["lost"], 200, r)  # one may have been between two messages
+
+    @covers("echoload", "reconnect")
+    def test_restarted_on_the_same_port_it_recovers(self):
+        for policy in ("backoff 10ms..100ms", "immediate"):
+            with self.subTest(reconnect=policy):
+                server, load, killed = self.killed(reconnect=policy, threads=2)
+                self.wait_live(load, lambda lines: lines[-1][3], "the outage is noticed")
+                up = time.time_ns()
+                again = self.echod(listen=f"127.0.0.1:{server.port}")
+                self.wait_open(again, self.COUNT, 100_000 // int(SLOW))
+                self.wait_live(load, lambda lines: not lines[-1][3], "service is back")
+                seen = time.time_ns()
+                r = load.interrupted()
+                died = self.all_died(r, again=True)
+                o = self.one_outage(r)
+                times = [o[k] for k in TIMES]
+                self.assertEqual(times, sorted(times), r)
+                killed, up, seen = (self.since_start(r, t) for t in (killed, up, seen))
+                self.assertBetween(killed - SECOND // 100, o["noticed_ns"], up, r)
+                self.assertBetween(up, o["first_success_ns"], seen, r)
+                self.assertBetween(up, o["recovered_ns"], seen, r)
+                m, c = r["messages"], r["connections"]
+                self.assertEqual((m["lost"], o["messages_lost"], m["corrupt"]), (died, died, 0), r)
+                self.assertEqual((c["established"], c["open_at_end"], c["peak"]), (200 + died, 200, 200), r)
+                self.assertLessEqual({cause for cause, phase, _ in r.errors if phase == "connecting"},
+                                     {"refused", "reset"}, r)
+                self.assertIn(("refused", "connecting", "ECONNREFUSED"), r.errors)
+                self.assertGreater(r["latency_outside_outage_ns"]["count"], 0)
+
+    def test_the_exit_code_after_a_recovery_is_that_of_errors(self):
+        server, load, _ = self.killed(reconnect="backoff 10ms..50ms", duration=f"{slow(4)}s")
+        again = self.echod(listen=f"127.0.0.1:{server.port}")
+        r = load.done()
+        self.assertEqual(r.code, VERDICT, r)
+        self.all_died(r, again=True)
+        self.assertEqual(r["messages"]["unfinished"], 0, r)
+        self.assertEqual(r["connections"]["open_at_end"], 0)
+        self.assertRegex(r["exit"]["reason"], "200 connections ended in|connections ended in")
+        del again
+
+    def test_gone_for_good(self):
+        """No server comes back: attempts go on until the end, and all are counted."""
+        _, load, _ = self.killed(reconnect="backoff 20ms..40ms", duration=f"{slow(2)}s")
+        r = load.done()
+        self.assertEqual(r.code, VERDICT, r)
+        self.all_died(r, again=True)
+        self.one_outage(r, recovered=False)
+        c = r["connections"]
+        self.assertGreater(c["attempts"], 400, r)
+        self.assertGreater(r.outcomes[("refused", "connecting", "ECONNREFUSED")], 0.9 * c["failed"], r)
+
+
+@for_each_client
+class EachStop(OutageCase):
+    """A server that is stopped looks like a host that is silent: nothing says so but our own clock."""
+
+    def stopped(self, **options):
+        server = self.echod(backend="epoll")
+        load = self.load(server, connections=20, warmup="0s", progress="always", **LONG | {"duration": "10m"} | options)
+        self.wait_open(server, 20, 100_000)
+        server.send_signal(signal.SIGSTOP)
+        return server, load, time.time_ns()
+
+    @covers("echoload", "stall")
+    def test_an_outage_without_an_error(self):
+        for stall in ("300ms", "1s"):
+            with self.subTest(stall=stall):
+                server, load, at = self.stopped(stall=stall, connect_timeout="10m", timeout="off")
+                self.wait_live(load, lambda lines: lines[-1][3], "the outage is noticed")
+                server.send_signal(signal.SIGCONT)
+                self.wait_live(load, lambda lines: not lines[-1][3], "service is back")
+                r = load.interrupted()
+                o = self.one_outage(r)
+                ns = 300_000_000 if stall == "300ms" else SECOND
+                self.assertBetween(ns, o["noticed_ns"] - o["begin_ns"], ns + slow(1) * SECOND, r)
+                self.assertBetween(self.since_start(r, at) - slow(1) * SECOND, o["begin_ns"],
+                                   self.since_start(r, at) + slow(1) * SECOND, r)
+                self.assertEqual((r.errors, r["messages"]["lost"], o["messages_lost"]), ({}, 0, 0), r)
+                self.assertGreaterEqual(r["latency_ns"]["max"], ns)
+                # what came back while the outage was open is left out
+                self.assertLess(r["latency_outside_outage_ns"]["count"], r["latency_ns"]["count"])
+
+    def test_an_outage_alone_is_no_error(self):
+        server, load, _ = self.stopped(stall="200ms", duration=f"{slow(3)}s", connect_timeout="10m", timeout="off")
+        self.wait_live(load, lambda lines: lines[-1][3], "the outage is noticed")
+        server.send_signal(signal.SIGCONT)
+        r = load.done()
+        self.assertEqual(r.code, OK, r)
+        self.one_outage(r)
+
+    def test_it_is_resumed_while_what_is_owed_is_awaited(self):
+        """The end of the run comes while the server is stopped: nothing is lost if it answers within --grace."""
+        server, load, _ = self.stopped(duration="2s", grace="10m", connect_timeout="10m", timeout="off")
+        self.wait_until(lambda: "2.5s/2s" in load.err.text or "2.6s/2s" in load.err.text
+                        or any(float(t) > 2.3 for t in self.clock(load)), "the end is past", 60)
+        self.assertTrue(load.running())
+        server.send_signal(signal.SIGCONT)
+        r = load.done()
+        self.assertEqual((r.code, r["messages"]["unfinished"], r["messages"]["lost"]), (OK, 0, 0), r)
+
+    def clock(self, load):
+        import re
+        return re.findall(r"([\d.]+)s/\d+s  ", load.err.text)
+
+    def test_an_answer_timeout_tells_every_connection(self):
+        server, load, _ = self.stopped(timeout="500ms", connect_timeout="10m")
+        r = load.done()
+        self.assertEqual(r.code, VERDICT, r)
+        self.assertEnds(r, {("timeout_answer", "awaiting", None): 20})
+        self.assertEqual((r["messages"]["lost"], r.lost), (20, {"acked": 20}), r)
+        self.one_outage(r, recovered=False)
+        server.send_signal(signal.SIGCONT)
+        self.wait_counters(server, lambda c: c.open == 0, "the server has seen the resets")
+
+    def test_it_reconnects_after_timeouts_and_recovers(self):
+        server, load, _ = self.stopped(timeout="400ms", reconnect="backoff 10ms..50ms", connect_timeout="300ms")
+        self.wait_live(load, lambda lines: lines[-1][2] >= 20, "all have timed out")
+        server.send_signal(signal.SIGCONT)
+        self.wait_live(load, lambda lines: not lines[-1][3] and lines[-1][1] == 20, "service is back")
+        r = load.interrupted()
+        self.assertLessEqual(set(r.errors), {("timeout_answer", "awaiting", None), ("timeout_connect", "connecting", None)})
+        self.assertGreaterEqual(r.errors[("timeout_answer", "awaiting", None)], 20)
+        o = self.one_outage(r)
+        self.assertEqual(o["messages_lost"], r["messages"]["lost"])
+
+    def test_two_outages_are_two(self):
+        server, load, _ = self.stopped(stall="200ms", connect_timeout="10m", timeout="off")
+        for n in (1, 2):
+            self.wait_live(load, lambda lines: lines[-1][3], "the outage is noticed")
+            server.send_signal(signal.SIGCONT)
+            self.wait_live(load, lambda lines: not lines[-1][3], "service is back")
+            if n == 1:
+                server.send_signal(signal.SIGSTOP)
+        r = load.interrupted()
+        self.assertEqual(len(r["outages"]), 2, r)
+        first, second = r["outages"]
+        self.assertLessEqual(first["recovered_ns"], second["begin_ns"])
+
+
+@for_each_client
+class EachHalf(OutageCase):
+    """An outage opens when half of the connections ended within --stall, not before."""
+
+    def some_die(self, count, connections=20):
+        def script(sock, n):
+            if n >= count:
+                return echo_all(sock)
+            for _ in range(3):
+                sock.sendall(recv_exactly(sock, 64))
+            recv_exactly(sock, 64)
+            rst(sock)
+        return self.run_load(self.peer(script), connections=connections, messages=2000, stall="10m", code=VERDICT, **LONG)
+
+    def test_less_than_half_is_none(self):
+        r = self.some_die(9)
+        self.assertEqual((sum(r.errors.values()), r["outages"]), (9, []), r)
+
+    def test_half_is_one(self):
+        r = self.some_die(10)
+        self.assertEqual(sum(r.errors.values()), 10, r)
+        o = self.one_outage(r, recovered=False) if r["outages"][0]["first_success_ns"] is None else r["outages"][0]
+        self.assertIsNone(o["recovered_ns"], "half of what was asked for never came back")
+        self.assertEqual(o["messages_lost"], 10)
+
+    def test_a_server_that_was_never_there_is_an_outage_from_the_start(self):
+        r = self.run_load(self.closed_port(), connections=10, duration="10m", code=NO_ANSWER, **LONG)
+        o = self.one_outage(r, recovered=False)
+        self.assertEqual((o["begin_ns"], o["messages_lost"]), (0, 0))
+
+    def test_a_server_that_comes_late(self):
+        """Refused until it is there: the run recovers, its errors are told."""
+        host, port = self.closed_port()
+        load = self.load((host, port), connections=10, duration="10m", reconnect="backoff 10ms..50ms",
+                         progress="always", **LONG)
+        self.wait_live(load, lambda lines: lines[-1][2] >= 20 and lines[-1][3], "it has been refused")
+        self.doCleanups_of_ports()
+        server = self.echod(listen=f"{host}:{port}")
+        self.wait_live(load, lambda lines: lines[-1][1] == 10 and not lines[-1][3], "service is there")
+        r = load.interrupted()
+        self.assertEqual(set(r.errors), {("refused", "connecting", "ECONNREFUSED")}, r)
+        o = self.one_outage(r)
+        self.assertEqual(o["begin_ns"], 0)
+        del server
+
+    def closed_port(self):
+        self.held = socket.socket()
+        self.addCleanup(self.held.close)
+        self.held.bind(("127.0.0.1", 0))
+        return self.held.getsockname()
+
+    def doCleanups_of_ports(self):
+        self.held.close()
+
+
+@for_each_client
+class EachPath(OutageCase):
+    """What the path does, in networks of our own."""
+
+    def setUp(self):
+        if no_namespaces():
+            self.skipTest(no_namespaces())
+
+    def namespace(self, *commands):
+        from echolab import Namespace
+        ns = Namespace()
+        self.keep(ns.holder)
+        ns.run(*commands)
+        return ns
+
+    def connects(self, ns, errors, code=NO_ANSWER, **options):
+        r = self.run_load(("10.9.9.9", 7007), connections=5, messages=100, code=code, prefix=ns.prefix,
+                          **{"connect_timeout": "10m", "timeout": "10m"} | options)
+        self.assertEnds(r, errors)
+        return r
+
+    def test_no_route(self):
+        self.connects(self.namespace(), {("net_unreachable", "connecting", "ENETUNREACH"): 5})
+
+    def test_an_unreachable_host(self):
+        self.connects(self.namespace("ip route add unreachable 10.9.9.9"),
+                      {("host_unreachable", "connecting", "EHOSTUNREACH"): 5})
+
+    def test_a_route_that_is_forbidden(self):
+        self.connects(self.namespace("ip route add prohibit 10.9.9.9"), {("prohibited", "connecting", "EACCES"): 5})
+
+    def test_another_errno_keeps_its_name(self):
+        self.connects(self.namespace("ip route add blackhole 10.9.9.9"), {("other", "connecting", "EINVAL"): 5})
+
+    def test_a_silent_host(self):
+        """Nobody answers, and nobody says that nobody is there."""
+        lab = self.lab()
+        lab.blackhole()
+        lab.router.run("ip route add blackhole 10.9.9.9/32")
+        self.connects(lab.client, {("timeout_connect", "connecting", None): 5}, connect_timeout="300ms")
+
+    def test_a_router_that_says_unreachable(self):
+        lab = self.lab()
+        lab.router.run("ip route add unreachable 10.9.9.9")
+        self.connects(lab.client, {("host_unreachable", "connecting", "EHOSTUNREACH"): 5})
+
+    def test_ports_of_our_own_run_out(self):
+        """Some connections cannot be made here: that is no fault of the server, and no outage."""
+        ns = self.namespace()
+        server = self.echod(backend="epoll", prefix=ns.prefix)
+        with open("/dev/null"), ns:
+            with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as f:
+                f.write("40000 40009")
+        r = self.run_load(server, connections=16, messages=4000, code=VERDICT, prefix=ns.prefix, **LONG)
+        self.assertEqual(r.errors, {("local_limit", "connecting", "EADDRNOTAVAIL"): 6}, r)
+        self.assertEqual((r["connections"]["established"], r["outages"], r["messages"]["echoed"]), (10, [], 4000), r)
+
+    def test_the_path_falls_silent(self):
+        """A host that vanishes: our own deadline is the first to know."""
+        lab = self.lab()
+        server = self.echod(backend="epoll", listen="10.77.2.2:0", prefix=lab.server.prefix)
+        load = self.load(server, connections=10, duration="10m", warmup="0s", prefix=lab.client.prefix,
+                         connect_timeout="10m", timeout="700ms", stall="300ms")
+        self.wait_open(server, 10, 10_000)
+        lab.blackhole()
+        r = load.done()
+        self.assertEqual(r.code, VERDICT, r)
+        self.assertEnds(r, {("timeout_answer", "awaiting", None): 10})
+        self.assertEqual(r["messages"]["lost"], 10)
+        o = self.one_outage(r, recovered=False)
+        self.assertBetween(300_000_000, o["noticed_ns"] - o["begin_ns"], 700_000_000 + slow(1) * SECOND, r)
+
+    def test_the_kernel_gives_up(self):
+        lab = self.lab()
+        lab.client.run("sysctl -q -w net.ipv4.tcp_retries2=1")
+        server = self.echod(backend="epoll", listen="10.77.2.2:0", prefix=lab.server.prefix)
+        load = self.load(server, connections=10, duration="10m", warmup="0s", prefix=lab.client.prefix,
+                         connect_timeout="10m", timeout="off")
+        self.wait_open(server, 10, 10_000)
+        lab.blackhole()
+        r = load.done()
+        # whose answer had been on its way has nothing in flight, and nothing to time out: not here, by the seed
+        self.assertEqual(r.code, VERDICT, r)
+        self.assertEqual(r.causes, {"timeout_tcp"}, r)
+        self.assertEqual(sum(r.errors.values()), 10)
+        self.assertEqual({name for _, _, name in r.errors}, {"ETIMEDOUT"})
+
+    def test_destroyed_locally(self):
+        """ss -K: neither the peer nor the path."""
+        ns = self.namespace()
+        server = self.echod(backend="epoll", prefix=ns.prefix)
+        load = self.load(server, connections=10, duration="10m", warmup="0s", prefix=ns.prefix, **LONG)
+        self.wait_open(server, 10, 10_000)
+        server.send_signal(signal.SIGSTOP)
+        ns.run(f"ss -K -n state established dport = {server.port}")
+        r = load.done()
+        self.assertEqual(r.code, VERDICT, r)
+        self.assertEqual((r.causes, sum(r.errors.values())), ({"aborted"}, 10), r)
+        self.assertEqual({name for _, _, name in r.errors}, {"ECONNABORTED"})
+        server.send_signal(signal.SIGCONT)
