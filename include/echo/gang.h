@@ -21,7 +21,8 @@ struct gang {
 };
 
 /* Reserves @count workers of this configuration and role, pinned in turn to @cpus unless that is
- * all. The caller sets role_state and listeners of each. Returns 0 or -errno. */
+ * all; the processes of a single worker share them. The caller sets role_state and listeners of
+ * each. Returns 0 or -errno. */
 int gang_init(struct gang *g, unsigned count, const struct net_config *config,
 	      const struct cpu_list *cpus);
 void gang_fini(struct gang *g); /* what was never started is closed */

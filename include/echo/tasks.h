@@ -9,9 +9,9 @@
 #include <sys/types.h>
 
 struct tasks_usage {
-	int64_t cpu_ns;    /* of all threads, living and gone (kernel threads of a ring included), and
-			      of children that have been waited for (those in steps of 10 ms) */
-	int64_t wait_ns;   /* time that living threads were ready, but had no CPU (schedstat) */
+	int64_t cpu_ns;  /* of all threads, living and gone (kernel threads of a ring included), and
+			    of children that have been waited for (those in steps of 10 ms) */
+	int64_t wait_ns; /* time that living threads were ready, but had no CPU (schedstat) */
 	uint64_t switches; /* context switches of living threads */
 	unsigned threads;  /* living */
 };

@@ -7,6 +7,7 @@
 #define ECHO_WORKER_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,10 +101,12 @@ struct worker {
 	_Atomic bool done;      /* the loop has ended */
 	_Atomic int64_t cpu_ns; /* of the thread, set when it has ended */
 	pthread_t thread;
+	sem_t begun; /* by its thread, when begun_error is set */
+	int begun_error;
 };
 
-/* Reserves its memory and starts its thread, which accepts (or dials) from then on. Returns 0 or
- * -errno with nothing left. What the thread itself meets, worker_join returns. */
+/* Reserves its memory and starts its thread. Returns 0 when that accepts (or dials), or -errno with
+ * nothing left. What the thread meets later, worker_join returns. */
 int worker_start(struct worker *w);
 
 /* Asks it to end; from any thread. */

@@ -82,8 +82,10 @@ static void send_span(struct conn *c, const void *span, size_t len)
 {
 	struct io_uring_sqe *sqe = uring_sqe(c->worker->state);
 
-	/* WAITALL: after a short send the kernel waits for room and goes on by itself */
-	io_uring_prep_send(sqe, c->fd, span, len, MSG_NOSIGNAL | MSG_WAITALL);
+	/* no WAITALL, which would wait for room by itself: an error after that is swallowed (the
+	 * count so far is reported, and the socket's errno is gone) and after 128 waits the kernel
+	 * moves the request to a thread that blocks */
+	io_uring_prep_send(sqe, c->fd, span, len, MSG_NOSIGNAL);
 	uring_name(c, sqe, URING_SEND);
 }
 
@@ -105,7 +107,7 @@ static void send_out(struct conn *c)
 	m = &s->message[s->messages++];
 	m->head = (struct msghdr){ .msg_iov = m->v };
 	m->head.msg_iovlen = (size_t)unsent_peek(&c->out, m->v, URING_VECTORS);
-	io_uring_prep_sendmsg(sqe, c->fd, &m->head, MSG_NOSIGNAL | MSG_WAITALL);
+	io_uring_prep_sendmsg(sqe, c->fd, &m->head, MSG_NOSIGNAL);
 	uring_name(c, sqe, URING_SEND);
 }
 

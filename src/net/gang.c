@@ -7,19 +7,26 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "echo/backend.h"
 #include "echo/base.h"
 #include "echo/net_opt.h"
 
 int gang_init(struct gang *g, unsigned count, const struct net_config *config,
 	      const struct cpu_list *cpus)
 {
+	bool pin = !cpus->all && !(config->backend->caps & BACKEND_SINGLE);
+
 	assert(count > 0);
 	*g = (struct gang){ .count = count, .done_fd = -1, .signal_fd = -1 };
+	/* the processes of a single worker inherit where it may run: they share the CPUs */
+	if (!cpus->all && !pin && sched_setaffinity(0, sizeof(cpus->set), &cpus->set) < 0)
+		return -errno;
 	g->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (g->done_fd < 0)
 		return -errno;
@@ -32,7 +39,7 @@ int gang_init(struct gang *g, unsigned count, const struct net_config *config,
 		w->config = config;
 		w->conns = &g->conns;
 		w->index = i;
-		w->cpu = cpus->all ? -1 : cpu_list_nth(cpus, i);
+		w->cpu = pin ? cpu_list_nth(cpus, i) : -1;
 		w->done_fd = g->done_fd;
 		w->wake_fd = -1;
 	}

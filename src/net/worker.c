@@ -107,6 +107,7 @@ static int worker_init(struct worker *w)
 	w->now_ns = clock_now_ns();
 	timers_init(&w->timers, w->now_ns);
 	w->drain_timer = (struct timer){ .fire = worker_drain_over };
+	(void)sem_init(&w->begun, 0, 0); /* fails only for other arguments than these */
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->wake_fd < 0)
 		return -errno;
@@ -156,12 +157,14 @@ static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
 
-	w->error = worker_begin(w);
-	if (w->error == 0) {
-		w->role->start(w);
-		worker_loop(w);
-		w->config->backend->fini(w);
-	}
+	w->begun_error = worker_begin(w);
+	w->error = w->begun_error;
+	(void)sem_post(&w->begun);
+	if (w->error < 0)
+		return NULL;
+	w->role->start(w);
+	worker_loop(w);
+	w->config->backend->fini(w);
 	atomic_store(&w->cpu_ns, clock_thread_cpu_ns());
 	atomic_store(&w->done, true);
 	if (w->done_fd >= 0)
@@ -183,11 +186,19 @@ int worker_start(struct worker *w)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = -pthread_create(&w->thread, NULL, worker_main, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r < 0)
+		goto out_fini;
+	while (sem_wait(&w->begun) < 0)
+		; /* EINTR */
+	r = w->begun_error;
 	if (r < 0) {
-		worker_fini(w);
-		return r;
+		(void)pthread_join(w->thread, NULL);
+		goto out_fini;
 	}
 	return 0;
+out_fini:
+	worker_fini(w);
+	return r;
 }
 
 void worker_stop(struct worker *w, enum worker_stop how)

@@ -37,8 +37,8 @@ class Fork(TestCase):
 
     def blocked(self, server):
         """A connection whose child waits for us to read, and what we have sent."""
-        sock = self.connect(server, rcvbuf=65536)
         data = pattern(64 * MIB)
+        sock = self.connect(server, rcvbuf=65536)
         return sock, data[:fill(sock, data)]
 
     def sockets(self, pid):
@@ -111,6 +111,13 @@ class Children(Fork):
         sock.close()
         c = self.wait_counters(server, lambda c: c.open == 0, "the end")
         self.assertEqual((c.received, c.sent), (10 * MIB + 5, 10 * MIB + 5))
+
+    @covers("echod", "cpus")
+    def test_children_share_the_cpus(self):
+        cpus = os.sched_getaffinity(0)
+        server = self.echod(cpus=",".join(map(str, cpus)))
+        _, pid = self.join_in(server)
+        self.assertEqual(os.sched_getaffinity(pid), cpus)
 
     def test_asking_all_processes_for_counters_kills_none(self):
         server = self.echod()

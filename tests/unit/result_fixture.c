@@ -14,8 +14,8 @@ struct result sample;
 struct load_config sample_config;
 
 const struct outage sample_outages[SAMPLE_OUTAGES] = {
-	{ SEC(2), SEC(2) + MSEC(4), SEC(2) + MSEC(808), SEC(2) + MSEC(956), 3 },
-	{ SEC(5), SEC(6), -1, -1, 0 },
+	{ SEC(2), SEC(2) + MSEC(4), SEC(2) + MSEC(808), SEC(2) + MSEC(956), 3, false },
+	{ SEC(5), SEC(6), -1, -1, 0, true },
 };
 
 static struct hist *latency, *outside, *empty;

@@ -164,7 +164,7 @@ END_TEST
 
 START_TEST(limits_that_are_missed_are_all_said)
 {
-	static const struct outage outage = { SEC(2), SEC(3), -1, -1, 0 };
+	static const struct outage outage = { SEC(2), SEC(3), -1, -1, 0, false };
 
 	sample_config.max_p99 = USEC(80); /* just met */
 	expect(0, "ok");

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT
+ * test_cell: verdicts over invented rounds: drift, heavy tails, servers that differ from one start
+ * to the next. Equal servers get no winner, a slowdown of 5 % is found, and who limits the rate
+ * decides by what is judged.
+ */
+#include "echobench/cell.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "echo/rng.h"
+#include "echobench/rounds.h"
+
+#include "suites.h"
+
+/* How a machine wavers: all relative. */
+struct machine {
+	double round; /* from round to round */
+	double start; /* from one start of a server to the next */
+	double drift; /* of all, from round to round: a random walk */
+	bool heavy;   /* rounds with tails of Student's t(2) */
+};
+
+static const struct machine machines[] = {
+	{ .round = 0.03 },
+	{ .round = 0.03, .drift = 0.03 },
+	{ .round = 0.02, .drift = 0.02, .start = 0.02 },
+	{ .round = 0.02, .drift = 0.05, .heavy = true },
+};
+enum { MACHINES = 4 };
+
+static double uniform(uint64_t *seed)
+{
+	return ((double)(rng_next(seed) >> 11) + 0.5) / 9007199254740992.0;
+}
+
+static double normal(uint64_t *seed)
+{
+	return sqrt(-2 * log(uniform(seed))) * cos(2 * M_PI * uniform(seed));
+}
+
+static struct block blocks[BLOCKS_MAX];
+
+/* A block in which B takes exp(@slow) times as long as A. */
+static void invent_block(struct block *b, const struct machine *m, double slow, double *level,
+			 uint64_t *seed)
+{
+	schedule_order(seed, b->order);
+	for (unsigned i = 0; i < BLOCK_ROUNDS; i++) {
+		unsigned side = b->order[i] / TWINS;
+		struct sample *s = &b->at[side][b->order[i] % TWINS];
+		double tail = m->heavy ? 1 / sqrt(-log(uniform(seed))) : 1;
+		double cost;
+
+		*level += m->drift * normal(seed);
+		cost = *level + m->round * normal(seed) * tail + m->start * normal(seed) +
+		       (side == SIDE_B ? slow : 0);
+		*s = (struct sample){ .rate = 1e5 * exp(-cost),
+				      .cpu_ns = 1e4 * exp(cost),
+				      .switches = 0.1,
+				      .server_busy = 0.97,
+				      .client_busy = 0.6,
+				      .p50_ns = 1e5,
+				      .p99_ns = 2e5 };
+	}
+}
+
+static struct cell empty_cell(void)
+{
+	return (struct cell){ .load = { 64, 64, 1, MODE_CLOSED },
+			      .name = { "epoll", "io_uring" },
+			      .blocks = blocks };
+}
+
+/* Runs a cell as rounds.c does: until it is narrow, or @limit blocks. */
+static struct cell invent_cell(const struct machine *m, double slow, unsigned limit, uint64_t *seed)
+{
+	struct cell c = empty_cell();
+	double level = 0;
+
+	while (c.block_count < limit && !c.narrow) {
+		invent_block(&blocks[c.block_count++], m, slow, &level, seed);
+		if (c.block_count >= 12)
+			c.narrow = cell_narrow(&c, 0.01, 1.5);
+	}
+	return c;
+}
+
+static unsigned count_winners(const struct machine *m, double slow, unsigned runs, enum winner w)
+{
+	uint64_t seed = 2026;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < runs; i++) {
+		struct cell c = invent_cell(m, slow, 60, &seed);
+
+		/* signed ranks alone: the bootstrap can only take winners away */
+		cell_summarise(&c);
+		cell_compare(&c, 0.01, 0, 1);
+		c.winner = WINNER_NONE;
+		if (i < 3) { /* the real thing is slow: a few times are enough */
+			cells_judge(&c, 1, 0.01, 1);
+		} else {
+			const struct comparison *d = cell_decider(&c);
+
+			if (d->ratio.high < 0 && d->ratio.high < d->noise.low)
+				c.winner = WINNER_A;
+			else if (d->ratio.low > 0 && d->ratio.low > d->noise.high)
+				c.winner = WINNER_B;
+		}
+		n += w == WINNER_NONE ? c.winner != WINNER_NONE : c.winner == w;
+	}
+	return n;
+}
+
+START_TEST(equal_servers_get_no_winner)
+{
+	/* 600 cells at 99 %: 6 if it stood at its limit; the noise takes away most of those */
+	ck_assert_uint_le(count_winners(&machines[_i], 0, 600, WINNER_NONE), 8);
+}
+END_TEST
+
+START_TEST(a_slowdown_of_five_percent_is_found)
+{
+	ck_assert_uint_ge(count_winners(&machines[_i], 0.05, 60, WINNER_A), 57);
+}
+END_TEST
+
+START_TEST(who_had_no_time_left_decides_what_is_judged)
+{
+	struct cell c = empty_cell();
+	double level = 0;
+	uint64_t seed = 1;
+
+	for (; c.block_count < 20; c.block_count++)
+		invent_block(&blocks[c.block_count], &machines[0], 0.2, &level, &seed);
+	cell_summarise(&c);
+	ck_assert_int_eq(c.bottleneck, BOTTLENECK_SERVER);
+	ck_assert_int_eq(c.decided_by, DECIDED_BY_RATE);
+
+	for (unsigned i = 0; i < 20; i++) { /* with B the client has no time, its rate is capped */
+		for (unsigned t = 0; t < TWINS; t++) {
+			blocks[i].at[SIDE_B][t].client_busy = 0.99;
+			blocks[i].at[SIDE_B][t].rate = blocks[i].at[SIDE_A][t].rate;
+		}
+	}
+	cells_judge(&c, 1, 0.01, 1);
+	ck_assert_int_eq(c.bottleneck, BOTTLENECK_CLIENT);
+	ck_assert_int_eq(c.decided_by, DECIDED_BY_CPU);
+	ck_assert_int_eq(c.winner, WINNER_A); /* B burns a fifth more for a message */
+
+	for (unsigned i = 0; i < 20; i++) {
+		for (unsigned s = 0; s < SIDES; s++)
+			for (unsigned t = 0; t < TWINS; t++)
+				blocks[i].at[s][t].client_busy = blocks[i].at[s][t].server_busy =
+					0.5;
+	}
+	cell_summarise(&c);
+	ck_assert_int_eq(c.bottleneck, BOTTLENECK_UNKNOWN);
+	ck_assert_int_eq(c.decided_by, DECIDED_BY_RATE);
+	for (unsigned i = 0; i < 15; i++) /* others had the CPU in most rounds */
+		for (unsigned t = 0; t < TWINS; t++)
+			blocks[i].at[SIDE_A][t].disturbed = blocks[i].at[SIDE_B][t].disturbed =
+				true;
+	cell_summarise(&c);
+	ck_assert_uint_eq(c.disturbed, 60);
+	ck_assert_int_eq(c.decided_by, DECIDED_BY_CPU);
+	c.load.mode = MODE_OPEN;
+	cell_summarise(&c);
+	ck_assert_int_eq(c.decided_by, DECIDED_BY_CPU);
+}
+END_TEST
+
+START_TEST(what_differs_between_starts_of_one_server_is_noise)
+{
+	struct cell c = empty_cell();
+	double level = 0;
+	uint64_t seed = 5;
+
+	/* the twins differ by 3 % in turn: a difference of 2 % between the sides is no news */
+	for (; c.block_count < 30; c.block_count++) {
+		struct block *b = &blocks[c.block_count];
+		struct machine quiet = { .round = 0.001 };
+
+		invent_block(b, &quiet, 0.02, &level, &seed);
+		for (unsigned s = 0; s < SIDES; s++)
+			b->at[s][0].rate *= exp(0.06);
+	}
+	cells_judge(&c, 1, 0.01, 1);
+	ck_assert(c.rate.ratio.high < 0);
+	ck_assert(c.rate.noise.high > 0.05);
+	ck_assert_int_eq(c.winner, WINNER_A); /* below all of the noise still counts */
+	ck_assert(c.rate.ratio.high < c.rate.noise.low);
+}
+END_TEST
+
+START_TEST(a_cell_without_enough_blocks_is_not_measured)
+{
+	struct cell c = empty_cell();
+	double level = 0;
+	uint64_t seed = 1;
+
+	cells_judge(&c, 1, 0.01, 1);
+	ck_assert(!cell_measured(&c, 0.01));
+	ck_assert_int_eq(c.winner, WINNER_NONE);
+	for (; c.block_count < 7; c.block_count++)
+		invent_block(&blocks[c.block_count], &machines[0], 0.5, &level, &seed);
+	cells_judge(&c, 1, 0.01, 1);
+	ck_assert(!cell_measured(&c, 0.01));
+	ck_assert_int_eq(c.winner, WINNER_NONE);
+}
+END_TEST
+
+START_TEST(the_recommendation_follows_the_winners)
+{
+	struct cell c[3] = { empty_cell(), empty_cell(), empty_cell() };
+	const char *why;
+
+	ck_assert_str_eq(cells_recommend(c, 3, &why), "either");
+	c[1].winner = WINNER_B;
+	ck_assert_str_eq(cells_recommend(c, 3, &why), "io_uring");
+	c[2].winner = WINNER_A;
+	ck_assert_str_eq(cells_recommend(c, 3, &why), "either");
+	ck_assert_ptr_nonnull(strstr(why, "depends"));
+}
+END_TEST
+
+START_TEST(every_order_of_a_block_is_as_likely)
+{
+	unsigned seen[256] = { 0 }, kinds = 0;
+	uint64_t seed = 1;
+
+	for (unsigned i = 0; i < 24000; i++) {
+		uint8_t o[BLOCK_ROUNDS];
+
+		schedule_order(&seed, o);
+		seen[o[0] << 6 | o[1] << 4 | o[2] << 2 | o[3]]++;
+	}
+	for (unsigned i = 0; i < 256; i++) {
+		kinds += seen[i] > 0;
+		ck_assert(seen[i] == 0 || (seen[i] > 850 && seen[i] < 1150));
+	}
+	ck_assert_uint_eq(kinds, 24);
+}
+END_TEST
+
+START_TEST(a_rate_that_still_climbs_is_not_stationary)
+{
+	ck_assert(!rates_stationary((double[]){ 100, 100 }, 2));
+	ck_assert(rates_stationary((double[]){ 50, 100, 101, 99 }, 4));
+	ck_assert(!rates_stationary((double[]){ 100, 104, 109 }, 3));
+	ck_assert(!rates_stationary((double[]){ 100, 130, 131 }, 3));
+	ck_assert(rates_stationary((double[]){ 100, 101, 102 }, 3));
+}
+END_TEST
+
+Suite *cell_suite(void)
+{
+	Suite *s = suite_create("cell");
+	TCase *t = tcase_create("cell");
+
+	tcase_set_timeout(t, 120);
+	tcase_add_loop_test(t, equal_servers_get_no_winner, 0, MACHINES);
+	tcase_add_loop_test(t, a_slowdown_of_five_percent_is_found, 0, MACHINES);
+	tcase_add_test(t, who_had_no_time_left_decides_what_is_judged);
+	tcase_add_test(t, what_differs_between_starts_of_one_server_is_noise);
+	tcase_add_test(t, a_cell_without_enough_blocks_is_not_measured);
+	tcase_add_test(t, the_recommendation_follows_the_winners);
+	tcase_add_test(t, every_order_of_a_block_is_as_likely);
+	tcase_add_test(t, a_rate_that_still_climbs_is_not_stationary);
+	suite_add_tcase(s, t);
+	return s;
+}
