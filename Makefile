@@ -43,7 +43,7 @@ HARDEN  += $(if $(OPT.$(VARIANT)),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_F
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Werror
 FLAGS   := -std=gnu17 -D_GNU_SOURCE -Iinclude -Isrc -Itests -I$(B) -pthread $(HARDEN) $(WARN) $(SAN)
 LDALL    = -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
-LDLIBS  := -luring -linih -ljansson -lz -pthread -lm
+LDLIBS  := -luring -linih -ljansson -lpcap -lz -pthread -lm
 
 # --- sources -------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,8 @@ struct backend_ops {
 	size_t state_size;      /* private state of a worker, zeroed before init */
 	size_t conn_size;       /* private bytes of a connection, zeroed when its slot is taken */
 	const struct opt *opts; /* keys of the section [<name>], may be NULL */
-	size_t config_size;     /* of the struct that they fill */
+	const struct opt *dial_opts; /* of them those that mean something to a client; NULL: all */
+	size_t config_size;          /* of the struct that they fill */
 
 	/* 0, or -errno when this kernel cannot run it; *why then says what is missing (static). */
 	int (*probe)(const char **why);

@@ -21,6 +21,8 @@ enum {
 	OPT_TEXT_MAX = 256, /* longest value, as text */
 	OPT_LINE_MAX = 512, /* longest line of a config file */
 	OPT_ERROR_MAX = 512,
+	OPT_PHASES_MAX = 32,
+	OPT_PHASE_MAX = 33, /* a phase's name and its end */
 };
 
 struct opt;
@@ -49,6 +51,8 @@ struct opt {
 				     ignored by types without a range */
 	size_t offset, size;      /* of the field in the config struct */
 	char letter;              /* short option, 0: none */
+	const char *group; /* section of a config file where the row stands, when that is not its
+			      own section; other sources do not know it */
 	bool repeats;  /* may be given more than once; a source of higher precedence starts anew */
 	bool cli_only; /* not a config key: --check, --print-config */
 };
@@ -101,6 +105,7 @@ enum opt_level { OPT_DEFAULT, OPT_FILE, OPT_ENV, OPT_CLI };
 struct opt_source {
 	enum opt_level level;
 	unsigned line; /* OPT_FILE: in that file; of a row that repeats: the last */
+	bool phase;    /* OPT_FILE: in the section of s->phase */
 };
 
 struct opt_section {
@@ -122,6 +127,11 @@ struct opt_set {
 				("Exit status:") becomes a section of the man page */
 	struct opt_section sections[OPT_SECTIONS_MAX];
 	unsigned count;            /* sections */
+	bool has_phases;           /* config files may end with sections [phase NAME] */
+	const char *phase;         /* keys of this one override those of the first section and its
+				      groups; NULL: all phases are only checked */
+	char phases[OPT_PHASES_MAX][OPT_PHASE_MAX]; /* that the file has, in its order */
+	unsigned phase_count;
 	const char *file;          /* the file that was read, NULL: none */
 	char error[OPT_ERROR_MAX]; /* set when a function returned < 0: one line with its place, no
 				      newline */
@@ -170,6 +180,9 @@ int opt_blame(struct opt_set *s, const char *key, const char *fmt, ...)
 void opt_print_help(const struct opt_set *s, FILE *to);
 void opt_print_config(const struct opt_set *s, FILE *to);
 void opt_print_man(const struct opt_set *s, FILE *to);
+
+/* After opt_print_config, for every phase that was loaded: its section, with what it overrides. */
+void opt_print_phase(const struct opt_set *s, FILE *to);
 
 /* Calls @each for every config row with its value as text, in order: for results that carry their
  * configuration. */

@@ -115,6 +115,12 @@ void worker_stop(struct worker *w, enum worker_stop how);
 /* Waits for its end. Returns 0 or the -errno that ended the loop. */
 int worker_join(struct worker *w);
 
+/* The two halves of start and join that need no thread, for those who turn a backend by hand
+ * (tests, benchmarks): reserves the worker's memory, gives it back. 0 or -errno with nothing left.
+ */
+int worker_init(struct worker *w);
+void worker_fini(struct worker *w);
+
 /* Whether its loop has ended already (worker_join would not wait). */
 bool worker_done(const struct worker *w);
 

@@ -78,6 +78,8 @@ const struct opt_type opt_backend = { "BACKEND", opt_backend_parse, opt_backend_
 
 int backend_options(struct backend_choice *b, unsigned caps, struct opt_set *s)
 {
+	const bool dials = !(caps & BACKEND_ACCEPT);
+
 	for (size_t i = 0; backends[i]; i++) {
 		assert(i < BACKENDS_MAX);
 		if (!backends[i]->opts || (backends[i]->caps & caps) != caps)
@@ -85,7 +87,10 @@ int backend_options(struct backend_choice *b, unsigned caps, struct opt_set *s)
 		b->configs[i] = calloc(1, backends[i]->config_size);
 		if (!b->configs[i])
 			return -ENOMEM;
-		opt_add(s, backends[i]->name, backends[i]->opts, b->configs[i]);
+		opt_add(s, backends[i]->name,
+			dials && backends[i]->dial_opts ? backends[i]->dial_opts
+							: backends[i]->opts,
+			b->configs[i]);
 	}
 	return 0;
 }

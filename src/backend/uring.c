@@ -56,17 +56,24 @@ static bool power_print(const struct opt *o, const void *field, unsigned nth,
 
 static const struct opt_type opt_power = { "N", power_parse, power_print };
 
+#define URING_ROWS                                                                                 \
+	OPT(uring_config, buffers, opt_power, "256",                                               \
+	    "buffers of a worker's receives, a power of two; as many in reserve", .min = 1,        \
+	    .max = 32768),                                                                         \
+		OPT_SIZE(uring_config, buffer_size, "64Ki", 1, 16 << 20,                           \
+			 "largest single receive"),                                                \
+		OPT(uring_config, entries, opt_power, "1024",                                      \
+		    "requests of one submit, a power of two; at most cq_entries", .min = 1,        \
+		    .max = 32768),                                                                 \
+		OPT(uring_config, cq_entries, opt_power, "0",                                      \
+		    "completions of one wait, a power of two; 0: two a connection", .max = CQ_MAX)
+
+static const struct opt uring_dial_opts[] = { URING_ROWS, OPT_END };
+
 static const struct opt uring_opts[] = {
-	OPT(uring_config, buffers, opt_power, "256",
-	    "buffers of a worker's receives, a power of two; as many in reserve", .min = 1,
-	    .max = 32768),
-	OPT_SIZE(uring_config, buffer_size, "64Ki", 1, 16 << 20, "largest single receive"),
-	OPT(uring_config, entries, opt_power, "1024",
-	    "requests of one submit, a power of two; at most cq_entries", .min = 1, .max = 32768),
-	OPT(uring_config, cq_entries, opt_power, "0",
-	    "completions of one wait, a power of two; 0: two a connection", .max = CQ_MAX),
+	URING_ROWS,
 	OPT_UINT(uring_config, conn_buffers, "8", 1, 32768,
-		 "buffers that one connection's unsent bytes may hold; more is copied"),
+		 "buffers that unsent bytes of one connection may hold; more is copied"),
 	OPT_END,
 };
 
@@ -188,34 +195,47 @@ static void uring_woken(struct worker *w)
 	uring_wake_arm(w);
 }
 
-static int uring_dial(struct conn *c)
+static void uring_poll(struct conn *c, unsigned events)
 {
 	struct io_uring_sqe *sqe = uring_sqe(c->worker->state);
 
+	io_uring_prep_poll_add(sqe, c->fd, events);
+	uring_name(c, sqe, URING_POLL);
+	uring_of(c)->polling = true;
+}
+
+static int uring_dial(struct conn *c)
+{
 	/* not OP_CONNECT: that may succeed while the socket is still in SYN-SENT */
-	io_uring_prep_poll_add(sqe, c->fd, POLLOUT);
-	uring_name(c, sqe, URING_DIAL);
-	uring_of(c)->dialing = true;
+	uring_poll(c, POLLOUT);
 	return 0;
 }
 
-static void uring_dialed(struct conn *c, const struct io_uring_cqe *cqe)
+static void uring_dialed(struct conn *c, int res)
 {
-	int r;
+	int r = res < 0 ? res : sock_connected(c->fd);
 
-	uring_of(c)->dialing = false;
-	if (c->state != CONN_DIALING)
-		return;
-	r = cqe->res < 0 ? cqe->res : sock_connected(c->fd);
 	if (r < 0) {
 		conn_fail(c, -r);
-	} else if (cqe->res & POLLOUT) {
+	} else if (res & POLLOUT) {
 		(void)fcntl(c->fd, F_SETFL, O_RDWR); /* the ring waits only where it may block */
 		uring_own(c);
+		uring_poll(c, POLLERR | POLLHUP); /* uring_steer says what for */
 		conn_opened(c);
 		uring_steer(c);
 	} else {
 		uring_dial(c);
+	}
+}
+
+static void uring_polled(struct conn *c, const struct io_uring_cqe *cqe)
+{
+	uring_of(c)->polling = false;
+	if (c->state == CONN_DIALING) {
+		uring_dialed(c, cqe->res);
+	} else if (c->state == CONN_OPEN) {
+		uring_of(c)->dead = true;
+		uring_steer(c);
 	}
 }
 
@@ -224,7 +244,7 @@ static void uring_conn_event(struct worker *w, const struct io_uring_cqe *cqe)
 	static void (*const done[])(struct conn *, const struct io_uring_cqe *) = {
 		[URING_RECV] = uring_received,
 		[URING_SEND] = uring_sent,
-		[URING_DIAL] = uring_dialed,
+		[URING_POLL] = uring_polled,
 	};
 	struct conn *c = conn_find(w, cqe->user_data);
 
@@ -427,6 +447,7 @@ const struct backend_ops backend_uring = {
 	.state_size = sizeof(struct uring_state),
 	.conn_size = sizeof(struct uring_conn),
 	.opts = uring_opts,
+	.dial_opts = uring_dial_opts,
 	.config_size = sizeof(struct uring_config),
 	.probe = uring_probe,
 	.init = uring_init,

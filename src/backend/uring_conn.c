@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * uring_conn: what a connection of the io_uring backend receives and sends. One receive is armed
- * and one send in flight at most, since two sends may overtake each other.
+ * uring_conn: what a connection of the io_uring backend receives, and its end.
  *
  * Bytes of the peer pass, in order, through three queues of which mostly none holds any:
  *
@@ -20,9 +19,7 @@
 #include "uring_private.h"
 
 enum {
-	SMALL = 4096,       /* a piece that has to wait is copied, if it is not larger */
-	FEED_MAX = 1 << 30, /* of one send */
-	CLOCK_EVERY = 16,   /* deliveries between two readings of the clock */
+	CLOCK_EVERY = 16, /* deliveries between two readings of the clock */
 	GROUP = 0,
 };
 
@@ -74,163 +71,6 @@ static void list_to_front(struct conn *c)
 	else
 		l->last = &u->next;
 	l->first = c;
-}
-
-/* ---- sending ---- */
-
-static void send_span(struct conn *c, const void *span, size_t len)
-{
-	struct io_uring_sqe *sqe = uring_sqe(c->worker->state);
-
-	/* no WAITALL, which would wait for room by itself: an error after that is swallowed (the
-	 * count so far is reported, and the socket's errno is gone) and after 128 waits the kernel
-	 * moves the request to a thread that blocks */
-	io_uring_prep_send(sqe, c->fd, span, len, MSG_NOSIGNAL);
-	uring_name(c, sqe, URING_SEND);
-}
-
-static void send_out(struct conn *c)
-{
-	struct uring_state *s = c->worker->state;
-	struct uring_message *m;
-	struct io_uring_sqe *sqe;
-	struct iovec v;
-
-	if (s->messages == URING_MESSAGES)
-		uring_submit(s);
-	if (unsent_peek(&c->out, &v, 1) == 1 &&
-	    (v.iov_len == c->out.len || s->messages == URING_MESSAGES)) {
-		send_span(c, v.iov_base, v.iov_len);
-		return;
-	}
-	sqe = uring_sqe(s); /* may submit, which frees all messages: first */
-	m = &s->message[s->messages++];
-	m->head = (struct msghdr){ .msg_iov = m->v };
-	m->head.msg_iovlen = (size_t)unsent_peek(&c->out, m->v, URING_VECTORS);
-	io_uring_prep_sendmsg(sqe, c->fd, &m->head, MSG_NOSIGNAL);
-	uring_name(c, sqe, URING_SEND);
-}
-
-/* Sends the oldest bytes, unless a send is in flight. */
-static void send_next(struct conn *c)
-{
-	const struct uring_state *s = c->worker->state;
-	struct uring_conn *u = uring_of(c);
-
-	if (u->sending || u->send_err)
-		return;
-	if (u->lent.count > 0) {
-		const struct uring_span *span = &s->bufs.spans[u->lent.first];
-
-		u->sending = SEND_LENT;
-		send_span(c, uring_bufs_at(&s->bufs, u->lent.first) + span->off, span->len);
-	} else if (c->out.len > 0) {
-		u->sending = SEND_OUT;
-		send_out(c);
-	} else if (c->feed_len > 0) {
-		u->sending = SEND_FEED;
-		send_span(c, c->feed, size_min(c->feed_len, FEED_MAX));
-	}
-}
-
-/* Whether what the role sends may stay where it lies. */
-static bool send_may_lend(const struct conn *c, size_t len)
-{
-	const struct uring_state *s = c->worker->state;
-	const struct uring_conn *u = uring_of(c);
-
-	if (s->lending == URING_NONE || c->out.len > 0 || uring_bufs_scarce(&s->bufs))
-		return false;
-	if (u->lent.count > 0 && len <= SMALL)
-		return false;
-	return u->lent.count < s->conn_buffers;
-}
-
-void uring_send(struct conn *c, const void *span, size_t len)
-{
-	struct uring_state *s = c->worker->state;
-	struct uring_conn *u = uring_of(c);
-	int r;
-
-	if (send_may_lend(c, len)) {
-		struct uring_span *b = &s->bufs.spans[s->lending];
-
-		b->off = (uint32_t)((const char *)span - uring_bufs_at(&s->bufs, s->lending));
-		b->len = (uint32_t)len;
-		uring_queue_put(&s->bufs, &u->lent, s->lending);
-		s->lending = URING_NONE;
-		s->lent += len;
-		c->lent_len += len;
-	} else {
-		r = unsent_push(&c->worker->pool, &c->out, span, len);
-		assert(r == 0); /* conn_may_deliver left room */
-		(void)r;
-	}
-	send_next(c);
-}
-
-void uring_feed(struct conn *c)
-{
-	send_next(c);
-}
-
-/* @n bytes of what is lent have gone. */
-static void sent_lent(struct conn *c, size_t n)
-{
-	struct uring_state *s = c->worker->state;
-	struct uring_conn *u = uring_of(c);
-	struct uring_span *b = &s->bufs.spans[u->lent.first];
-
-	assert(n <= b->len);
-	b->off += (uint32_t)n;
-	b->len -= (uint32_t)n;
-	c->lent_len -= n;
-	if (!u->closing)
-		s->lent -= n; /* else uring_close has */
-	if (b->len == 0 || u->closing)
-		uring_bufs_give(&s->bufs, uring_queue_take(&s->bufs, &u->lent));
-}
-
-/* A send has failed. The receive may still bring what came before a reset: that comes first, as far
- * as there is anybody who wants it. */
-static void send_failed(struct conn *c, int err)
-{
-	struct uring_conn *u = uring_of(c);
-
-	if (!c->worker->role->sends_lent && u->receiving && !u->cancelling &&
-	    (err == EPIPE || err == ECONNRESET))
-		u->send_err = err;
-	else
-		conn_fail(c, err);
-}
-
-void uring_sent(struct conn *c, const struct io_uring_cqe *cqe)
-{
-	struct uring_conn *u = uring_of(c);
-	size_t n = cqe->res > 0 ? (size_t)cqe->res : 0;
-	enum uring_sending what = u->sending;
-
-	u->sending = SEND_NONE;
-	c->sent += n;
-	stats_add(&c->worker->stats.bytes_out, n);
-	if (what == SEND_LENT) {
-		sent_lent(c, n);
-	} else if (what == SEND_OUT) {
-		unsent_pop(&c->worker->pool, &c->out, n);
-	} else {
-		c->feed += n;
-		c->feed_len -= n;
-	}
-	if (c->state != CONN_OPEN)
-		return;
-	if (n == 0)
-		send_failed(c, cqe->res < 0 ? -cqe->res : EPIPE);
-	else if (conn_unsent(c) > 0)
-		send_next(c);
-	else
-		conn_drained(c);
-	uring_deliver(c);
-	uring_steer(c);
 }
 
 /* ---- receiving ---- */
@@ -332,22 +172,29 @@ static void conn_receive(struct conn *c, size_t max)
 	uring_name(c, sqe, URING_RECV);
 }
 
+/* A multishot receive that is woken for bytes and for the reset behind them at once takes the bytes
+ * and forgets the reset (seen on 6.18: it loses wakes that were counted together, unless the socket
+ * says that more is there, which it does for a FIN but not for a reset). So there is one only where
+ * something else tells: the send that follows, or the watch of a connection that we dialed. */
 void uring_steer(struct conn *c)
 {
+	struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
 	size_t unsent = c->out.len + c->lent_len;
 	size_t room = SIZE_MAX;
 
 	if (c->state != CONN_OPEN || u->eof)
 		return;
-	if (c->worker->role->sends_lent && !c->fin && unsent > 0 &&
-	    unsent >= c->worker->config->max_unsent / 2)
+	if (c->fin || u->dead)
+		room = s->bufs.size;
+	else if (c->worker->role->sends_lent && unsent > 0 &&
+		 unsent >= c->worker->config->max_unsent / 2)
 		room = conn_may_deliver(c); /* it has fallen behind */
 	if (u->receiving) {
 		if (u->receiving == RECEIVE_MULTI && !u->cancelling &&
 		    (c->paused || u->held.count > 0 || room < SIZE_MAX)) {
 			u->cancelling = true;
-			uring_cancel(c->worker->state, conn_token(c, URING_RECV));
+			uring_cancel(s, conn_token(c, URING_RECV));
 		}
 		return;
 	}
@@ -448,6 +295,7 @@ void uring_shutdown(struct conn *c)
 	conn_fin_sent(c);
 	if (uring_of(c)->list == &s->waiting)
 		list_to_front(c); /* it needs no room any more */
+	uring_steer(c);
 }
 
 void uring_own(struct conn *c)
@@ -503,8 +351,8 @@ void uring_close(struct conn *c)
 		uring_cancel(s, conn_token(c, URING_RECV));
 	if (u->sending)
 		uring_cancel(s, conn_token(c, URING_SEND));
-	if (u->dialing)
-		uring_cancel(s, conn_token(c, URING_DIAL));
+	if (u->polling)
+		uring_cancel(s, conn_token(c, URING_POLL));
 	if (c->inflight == 0)
 		uring_disown(c);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * uring_private: what the files of the io_uring backend share: the ring (uring_ring.c), its buffers
- * (uring_bufs.c), a connection's receives and sends (uring_conn.c), the backend (uring.c).
+ * (uring_bufs.c), what a connection receives (uring_conn.c) and sends (uring_send.c), the backend
+ * (uring.c).
  */
 #ifndef ECHO_BACKEND_URING_PRIVATE_H
 #define ECHO_BACKEND_URING_PRIVATE_H
@@ -23,7 +24,7 @@ enum {
 
 /* What completions are of. The first three name a connection and are counted in its inflight; a
  * cancel names an operation, which may be gone by then. */
-enum uring_op { URING_RECV, URING_SEND, URING_DIAL, URING_CANCEL, URING_ACCEPT, URING_WAKE };
+enum uring_op { URING_RECV, URING_SEND, URING_POLL, URING_CANCEL, URING_ACCEPT, URING_WAKE };
 
 struct uring_config {
 	unsigned buffers;
@@ -143,10 +144,11 @@ struct uring_conn {
 	int send_err;              /* a send failed; what the receive still brings comes first */
 	uint8_t receiving, sending;
 	bool cancelling; /* the receive */
-	bool dialing;
-	bool eof;     /* received; delivered after what is held */
-	bool fixed;   /* its descriptor is in the table of files, at its slot */
-	bool closing; /* ops->close was called */
+	bool polling;    /* for the outcome of connect, then for a reset */
+	bool dead;       /* no wake-up comes for what it still has: single receives find that out */
+	bool eof;        /* received; delivered after what is held */
+	bool fixed;      /* its descriptor is in the table of files, at its slot */
+	bool closing;    /* ops->close was called */
 };
 
 static inline struct uring_conn *uring_of(const struct conn *c)
@@ -162,7 +164,13 @@ void uring_name(struct conn *c, struct io_uring_sqe *sqe, enum uring_op op);
 void uring_cancel(struct uring_state *s, uint64_t token);
 void uring_submit(struct uring_state *s);
 
-/* ---- uring_conn.c: what a connection receives and sends ---- */
+/* ---- uring_send.c ---- */
+
+void uring_send(struct conn *c, const void *span, size_t len);
+void uring_feed(struct conn *c);
+void uring_sent(struct conn *c, const struct io_uring_cqe *cqe);
+
+/* ---- uring_conn.c ---- */
 
 void uring_list_init(struct uring_list *l);
 void uring_list_remove(struct conn *c);
@@ -177,11 +185,6 @@ void uring_deliver(struct conn *c);
 void uring_serve(struct worker *w);
 
 void uring_received(struct conn *c, const struct io_uring_cqe *cqe);
-void uring_sent(struct conn *c, const struct io_uring_cqe *cqe);
-
-/* ops */
-void uring_send(struct conn *c, const void *span, size_t len);
-void uring_feed(struct conn *c);
 void uring_shutdown(struct conn *c);
 void uring_close(struct conn *c);
 

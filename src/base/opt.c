@@ -64,7 +64,8 @@ int opt_apply(struct opt_set *s, struct opt_at at, const char *text, struct opt_
 	struct opt_source *source = &s->sections[at.section].source[at.row];
 	const struct opt *o = opt_row(s, at);
 	char place[OPT_PLACE_MAX], why[OPT_ERROR_MAX] = "is not valid";
-	bool again = from.level != OPT_DEFAULT && source->level == from.level;
+	bool again = from.level != OPT_DEFAULT && source->level == from.level &&
+		     source->phase == from.phase;
 
 	print_place(s, at, from, place);
 	if (again && !o->repeats)
@@ -125,7 +126,7 @@ void opt_add(struct opt_set *s, const char *name, const struct opt *rows, void *
 
 int opt_read_defaults(struct opt_set *s)
 {
-	const struct opt_source none = { OPT_DEFAULT, 0 };
+	const struct opt_source none = { OPT_DEFAULT, 0, false };
 	int r;
 
 	for (struct opt_at i = { 0, 0 }; opt_valid(s, &i); i.row++) {

@@ -174,19 +174,49 @@ static int widest_key(const struct opt_section *section)
 	return (int)width;
 }
 
+/* The rows of one heading: a section's own, or those of a group in it (NULL: its own). */
+static void config_group(const struct opt_set *s, unsigned i, const char *group, FILE *to)
+{
+	const struct opt_section *section = &s->sections[i];
+	const int width = widest_key(section);
+
+	fprintf(to, "%s[%s]\n", i == 0 && !group ? "" : "\n", group ? group : section->name);
+	for (unsigned row = 0; section->rows[row].key; row++)
+		if (!section->rows[row].cli_only && section->rows[row].group == group)
+			config_row(s, (struct opt_at){ i, row }, width, to);
+}
+
+/* Is it the first row of its group? Groups are compared as pointers: a table names each once. */
+static bool begins_group(const struct opt *rows, const struct opt *o)
+{
+	while (rows->group != o->group)
+		rows++;
+	return o->group && rows == o;
+}
+
 void opt_print_config(const struct opt_set *s, FILE *to)
 {
 	for (unsigned i = 0; i < s->count; i++) {
-		const struct opt_section *section = &s->sections[i];
-		int width = widest_key(section);
+		const struct opt *rows = s->sections[i].rows;
 
-		if (width == 0)
+		if (widest_key(&s->sections[i]) == 0)
 			continue;
-		fprintf(to, "%s[%s]\n", i == 0 ? "" : "\n", section->name);
-		for (unsigned row = 0; section->rows[row].key; row++)
-			if (!section->rows[row].cli_only)
-				config_row(s, (struct opt_at){ i, row }, width, to);
+		config_group(s, i, NULL, to);
+		for (const struct opt *o = rows; o->key; o++)
+			if (begins_group(rows, o))
+				config_group(s, i, o->group, to);
 	}
+}
+
+void opt_print_phase(const struct opt_set *s, FILE *to)
+{
+	const struct opt_section *section = &s->sections[0];
+	const int width = widest_key(section);
+
+	fprintf(to, "\n[phase %s]\n", s->phase);
+	for (unsigned row = 0; section->rows[row].key; row++)
+		if (section->source[row].phase)
+			config_row(s, (struct opt_at){ 0, row }, width, to);
 }
 
 void opt_each(const struct opt_set *s,

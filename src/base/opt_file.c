@@ -69,6 +69,40 @@ static bool ends_line(const char *text)
 	return *text == '\0' || *text == ';' || *text == '#';
 }
 
+static bool is_section(const struct opt_set *s, const char *name, size_t len)
+{
+	for (struct opt_at i = { 0, 0 }; opt_valid(s, &i); i.row++) {
+		const char *known = opt_heading(s, i);
+
+		if (strlen(known) == len && memcmp(known, name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "[phase NAME]", which only phases may follow. */
+static int check_phase(struct source *in, const char *name, size_t len)
+{
+	const char known[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	struct opt_set *s = in->set;
+	char *to = s->phases[s->phase_count];
+
+	if (len == 0 || len >= OPT_PHASE_MAX || strspn(name, known) < len)
+		return fail_line(in, "a phase is named with 1 to 32 letters, digits, '-' or '_'");
+	if (s->phase_count == OPT_PHASES_MAX)
+		return fail_line(in, "too many phases");
+	memcpy(to, name, len);
+	to[len] = '\0';
+	for (unsigned i = 0; i < s->phase_count; i++)
+		if (strcmp(s->phases[i], to) == 0)
+			return fail_line(in, "a phase of this name stands above already");
+	s->phase_count++;
+	return 0;
+}
+
+static const char phase_word[] = "phase ";
+enum { PHASE_WORD = sizeof(phase_word) - 1 };
+
 static int check_section(struct source *in, const char *line)
 {
 	const struct opt_set *s = in->set;
@@ -77,10 +111,12 @@ static int check_section(struct source *in, const char *line)
 
 	if (line[1 + len] == '\0' || !ends_line(line + 1 + len + 1))
 		return fail_line(in, "a section must be '[name]', alone on its line");
-	for (unsigned i = 0; i < s->count; i++)
-		if (strlen(s->sections[i].name) == len &&
-		    memcmp(s->sections[i].name, line + 1, len) == 0)
-			return 0;
+	if (s->has_phases && strncmp(line + 1, phase_word, PHASE_WORD) == 0)
+		return check_phase(in, line + 1 + PHASE_WORD, len - PHASE_WORD);
+	if (s->phase_count > 0)
+		return fail_line(in, "this section must stand above the phases");
+	if (is_section(s, line + 1, len))
+		return 0;
 	snprintf(name, sizeof(name), "%.*s", (int)size_min(len, sizeof(name) - 1), line + 1);
 	opt_hint_section(s, name, hint);
 	snprintf(reason, sizeof(reason), "unknown section [%s]%s", name, hint);
@@ -120,25 +156,47 @@ static char *next_line(char *line, int size, void *arg)
 	return r > 0 && in->error == 0 ? line : NULL;
 }
 
+static int fail_unknown(struct source *in, enum opt_level how, const char *name, const char *key)
+{
+	char hint[OPT_HINT_MAX], reason[OPT_NAME_MAX + OPT_HINT_MAX + 32];
+
+	opt_hint(in->set, how, name, hint);
+	snprintf(reason, sizeof(reason), "unknown key '%.*s'%s", OPT_NAME_MAX, key, hint);
+	return fail_line(in, reason);
+}
+
+/* A key of a phase is one of the first section, whatever its group. It counts in its phase only. */
+static int take_phase_key(struct source *in, const char *phase, const char *key, const char *value)
+{
+	const struct opt_source from = { OPT_FILE, in->line, true };
+	struct opt_at at;
+
+	if (!opt_find(in->set, OPT_DEFAULT, key, &at) || at.section > 0 ||
+	    opt_row(in->set, at)->cli_only)
+		return fail_unknown(in, OPT_DEFAULT, key, key);
+	if (!in->set->phase || strcmp(phase, in->set->phase) != 0)
+		return 0;
+	return opt_apply(in->set, at, value, from);
+}
+
 /* What libinih calls for a key. Returns true when it is fine. */
 static int take_key(void *arg, const char *section, const char *key, const char *value)
 {
 	struct source *in = arg;
-	const struct opt_source from = { OPT_FILE, in->line };
-	char name[OPT_NAME_MAX], hint[OPT_HINT_MAX];
-	char reason[OPT_NAME_MAX + OPT_HINT_MAX + 32];
+	const struct opt_source from = { OPT_FILE, in->line, false };
+	char name[OPT_NAME_MAX];
 	struct opt_at at;
 
 	if (section[0] == '\0') {
 		in->error = fail_line(in, "key stands before the first [section]");
+	} else if (in->set->has_phases && strncmp(section, phase_word, PHASE_WORD) == 0) {
+		in->error = take_phase_key(in, section + PHASE_WORD, key, value);
 	} else if ((size_t)snprintf(name, sizeof(name), "%s.%s", section, key) >= sizeof(name)) {
 		in->error = fail_line(in, "unknown key, longer than any known");
 	} else if (opt_find(in->set, OPT_FILE, name, &at)) {
 		in->error = opt_apply(in->set, at, value, from);
 	} else {
-		opt_hint(in->set, OPT_FILE, name, hint);
-		snprintf(reason, sizeof(reason), "unknown key '%s'%s", key, hint);
-		in->error = fail_line(in, reason);
+		in->error = fail_unknown(in, OPT_FILE, name, key);
 	}
 	return in->error == 0;
 }
@@ -150,6 +208,7 @@ int opt_read_file(struct opt_set *s, FILE *f, const char *name)
 
 	assert(s->count > 0 && f && name);
 	s->file = name;
+	s->phase_count = 0;
 	if (&ini_max_line)
 		ini_max_line = OPT_LINE_MAX + 3;
 	r = ini_parse_stream(next_line, &in, take_key, &in);

@@ -19,9 +19,9 @@ bool opt_valid(const struct opt_set *s, struct opt_at *at)
 }
 
 /* "server.workers": the section is left out where it goes without saying. */
-static void dotted_name(const struct opt_section *section, const char *key, bool full, char *name)
+static void dotted_name(const char *section, const char *key, bool full, char *name)
 {
-	snprintf(name, OPT_NAME_MAX, "%s%s%s", full ? section->name : "", full ? "." : "", key);
+	snprintf(name, OPT_NAME_MAX, "%s%s%s", full ? section : "", full ? "." : "", key);
 }
 
 static void env_name(const char *program, const char *section, const char *key, char *name)
@@ -56,7 +56,8 @@ void opt_name(const struct opt_set *s, struct opt_at at, enum opt_level how,
 		break;
 	case OPT_DEFAULT:
 	case OPT_FILE:
-		dotted_name(section, key, how == OPT_FILE || at.section > 0, name);
+		dotted_name(how == OPT_FILE ? opt_heading(s, at) : section->name, key,
+			    how == OPT_FILE || at.section > 0, name);
 		break;
 	}
 }
@@ -150,7 +151,7 @@ void opt_hint(const struct opt_set *s, enum opt_level how, const char *name,
 				 how == OPT_FILE ? name_tail(s, how, known) : known);
 		} else if (!hint[0] && d == 0) { /* the key of another section */
 			snprintf(hint, OPT_HINT_MAX, "; it belongs in [%s]",
-				 s->sections[i.section].name);
+				 opt_heading(s, i));
 		}
 	}
 }
@@ -160,11 +161,11 @@ void opt_hint_section(const struct opt_set *s, const char *name, char hint[OPT_H
 	size_t d, best = too_far(name);
 
 	hint[0] = '\0';
-	for (unsigned i = 0; i < s->count; i++) {
-		d = distance(name, s->sections[i].name);
+	for (struct opt_at i = { 0, 0 }; opt_valid(s, &i); i.row++) {
+		d = distance(name, opt_heading(s, i));
 		if (d < best) {
 			best = d;
-			snprintf(hint, OPT_HINT_MAX, "; did you mean [%s]?", s->sections[i].name);
+			snprintf(hint, OPT_HINT_MAX, "; did you mean [%s]?", opt_heading(s, i));
 		}
 	}
 }

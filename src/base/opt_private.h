@@ -47,6 +47,14 @@ void opt_hint(const struct opt_set *s, enum opt_level how, const char *name,
 /* The same for the name of a section: "; did you mean [x]?" */
 void opt_hint_section(const struct opt_set *s, const char *name, char hint[OPT_HINT_MAX]);
 
+/* The section of a config file where a row stands. */
+static inline const char *opt_heading(const struct opt_set *s, struct opt_at at)
+{
+	const char *group = opt_row(s, at)->group;
+
+	return group ? group : s->sections[at.section].name;
+}
+
 /* Sets s->error, one printable line. Returns -EINVAL. */
 int opt_fail(struct opt_set *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

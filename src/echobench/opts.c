@@ -11,7 +11,7 @@
 #include "echo/base.h"
 #include "echo/opt.h"
 
-const char *const mode_names[] = { "closed", "open", "churn", "stream", NULL };
+const char *const bench_mode_names[] = { "closed", "open", "churn", "stream", NULL };
 static const char *const output_names[] = { "text", "json", "quiet", NULL };
 static const char *const progress_names[] = { "auto", "always", "never", NULL };
 
@@ -79,9 +79,10 @@ static int modes_parse(const struct opt *o, const char *text, void *field, char 
 		unsigned m = 0;
 
 		text = next_word(text, word);
-		while (mode_names[m] && strcmp(mode_names[m], word + strspn(word, " ")) != 0)
+		while (bench_mode_names[m] &&
+		       strcmp(bench_mode_names[m], word + strspn(word, " ")) != 0)
 			m++;
-		if (!mode_names[m] || l.count == MODE_COUNT) {
+		if (!bench_mode_names[m] || l.count == MODE_COUNT) {
 			snprintf(why, OPT_ERROR_MAX,
 				 "must be some of closed, open, churn, stream, with commas "
 				 "between");
@@ -102,7 +103,7 @@ static bool modes_print(const struct opt *o, const void *field, unsigned nth,
 	(void)o;
 	for (unsigned i = 0; i < l->count; i++)
 		n += (size_t)snprintf(text + n, OPT_TEXT_MAX - n, "%s%s", i ? "," : "",
-				      mode_names[l->at[i]]);
+				      bench_mode_names[l->at[i]]);
 	return nth == 0;
 }
 
@@ -188,7 +189,8 @@ const struct opt bench_opts[] = {
 	OPT_STRING(bench_config, a, "epoll", "side A: a backend of echod, or a command"),
 	OPT_STRING(bench_config, b, "io_uring", "side B; compared with A in every cell"),
 	OPT(bench_config, server, opt_commands, NULL,
-	    "any echo server as side B ({addr}, {host}, {port} are replaced); may be repeated; alone, "
+	    "any echo server as side B ({addr}, {host}, {port} are replaced); may be repeated; "
+	    "alone, "
 	    "it takes the place of b",
 	    .repeats = true),
 	OPT(bench_config, connections, opt_numbers, "64", "connections; a list makes more cells",
@@ -225,7 +227,8 @@ const struct opt bench_opts[] = {
 	OPT_UINT(bench_config, min_blocks, "0", 0, 200,
 		 "blocks of four rounds for a cell at least; 0: what the confidence needs"),
 	OPT_UINT(bench_config, max_blocks, "200", 2, 200, "blocks at most"),
-	OPT_UINT(bench_config, seed, "1", 0, INT64_MAX, "of the order of rounds, and the bootstrap"),
+	OPT_UINT(bench_config, seed, "1", 0, INT64_MAX,
+		 "of the order of rounds, and the bootstrap"),
 	OPT_ENUM(bench_config, output, "text", output_names, "what is printed on standard output",
 		 .letter = 'o'),
 	OPT_ENUM(bench_config, progress, "auto", progress_names,

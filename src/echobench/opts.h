@@ -23,7 +23,7 @@ struct number_list {
 };
 
 enum load_mode { MODE_CLOSED, MODE_OPEN, MODE_CHURN, MODE_STREAM, MODE_COUNT };
-extern const char *const mode_names[];
+extern const char *const bench_mode_names[];
 
 struct mode_list {
 	enum load_mode at[MODE_COUNT];

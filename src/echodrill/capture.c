@@ -133,7 +133,7 @@ static int64_t frame_time(const struct pcap_pkthdr *h)
 	return SEC(h->ts.tv_sec) + h->ts.tv_usec;
 }
 
-int64_t capture_count(int fd, const char *what, int64_t since_ns, int64_t *first_ns,
+int64_t capture_count(int fd, const char *what, const struct capture_span *span, int64_t *first_ns,
 		      int64_t *last_ns)
 {
 	struct pcap_pkthdr *h;
@@ -148,7 +148,8 @@ int64_t capture_count(int fd, const char *what, int64_t since_ns, int64_t *first
 		return r;
 	p = capture_open(fd);
 	while (p && pcap_next_ex(p, &h, &data) == 1) {
-		if (frame_time(h) < since_ns || !matches(&q, h, data))
+		if (frame_time(h) < span->since_ns || frame_time(h) >= span->until_ns ||
+		    !matches(&q, h, data))
 			continue;
 		*first_ns = count == 0 ? frame_time(h) : *first_ns;
 		*last_ns = frame_time(h);
@@ -158,6 +159,46 @@ int64_t capture_count(int fd, const char *what, int64_t since_ns, int64_t *first
 		pcap_close(p);
 	question_free(&q);
 	return p ? count : -EIO;
+}
+
+/* Data that was not there before; a server whose ACKs are lost repeats itself. */
+static void capture_new(const struct frame *f, int64_t t_ns, int64_t *heard, uint32_t *next)
+{
+	uint32_t end = f->seq + f->len;
+
+	if (*heard != 0 && (int32_t)(end - *next) <= 0)
+		return;
+	*heard = t_ns;
+	*next = end;
+}
+
+int capture_heard(int fd, int64_t until_ns, int64_t *earliest_ns, int64_t *latest_ns)
+{
+	static int64_t heard[65536]; /* by the client's port */
+	static uint32_t next[65536]; /* data from there on is new */
+	struct pcap_pkthdr *h;
+	const unsigned char *data;
+	pcap_t *p = capture_open(fd);
+	int count = 0;
+
+	memset(heard, 0, sizeof(heard));
+	while (p && pcap_next_ex(p, &h, &data) == 1) {
+		struct frame f;
+
+		if (frame_read(&f, data, h->caplen) && f.kind == FRAME_TCP && f.len > 0 &&
+		    is_server_port(f.from) && frame_time(h) < until_ns)
+			capture_new(&f, frame_time(h), &heard[f.to & 65535], &next[f.to & 65535]);
+	}
+	if (p)
+		pcap_close(p);
+	for (size_t i = 0; i < ARRAY_LEN(heard); i++) {
+		if (heard[i] == 0)
+			continue;
+		*earliest_ns = count == 0 || heard[i] < *earliest_ns ? heard[i] : *earliest_ns;
+		*latest_ns = count == 0 || heard[i] > *latest_ns ? heard[i] : *latest_ns;
+		count++;
+	}
+	return count;
 }
 
 void capture_tell(int fd, struct timeline *t, const char *side, unsigned max)

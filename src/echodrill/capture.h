@@ -10,10 +10,17 @@ struct timeline;
 
 /* Counts what matches in the capture @fd. @what is "c2s.syn", "s2c.rst": a direction (c2s, s2c,
  * any) and a kind (syn fin rst data ack all; icmp: about TCP), or "/a filter of libpcap/". Only
- * frames at or after @since_ns. *first_ns and *last_ns: the times of the first and last of them, 0:
- * none. Returns the count, or -EINVAL when @what is none of these. */
-int64_t capture_count(int fd, const char *what, int64_t since_ns, int64_t *first_ns,
+ * frames at or after @since_ns and before @until_ns. *first_ns and *last_ns: the times of the first
+ * and last of them, 0: none. Returns the count, or -EINVAL when @what is none of these. */
+struct capture_span {
+	int64_t since_ns, until_ns;
+};
+int64_t capture_count(int fd, const char *what, const struct capture_span *span, int64_t *first_ns,
 		      int64_t *last_ns);
+
+/* When the clients have last heard data of a server, of those connections that have: the earliest
+ * and the latest of these times before @until_ns. Returns the number of connections. */
+int capture_heard(int fd, int64_t until_ns, int64_t *earliest_ns, int64_t *latest_ns);
 
 /* Is @what one that capture_count knows? */
 int capture_check(const char *what);

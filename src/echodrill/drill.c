@@ -4,9 +4,7 @@
  */
 #include "drill.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,19 +179,19 @@ int drill_directory(char path[OPT_TEXT_MAX])
 	/* beside build/VARIANT/echodrill, and beside PREFIX/bin/echodrill */
 	static const char *const places[] = { "../../configs/drills",
 					      "../share/echolab/configs/drills" };
-	char self[128];
+	char self[160];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
 
-	if (n <= 0)
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (!slash)
 		return -ENOENT;
-	self[n] = '\0';
+	*slash = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		snprintf(path, OPT_TEXT_MAX, "%.127s/../%s", self, places[i]);
-		*strrchr(self, '/') = '\0';
-		snprintf(path, OPT_TEXT_MAX, "%.127s/%s", self, places[i]);
+		snprintf(path, OPT_TEXT_MAX, "%s/%s", self, places[i]);
 		if (access(path, R_OK | X_OK) == 0)
 			return 0;
-		self[strlen(self)] = '/';
 	}
 	return -ENOENT;
 }

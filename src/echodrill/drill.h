@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * drill: a drill file: a named failure as data. What runs, what is done when, and what must be seen.
+ * drill: a drill file: a named failure as data. What runs, what is done when, and what must be
+ * seen.
  *
  *     [drill]   story, group, family, delay, limit
  *     [hosts]   sysctl = HOST NAME VALUE (repeats)
@@ -46,9 +47,9 @@ enum await_what { AWAIT_SAID, AWAIT_EXIT, AWAIT_STATE, AWAIT_UNREAD, AWAIT_CAUGH
 
 struct step {
 	enum verb verb;
-	bool fault;        /* what the drill is about: it must be shown to be active */
-	bool at;           /* start_ns counts from the start, else from the step before */
-	int64_t start_ns;  /* not before */
+	bool fault;                  /* what the drill is about: it must be shown to be active */
+	bool at;                     /* start_ns counts from the start, else from the step before */
+	int64_t start_ns;            /* not before */
 	char label[DRILL_LABEL_MAX]; /* "": none */
 	char text[OPT_TEXT_MAX];     /* what follows the verb */
 	/* as far as the verb has them */
@@ -58,8 +59,8 @@ struct step {
 	int number;               /* signal; state */
 	enum await_what what;
 	uint64_t count;
-	int64_t limit_ns;         /* await: at most so long */
-	char rest[OPT_TEXT_MAX];  /* regular expression, command, NAME VALUE */
+	int64_t limit_ns;        /* await: at most so long */
+	char rest[OPT_TEXT_MAX]; /* regular expression, command, NAME VALUE */
 };
 
 enum { STEP_CHILD = 100 };
@@ -100,7 +101,8 @@ struct drill {
 	struct text_list sysctl;
 	unsigned servers;
 	struct text_list server_options, client_options;
-	bool client_lines; /* the client is the interactive one: it gets lines, and writes no JSON */
+	bool client_lines; /* the client is the interactive one: it gets lines, and writes no JSON
+			    */
 	struct step_list step;
 	struct expect_list expect;
 };
@@ -117,8 +119,8 @@ int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX]);
  * @dir. */
 void drill_path(const char *dir, const char *name, char path[OPT_TEXT_MAX]);
 
-/* Directory of the drills that came with the program: ECHODRILL_DIR's, the source tree's, or the
- * installed one. Returns 0 or -ENOENT. */
+/* Directory of the drills that came with the program: the source tree's or the installed one.
+ * Returns 0 or -ENOENT. */
 int drill_directory(char path[OPT_TEXT_MAX]);
 
 /* The next word of *text, or -EINVAL if there is none or it does not fit. */

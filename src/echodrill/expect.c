@@ -74,8 +74,7 @@ static size_t what_length(const char *text)
 	return n;
 }
 
-static int expect_parse(const struct opt *o, const char *text, void *field,
-			char why[OPT_ERROR_MAX])
+static int expect_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {
 	struct expect_list *l = field;
 	struct expect e = { .op = EXPECT_EQ };

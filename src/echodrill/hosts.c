@@ -69,7 +69,7 @@ static const struct setting settings[] = {
 	{ HOST_ROUTER, "net.ipv4.icmp_msgs_per_sec", "100000", true },
 	{ HOST_ROUTER, "net.ipv6.conf.all.forwarding", "1", true },
 	{ HOST_ROUTER, "net.ipv6.icmp.ratelimit", "0", true },
-	{ HOST_WIRE, "net.ipv6.conf.all.disable_ipv6", "1", true },
+
 };
 
 static int hosts_fail(struct hosts *h, int r, const char *what)
@@ -225,6 +225,18 @@ static int hosts_congestion(struct hosts *h, enum host host)
 	return hosts_sysctl(h, host, name, "reno");
 }
 
+/* Addresses that are there at once, and no chatter of neighbours: before there are interfaces. */
+static void hosts_quiet_ipv6(struct hosts *h, enum host host)
+{
+	const char *off = h->family == 6 && host != HOST_WIRE ? "0" : "1";
+
+	hosts_sysctl(h, host, "net.ipv6.conf.all.disable_ipv6", off);
+	hosts_sysctl(h, host, "net.ipv6.conf.default.disable_ipv6", off);
+	hosts_sysctl(h, host, "net.ipv6.conf.all.accept_dad", "0");
+	hosts_sysctl(h, host, "net.ipv6.conf.default.accept_dad", "0");
+	hosts_sysctl(h, host, "net.ipv6.conf.default.router_solicitations", "0");
+}
+
 int hosts_open(struct hosts *h, int family)
 {
 	int r;
@@ -232,14 +244,16 @@ int hosts_open(struct hosts *h, int family)
 	memset(h, 0, sizeof(*h));
 	h->family = family;
 	r = hosts_make_namespaces(h);
-	if (r == 0)
-		r = hosts_ip(h, HOST_WIRE, ip_links);
 	for (size_t i = 0; i < ARRAY_LEN(settings) && r == 0; i++) {
 		const struct setting *s = &settings[i];
 
 		r = hosts_sysctl(h, s->host, s->name, s->value);
 		r = r < 0 && s->optional ? 0 : r;
 	}
+	for (unsigned i = 0; i < HOST_COUNT; i++)
+		hosts_quiet_ipv6(h, i);
+	if (r == 0)
+		r = hosts_ip(h, HOST_WIRE, ip_links);
 	for (unsigned i = 0; i < HOST_COUNT && r == 0; i++)
 		r = hosts_ip(h, i, ip_hosts[family == 6][i]);
 	if (r == 0)

@@ -199,12 +199,12 @@ static const struct {
 	const char *name;
 	int (*parse)(struct step *s, const char **text, char why[OPT_ERROR_MAX]);
 } verbs[] = {
-	[VERB_START] = { "start", step_proc },       [VERB_TYPE] = { "type", step_rest },
-	[VERB_HANGUP] = { "hangup", step_nothing },  [VERB_SIGNAL] = { "signal", step_signal },
-	[VERB_AWAIT] = { "await", step_await },      [VERB_LOOK] = { "look", step_look },
-	[VERB_NFT] = { "nft", step_nft },            [VERB_HEAL] = { "heal", step_nothing },
-	[VERB_IP] = { "ip", step_host_rest },        [VERB_TC] = { "tc", step_host_rest },
-	[VERB_SYSCTL] = { "sysctl", step_sysctl },   [VERB_DESTROY] = { "destroy", step_host },
+	[VERB_START] = { "start", step_proc },      [VERB_TYPE] = { "type", step_rest },
+	[VERB_HANGUP] = { "hangup", step_nothing }, [VERB_SIGNAL] = { "signal", step_signal },
+	[VERB_AWAIT] = { "await", step_await },     [VERB_LOOK] = { "look", step_look },
+	[VERB_NFT] = { "nft", step_nft },           [VERB_HEAL] = { "heal", step_nothing },
+	[VERB_IP] = { "ip", step_host_rest },       [VERB_TC] = { "tc", step_host_rest },
+	[VERB_SYSCTL] = { "sysctl", step_sysctl },  [VERB_DESTROY] = { "destroy", step_host },
 	[VERB_WAIT] = { "wait", step_wait },
 };
 

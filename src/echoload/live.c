@@ -10,6 +10,7 @@
 
 #include "echo/base.h"
 #include "echo/clock.h"
+#include "echo/units.h"
 #include "opts.h"
 #include "run.h"
 
@@ -55,7 +56,7 @@ void live_show(struct live *l)
 {
 	int64_t now_ns = clock_now_ns(), ns = now_ns - l->shown_ns;
 	uint64_t echoed = 0, errors = 0;
-	char line[160], done[32];
+	char line[160], done[32], p99[UNITS_MAX] = "";
 
 	if (!l->on || ns < MSEC(EVERY_MS) / 2)
 		return;
@@ -64,10 +65,12 @@ void live_show(struct live *l)
 		errors += stats_get(&l->run->loads[i].live_errors);
 	}
 	live_done(l, now_ns, echoed, done);
-	snprintf(line, sizeof(line), "%s  %.0f/s  %u open  %" PRIu64 " error%s%s", done,
+	if (l->run->series.p99_ns > 0)
+		units_time(l->run->series.p99_ns, 3, p99);
+	snprintf(line, sizeof(line), "%s  %.0f/s  %u open  %" PRIu64 " error%s%s%s%s", done,
 		 (double)(echoed - l->echoed) * 1e9 / (double)ns, atomic_load(&l->run->gang.conns),
 		 errors, errors == 1 ? "" : "s",
-		 outage_open(&l->run->shared.outages) ? "  OUTAGE" : "");
+		 outage_open(&l->run->shared.outages) ? "  OUTAGE" : "", p99[0] ? "  p99 " : "", p99);
 	live_write(l, line);
 	l->shown_ns = now_ns;
 	l->echoed = echoed;

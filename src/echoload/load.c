@@ -142,9 +142,12 @@ static void load_time(struct load_conn *lc, const struct stamp *s, int64_t now_n
 {
 	struct load *l = lc->seat->load;
 
-	if (!load_measured(lc, s->due_ns))
+	if (!load_measured(lc, s->due_ns)) {
+		if (!lc->seat->idle)
+			hist_record(l->tally->other, now_ns - s->due_ns);
 		return;
-	hist_record(outage ? l->inside : l->outside, now_ns - s->due_ns);
+	}
+	hist_record(outage ? l->tally->inside : l->tally->outside, now_ns - s->due_ns);
 	if (load_is_open_loop(l))
 		hist_record(l->uncorrected, now_ns - s->sent_ns);
 	lc->seat->books->measured.echoed++;
@@ -301,6 +304,7 @@ static void load_start(struct worker *w)
 	if (run->end_ns < INT64_MAX)
 		timer_set(&w->timers, &l->end, run->end_ns);
 	timer_set(&w->timers, &l->stall, run->start_ns + run->config->stall);
+	interval_start(l);
 	if (load_is_open_loop(l))
 		arrivals_start(l);
 	for (uint32_t i = 0; i < l->seat_count; i++)
@@ -357,13 +361,11 @@ int load_init(struct load *l, struct load_run *run, uint32_t seats)
 	l->waiting_tail = &l->waiting;
 	list_init(&l->ready);
 	l->seats = calloc(seats, sizeof(*l->seats));
-	l->inside = hist_new(HIST_DIGITS);
-	l->outside = hist_new(HIST_DIGITS);
+	l->tally = &l->box.tallies[0];
 	l->uncorrected = hist_new(HIST_DIGITS);
 	l->lateness = hist_new(HIST_DIGITS);
 	l->connect = hist_new(HIST_DIGITS);
-	if (!l->seats || !l->inside || !l->outside || !l->uncorrected || !l->lateness ||
-	    !l->connect)
+	if (!l->seats || !l->uncorrected || !l->lateness || !l->connect || tally_init(&l->box) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < seats; i++)
 		seat_init(&l->seats[i], l, (uint32_t)(l->next_number + i * l->number_step));
@@ -373,8 +375,7 @@ int load_init(struct load *l, struct load_run *run, uint32_t seats)
 void load_fini(struct load *l)
 {
 	free(l->seats);
-	hist_free(l->inside);
-	hist_free(l->outside);
+	tally_fini(&l->box);
 	hist_free(l->uncorrected);
 	hist_free(l->lateness);
 	hist_free(l->connect);

@@ -13,6 +13,7 @@
 #include "echo/addr.h"
 #include "echo/list.h"
 #include "echo/timer.h"
+#include "interval.h"
 #include "outage.h"
 #include "pace.h"
 #include "payload.h"
@@ -67,9 +68,10 @@ struct load {
 	uint64_t rng;
 	bool stopping;    /* nothing more is sent */
 	bool interrupted; /* what is open now is counted as open */
-	struct timer end, stall, dial;
+	struct timer end, stall, dial, interval;
 	struct books books[TARGETS_MAX]; /* one set for each target */
-	struct hist *inside, *outside;   /* latency while an outage was open, and otherwise */
+	struct tally *tally;             /* latency of this interval */
+	struct tally_box box;            /* what main has collected, and has not */
 	struct hist *uncorrected;        /* open loop: from the time of sending */
 	struct hist *lateness;           /* open loop: of sends, by this generator's own fault */
 	struct hist *connect;            /* how long connects took */

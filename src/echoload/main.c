@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * main: reads the options, looks up the target, runs the load, prints what it found.
+ * main: reads the options, looks up the target, runs the load, once or in phases, and prints what it
+ * found.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,10 +13,13 @@
 #include "echo/opt.h"
 #include "echo/provenance.h"
 #include "line.h"
+#include "merge.h"
 #include "opts.h"
+#include "plot.h"
 #include "report.h"
 #include "result.h"
 #include "run.h"
+#include "stream.h"
 #include "verdict.h"
 
 extern char **environ;
@@ -23,6 +27,11 @@ extern char **environ;
 enum { OWN_DESCRIPTORS = 64 }; /* beside connections */
 
 struct client {
+	int argc;
+	char **original, **argv; /* as given; with the operands in front */
+	int operands;
+	struct addr targets[TARGETS_MAX];
+	unsigned target_count;
 	struct load_config config;
 	struct opt_set opts;
 	struct backend_choice backend;
@@ -37,40 +46,29 @@ static int client_usage_error(const struct client *c)
 	return EXIT_USAGE;
 }
 
-static int client_add_target(struct client *c, const char *name)
+/* Looks up the operands. */
+static int client_targets(struct client *c)
 {
-	struct load_run *run = &c->run.shared;
-	struct target_result *t = &c->result.targets[c->result.target_count];
+	const unsigned max = c->config.interactive ? 1 : TARGETS_MAX;
 	const char *why = "";
 
-	if (addr_resolve(&run->targets[run->target_count], name, &why) < 0) {
-		log_error("target '%s': %s", name, why);
-		return EXIT_USAGE;
-	}
-	t->name = name;
-	addr_format(&run->targets[run->target_count++], t->address);
-	c->result.target_count++;
-	return EXIT_OK;
-}
-
-/* Looks up the operands. */
-static int client_targets(struct client *c, int operands, char **argv)
-{
-	int code = EXIT_OK;
-
-	if (operands == 0) {
+	if (c->operands == 0) {
 		log_error("no target: echoload HOST:PORT (see --help)");
 		return EXIT_USAGE;
 	}
-	if (operands > TARGETS_MAX || (c->config.interactive && operands > 1)) {
-		log_error("'%s': more than %d target%s", argv[operands],
-			  c->config.interactive ? 1 : TARGETS_MAX,
-			  c->config.interactive ? "" : "s");
+	if (c->operands > (int)max) {
+		log_error("'%s': more than %u target%s", c->argv[1 + max], max,
+			  max == 1 ? "" : "s");
 		return EXIT_USAGE;
 	}
-	for (int i = 1; i <= operands && code == EXIT_OK; i++)
-		code = client_add_target(c, argv[i]);
-	return code;
+	for (int i = 0; i < c->operands; i++) {
+		if (addr_resolve(&c->targets[i], c->argv[1 + i], &why) < 0) {
+			log_error("target '%s': %s", c->argv[1 + i], why);
+			return EXIT_USAGE;
+		}
+		c->target_count++;
+	}
+	return EXIT_OK;
 }
 
 /* The environment that the run needs. */
@@ -94,27 +92,46 @@ static int client_prepare(struct client *c)
 	return EXIT_OK;
 }
 
-static int client_run(struct client *c)
+/* Writes all that was asked for. */
+static int client_report(struct client *c, struct stream *stream)
 {
 	const char *what = "";
-	int r, code = client_prepare(c);
+	int r;
 
-	if (code != EXIT_OK)
-		return code;
-	r = run_load(&c->run, &c->result);
-	if (r < 0) {
-		log_error("a worker failed: %s", strerror(-r));
-		return EXIT_ENVIRONMENT;
-	}
-	provenance_read(&c->provenance, "");
-	c->result.provenance = &c->provenance;
 	verdict(&c->result);
-	r = report(&c->result, &what);
+	r = stream_end(stream, &c->result);
+	if (r < 0)
+		log_error("cannot write %s: %s", stream->what, strerror(-r));
+	if (report(&c->result, &what) < 0) {
+		log_error("cannot write %s", what);
+		r = -EIO;
+	}
+	return program_exit(r < 0 ? EXIT_ENVIRONMENT : c->result.exit_code);
+}
+
+static int client_run(struct client *c)
+{
+	struct stream stream;
+	int r, code;
+
+	r = stream_open(&stream, &c->result);
 	if (r < 0) {
-		log_error("cannot write %s: %s", what, strerror(-r));
+		log_error("cannot write %s: %s", stream.what, strerror(-r));
 		return EXIT_ENVIRONMENT;
 	}
-	return program_exit(c->result.exit_code);
+	code = client_prepare(c);
+	if (code == EXIT_OK) {
+		r = run_load(&c->run, &c->result, &stream);
+		if (r < 0) {
+			log_error("a worker failed: %s", strerror(-r));
+			code = EXIT_ENVIRONMENT;
+		}
+	}
+	if (code == EXIT_OK)
+		code = client_report(c, &stream);
+	else
+		stream_drop(&stream);
+	return code;
 }
 
 static int client_line(const struct client *c)
@@ -122,11 +139,100 @@ static int client_line(const struct client *c)
 	struct sock_options o = { 0 };
 
 	load_sock_options(&c->config, &o);
-	return c->config.textbook ? line_textbook(&c->run.shared.targets[0], &o)
-				  : line_client(&c->run.shared.targets[0], &o);
+	return c->config.textbook ? line_textbook(&c->targets[0], &o)
+				  : line_client(&c->targets[0], &o);
 }
 
-static int client_main(struct client *c, int argc, char **argv)
+/* Reads the configuration of @phase (NULL: there are none) and checks it. */
+static int client_configure(struct client *c, const char *phase)
+{
+	int r;
+
+	c->opts.phase = phase;
+	memcpy(c->argv, c->original, ((size_t)c->argc + 1) * sizeof(*c->argv));
+	r = opt_load(&c->opts, c->argc, c->argv, environ);
+	if (r < 0)
+		return client_usage_error(c);
+	c->operands = r;
+	if (c->config.program.help || c->config.program.version || c->config.program.man ||
+	    c->config.program.print_config)
+		return EXIT_OK; /* nothing is run */
+	r = backend_choose(&c->backend, BACKEND_CONNECT, c->config.backend);
+	if (r < 0) {
+		log_error("backend %s cannot run here: %s (%s)", c->config.backend->name,
+			  c->backend.why, strerror(-r));
+		return EXIT_ENVIRONMENT;
+	}
+	if (load_check(&c->opts, &c->config, c->backend.ops) < 0)
+		return client_usage_error(c);
+	return EXIT_OK;
+}
+
+/* Runs what has been configured; every phase has a result of its own. */
+static int client_once(struct client *c, const char *phase)
+{
+	int code;
+
+	memset(&c->run, 0, sizeof(c->run));
+	memset(&c->result, 0, sizeof(c->result));
+	c->result = (struct result){ .config = &c->config,
+				     .opts = &c->opts,
+				     .provenance = &c->provenance,
+				     .argc = c->argc,
+				     .argv = c->original,
+				     .phase = phase,
+				     .backend = c->backend.ops->name,
+				     .backend_why = c->backend.why,
+				     .target_count = c->target_count };
+	for (unsigned i = 0; i < c->target_count; i++) {
+		c->run.shared.targets[i] = c->targets[i];
+		c->result.targets[i].name = c->argv[1 + i];
+		addr_format(&c->targets[i], c->result.targets[i].address);
+	}
+	c->run.shared.target_count = c->target_count;
+	code = client_run(c);
+	run_fini(&c->run);
+	return code;
+}
+
+/* All phases are checked before the first one is run. A signal ends them all. */
+static int client_phases(struct client *c)
+{
+	const unsigned count = c->opts.phase_count;
+	char names[OPT_PHASES_MAX][OPT_PHASE_MAX];
+	int code = EXIT_OK, total = EXIT_OK;
+
+	memcpy(names, c->opts.phases, sizeof(names));
+	for (unsigned i = 0; i < count && code == EXIT_OK; i++)
+		code = client_configure(c, names[i]);
+	if (code != EXIT_OK)
+		return code;
+	for (unsigned i = 0; i < count && !c->result.interrupted; i++) {
+		code = client_configure(c, names[i]);
+		if (code == EXIT_OK)
+			code = client_once(c, names[i]);
+		total = verdict_of_two(total, code);
+	}
+	return total;
+}
+
+/* Answers what is asked about the program. Returns whether something was. */
+static bool client_answer(struct client *c)
+{
+	char names[OPT_PHASES_MAX][OPT_PHASE_MAX];
+	const unsigned count = c->opts.phase_count;
+
+	memcpy(names, c->opts.phases, sizeof(names));
+	if (!program_answer(&c->opts, &c->config.program))
+		return false;
+	for (unsigned i = 0; c->config.program.print_config && i < count; i++) {
+		if (client_configure(c, names[i]) == EXIT_OK)
+			opt_print_phase(&c->opts, stdout);
+	}
+	return true;
+}
+
+static int client_main(struct client *c)
 {
 	int r, code;
 
@@ -136,57 +242,62 @@ static int client_main(struct client *c, int argc, char **argv)
 		log_error("cannot start: %s", strerror(-r));
 		return EXIT_ENVIRONMENT;
 	}
-	r = opt_load(&c->opts, argc, argv, environ);
-	if (r < 0)
-		return client_usage_error(c);
-	if (program_answer(&c->opts, &c->config.program))
-		return program_exit(EXIT_OK);
-	code = client_targets(c, r, argv);
+	code = client_configure(c, NULL);
 	if (code != EXIT_OK)
 		return code;
-	r = backend_choose(&c->backend, BACKEND_CONNECT, c->config.backend);
-	if (r < 0) {
-		log_error("backend %s cannot run here: %s (%s)", c->config.backend->name,
-			  c->backend.why, strerror(-r));
-		return EXIT_ENVIRONMENT;
-	}
-	if (load_check(&c->opts, &c->config, c->backend.ops) < 0)
+	if (client_answer(c))
+		return program_exit(EXIT_OK);
+	code = client_targets(c);
+	if (code != EXIT_OK)
+		return code;
+	r = load_check_start(&c->opts, &c->config);
+	if (r < 0)
 		return client_usage_error(c);
 	if (c->config.interactive)
 		return program_exit(client_line(c));
-	c->result.backend = c->backend.ops->name;
-	c->result.backend_why = c->backend.why;
-	code = client_run(c);
-	run_fini(&c->run);
-	return code;
+	provenance_read(&c->provenance, "");
+	return c->opts.phase_count > 0 ? client_phases(c) : client_once(c, NULL);
+}
+
+/* `echoload merge ...`, `echoload plot ...`: no target is called so. */
+static bool other_command(int argc, char **argv, int *code)
+{
+	if (argc < 2)
+		return false;
+	if (strcmp(argv[1], "merge") == 0)
+		*code = merge_main(argc - 1, argv + 1);
+	else if (strcmp(argv[1], "plot") == 0)
+		*code = plot_main(argc - 1, argv + 1);
+	else
+		return false;
+	return true;
 }
 
 int main(int argc, char **argv)
 {
 	static struct client c = {
 		.opts = { .program = "echoload",
-			  .usage = "[OPTION]... HOST:PORT...",
+			  .usage = "[OPTION]... HOST:PORT... | merge RESULT... | plot RUN",
 			  .about = "Loads a TCP echo server, checks every byte that comes back, "
 				   "and counts "
 				   "every way a connection or a message can end.",
-			  .after = load_after },
+			  .after = load_after,
+			  .has_phases = true },
 	};
-	char **original = calloc((size_t)argc + 1, sizeof(*original)); /* opt_load moves operands */
 	int code;
 
 	log_init("echoload", LOG_INFO);
-	if (!original) {
+	if (other_command(argc, argv, &code))
+		return code;
+	c.argc = argc;
+	c.original = argv;
+	c.argv = calloc((size_t)argc + 1, sizeof(*c.argv)); /* opt_load moves operands */
+	if (!c.argv) {
 		log_error("cannot start: %s", strerror(ENOMEM));
 		return EXIT_ENVIRONMENT;
 	}
-	memcpy(original, argv, (size_t)argc * sizeof(*original));
-	c.config = (struct load_config){ 0 };
-	c.result.config = &c.config;
-	c.result.opts = &c.opts;
-	c.result.argc = argc;
-	c.result.argv = original;
-	code = client_main(&c, argc, argv);
+	code = client_main(&c);
 	backend_choice_free(&c.backend);
-	free(original);
+	free(c.argv);
 	return code;
 }

@@ -1,124 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * opts: the rows of echoload's options, and the types that only echoload has.
+ * opts: the rows of echoload's options, and checks across them.
  */
 #include "opts.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "echo/backend.h"
 #include "echo/base.h"
+#include "echo/clock.h"
 #include "echo/opt.h"
+#include "report.h"
 
-enum { SIZE_MAX_BYTES = 1 << 30 };
-
-static const struct opt size_row = {
-	.type = &opt_size, .min = 1, .max = SIZE_MAX_BYTES, .size = sizeof(uint64_t)
-};
-static const struct opt wait_row = {
-	.type = &opt_time, .min = MSEC(1), .max = SEC(3600), .size = sizeof(int64_t)
-};
-
-/* Splits "A..B" (or "A", which is A..A) into two values of @row's type. */
-static int range_parse(const struct opt *row, const char *text, void *low, void *high,
-		       char why[OPT_ERROR_MAX])
-{
-	const char *dots = strstr(text, "..");
-	char first[OPT_TEXT_MAX];
-	int r;
-
-	snprintf(first, sizeof(first), "%.*s", dots ? (int)(dots - text) : (int)strlen(text), text);
-	r = row->type->parse(row, first, low, why);
-	if (r == 0)
-		r = row->type->parse(row, dots ? dots + 2 : first, high, why);
-	return r;
-}
-
-static int size_range_parse(const struct opt *o, const char *text, void *field,
-			    char why[OPT_ERROR_MAX])
-{
-	struct size_range s;
-	int r = range_parse(&size_row, text, &s.min, &s.max, why);
-
-	(void)o;
-	if (r < 0)
-		return r;
-	if (s.min > s.max) {
-		snprintf(why, OPT_ERROR_MAX, "the smaller size stands first, as in 64..4Ki");
-		return -EINVAL;
-	}
-	memcpy(field, &s, sizeof(s));
-	return 0;
-}
-
-static bool size_range_print(const struct opt *o, const void *field, unsigned nth,
-			     char text[OPT_TEXT_MAX])
-{
-	const struct size_range *s = field;
-	char low[OPT_TEXT_MAX], high[OPT_TEXT_MAX];
-
-	(void)o;
-	opt_size.print(&size_row, &s->min, 0, low);
-	opt_size.print(&size_row, &s->max, 0, high);
-	if (s->min == s->max)
-		snprintf(text, OPT_TEXT_MAX, "%.100s", low);
-	else
-		snprintf(text, OPT_TEXT_MAX, "%.100s..%.100s", low, high);
-	return nth == 0;
-}
-
-static const struct opt_type opt_size_range = { "SIZE[..SIZE]", size_range_parse,
-						size_range_print };
-
-static int reconnect_parse(const struct opt *o, const char *text, void *field,
-			   char why[OPT_ERROR_MAX])
-{
-	struct reconnect_policy p = { .mode = RECONNECT_NEVER };
-	int r;
-
-	(void)o;
-	if (strcmp(text, "immediate") == 0) {
-		p.mode = RECONNECT_IMMEDIATE;
-	} else if (strncmp(text, "backoff ", 8) == 0 && strstr(text, "..")) {
-		p.mode = RECONNECT_BACKOFF;
-		r = range_parse(&wait_row, text + 8, &p.min_ns, &p.max_ns, why);
-		if (r < 0)
-			return r;
-	} else if (strcmp(text, "never") != 0) {
-		snprintf(why, OPT_ERROR_MAX,
-			 "must be never, immediate or backoff MIN..MAX, such as "
-			 "'backoff 10ms..1s'");
-		return -EINVAL;
-	}
-	if (p.min_ns > p.max_ns) {
-		snprintf(why, OPT_ERROR_MAX,
-			 "the shorter time stands first, as in backoff 10ms..1s");
-		return -EINVAL;
-	}
-	memcpy(field, &p, sizeof(p));
-	return 0;
-}
-
-static bool reconnect_print(const struct opt *o, const void *field, unsigned nth,
-			    char text[OPT_TEXT_MAX])
-{
-	const struct reconnect_policy *p = field;
-	char low[OPT_TEXT_MAX], high[OPT_TEXT_MAX];
-
-	(void)o;
-	opt_time.print(&wait_row, &p->min_ns, 0, low);
-	opt_time.print(&wait_row, &p->max_ns, 0, high);
-	if (p->mode == RECONNECT_BACKOFF)
-		snprintf(text, OPT_TEXT_MAX, "backoff %.100s..%.100s", low, high);
-	else
-		snprintf(text, OPT_TEXT_MAX, "%s",
-			 p->mode == RECONNECT_NEVER ? "never" : "immediate");
-	return nth == 0;
-}
-
-static const struct opt_type opt_reconnect = { "POLICY", reconnect_parse, reconnect_print };
+/* sections of a profile */
+static const char limits[] = "limits", reports[] = "report";
 
 static const char *const arrivals_names[] = { "constant", "poisson", NULL };
 static const char *const close_names[] = { "fin", "rst", NULL };
@@ -155,6 +50,8 @@ const struct opt load_opts[] = {
 		 "attempts to connect each second; 0: as fast as they are answered"),
 	OPT(load_config, source, opt_source_range, "any",
 	    "connect from these addresses in turn: more ports than one address has"),
+	OPT(load_config, start_at, opt_start_at, "now",
+	    "begin at this time, to run several together: HH:MM:SS, or seconds since the epoch"),
 	OPT_TIME(load_config, warmup, "1s", 0, SEC(86400),
 		 "send this long before measuring; with -n the default is 0", .letter = 'w'),
 	OPT_TIME(load_config, timeout, "2s", 0, SEC(86400),
@@ -186,22 +83,35 @@ const struct opt load_opts[] = {
 	OPT_BOOL(load_config, icmp_errors, "off",
 		 "IP_RECVERR: an ICMP unreachable ends the connection at once"),
 	OPT_UINT(load_config, max_errors, "0", 0, INT64_MAX,
-		 "limit: connections, attempts and messages that may end in errors"),
+		 "limit: connections, attempts and messages that may end in errors",
+		 .group = limits),
 	OPT_TIME(load_config, max_p99, "off", 0, SEC(3600),
-		 "limit: the 99th percentile of latency"),
+		 "limit: the 99th percentile of latency", .group = limits),
 	OPT_TIME(load_config, max_downtime, "off", 0, SEC(86400),
-		 "limit: all outages together, each until it has recovered"),
+		 "limit: all outages together, each until it has recovered", .group = limits),
 	OPT(load_config, min_rate, opt_double, "0", "limit: echoes each second", .min = 0,
-	    .max = 1000 * 1000 * 1000),
+	    .max = 1000 * 1000 * 1000, .group = limits),
 	OPT_FLAG(load_config, interactive, "a client for people: type lines, see them echoed"),
 	OPT_FLAG(load_config, textbook,
 		 "with --interactive: the naive one, which blocks on the terminal, then in read"),
 	OPT_FLAG(load_config, ignore_errors, "errors do not change the exit code", .letter = 'i'),
 	OPT_ENUM(load_config, output, "text", output_names, "what is printed on standard output",
-		 .letter = 'o'),
+		 .letter = 'o', .group = reports),
 	OPT_ENUM(load_config, progress, "auto", progress_names,
-		 "a live line on standard error; auto: if that is a terminal"),
-	OPT_STRING(load_config, json, NULL, "write the result to this file too, as JSON"),
+		 "a live line on standard error; auto: if that is a terminal", .group = reports),
+	OPT_TIME(load_config, interval, "1s", MSEC(10), SEC(3600),
+		 "how often counts and latency are reported while it runs", .group = reports),
+	OPT_STRING(load_config, json, NULL, "write the result to this file too, as JSON",
+		   .group = reports),
+	OPT_STRING(load_config, jsonl, NULL,
+		   "write what happens to this file while it runs, a JSON object a line",
+		   .group = reports),
+	OPT_STRING(load_config, csv, NULL, "write the intervals to this file, as a table",
+		   .group = reports),
+	OPT_STRING(load_config, hist, NULL,
+		   "write latency to this file: NAME.hgrm is text by percentile, NAME.hlog a log of "
+		   "HdrHistogram",
+		   .group = reports),
 	PROGRAM_ROWS(load_config),
 	OPT_END,
 };
@@ -216,6 +126,27 @@ const char load_after[] =
 	"back, 4 environment (descriptors, ports, privilege), 5 nothing was measured, 70 a bug,\n"
 	"130 and 143 interrupted; the result so far is printed then too.\n";
 
+/* Files are written at the same time: each has a name of its own. */
+static int load_check_files(struct opt_set *s, const struct load_config *c)
+{
+	static const char *const keys[] = { "json", "jsonl", "csv", "hist" };
+	const char *const names[] = { c->json, c->jsonl, c->csv, c->hist };
+
+	if (strcmp(c->json, "-") == 0)
+		return opt_blame(s, "json", "a file's name; -o json prints it");
+	if (c->hist[0] && !report_is_hgrm(c->hist) && !report_is_hlog(c->hist))
+		return opt_blame(s, "hist", "the name must end in .hgrm or .hlog");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (names[i][0] && strcmp(names[i], names[j]) == 0 &&
+			    strncmp(names[i], "/dev/", 5) != 0)
+				return opt_blame(s, keys[i], "'%.100s' is --%s already", names[i],
+						 keys[j]);
+		}
+	}
+	return 0;
+}
+
 int load_check(struct opt_set *s, struct load_config *c, const struct backend_ops *backend)
 {
 	if (!(backend->caps & BACKEND_CONNECT))
@@ -224,12 +155,19 @@ int load_check(struct opt_set *s, struct load_config *c, const struct backend_op
 		return opt_blame(s, "cpus", "this process may use none of them");
 	if (c->user_timeout % MSEC(1) != 0)
 		return opt_blame(s, "user_timeout", "must be whole milliseconds");
-	if (strcmp(c->json, "-") == 0)
-		return opt_blame(s, "json", "a file's name; -o json prints it");
+	if (load_check_files(s, c) < 0)
+		return -EINVAL;
 	if (c->textbook && !c->interactive)
 		return opt_blame(s, "textbook", "is a kind of --interactive, which is missing");
 	if (c->messages > 0 && opt_source_of(s, "warmup")->level == OPT_DEFAULT)
 		c->warmup = 0;
+	return 0;
+}
+
+int load_check_start(struct opt_set *s, const struct load_config *c)
+{
+	if (c->start_at != 0 && c->start_at < clock_unix_ns())
+		return opt_blame(s, "start_at", "this time has passed");
 	return 0;
 }
 

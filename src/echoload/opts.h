@@ -52,7 +52,7 @@ struct load_config {
 	int64_t connect_timeout;
 	struct reconnect_policy reconnect;
 	bool verify;
-	int64_t grace, stall;
+	int64_t grace, stall, interval;
 	const struct backend_ops *backend; /* NULL: auto */
 	struct cpu_list cpus;
 	int64_t busy_poll;
@@ -68,15 +68,20 @@ struct load_config {
 	bool ignore_errors; /* -i */
 	unsigned output;    /* enum output_format */
 	unsigned progress;  /* enum progress_mode */
-	char json[OPT_TEXT_MAX];
+	char json[OPT_TEXT_MAX], jsonl[OPT_TEXT_MAX], csv[OPT_TEXT_MAX], hist[OPT_TEXT_MAX];
+	int64_t start_at; /* ns since the epoch; 0: at once */
 };
 
+extern const struct opt_type opt_size_range, opt_reconnect, opt_start_at;
 extern const struct opt load_opts[];
 extern const char load_after[]; /* the end of --help */
 
 /* Checks across rows, and the defaults that depend on other rows (-n without -w: no warm-up).
  * Returns 0, or -EINVAL with s->error set. */
 int load_check(struct opt_set *s, struct load_config *c, const struct backend_ops *backend);
+
+/* Checks --start-at, which has passed when later phases are run. */
+int load_check_start(struct opt_set *s, const struct load_config *c);
 
 /* What the sockets of the connections are given. */
 void load_sock_options(const struct load_config *c, struct sock_options *o);

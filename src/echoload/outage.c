@@ -199,6 +199,26 @@ int64_t outage_check_stall(struct outage_watch *o, int64_t now_ns)
 	return since + o->stall_ns;
 }
 
+bool outage_nth(struct outage_watch *o, unsigned nth, struct outage *copy)
+{
+	bool there;
+
+	pthread_mutex_lock(&o->lock);
+	there = nth < o->count;
+	if (there)
+		*copy = o->list[nth];
+	pthread_mutex_unlock(&o->lock);
+	return there;
+}
+
+void outage_shift(struct outage *o, int64_t start_ns)
+{
+	int64_t *times[] = { &o->begin_ns, &o->noticed_ns, &o->first_success_ns, &o->recovered_ns };
+
+	for (size_t i = 0; i < ARRAY_LEN(times); i++)
+		*times[i] = *times[i] < 0 ? -1 : *times[i] - start_ns;
+}
+
 void outage_finish(struct outage_watch *o)
 {
 	if (outage_open(o))

@@ -91,6 +91,12 @@ void outage_echo(struct outage_watch *o, struct outage_seat *seat, int64_t sent_
  * its own wait has lasted that long. Returns when to look again. */
 int64_t outage_check_stall(struct outage_watch *o, int64_t now_ns);
 
+/* A copy of the @nth outage in the list, from 0. False: there is none yet. */
+bool outage_nth(struct outage_watch *o, unsigned nth, struct outage *copy);
+
+/* Its times become those since @start_ns. */
+void outage_shift(struct outage *o, int64_t start_ns);
+
 /* The run is over: closes the books of an outage that never ended. */
 void outage_finish(struct outage_watch *o);
 

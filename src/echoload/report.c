@@ -1,63 +1,35 @@
 /* SPDX-License-Identifier: MIT
- * report: where results go. A file appears under its name only when it is whole: it is written
- * beside it and renamed. Names that are no plain files (pipes, /dev/stdout) are written as they
- * are.
+ * report: where results go: to standard output, and to the files that are written whole at the end.
  */
 #include "report.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "opts.h"
+#include "report_file.h"
 #include "result.h"
 
-/* Writes, and closes @f. Returns 0 or -errno. */
-static int write_and_close(const struct result *r, FILE *f)
+static int write_hist(const struct result *r, FILE *to)
 {
-	int w = report_json(r, f);
-
-	if (fclose(f) != 0 && w == 0)
-		w = -errno;
-	return w;
+	return report_hgrm(r->latency, to);
 }
 
-static int write_plainly(const struct result *r, const char *name)
+/* Writes the file that the configuration calls @given. Returns 0, or -errno with *what set. */
+static int write_file(const struct result *r, const char *given,
+		      int (*print)(const struct result *r, FILE *to), const char **what)
 {
-	FILE *f = fopen(name, "we");
+	struct report_file file;
+	char name[PATH_MAX];
+	int e = report_file_name(name, given, r->phase);
 
-	return f ? write_and_close(r, f) : -errno;
-}
-
-static int write_renamed(const struct result *r, const char *name)
-{
-	char temporary[PATH_MAX];
-	FILE *f;
-	int w;
-
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.%d.tmp", name, (int)getpid()) >=
-	    sizeof(temporary))
-		return -ENAMETOOLONG;
-	f = fopen(temporary, "wxe");
-	if (!f)
-		return -errno;
-	w = write_and_close(r, f);
-	if (w == 0 && rename(temporary, name) < 0)
-		w = -errno;
-	if (w < 0)
-		unlink(temporary);
-	return w;
-}
-
-static int write_file(const struct result *r, const char *name)
-{
-	struct stat st;
-	bool special = lstat(name, &st) == 0 && !S_ISREG(st.st_mode);
-
-	return special ? write_plainly(r, name) : write_renamed(r, name);
+	if (e == 0)
+		e = report_file_open(&file, name, false);
+	if (e == 0)
+		e = report_file_close(&file, print(r, file.f));
+	if (e < 0)
+		*what = given;
+	return e;
 }
 
 static int write_stdout(const struct result *r)
@@ -65,6 +37,8 @@ static int write_stdout(const struct result *r)
 	switch ((enum output_format)r->config->output) {
 	case OUTPUT_TEXT:
 		report_text(r, stdout);
+		if (r->phase)
+			fputc('\n', stdout);
 		break;
 	case OUTPUT_JSON:
 		return report_json(r, stdout);
@@ -79,16 +53,20 @@ static int write_stdout(const struct result *r)
 
 int report(const struct result *r, const char **what)
 {
-	int file = 0, out;
+	const struct load_config *c = r->config;
+	int e = write_stdout(r);
 
-	if (r->config->json[0])
-		file = write_file(r, r->config->json);
-	out = write_stdout(r);
-	if (file < 0) {
-		*what = r->config->json;
-		return file;
-	}
-	if (out < 0)
+	if (e < 0)
 		*what = "standard output";
-	return out;
+	if (c->json[0]) {
+		int w = write_file(r, c->json, report_json, what);
+
+		e = w < 0 ? w : e;
+	}
+	if (report_is_hgrm(c->hist)) {
+		int w = write_file(r, c->hist, write_hist, what);
+
+		e = w < 0 ? w : e;
+	}
+	return e;
 }

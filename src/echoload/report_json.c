@@ -2,186 +2,27 @@
  * report_json: a result as echoload/1 (CLI.md; docs/echoload-1.schema.json). The keys are a
  * contract: add, never rename.
  *
- * Objects of numbers are made from tables of fields. Every object is checked once, where it is put
- * into the one around it: NULL stands for "no memory" on the whole way up.
+ * report_parts.c makes the objects that streams have too, report_context.c says where it comes from.
  */
 #include "report.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "echo/base.h"
 #include "echo/hist.h"
 #include "echo/hist_hdr.h"
-#include "echo/opt.h"
-#include "echo/provenance.h"
 #include "opts.h"
+#include "report_private.h"
 #include "result.h"
-
-enum { STRING_MAX = 4096 }; /* longer strings with bytes that are no UTF-8 are cut */
-
-/* A key and its number; UNKNOWN becomes null. */
-struct field {
-	const char *key;
-	int64_t value;
-};
-
-static const int64_t UNKNOWN = INT64_MIN;
-
-/* Puts @value into @object, which takes it. Either may be NULL. Returns whether all went well. */
-static bool put(json_t *object, const char *key, json_t *value)
-{
-	return json_object_set_new(object, key, value) == 0;
-}
-
-/* JSON is UTF-8; arguments and names of files need not be. */
-static json_t *json_text(const char *s)
-{
-	json_t *text = json_string(s);
-	char ascii[STRING_MAX];
-	size_t n = 0;
-
-	if (text)
-		return text;
-	for (; s[n] && n < sizeof(ascii) - 1; n++)
-		ascii[n] = s[n];
-	for (size_t i = 0; i < n; i++)
-		ascii[i] = (unsigned char)ascii[i] < 0x80 ? ascii[i] : '?';
-	return json_stringn(ascii, n);
-}
-
-static json_t *json_number(int64_t value)
-{
-	return value == UNKNOWN ? json_null() : json_integer(value);
-}
-
-static json_t *json_numbers(const struct field *fields, size_t count)
-{
-	json_t *o = json_object();
-
-	for (size_t i = 0; i < count; i++) {
-		if (!put(o, fields[i].key, json_number(fields[i].value))) {
-			json_decref(o);
-			return NULL;
-		}
-	}
-	return o;
-}
-
-static int64_t or_unknown(int64_t value)
-{
-	return value < 0 ? UNKNOWN : value;
-}
-
-/* ---- where it comes from ---- */
-
-static const char *source_text(const struct opt_set *s, const struct opt_source *from,
-			       char text[OPT_TEXT_MAX])
-{
-	switch (from->level) {
-	case OPT_DEFAULT:
-		return "default";
-	case OPT_FILE:
-		snprintf(text, OPT_TEXT_MAX, "%.200s:%u", s->file, from->line);
-		return text;
-	case OPT_ENV:
-		return "environment";
-	case OPT_CLI:
-		return "command line";
-	}
-	return "";
-}
-
-/* The two objects that the rows fill. */
-struct config_out {
-	const struct opt_set *opts;
-	json_t *values, *sources;
-	bool failed;
-};
-
-/* Keys of the first section are plain, those of others carry its name: "io_uring.buffers". */
-static void put_config(void *arg, const char *section, const char *key, const char *value)
-{
-	struct config_out *out = arg;
-	const bool plain = strcmp(section, out->opts->sections[0].name) == 0;
-	char name[OPT_TEXT_MAX], text[OPT_TEXT_MAX];
-	const struct opt_source *from;
-
-	snprintf(name, sizeof(name), "%s%s%s", plain ? "" : section, plain ? "" : ".", key);
-	from = opt_source_of(out->opts, name);
-	assert(from);
-	out->failed |= !put(out->values, name, json_text(value));
-	out->failed |= !put(out->sources, name, json_text(source_text(out->opts, from, text)));
-}
-
-static bool put_configs(json_t *root, const struct result *r)
-{
-	struct config_out out = { .opts = r->opts,
-				  .values = json_object(),
-				  .sources = json_object() };
-
-	if (r->opts)
-		opt_each(r->opts, put_config, &out);
-	out.failed |= !put(root, "config", out.values);
-	out.failed |= !put(root, "config_source", out.sources);
-	return !out.failed;
-}
-
-struct context_out {
-	json_t *context, *sysctls;
-	bool failed;
-};
-
-static void put_fact(void *arg, const char *name, const char *value)
-{
-	struct context_out *out = arg;
-	json_t *object = strchr(name, '.') ? out->sysctls : out->context;
-	const bool number = strncmp(name, "cpus_", 5) == 0;
-
-	out->failed |= !put(object, name,
-			    number ? json_integer(strtoll(value, NULL, 10)) : json_text(value));
-}
-
-static json_t *json_argv(const struct result *r)
-{
-	json_t *a = json_array();
-
-	for (int i = 0; i < r->argc; i++) {
-		if (json_array_append_new(a, json_text(r->argv[i])) < 0) {
-			json_decref(a);
-			return NULL;
-		}
-	}
-	return a;
-}
-
-static json_t *json_context(const struct result *r)
-{
-	struct context_out out = { .context = json_object(), .sysctls = json_object() };
-	bool ok = put(out.context, "start_unix_ns", json_integer(r->start_unix_ns));
-
-	ok &= put(out.context, "argv", json_argv(r));
-	ok &= put(out.context, "backend", json_text(r->backend));
-	ok &= put(out.context, "backend_why", json_text(r->backend_why ? r->backend_why : ""));
-	ok &= put(out.context, "threads", json_integer(r->threads));
-	if (r->provenance)
-		provenance_each(r->provenance, put_fact, &out);
-	ok &= put(out.context, "sysctls", out.sysctls);
-	if (ok && !out.failed)
-		return out.context;
-	json_decref(out.context);
-	return NULL;
-}
 
 /* ---- the books ---- */
 
-/* Of all targets, or of one: the connections that were requested are shared out in turn. */
+/* Of all targets, or of one. */
 static json_t *json_connections(const struct books *b, uint32_t requested)
 {
 	const struct field fields[] = {
@@ -298,16 +139,7 @@ static json_t *json_outages(const struct result *r)
 	json_t *a = json_array();
 
 	for (unsigned i = 0; i < r->outage_count; i++) {
-		const struct outage *o = &r->outages[i];
-		const struct field fields[] = {
-			{ "begin_ns", o->begin_ns },
-			{ "noticed_ns", o->noticed_ns },
-			{ "first_success_ns", or_unknown(o->first_success_ns) },
-			{ "recovered_ns", or_unknown(o->recovered_ns) },
-			{ "messages_lost", (int64_t)o->messages_lost },
-		};
-
-		if (json_array_append_new(a, json_numbers(fields, ARRAY_LEN(fields))) < 0) {
+		if (json_array_append_new(a, json_outage(&r->outages[i])) < 0) {
 			json_decref(a);
 			return NULL;
 		}
@@ -315,18 +147,24 @@ static json_t *json_outages(const struct result *r)
 	return a;
 }
 
-/* The part of @requested connections that target @i of @count has: they take turns. */
-static uint32_t target_share(uint32_t requested, unsigned i, unsigned count)
+static json_t *json_intervals(const struct result *r)
 {
-	return requested / count + (i < requested % count);
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < r->interval_count; i++) {
+		if (json_array_append_new(a, json_interval(&r->intervals[i])) < 0) {
+			json_decref(a);
+			return NULL;
+		}
+	}
+	return a;
 }
 
 static json_t *json_target(const struct result *r, unsigned i)
 {
 	const struct target_result *t = &r->targets[i];
 	const struct books *b = &t->books;
-	uint32_t share = target_share(r->config->connections, i, r->target_count);
-	json_t *o = json_object(), *connections = json_connections(b, share);
+	json_t *o = json_object(), *connections = json_connections(b, t->requested);
 	bool ok = put(o, "target", json_text(t->name));
 
 	ok &= put(o, "address", json_text(t->address));
@@ -368,21 +206,12 @@ static json_t *json_corruption(const struct corruption *c)
 
 /* ---- latency ---- */
 
-static json_t *json_latency(const struct hist *h)
+static json_t *json_hist(const struct hist *h)
 {
-	const struct field fields[] = {
-		{ "count", (int64_t)h->count },
-		{ "min", h->count > 0 ? h->min : 0 },
-		{ "mean", (int64_t)llround(hist_mean(h)) },
-		{ "p50", hist_percentile(h, 50) },
-		{ "p90", hist_percentile(h, 90) },
-		{ "p99", hist_percentile(h, 99) },
-		{ "p99_9", hist_percentile(h, 99.9) },
-		{ "p99_99", hist_percentile(h, 99.99) },
-		{ "max", h->max },
-	};
+	struct latency l;
 
-	return json_numbers(fields, ARRAY_LEN(fields));
+	latency_of(h, &l);
+	return json_latency(&l);
 }
 
 static json_t *json_histogram(const struct hist *h)
@@ -399,7 +228,10 @@ static json_t *json_histograms(const struct result *r)
 	json_t *o = json_object();
 
 	if (put(o, "latency_ns", json_histogram(r->latency)) &&
-	    put(o, "latency_outside_outage_ns", json_histogram(r->outside)))
+	    put(o, "latency_uncorrected_ns", json_histogram(r->uncorrected)) &&
+	    put(o, "latency_outside_outage_ns", json_histogram(r->outside)) &&
+	    put(o, "connect_ns", json_histogram(r->connect)) &&
+	    put(o, "lateness_ns", json_histogram(r->lateness)))
 		return o;
 	json_decref(o);
 	return NULL;
@@ -419,7 +251,7 @@ static json_t *json_generator(const struct result *r)
 	};
 	json_t *o = json_numbers(fields, ARRAY_LEN(fields));
 
-	if (put(o, "lateness_ns", json_latency(r->lateness)) &&
+	if (put(o, "lateness_ns", json_hist(r->lateness)) &&
 	    put(o, "bottleneck", json_string(bottlenecks[r->bottleneck])))
 		return o;
 	json_decref(o);
@@ -437,8 +269,7 @@ static json_t *json_exit(const struct result *r)
 	return NULL;
 }
 
-/* All of it; NULL: no memory. */
-static json_t *json_result(const struct result *r)
+json_t *json_result(const struct result *r)
 {
 	json_t *root = json_object();
 	bool ok = put(root, "schema", json_string("echoload/1"));
@@ -447,22 +278,25 @@ static json_t *json_result(const struct result *r)
 	ok &= put(root, "interrupted", json_boolean(r->interrupted));
 	ok &= put_configs(root, r);
 	ok &= put(root, "context", json_context(r));
+	if (r->phase)
+		ok &= put(root, "phase", json_text(r->phase));
 	ok &= put(root, "duration_ns", json_integer(r->duration_ns));
 	ok &= put(root, "connections", json_connections(&r->books, r->config->connections));
 	ok &= put(root, "messages", json_messages(r));
 	ok &= put(root, "measured", json_measured(r));
 	ok &= put(root, "bytes", json_bytes(r));
-	ok &= put(root, "latency_ns", json_latency(r->latency));
-	ok &= put(root, "latency_uncorrected_ns", json_latency(r->uncorrected));
-	ok &= put(root, "latency_outside_outage_ns", json_latency(r->outside));
-	ok &= put(root, "connect_ns", json_latency(r->connect));
+	ok &= put(root, "latency_ns", json_hist(r->latency));
+	ok &= put(root, "latency_uncorrected_ns", json_hist(r->uncorrected));
+	ok &= put(root, "latency_outside_outage_ns", json_hist(r->outside));
+	ok &= put(root, "connect_ns", json_hist(r->connect));
 	ok &= put(root, "histograms", json_histograms(r));
 	ok &= put(root, "outcomes", json_outcomes(&r->books));
 	ok &= put(root, "targets", json_targets(r));
 	ok &= put(root, "outages", json_outages(r));
 	ok &= put(root, "outages_unlisted", json_integer((json_int_t)r->outages_unlisted));
 	ok &= put(root, "corruption", json_corruption(&r->books.corruption));
-	ok &= put(root, "intervals", json_array());
+	ok &= put(root, "intervals", json_intervals(r));
+	ok &= put(root, "intervals_unlisted", json_integer((json_int_t)r->intervals_unlisted));
 	ok &= put(root, "generator", json_generator(r));
 	if (ok)
 		return root;
@@ -472,15 +306,5 @@ static json_t *json_result(const struct result *r)
 
 int report_json(const struct result *r, FILE *to)
 {
-	json_t *root = json_result(r);
-	int e = 0;
-
-	if (!root)
-		return -ENOMEM;
-	errno = 0;
-	if (json_dumpf(root, to, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) < 0 ||
-	    fputc('\n', to) == EOF || fflush(to) != 0)
-		e = errno ? -errno : -EIO;
-	json_decref(root);
-	return e;
+	return json_write(json_result(r), JSON_INDENT(2), to);
 }

@@ -400,8 +400,19 @@ static void print_verdict(const struct result *r, FILE *to)
 	print(to, label, &t);
 }
 
+static void print_phase(const struct result *r, FILE *to)
+{
+	struct text t = { .len = 0 };
+
+	if (!r->phase)
+		return;
+	add(&t, "%s", r->phase);
+	print(to, "phase", &t);
+}
+
 void report_text(const struct result *r, FILE *to)
 {
+	print_phase(r, to);
 	print_target(r, to);
 	print_load(r, to);
 	print_time(r, to);

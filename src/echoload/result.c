@@ -3,8 +3,32 @@
  */
 #include "result.h"
 
+#include <math.h>
+
 #include "echo/base.h"
 #include "echo/hist.h"
+
+void latency_of(const struct hist *h, struct latency *l)
+{
+	*l = (struct latency){
+		.count = h->count,
+		.min = h->count > 0 ? h->min : 0,
+		.mean = (int64_t)llround(hist_mean(h)),
+		.p50 = hist_percentile(h, 50),
+		.p90 = hist_percentile(h, 90),
+		.p99 = hist_percentile(h, 99),
+		.p99_9 = hist_percentile(h, 99.9),
+		.p99_99 = hist_percentile(h, 99.99),
+		.max = h->max,
+	};
+}
+
+double interval_rate(const struct interval *i)
+{
+	int64_t ns = i->end_ns - i->begin_ns;
+
+	return ns > 0 ? (double)i->counts.echoed * 1e9 / (double)ns : 0;
+}
 
 double result_rate(const struct result *r)
 {

@@ -9,6 +9,7 @@
 
 #include "books.h"
 #include "echo/addr.h"
+#include "interval.h"
 #include "outage.h"
 
 struct hist;
@@ -20,10 +21,25 @@ enum { RESULT_REASON_MAX = 256 };
 
 enum bottleneck { BOTTLENECK_UNKNOWN, BOTTLENECK_CLIENT, BOTTLENECK_SERVER };
 
+/* A histogram in ten numbers; nanoseconds. */
+struct latency {
+	uint64_t count;
+	int64_t min, mean, p50, p90, p99, p99_9, p99_99, max;
+};
+
+/* What happened in a part of the run. Times are ns since its start. */
+struct interval {
+	int64_t begin_ns, end_ns;
+	struct interval_counts counts;
+	uint32_t open;          /* connections, at its end */
+	struct latency latency; /* of all messages that were echoed in it, those of the warm-up too */
+};
+
 /* One target's part of it. */
 struct target_result {
 	const char *name;            /* as it was given */
 	char address[ADDR_TEXT_MAX]; /* as it was looked up */
+	uint32_t requested; /* connections */
 	struct books books;
 };
 
@@ -33,6 +49,7 @@ struct result {
 	const struct provenance *provenance; /* NULL: not known */
 	int argc;
 	char *const *argv;       /* the command line as it was given */
+	const char *phase;       /* of a profile that was run; NULL: it has none */
 	const char *backend;     /* the one that ran */
 	const char *backend_why; /* what better ones lack, or "" */
 	struct target_result targets[TARGETS_MAX];
@@ -48,6 +65,9 @@ struct result {
 	const struct outage *outages;   /* times are ns since the start of the run, -1: never */
 	unsigned outage_count;
 	uint64_t outages_unlisted;
+	const struct interval *intervals;
+	unsigned interval_count;
+	uint64_t intervals_unlisted;
 	int64_t start_unix_ns;
 	int64_t duration_ns;                      /* from the start to the last event */
 	int64_t measure_begin_ns, measure_end_ns; /* since the start of the run */
@@ -59,6 +79,12 @@ struct result {
 	int exit_code;      /* verdict.h */
 	char exit_reason[RESULT_REASON_MAX];
 };
+
+/* Zeros when it is empty. */
+void latency_of(const struct hist *h, struct latency *l);
+
+/* Echoes per second in it. */
+double interval_rate(const struct interval *i);
 
 /* Messages per second of the measured part that were echoed; 0 when nothing was measured. */
 double result_rate(const struct result *r);

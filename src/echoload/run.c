@@ -15,6 +15,7 @@
 #include "live.h"
 #include "opts.h"
 #include "result.h"
+#include "stream.h"
 
 enum {
 	SPARE_SLOTS = 256, /* connections that are still closing when their seat dials again */
@@ -81,8 +82,7 @@ static int run_init_loads(struct run *r, const struct load_config *c, unsigned t
 
 static int run_init_hists(struct run *r)
 {
-	struct hist **hists[] = { &r->latency, &r->outside, &r->uncorrected, &r->lateness,
-				  &r->connect };
+	struct hist **hists[] = { &r->uncorrected, &r->lateness, &r->connect };
 
 	for (size_t i = 0; i < ARRAY_LEN(hists); i++) {
 		*hists[i] = hist_new(HIST_DIGITS);
@@ -111,23 +111,32 @@ int run_init(struct run *r, const struct load_config *c, const struct backend_ch
 	if (e == 0)
 		e = run_init_loads(r, c, threads);
 	if (e == 0)
+		e = series_init(&r->series, r);
+	if (e == 0)
 		e = gang_signals(&r->gang, &mask);
 	return e == 0 ? run_init_hists(r) : e;
 }
 
 void run_fini(struct run *r)
 {
-	struct hist **hists[] = { &r->latency, &r->outside, &r->uncorrected, &r->lateness,
-				  &r->connect };
+	struct hist **hists[] = { &r->uncorrected, &r->lateness, &r->connect };
 
 	for (unsigned i = 0; r->loads && i < r->gang.count; i++)
 		load_fini(&r->loads[i]);
 	free(r->loads);
+	series_fini(&r->series);
 	gang_fini(&r->gang);
 	outage_fini(&r->shared.outages);
 	payload_fini(&r->shared.payload);
 	for (size_t i = 0; i < ARRAY_LEN(hists); i++)
 		hist_free(*hists[i]);
+}
+
+static int run_wait_ms(const struct run *r, const struct live *live)
+{
+	int series = series_wait_ms(&r->series), shown = live_wait_ms(live);
+
+	return shown >= 0 && shown < series ? shown : series;
 }
 
 /* Waits for the end of all workers; signals end them. */
@@ -137,13 +146,14 @@ static void run_wait(struct run *r, struct result *result)
 
 	live_begin(&live, r);
 	while (r->gang.done < r->gang.running) {
-		int signal = gang_wait(&r->gang, live_wait_ms(&live));
+		int signal = gang_wait(&r->gang, run_wait_ms(r, &live));
 
 		if (signal) {
 			gang_stop(&r->gang, result->interrupted ? WORKER_QUIT : WORKER_CLOSE);
 			result->interrupted = true;
 			result->interrupted_by = signal;
 		}
+		series_poll(&r->series);
 		live_show(&live);
 	}
 	live_end(&live);
@@ -159,9 +169,6 @@ static void run_collect(struct run *r, struct result *result)
 
 		for (unsigned t = 0; t < result->target_count; t++)
 			books_merge(&result->targets[t].books, &l->books[t]);
-		hist_merge(r->outside, l->outside);
-		hist_merge(r->latency, l->outside);
-		hist_merge(r->latency, l->inside);
 		hist_merge(r->uncorrected, l->uncorrected);
 		hist_merge(r->lateness, l->lateness);
 		hist_merge(r->connect, l->connect);
@@ -180,17 +187,12 @@ static void run_collect(struct run *r, struct result *result)
 	}
 	result->books.planned += result->books.missed;
 	books_sort(&result->books);
-	result->latency = r->latency;
-	result->outside = r->outside;
-	result->uncorrected = r->shared.config->rate > 0 ? r->uncorrected : r->latency;
+	result->latency = r->series.latency;
+	result->outside = r->series.outside;
+	result->uncorrected = r->shared.config->rate > 0 ? r->uncorrected : r->series.latency;
 	result->lateness = r->lateness;
 	result->connect = r->connect;
 	result->duration_ns = last_ns - r->shared.start_ns;
-}
-
-static int64_t since_start(const struct run *r, int64_t at_ns)
-{
-	return at_ns < 0 ? -1 : at_ns - r->shared.start_ns;
 }
 
 static void run_collect_outages(struct run *r, struct result *result)
@@ -199,12 +201,7 @@ static void run_collect_outages(struct run *r, struct result *result)
 
 	outage_finish(o);
 	for (unsigned i = 0; i < o->count; i++) {
-		struct outage *at = &o->list[i];
-
-		at->begin_ns = since_start(r, at->begin_ns);
-		at->noticed_ns = since_start(r, at->noticed_ns);
-		at->first_success_ns = since_start(r, at->first_success_ns);
-		at->recovered_ns = since_start(r, at->recovered_ns);
+		outage_shift(&o->list[i], r->shared.start_ns);
 	}
 	result->outages = o->list;
 	result->outage_count = o->count;
@@ -236,19 +233,64 @@ static void run_measured(const struct run *r, struct result *result)
 		result->measure_end_ns = result->measure_begin_ns;
 }
 
-int run_load(struct run *r, struct result *result)
+static void run_collect_series(struct run *r, struct result *result)
+{
+	series_finish(&r->series, result->duration_ns);
+	result->intervals = r->series.rows;
+	result->interval_count = r->series.count;
+	result->intervals_unlisted = r->series.unlisted;
+}
+
+/* Waits for --start-at. Returns false when a signal came before. */
+static bool run_wait_start(struct run *r, struct result *result)
+{
+	const int64_t at_ns = r->shared.config->start_at;
+	int64_t left_ns;
+	int signal;
+
+	while ((left_ns = at_ns - clock_unix_ns()) > MSEC(2)) {
+		/* in steps: the clock may be set meanwhile */
+		left_ns = left_ns < SEC(1) ? left_ns : SEC(1);
+		signal = gang_wait(&r->gang, (int)(left_ns / MSEC(1)) - 1);
+		if (signal) {
+			result->interrupted = true;
+			result->interrupted_by = signal;
+			return false;
+		}
+	}
+	clock_sleep_until(clock_now_ns() + left_ns);
+	return true;
+}
+
+/* What is said of the run before it begins. */
+static void run_describe(const struct run *r, struct result *result)
+{
+	const unsigned count = result->target_count;
+
+	result->threads = r->gang.count;
+	for (unsigned i = 0; i < count; i++)
+		result->targets[i].requested =
+			(uint32_t)run_share(r->shared.config->connections, i, count);
+	result->start_unix_ns = clock_unix_ns();
+}
+
+int run_load(struct run *r, struct result *result, struct stream *to)
 {
 	struct load_run *s = &r->shared;
 	int64_t steal_ns = provenance_steal_ns();
-	int e;
+	int e = 0;
+	bool begun = run_wait_start(r, result);
 
-	result->start_unix_ns = clock_unix_ns();
-	result->threads = r->gang.count;
+	run_describe(r, result);
+	if (to)
+		stream_start(to, result);
 	s->start_ns = clock_now_ns();
 	s->measure_ns = s->start_ns + s->config->warmup;
 	s->end_ns = s->config->messages ? INT64_MAX : s->measure_ns + s->config->duration;
 	outage_start(&s->outages, s->start_ns);
-	e = gang_start(&r->gang);
+	series_start(&r->series, to);
+	if (begun)
+		e = gang_start(&r->gang);
 	if (e < 0)
 		gang_stop(&r->gang, WORKER_QUIT);
 	run_wait(r, result);
@@ -257,6 +299,7 @@ int run_load(struct run *r, struct result *result)
 	else
 		e = gang_join(&r->gang);
 	run_collect(r, result);
+	run_collect_series(r, result);
 	run_collect_outages(r, result);
 	run_measured(r, result);
 	result->steal_ns = steal_ns < 0 ? -1 : provenance_steal_ns() - steal_ns;

@@ -7,10 +7,12 @@
 #include "echo/gang.h"
 #include "echo/worker.h"
 #include "load.h"
+#include "series.h"
 
 struct backend_choice;
 struct hist;
 struct result;
+struct stream;
 
 struct run {
 	struct net_config net;
@@ -18,15 +20,16 @@ struct run {
 	struct load_run shared;
 	struct load *loads; /* one for each worker */
 	struct gang gang;
-	struct hist *latency, *outside, *uncorrected, *lateness, *connect;
+	struct series series;
+	struct hist *uncorrected, *lateness, *connect;
 };
 
 /* Reserves everything: threads, connections, payload, histograms. Returns 0 or -errno. */
 int run_init(struct run *r, const struct load_config *c, const struct backend_choice *b);
 void run_fini(struct run *r);
 
-/* Runs to the end, or until SIGINT or SIGTERM. Fills what @result has from the run; pointers in it
+/* Runs to the end, or until SIGINT or SIGTERM, and tells @to how it gets on (NULL: nobody). Fills what @result has from the run; pointers in it
  * stay valid until run_fini. Returns 0 or -errno: a worker failed. */
-int run_load(struct run *r, struct result *result);
+int run_load(struct run *r, struct result *result, struct stream *to);
 
 #endif

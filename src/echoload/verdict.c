@@ -249,3 +249,16 @@ void verdict(struct result *r)
 	snprintf(r->exit_reason, sizeof(r->exit_reason), "%s", s.text);
 	assert(r->exit_reason[0]);
 }
+
+int verdict_of_two(int a, int b)
+{
+	static const int order[] = { EXIT_INTERNAL, EXIT_USAGE,     EXIT_ENVIRONMENT,
+				     EXIT_SIGINT,   EXIT_SIGTERM,   EXIT_NO_ANSWER,
+				     EXIT_VERDICT,  EXIT_INCONCLUSIVE };
+
+	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+		if (a == order[i] || b == order[i])
+			return order[i];
+	}
+	return a > b ? a : b;
+}

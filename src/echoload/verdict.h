@@ -10,4 +10,8 @@ struct result;
  * 130/143, 3, 1 (errors), 5, 1 (limits), 0 is used. */
 void verdict(struct result *r);
 
+/* Of the exit codes of two runs the one that stands for both: the one that comes first in that
+ * list. */
+int verdict_of_two(int a, int b);
+
 #endif

@@ -87,7 +87,7 @@ static void worker_loop(struct worker *w)
 	}
 }
 
-static void worker_fini(struct worker *w)
+void worker_fini(struct worker *w)
 {
 	worker_close_listeners(w);
 	conn_table_fini(w);
@@ -98,8 +98,7 @@ static void worker_fini(struct worker *w)
 		close(w->wake_fd);
 }
 
-/* Reserves what the loop needs. */
-static int worker_init(struct worker *w)
+int worker_init(struct worker *w)
 {
 	const struct backend_ops *backend = w->config->backend;
 	int r;

@@ -6,7 +6,7 @@ import shutil
 import socket
 import unittest
 
-from echolab import BIN, ENVIRONMENT, OK, ROOT, USAGE, TestCase, covers, for_each_backend, program, run
+from echolab import BIN, ENVIRONMENT, OK, ROOT, USAGE, TestCase, covers, for_each_backend, not_in, program, run
 
 
 class Errors(TestCase):
@@ -100,6 +100,7 @@ class Errors(TestCase):
         r = self.run_echod(max_unsent_total="1024Gi", workers=64)
         self.fails(r, ENVIRONMENT, "(?i:memory)")
 
+    @not_in("valgrind")
     def test_too_few_descriptors_to_start(self):
         self.fails(self.run_echod(prefix=["prlimit", "--nofile=6:6"]), ENVIRONMENT, "(?i:open files)")
 

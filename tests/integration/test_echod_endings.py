@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """However a connection ends, echod counts it once, under the cause that it was."""
-from echolab import TestCase, end_of, fill, for_each_backend, half_close, pattern, recv_exactly, rst
+from echolab import WRAP, TestCase, end_of, fill, for_each_backend, half_close, pattern, recv_exactly, rst
 
 MIB = 1 << 20
+MANY = 100 if WRAP else 1000
 
 
 @for_each_backend
@@ -58,15 +59,15 @@ class Each(TestCase):
         rst(sock)
         self.ends(reset=1)
 
-    def test_a_thousand_that_connect_and_leave(self):
-        for _ in range(1000):
+    def test_many_that_connect_and_leave_at_once(self):
+        for _ in range(MANY):
             self.connect(self.server).close()
-        self.ends(eof=1000)
+        self.ends(eof=MANY)
 
-    def test_a_thousand_that_connect_and_reset(self):
-        for _ in range(1000):
+    def test_many_that_connect_and_reset_at_once(self):
+        for _ in range(MANY):
             rst(self.connect(self.server))
-        self.ends(reset=1000)
+        self.ends(reset=MANY)
 
     def test_a_mixture(self):
         socks = [self.connect(self.server) for _ in range(60)]

@@ -200,6 +200,7 @@ class EachDescriptors(TestCase):
         self.fail("it has descriptors without end")
 
     @only("epoll", "io_uring")
+    @not_in("valgrind")  # it closes what is over the limit itself, before echod sees it
     def test_peers_beyond_are_closed_and_service_comes_back(self):
         self.exhaust()
         for _ in range(3):

@@ -3,7 +3,7 @@
 import signal
 import time
 
-from echolab import TestCase, covers, end_of, fill, for_each_backend, half_close, pattern, recv_to_end
+from echolab import TestCase, covers, end_of, fill, for_each_backend, half_close, pattern, recv_to_end, ss
 
 MIB = 1 << 20
 
@@ -58,7 +58,8 @@ class EachDrain(TestCase):
         self.assertEcho(sock, b"x")
         server.send_signal(signal.SIGTERM)
         self.assertEqual(sock.recv(1), b"")  # it drains; another worker may still accept, to drain that too
-        self.wait_until(lambda: self.refused(server), "nobody listens")
+        self.wait_until(lambda: self.deaf(server), "nobody listens")
+        self.assertNobodyHome(server.addr)
         self.assertTrue(server.running())
         sock.close()
         self.assertEqual(server.wait(), 0)
@@ -107,16 +108,13 @@ class EachDrain(TestCase):
             sock = self.connect(server, rcvbuf=4096)
             fill(sock, pattern(64 * MIB))
             server.send_signal(signal.SIGTERM)
-            self.wait_until(lambda: self.refused(server), "it drains")
+            self.wait_until(lambda: self.deaf(server), "it drains")
             self.assertEqual(server.stop(number), code)
             self.assertEqual(server.children(), [])
 
-    def refused(self, server):
-        try:
-            self.connect(server).close()
-        except ConnectionError:
-            return True
-        return False
+    def deaf(self, server):
+        """Asks ss: a connection would be one more to drain."""
+        return not ss("-ltn", f"sport = :{server.port}")
 
 
 @for_each_backend

@@ -106,16 +106,16 @@ class EachSocket(TestCase):
             self.assertEqual(server.backend, self.backend)
             sock = self.connect(server)
             self.assertEcho(sock, b"x")
-            with self.strace([server.pid, *server.children()]) as trace:
+            with self.strace([server.pid, *server.children()]) as trace:  # the first few may not be seen
                 for _ in range(20):
                     self.assertEcho(sock, b"x")
             if self.backend == "epoll":
-                self.assertGreaterEqual(trace.calls["epoll_wait"], 20, trace.calls)
+                self.assertGreaterEqual(trace.calls["epoll_wait"], 15, trace.calls)
             elif self.backend == "fork":
                 self.assertGreaterEqual(trace.calls["read"] + trace.calls["recvfrom"], 15, trace.calls)
                 self.assertEqual(trace.calls["epoll_wait"], 0, trace.calls)
             else:
-                self.assertGreaterEqual(trace.calls["io_uring_enter"], 20, trace.calls)
+                self.assertGreaterEqual(trace.calls["io_uring_enter"], 15, trace.calls)
                 self.assertEqual(trace.calls["recvfrom"], 0, trace.calls)
 
     @only("epoll", "io_uring")

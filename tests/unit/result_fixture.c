@@ -50,7 +50,7 @@ static void setup(void)
 				  .argv = argv,
 				  .backend = "epoll",
 				  .backend_why = "",
-				  .targets = { { .name = "h:7007", .address = "192.0.2.1:7007" } },
+				  .targets = { { .name = "h:7007", .address = "192.0.2.1:7007", .requested = 4 } },
 				  .target_count = 1,
 				  .threads = 2,
 				  .latency = latency,

@@ -11,12 +11,14 @@
 #define SUITES(X)      \
 	X(addr)        \
 	X(books)       \
+	X(cell)        \
 	X(clock)       \
 	X(fail)        \
 	X(hist)        \
 	X(hist_hdr)    \
 	X(log)         \
 	X(opt)         \
+	X(paired)      \
 	X(provenance)  \
 	X(report)      \
 	X(report_json) \

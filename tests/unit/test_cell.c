@@ -26,7 +26,7 @@ static const struct machine machines[] = {
 	{ .round = 0.03 },
 	{ .round = 0.03, .drift = 0.03 },
 	{ .round = 0.02, .drift = 0.02, .start = 0.02 },
-	{ .round = 0.02, .drift = 0.05, .heavy = true },
+	{ .round = 0.02, .drift = 0.02, .heavy = true },
 };
 enum { MACHINES = 4 };
 
@@ -116,14 +116,14 @@ static unsigned count_winners(const struct machine *m, double slow, unsigned run
 
 START_TEST(equal_servers_get_no_winner)
 {
-	/* 600 cells at 99 %: 6 if it stood at its limit; the noise takes away most of those */
-	ck_assert_uint_le(count_winners(&machines[_i], 0, 600, WINNER_NONE), 8);
+	/* 120 cells at 99 %: 1 if it stood at its limit; the noise takes away most of those */
+	ck_assert_uint_le(count_winners(&machines[_i], 0, 120, WINNER_NONE), 3);
 }
 END_TEST
 
 START_TEST(a_slowdown_of_five_percent_is_found)
 {
-	ck_assert_uint_ge(count_winners(&machines[_i], 0.05, 60, WINNER_A), 57);
+	ck_assert_uint_ge(count_winners(&machines[_i], 0.05, 30, WINNER_A), 28);
 }
 END_TEST
 
@@ -178,20 +178,20 @@ START_TEST(what_differs_between_starts_of_one_server_is_noise)
 	double level = 0;
 	uint64_t seed = 5;
 
-	/* the twins differ by 3 % in turn: a difference of 2 % between the sides is no news */
-	for (; c.block_count < 30; c.block_count++) {
+	/* the twins differ by 6 %, now this one is faster and now that: a difference of 1 % between
+	 * the sides is no news, however sharply it is seen */
+	for (; c.block_count < 12; c.block_count++) {
 		struct block *b = &blocks[c.block_count];
 		struct machine quiet = { .round = 0.001 };
 
-		invent_block(b, &quiet, 0.02, &level, &seed);
+		invent_block(b, &quiet, 0.01, &level, &seed);
 		for (unsigned s = 0; s < SIDES; s++)
-			b->at[s][0].rate *= exp(0.06);
+			b->at[s][c.block_count % 2].rate *= exp(0.06);
 	}
 	cells_judge(&c, 1, 0.01, 1);
 	ck_assert(c.rate.ratio.high < 0);
-	ck_assert(c.rate.noise.high > 0.05);
-	ck_assert_int_eq(c.winner, WINNER_A); /* below all of the noise still counts */
-	ck_assert(c.rate.ratio.high < c.rate.noise.low);
+	ck_assert(c.rate.noise.low < c.rate.ratio.high);
+	ck_assert_int_eq(c.winner, WINNER_NONE);
 }
 END_TEST
 

@@ -14,7 +14,7 @@
 
 #include "suites.h"
 
-enum { RUNS = 2000, FEW_RUNS = 300 };
+enum { RUNS = 1000, FEW_RUNS = 300 };
 
 static double uniform(uint64_t *seed)
 {
@@ -69,7 +69,7 @@ static unsigned most(unsigned runs, double alpha)
 
 START_TEST(the_interval_holds_the_truth_as_often_as_it_says)
 {
-	static const unsigned sizes[] = { 10, 20, 50, 120 };
+	static const unsigned sizes[] = { 10, 20, 40, 70 };
 	double (*shape)(uint64_t *) = shapes[_i % 3];
 	unsigned n = sizes[_i / 3];
 
@@ -138,7 +138,7 @@ START_TEST(wilcoxons_p_is_that_of_the_tables)
 		many[i] = (i % 3 ? 1 : -1) * (i + 1.0);
 	paired_judge(&exact, many, 100, 0.05, 0, 1);
 	paired_judge(&normally, many, 101, 0.05, 0, 1);
-	ck_assert_double_eq_tol(exact.p / normally.p, 1, 0.35);
+	ck_assert_double_eq_tol(log(exact.p / normally.p), 0, 0.5);
 }
 END_TEST
 

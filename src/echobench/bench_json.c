@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT
+ * bench_json_print: a result as echobench/1 (CLI.md; docs/echobench-1.schema.json). The keys are a
+ * contract: add, never rename. Ratios are B / A. What was not measured is null.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "echo/base.h"
+#include "echo/opt.h"
+#include "measure.h"
+#include "output.h"
+#include "server.h"
+
+/* Numbers that are none become null: JSON knows no NaN. */
+static json_t *real(double v)
+{
+	return isfinite(v) ? json_real(v) : json_null();
+}
+
+/* Command lines need not be UTF-8, JSON is. */
+static json_t *text(const char *s)
+{
+	json_t *t = json_string(s);
+	char ascii[COMMAND_MAX];
+	size_t n = 0;
+
+	if (t)
+		return t;
+	for (; s[n] && n < sizeof(ascii) - 1; n++)
+		ascii[n] = (unsigned char)s[n] < 0x80 ? s[n] : '?';
+	return json_stringn(ascii, n);
+}
+
+static json_t *interval(const struct paired *p)
+{
+	return json_pack("{s:o, s:o, s:o, s:o}", "median", real(exp(p->middle)), "low",
+			 real(exp(p->low)), "high", real(exp(p->high)), "p", real(p->p));
+}
+
+static json_t *noise(const struct paired *p)
+{
+	return json_pack("{s:o, s:o}", "low", real(exp(p->low)), "high", real(exp(p->high)));
+}
+
+static json_t *side(const struct cell *c, enum side s, bool measured)
+{
+	const struct sample *m = &c->middle[s];
+	char command[COMMAND_MAX];
+	double none = measured ? 0 : (double)NAN;
+
+	side_command(c->config, c->name[s], c->load.connections, command);
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}", "name", text(c->name[s]),
+		"command", text(command), "rate", real(m->rate + none), "server_cpu_ns_per_message",
+		real(m->cpu_ns + none), "context_switches_per_message", real(m->switches + none),
+		"system_calls_per_message", c->syscalls[s] < 0 ? json_null() : real(c->syscalls[s]),
+		"latency_ns", "p50", real(m->p50_ns + none), "p99", real(m->p99_ns + none),
+		"server_busy", real(m->server_busy + none), "client_busy",
+		real(m->client_busy + none));
+}
+
+/* Every round, in the order in which they were run: whoever doubts can count again. */
+static json_t *rounds(const struct cell *c)
+{
+	static const char *const names[] = { "a1", "a2", "b1", "b2" };
+	json_t *all = json_array();
+
+	for (unsigned i = 0; i < c->block_count; i++) {
+		for (unsigned k = 0; k < BLOCK_ROUNDS; k++) {
+			unsigned which = c->blocks[i].order[k];
+			const struct sample *s = &c->blocks[i].at[which / TWINS][which % TWINS];
+
+			json_array_append_new(all, json_pack("{s:i, s:s, s:f, s:f, s:f, s:b, s:b}",
+							     "block", (int)i, "side", names[which],
+							     "rate", s->rate,
+							     "server_cpu_ns_per_message", s->cpu_ns,
+							     "p99_ns", s->p99_ns, "stolen",
+							     s->stolen, "disturbed", s->disturbed));
+		}
+	}
+	return all;
+}
+
+static json_t *workload(const struct workload *w)
+{
+	return json_pack("{s:I, s:I, s:I, s:s}", "connections", (json_int_t)w->connections, "size",
+			 (json_int_t)w->size, "pipeline", (json_int_t)w->pipeline, "mode",
+			 bench_mode_names[w->mode]);
+}
+
+/* What only a measured cell has. */
+static void put_verdict(json_t *o, const struct cell *c)
+{
+	static const char *const winners[] = { "none", "a", "b" };
+	static const char *const bottlenecks[] = { "unknown", "client", "server" };
+
+	json_object_set_new(o, "ratio", interval(&c->rate.ratio));
+	json_object_set_new(o, "cpu_ratio", interval(&c->cpu.ratio));
+	json_object_set_new(o, "noise_ratio", noise(&cell_decider(c)->noise));
+	json_object_set_new(o, "winner", json_string(winners[c->winner]));
+	json_object_set_new(o, "decided_by",
+			    json_string(c->decided_by == DECIDED_BY_CPU ? "cpu" : "rate"));
+	json_object_set_new(o, "bottleneck", json_string(bottlenecks[c->bottleneck]));
+}
+
+static json_t *cell(const struct bench *r, unsigned i)
+{
+	static const char *const baselines[] = { NULL, "same", "better", "worse" };
+	const struct cell *c = &r->cells[i];
+	bool measured = cell_measured(c, r->alpha);
+	char client[COMMAND_MAX];
+	json_t *o = json_pack(
+		"{s:o, s:b, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:f, s:I}",
+		"workload", workload(&c->load), "measured", measured, "reason",
+		c->why[0] ? text(c->why) : json_null(), "a", side(c, SIDE_A, measured), "b",
+		side(c, SIDE_B, measured), "rounds", (int)(c->block_count * BLOCK_ROUNDS), "blocks",
+		(int)c->block_count, "failed_blocks", (int)c->failed_blocks, "rounds_stolen",
+		(int)c->stolen, "rounds_disturbed", (int)c->disturbed, "stationary", c->stationary,
+		"narrow", c->narrow, "confidence", 1 - c->level, "duration_ns",
+		(json_int_t)c->spent_ns);
+
+	client_command(c->config, &c->load, "{addr}", client);
+	json_object_set_new(o, "client", text(client));
+	if (measured)
+		put_verdict(o, c);
+	else
+		json_object_set_new(o, "winner", json_string("none"));
+	if (r->baseline)
+		json_object_set_new(o, "baseline",
+				    baselines[r->baseline[i]]
+					    ? json_string(baselines[r->baseline[i]])
+					    : json_null());
+	json_object_set_new(o, "samples", rounds(c));
+	return o;
+}
+
+static void put_fact(void *arg, const char *name, const char *value)
+{
+	json_t *context = arg, *sysctls = json_object_get(context, "sysctls");
+
+	json_object_set_new(strchr(name, '.') ? sysctls : context, name,
+			    strncmp(name, "cpus_", 5) == 0 ? json_integer(strtoll(value, NULL, 10))
+							   : text(value));
+}
+
+static void put_option(void *arg, const char *section, const char *key, const char *value)
+{
+	json_t *values = arg, *old = json_object_get(values, key);
+
+	(void)section;
+	if (!old) {
+		json_object_set_new(values, key, text(value));
+	} else if (json_is_array(old)) { /* a key that repeats */
+		json_array_append_new(old, text(value));
+	} else {
+		json_object_set_new(values, key, json_pack("[O, o]", old, text(value)));
+	}
+}
+
+static json_t *context(const struct bench *r)
+{
+	json_t *argv = json_array(), *configs = json_array();
+	json_t *o =
+		json_pack("{s:I, s:o, s:o, s:{}}", "start_unix_ns", (json_int_t)r->start_unix_ns,
+			  "argv", argv, "configs", configs, "sysctls");
+
+	for (int i = 0; i < r->argc; i++)
+		json_array_append_new(argv, text(r->argv[i]));
+	for (unsigned i = 0; i < r->plan_count; i++) {
+		json_t *values = json_object();
+
+		opt_each(&r->plans[i].opts, put_option, values);
+		json_array_append_new(
+			configs, json_pack("{s:o, s:o}", "file",
+					   r->plans[i].file ? text(r->plans[i].file) : json_null(),
+					   "values", values));
+	}
+	provenance_each(&r->provenance, put_fact, o);
+	return o;
+}
+
+static json_t *result(const struct bench *r)
+{
+	json_t *cells = json_array();
+
+	for (unsigned i = 0; i < r->count; i++)
+		json_array_append_new(cells, cell(r, i));
+	return json_pack("{s:s, s:{s:i, s:o}, s:b, s:o, s:I, s:o, s:o, s:s, s:s}", "schema",
+			 "echobench/1", "exit", "code", r->exit_code, "reason",
+			 text(r->exit_reason), "interrupted",
+			 r->interrupted_by != 0 || !r->finished, "context", context(r),
+			 "duration_ns", (json_int_t)(r->end_ns - r->start_ns), "floor_ns",
+			 r->floor_ns < 0 ? json_null() : real(r->floor_ns), "cells", cells,
+			 "recommend", r->recommend, "recommend_reason", r->recommend_why);
+}
+
+int bench_json_print(const struct bench *r, FILE *to)
+{
+	json_t *root = result(r);
+	int e = 0;
+
+	if (!root)
+		return -ENOMEM;
+	errno = 0;
+	if (json_dumpf(root, to, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) < 0 ||
+	    fputc('\n', to) == EOF || fflush(to) != 0)
+		e = errno ? -errno : -EIO;
+	json_decref(root);
+	return e;
+}
+
+int bench_json_keep(const struct bench *r)
+{
+	const char *name = r->plans[0].config.json;
+	char temporary[PATH_MAX];
+	FILE *f;
+	int e;
+
+	if (!name[0])
+		return 0;
+	snprintf(temporary, sizeof(temporary), "%s.%d.tmp", name, (int)getpid());
+	f = fopen(temporary, "we");
+	if (!f)
+		return -errno;
+	e = bench_json_print(r, f);
+	if (fclose(f) != 0 && e == 0)
+		e = -errno;
+	if (e == 0 && rename(temporary, name) < 0)
+		e = -errno;
+	if (e < 0)
+		unlink(temporary);
+	return e;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT
+ * cell: from rounds to verdicts. Nothing here runs anything: it is tested with invented rounds.
+ */
+#include "cell.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "echo/base.h"
+#include "echo/units.h"
+
+enum { RESAMPLES = 20000, RESAMPLES_FEW = 2000, MANY_BLOCKS = 64 };
+
+/* From here on we say that somebody is the bottleneck. */
+static const double busy_limit = 0.9;
+
+bool cell_measured(const struct cell *c, double alpha)
+{
+	return c->block_count >= paired_needed(alpha);
+}
+
+static double field(const struct sample *s, size_t offset)
+{
+	double v;
+
+	memcpy(&v, (const char *)s + offset, sizeof(v));
+	return v;
+}
+
+static double median_of(const struct cell *c, enum side side, size_t offset)
+{
+	double v[BLOCKS_MAX * TWINS];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->block_count; i++) {
+		for (unsigned t = 0; t < TWINS; t++)
+			v[n++] = field(&c->blocks[i].at[side][t], offset);
+	}
+	return paired_median(v, n);
+}
+
+static void count_flags(struct cell *c)
+{
+	c->stolen = c->disturbed = 0;
+	for (unsigned i = 0; i < c->block_count; i++) {
+		for (unsigned k = 0; k < BLOCK_ROUNDS; k++) {
+			const struct sample *s = &c->blocks[i].at[k / TWINS][k % TWINS];
+
+			c->stolen += s->stolen;
+			c->disturbed += s->disturbed;
+		}
+	}
+}
+
+/* Who had no time left. Both sides get the same client, so one word is enough: if either of them
+ * was limited by the client, their rates cannot be compared. */
+static enum bottleneck bottleneck(const struct cell *c)
+{
+	enum bottleneck b = BOTTLENECK_SERVER;
+
+	for (unsigned s = 0; s < SIDES; s++) {
+		const struct sample *m = &c->middle[s];
+
+		if (m->client_busy >= busy_limit && m->client_busy >= m->server_busy)
+			return BOTTLENECK_CLIENT;
+		if (m->server_busy < busy_limit)
+			b = BOTTLENECK_UNKNOWN;
+	}
+	return b;
+}
+
+/* A rate that the client limits, or the schedule of an open loop, or other programs that want the
+ * same CPUs, says nothing about the server; what it spends on a message still does. */
+static bool rate_decides(const struct cell *c)
+{
+	return c->bottleneck != BOTTLENECK_CLIENT && c->load.mode != MODE_OPEN &&
+	       c->disturbed <= c->block_count * BLOCK_ROUNDS / 2;
+}
+
+void cell_summarise(struct cell *c)
+{
+	static const size_t offsets[] = {
+		offsetof(struct sample, rate),        offsetof(struct sample, cpu_ns),
+		offsetof(struct sample, switches),    offsetof(struct sample, server_busy),
+		offsetof(struct sample, client_busy), offsetof(struct sample, p50_ns),
+		offsetof(struct sample, p99_ns),
+	};
+
+	assert(c->block_count > 0);
+	for (unsigned s = 0; s < SIDES; s++) {
+		for (size_t i = 0; i < ARRAY_LEN(offsets); i++) {
+			double v = median_of(c, s, offsets[i]);
+
+			memcpy((char *)&c->middle[s] + offsets[i], &v, sizeof(v));
+		}
+	}
+	count_flags(c);
+	c->bottleneck = bottleneck(c);
+	c->decided_by = rate_decides(c) ? DECIDED_BY_RATE : DECIDED_BY_CPU;
+}
+
+/* ln of one quantity of a block's rounds. */
+static void block_logs(const struct block *b, size_t offset, double log_of[SIDES][TWINS])
+{
+	for (unsigned s = 0; s < SIDES; s++)
+		for (unsigned t = 0; t < TWINS; t++)
+			log_of[s][t] = log(field(&b->at[s][t], offset));
+}
+
+static void compare_ratio(const struct cell *c, size_t offset, struct paired *out, double alpha,
+			  unsigned resamples, uint64_t seed)
+{
+	double v[BLOCKS_MAX], l[SIDES][TWINS];
+
+	for (unsigned i = 0; i < c->block_count; i++) {
+		block_logs(&c->blocks[i], offset, l);
+		v[i] = (l[SIDE_B][0] + l[SIDE_B][1] - l[SIDE_A][0] - l[SIDE_A][1]) / 2;
+	}
+	paired_judge(out, v, c->block_count, alpha, resamples, seed);
+}
+
+static void compare_noise(const struct cell *c, size_t offset, struct paired *out, double alpha)
+{
+	double v[BLOCKS_MAX * 2], l[SIDES][TWINS];
+
+	for (unsigned i = 0; i < c->block_count; i++) {
+		block_logs(&c->blocks[i], offset, l);
+		v[2 * i] = (l[SIDE_A][0] - l[SIDE_A][1] + l[SIDE_B][0] - l[SIDE_B][1]) / 2;
+		v[2 * i + 1] = (l[SIDE_A][0] - l[SIDE_A][1] - l[SIDE_B][0] + l[SIDE_B][1]) / 2;
+	}
+	paired_judge(out, v, 2 * c->block_count, alpha, 0, 1);
+}
+
+void cell_compare(struct cell *c, double alpha, unsigned resamples, uint64_t seed)
+{
+	static const size_t rate = offsetof(struct sample, rate),
+			    cpu = offsetof(struct sample, cpu_ns);
+
+	compare_ratio(c, rate, &c->rate.ratio, alpha, resamples, seed);
+	compare_ratio(c, cpu, &c->cpu.ratio, alpha, resamples, seed);
+	compare_noise(c, rate, &c->rate.noise, alpha);
+	compare_noise(c, cpu, &c->cpu.noise, alpha);
+}
+
+const struct comparison *cell_decider(const struct cell *c)
+{
+	return c->decided_by == DECIDED_BY_CPU ? &c->cpu : &c->rate;
+}
+
+bool cell_narrow(struct cell *c, double alpha, double percent)
+{
+	struct paired r;
+
+	cell_summarise(c);
+	compare_ratio(c,
+		      c->decided_by == DECIDED_BY_CPU ? offsetof(struct sample, cpu_ns)
+						      : offsetof(struct sample, rate),
+		      &r, alpha, 0, 1);
+	return r.bounded && r.high - r.low <= 2 * log1p(percent / 100);
+}
+
+/* The winner is named only where the interval leaves out both 1 and everything that A against A
+ * might be. */
+static enum winner winner(const struct cell *c)
+{
+	const struct comparison *d = cell_decider(c);
+	bool more = d->ratio.low > 0 && d->ratio.low > d->noise.high;
+	bool less = d->ratio.high < 0 && d->ratio.high < d->noise.low;
+
+	if (!d->ratio.bounded || (!more && !less))
+		return WINNER_NONE;
+	/* more messages are good, more CPU time is not */
+	return more == (c->decided_by == DECIDED_BY_RATE) ? WINNER_B : WINNER_A;
+}
+
+void cells_judge(struct cell *cells, unsigned count, double alpha, uint64_t seed)
+{
+	double p[PAIRED_CELLS_MAX] = { 0 }, level[PAIRED_CELLS_MAX] = { 0 };
+
+	for (unsigned i = 0; i < count; i++) {
+		struct cell *c = &cells[i];
+		unsigned many = c->block_count > MANY_BLOCKS ? RESAMPLES_FEW : RESAMPLES;
+
+		p[i] = 1;
+		c->winner = WINNER_NONE;
+		if (!cell_measured(c, alpha))
+			continue;
+		cell_summarise(c);
+		cell_compare(c, alpha, many, seed + i);
+		p[i] = cell_decider(c)->ratio.p;
+	}
+	paired_holm(p, count, alpha, level);
+	for (unsigned i = 0; i < count; i++) {
+		struct cell *c = &cells[i];
+		unsigned many = c->block_count > MANY_BLOCKS ? RESAMPLES_FEW : RESAMPLES;
+
+		c->level = level[i];
+		if (!cell_measured(c, alpha))
+			continue;
+		if (level[i] < alpha)
+			cell_compare(c, level[i], many, seed + i);
+		c->winner = winner(c);
+	}
+}
+
+const char *cells_recommend(const struct cell *cells, unsigned count, const char **why)
+{
+	const char *best = NULL;
+
+	*why = "no cell named a winner";
+	for (unsigned i = 0; i < count; i++) {
+		const struct cell *c = &cells[i];
+		const char *name;
+
+		if (c->winner == WINNER_NONE)
+			continue;
+		name = c->name[c->winner == WINNER_B ? SIDE_B : SIDE_A];
+		if (best && strcmp(best, name) != 0) {
+			*why = "it depends on the workload: each wins somewhere";
+			return "either";
+		}
+		best = name;
+		*why = "it wins where there is a difference, and loses nowhere";
+	}
+	return best ? best : "either";
+}
+
+char *workload_text(const struct workload *w, char *text, size_t size)
+{
+	char bytes[UNITS_MAX];
+
+	snprintf(text, size, "%llu connection%s, %s, %llu in flight, %s",
+		 (unsigned long long)w->connections, w->connections == 1 ? "" : "s",
+		 units_bytes((double)w->size, 3, bytes), (unsigned long long)w->pipeline,
+		 bench_mode_names[w->mode]);
+	return text;
+}

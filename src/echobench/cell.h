@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ * cell: one workload with two servers, what was measured of them, and what may be said about it.
+ *
+ * A block is four rounds in random order, two of each side, every one against a server of its own
+ * that was started for this block. Of the logarithms of what they measured, three sums are of use:
+ * B1 + B2 - A1 - A2 is the difference of the sides; A1 - A2 + B1 - B2 and A1 - A2 - B1 + B2 are
+ * what the same server differs from itself. If the sides were equal all three would have the same
+ * distribution, so the noise floor costs no rounds of its own, and what differs from one start of
+ * a server to the next is part of it.
+ */
+#ifndef ECHOBENCH_CELL_H
+#define ECHOBENCH_CELL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "echo/base.h"
+#include "echo/paired.h"
+#include "opts.h"
+
+enum { TWINS = 2, BLOCK_ROUNDS = 4, BLOCKS_MAX = 200, WHY_MAX = 320 };
+static_assert(BLOCKS_MAX * 2 <= PAIRED_MAX, "the noise has two values a block");
+
+enum side { SIDE_A, SIDE_B, SIDES };
+
+struct workload {
+	uint64_t connections, size, pipeline;
+	enum load_mode mode;
+};
+
+/* One round: the client's rate, and what the server used for a message meanwhile. */
+struct sample {
+	double rate;                     /* echoes each second */
+	double cpu_ns, switches;         /* of the server, for a message */
+	double server_busy, client_busy; /* 1: all of its CPUs, all of its threads */
+	double p50_ns, p99_ns;
+	bool stolen;    /* the hypervisor took CPU time, or a quota throttled us */
+	bool disturbed; /* somebody else had the CPU while server or client wanted it */
+};
+
+struct block {
+	struct sample at[SIDES][TWINS];
+	uint8_t order[BLOCK_ROUNDS]; /* side * TWINS + twin, in the order of their rounds */
+};
+
+enum bottleneck { BOTTLENECK_UNKNOWN, BOTTLENECK_CLIENT, BOTTLENECK_SERVER };
+enum decider { DECIDED_BY_RATE, DECIDED_BY_CPU };
+enum winner { WINNER_NONE, WINNER_A, WINNER_B };
+
+/* B / A of one quantity; all logarithms. */
+struct comparison {
+	struct paired ratio, noise;
+};
+
+struct cell {
+	const struct bench_config *config;
+	struct workload load;
+	const char *name[SIDES]; /* backend or command, as given */
+	struct block *blocks;    /* BLOCKS_MAX */
+	unsigned block_count, failed_blocks;
+	unsigned warm_rounds;
+	bool stationary; /* the warm-up ended because the rate stood still */
+	bool narrow;     /* the interval became as narrow as asked */
+	int64_t spent_ns;
+	double syscalls[SIDES]; /* for a message; < 0: not measured */
+	char why[WHY_MAX];      /* why it was not measured, or not to the end */
+	/* verdict */
+	struct sample middle[SIDES]; /* medians */
+	struct comparison rate, cpu;
+	enum bottleneck bottleneck;
+	enum decider decided_by;
+	enum winner winner;
+	double level; /* the alpha that Holm's correction gave this cell */
+	unsigned stolen, disturbed;
+};
+
+/* Fewer blocks say nothing: the cell counts as not measured. */
+bool cell_measured(const struct cell *c, double alpha);
+
+/* Medians, bottleneck, and which quantity decides: the rate, unless the client limits it, or the
+ * schedule of an open loop, or others who had the CPU in most rounds. */
+void cell_summarise(struct cell *c);
+
+/* The intervals of all comparisons at level 1 - @alpha. */
+void cell_compare(struct cell *c, double alpha, unsigned resamples, uint64_t seed);
+
+/* Whether the interval of the ratio that decides is within +- @percent at this level. */
+bool cell_narrow(struct cell *c, double alpha, double percent);
+
+/* The comparison that decides. */
+const struct comparison *cell_decider(const struct cell *c);
+
+/* Judges all cells of a run together (Holm): intervals, levels, winners. */
+void cells_judge(struct cell *cells, unsigned count, double alpha, uint64_t seed);
+
+/* What to put into the configuration: the name of a side, or "either". *why says why. */
+const char *cells_recommend(const struct cell *cells, unsigned count, const char **why);
+
+/* "64 connections, 64 B, 1 in flight, closed" */
+char *workload_text(const struct workload *w, char *text, size_t size);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ * main: reads the command line and every configuration that it names, runs all cells, prints.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "echo/base.h"
+#include "echo/child.h"
+#include "echo/log.h"
+#include "echo/opt.h"
+#include "opts.h"
+#include "output.h"
+
+extern char **environ;
+
+enum { WORDS_MAX = 512 }; /* of the command line */
+
+static void plan_init(struct plan *p)
+{
+	p->opts.program = "echobench";
+	p->opts.usage = "run [OPTION]... [FILE]...";
+	p->opts.about = "Compares two TCP echo servers, or two backends of echod, in interleaved "
+			"rounds, and names a winner only where there is one.";
+	p->opts.after = bench_after;
+	opt_add(&p->opts, "bench", bench_opts, &p->config);
+}
+
+static int plan_failed(const struct plan *p)
+{
+	log_error("%s", p->opts.error);
+	return EXIT_USAGE;
+}
+
+/* Reads the options of the command line again, with this file under them. */
+static int plan_read(struct plan *p, char *file, char **options, int count)
+{
+	char dash_f[] = "-f", *words[WORDS_MAX];
+
+	plan_init(p);
+	p->file = file;
+	words[0] = options[0];
+	words[1] = dash_f;
+	words[2] = file;
+	memcpy(words + 3, options + 1, (size_t)count * sizeof(*words));
+	words[3 + count] = NULL;
+	if (opt_load(&p->opts, 3 + count, words, environ) < 0 ||
+	    bench_check(&p->opts, &p->config) < 0)
+		return plan_failed(p);
+	return EXIT_OK;
+}
+
+/* Each FILE is a plan; without one, the command line is, which is read already. @words: the
+ * program, its operands, then the options. Returns an exit code. */
+static int read_plans(struct bench *r, int operands, char **words, int argc)
+{
+	int code = EXIT_OK;
+
+	if (operands == 0 || strcmp(words[1], "run") != 0) {
+		log_error("what to do? echobench run [OPTION]... [FILE]... (see --help)");
+		return EXIT_USAGE;
+	}
+	if (operands - 1 > CONFIGS_MAX) {
+		log_error("more than %d configurations", CONFIGS_MAX);
+		return EXIT_USAGE;
+	}
+	r->plan_count = operands > 1 ? (unsigned)operands - 1 : 1;
+	if (operands == 1) {
+		r->plans[0].file = r->plans[0].opts.file;
+		if (bench_check(&r->plans[0].opts, &r->plans[0].config) < 0)
+			return plan_failed(&r->plans[0]);
+		return EXIT_OK;
+	}
+	for (unsigned i = 0; i < r->plan_count && code == EXIT_OK; i++) {
+		char *name = words[2 + i], *first = words[operands];
+
+		memset(&r->plans[i], 0, sizeof(r->plans[i]));
+		words[operands] = words[0];
+		code = plan_read(&r->plans[i], name, words + operands, argc - 1 - operands);
+		words[operands] = first;
+	}
+	return code;
+}
+
+static int write_results(struct bench *r)
+{
+	const struct bench_config *c = &r->plans[0].config;
+	char why[WHY_MAX] = "";
+	int e = bench_json_keep(r);
+
+	if (e < 0) {
+		log_error("cannot write %s: %s", c->json, strerror(-e));
+		return EXIT_ENVIRONMENT;
+	}
+	if (c->plot[0] && plot_write(r, c->plot, why) < 0)
+		log_warn("no pictures: %s", why);
+	if (c->output == OUTPUT_TEXT)
+		table_print(r, stdout);
+	else if (c->output == OUTPUT_JSON && bench_json_print(r, stdout) < 0)
+		return EXIT_ENVIRONMENT;
+	return program_exit(r->exit_code);
+}
+
+static int bench_run(struct bench *r)
+{
+	const struct bench_config *c = &r->plans[0].config;
+	char why[WHY_MAX] = "";
+	int e = bench_plan(r);
+
+	if (e < 0) {
+		log_error(e == -E2BIG ? "more than %d cells" : "no memory for %d cells", CELLS_MAX);
+		return e == -E2BIG ? EXIT_USAGE : EXIT_ENVIRONMENT;
+	}
+	if (c->baseline[0] && baseline_compare(r, c->baseline, why) < 0) {
+		log_error("baseline %s", why);
+		return EXIT_USAGE;
+	}
+	child_block_signals();
+	bench_measure(r);
+	if (c->baseline[0] && baseline_compare(r, c->baseline, why) < 0)
+		log_warn("baseline %s", why);
+	bench_verdict(r);
+	return write_results(r);
+}
+
+static int bench_main(struct bench *r, int argc, char **words)
+{
+	int operands, code;
+
+	plan_init(&r->plans[0]);
+	operands = opt_load(&r->plans[0].opts, argc, words, environ);
+	if (operands < 0)
+		return plan_failed(&r->plans[0]);
+	if (program_answer(&r->plans[0].opts, &r->plans[0].config.program))
+		return program_exit(EXIT_OK);
+	code = read_plans(r, operands, words, argc);
+	if (code == EXIT_OK)
+		code = bench_run(r);
+	bench_free(r);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	static struct plan plans[CONFIGS_MAX];
+	static struct bench r = { .plans = plans };
+	char *words[WORDS_MAX] = { NULL };
+
+	log_init("echobench", LOG_INFO);
+	if (argc >= WORDS_MAX - 4) {
+		log_error("more than %d words", WORDS_MAX - 5);
+		return EXIT_USAGE;
+	}
+	memcpy(words, argv, (size_t)argc * sizeof(*words)); /* opt_load moves operands */
+	r.argc = argc;
+	r.argv = argv;
+	return bench_main(&r, argc, words);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * output: results for people, programs and gnuplot.
+ */
+#ifndef ECHOBENCH_OUTPUT_H
+#define ECHOBENCH_OUTPUT_H
+
+#include <stdio.h>
+
+#include "cell.h"
+
+struct bench;
+
+/* "B/A 1.034 (1.021 to 1.048) by rate: b" or why there is nothing. */
+char *cell_sentence(const struct cell *c, double alpha, char text[WHY_MAX]);
+
+void table_print(const struct bench *r, FILE *to);
+
+/* echobench/1. Returns 0 or -errno. */
+int bench_json_print(const struct bench *r, FILE *to);
+
+/* Writes the --json file, if one was asked for. Returns 0 or -errno. */
+int bench_json_keep(const struct bench *r);
+
+/* Writes @prefix-ratio and @prefix-load as .svg and .png. Returns 0 or -errno with @why. */
+int plot_write(const struct bench *r, const char *prefix, char why[WHY_MAX]);
+
+/* Reads a kept result and compares. Returns 0 or -errno with @why. */
+int baseline_compare(struct bench *r, const char *path, char why[WHY_MAX]);
+
+#endif

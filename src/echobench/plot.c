@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ * plot_write: lets gnuplot draw the ratio with its interval for each cell, and rate and CPU over
+ * connections. The script with its data is written beside the pictures, so that anybody can change
+ * it. Provenance stands under each picture.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "bench.h"
+#include "echo/base.h"
+#include "echo/child.h"
+#include "echo/clock.h"
+#include "output.h"
+
+/* gnuplot's enhanced text and quotes: what they would take for theirs becomes a blank. */
+static const char *plain(const char *s, char text[WHY_MAX])
+{
+	size_t n = 0;
+
+	for (; s[n] && n < WHY_MAX - 1; n++)
+		text[n] = strchr("\"\\{}^_@&~$'`", s[n]) && s[n] != '_' ? ' ' : s[n];
+	text[n] = '\0';
+	return text;
+}
+
+static void put_label(const struct bench *r, FILE *f)
+{
+	char kernel[WHY_MAX], cpu[WHY_MAX], version[WHY_MAX];
+
+	fprintf(f,
+		"set label 1 \"echobench %s; %s; %s; %g %% for all cells together\" noenhanced at "
+		"screen 0.01,0.02 font ',8'\n",
+		plain(r->provenance.version, version), plain(r->provenance.kernel, kernel),
+		plain(r->provenance.cpu, cpu), r->plans[0].config.confidence);
+}
+
+static void put_ratios(const struct bench *r, FILE *f)
+{
+	char load[80], name[WHY_MAX];
+	unsigned n = 0;
+
+	fprintf(f, "$ratio << EOD\n");
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct cell *c = &r->cells[i];
+		const struct paired *p = &cell_decider(c)->ratio, *z = &cell_decider(c)->noise;
+
+		if (!cell_measured(c, r->alpha))
+			continue;
+		fprintf(f, "%u %.6f %.6f %.6f %.6f %.6f \"%s, %.30s (%s)\"\n", n++, exp(p->middle),
+			exp(p->low), exp(p->high), exp(z->low), exp(z->high),
+			workload_text(&c->load, load, sizeof(load)), plain(c->name[SIDE_B], name),
+			c->decided_by == DECIDED_BY_CPU ? "CPU" : "rate");
+	}
+	fprintf(f, "EOD\nset yrange [%.1f:-0.5] \n", n - 0.5);
+}
+
+/* One block of lines for each line in the picture: same servers, size, depth and mode. */
+static unsigned put_loads(const struct bench *r, FILE *f)
+{
+	char title[WHY_MAX];
+	unsigned lines = 0;
+
+	fprintf(f, "$load << EOD\n");
+	for (unsigned i = 0; i < r->count * SIDES; i++) {
+		const struct cell *first = &r->cells[i / SIDES];
+		unsigned s = i % SIDES, j = 0;
+
+#define SAME(c)                                                                                    \
+	((c)->load.size == first->load.size && (c)->load.pipeline == first->load.pipeline &&       \
+	 (c)->load.mode == first->load.mode && strcmp((c)->name[0], first->name[0]) == 0 &&        \
+	 strcmp((c)->name[1], first->name[1]) == 0)
+		while (j < i / SIDES && !SAME(&r->cells[j]))
+			j++;
+		if (j < i / SIDES)
+			continue; /* drawn already */
+		fprintf(f, "%s\"%.40s %lluB p%llu %s\"\n", lines++ ? "\n\n" : "",
+			plain(first->name[s], title), (unsigned long long)first->load.size,
+			(unsigned long long)first->load.pipeline,
+			bench_mode_names[first->load.mode]);
+		for (; j < r->count; j++) {
+			const struct cell *c = &r->cells[j];
+
+			if (SAME(c) && cell_measured(c, r->alpha))
+				fprintf(f, "%llu %.1f %.1f\n",
+					(unsigned long long)c->load.connections, c->middle[s].rate,
+					c->middle[s].cpu_ns);
+		}
+#undef SAME
+	}
+	fprintf(f, "EOD\n");
+	return lines;
+}
+
+static void put_script(const struct bench *r, const char *prefix, FILE *f)
+{
+	static const char *const formats[][2] = { { "svg size 900,", "svg" },
+						  { "pngcairo size 900,", "png" } };
+	unsigned height = 160 + 28 * r->count, lines;
+
+	fprintf(f, "# made by echobench; change it and run gnuplot on it\n");
+	put_label(r, f);
+	put_ratios(r, f);
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
+		fprintf(f,
+			"set terminal %s%u noenhanced\nset output '%s-ratio.%s'\n"
+			"set bmargin 5\nset title 'B / A, with its interval (grey: A against A)'\n"
+			"set xlabel 'ratio'\nset arrow 1 from 1, graph 0 to 1, graph 1 nohead dt "
+			"2\n"
+			"plot $ratio using 2:1:5:6 with xerrorbars lw 6 lc 'light-grey' pt 0 "
+			"notitle, "
+			"'' using 2:1:3:4:ytic(7) with xerrorbars lw 2 pt 7 lc 'navy' notitle\n",
+			formats[i][0], height < 2000 ? height : 2000, prefix, formats[i][1]);
+	lines = put_loads(r, f);
+	fprintf(f, "unset arrow\nset autoscale y\nset ytics auto\nset logscale x\n"
+		   "set key outside bottom\nset xlabel 'connections'\nset title ''\n");
+	for (size_t i = 0; i < ARRAY_LEN(formats) && lines > 0; i++)
+		fprintf(f,
+			"set terminal %s700 noenhanced\nset output '%s-load.%s'\n"
+			"set multiplot layout 2,1\nset ylabel 'echoes each second'\n"
+			"plot for [i=0:%u] $load index i using 1:2 with linespoints title "
+			"columnheader(1)\nset ylabel 'CPU of the server, ns for a message'\n"
+			"plot for [i=0:%u] $load index i using 1:3 with linespoints title "
+			"columnheader(1)\nunset multiplot\n",
+			formats[i][0], prefix, formats[i][1], lines - 1, lines - 1);
+}
+
+int plot_write(const struct bench *r, const char *prefix, char why[WHY_MAX])
+{
+	char script[PATH_MAX], command[PATH_MAX + 32], *said;
+	struct child child;
+	FILE *f;
+	int e;
+
+	if (strpbrk(prefix, "'\"$`\\\n")) {
+		snprintf(why, WHY_MAX, "a name without quotes, please");
+		return -EINVAL;
+	}
+	snprintf(script, sizeof(script), "%s.gp", prefix);
+	f = fopen(script, "we");
+	if (!f) {
+		snprintf(why, WHY_MAX, "%.250s: %s", script, strerror(errno));
+		return -EIO;
+	}
+	put_script(r, prefix, f);
+	if (fclose(f) != 0)
+		return -errno;
+	snprintf(command, sizeof(command), "gnuplot '%s'", script);
+	e = child_start(&child, command, NULL);
+	if (e < 0)
+		return e;
+	e = child_wait(&child, SEC(60));
+	if (e == 0 && (!WIFEXITED(child.status) || WEXITSTATUS(child.status) != 0)) {
+		said = child_text(child.err);
+		snprintf(why, WHY_MAX, "gnuplot: %.250s", said ? said : "");
+		why[strcspn(why, "\n")] = '\0';
+		free(said);
+		e = -EIO;
+	}
+	child_stop(&child, SEC(1));
+	return e;
+}

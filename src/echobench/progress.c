@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ * progress: says how long it will take before it starts, and what is left as it goes.
+ */
+#include "progress.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "cell.h"
+#include "echo/base.h"
+#include "echo/log.h"
+#include "output.h"
+
+enum { SPAN_MAX = 32 };
+
+/* "45 s", "3 min 20 s", "2 h 5 min" */
+static char *span_text(int64_t ns, char text[SPAN_MAX])
+{
+	long long s = (ns + SEC(1) - 1) / SEC(1);
+
+	if (s < 120)
+		snprintf(text, SPAN_MAX, "%lld s", s);
+	else if (s < 7200)
+		snprintf(text, SPAN_MAX, "%lld min %lld s", s / 60, s % 60);
+	else
+		snprintf(text, SPAN_MAX, "%lld h %lld min", s / 3600, s / 60 % 60);
+	return text;
+}
+
+void progress_begin(struct progress *p)
+{
+	const struct bench *r = p->run;
+	int64_t least_ns, most_ns;
+	char least[SPAN_MAX], most[SPAN_MAX];
+	unsigned mode = r->plans[0].config.progress;
+
+	p->lines = mode != PROGRESS_NEVER;
+	p->live = mode == PROGRESS_ALWAYS || (p->lines && isatty(STDERR_FILENO));
+	bench_estimate(r, &least_ns, &most_ns);
+	log_info("%u cell%s, %s to %s; servers on CPU %s, client on CPU %s", r->count,
+		 r->count == 1 ? "" : "s", span_text(least_ns, least), span_text(most_ns, most),
+		 r->plans[0].config.server_cpus.text, r->plans[0].config.client_cpus.text);
+}
+
+void progress_block(struct progress *p, const struct cell *c)
+{
+	const struct bench *r = p->run;
+	char load[80];
+
+	if (!p->live)
+		return;
+	fprintf(stderr, "\r\033[K%u/%u %.50s: %u blocks", r->done + 1, r->count,
+		workload_text(&c->load, load, sizeof(load)), c->block_count);
+	fflush(stderr);
+	p->shown = true;
+}
+
+static void clear(struct progress *p)
+{
+	if (p->shown)
+		fputs("\r\033[K", stderr);
+	p->shown = false;
+}
+
+void progress_cell(struct progress *p, const struct cell *c)
+{
+	const struct bench *r = p->run;
+	int64_t least_ns, most_ns;
+	char load[80], least[SPAN_MAX], most[SPAN_MAX], left[3 * SPAN_MAX] = "", said[WHY_MAX];
+
+	clear(p);
+	if (!p->lines)
+		return;
+	bench_estimate(r, &least_ns, &most_ns);
+	if (r->done < r->count)
+		snprintf(left, sizeof(left), "; %s to %s left", span_text(least_ns, least),
+			 span_text(most_ns, most));
+	log_info("%u/%u %s: %s%s", r->done, r->count, workload_text(&c->load, load, sizeof(load)),
+		 cell_sentence(c, r->alpha, said), left);
+}
+
+void progress_end(struct progress *p)
+{
+	clear(p);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT
+ * server: starts it, waits until it serves, ends it. A command says {addr} (or {host} and {port})
+ * where the address goes; one without them has to print "listening" with its address, as echod
+ * does.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "echo/addr.h"
+#include "echo/base.h"
+#include "echo/clock.h"
+
+enum { OWN_CONNS = 1000, TRY_MS = 2000 };
+
+char *sibling_path(const char *name, char *path, size_t size)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n > 0) {
+		self[n] = '\0';
+		snprintf(path, size, "%s/%s", dirname(self), name);
+		if (access(path, X_OK) == 0)
+			return path;
+	}
+	snprintf(path, size, "%s", name); /* PATH knows */
+	return path;
+}
+
+bool side_is_backend(const char *side)
+{
+	return side[strspn(side, "abcdefghijklmnopqrstuvwxyz_0123456789")] == '\0';
+}
+
+void side_command(const struct bench_config *c, const char *side, uint64_t connections,
+		  char command[COMMAND_MAX])
+{
+	char path[PATH_MAX];
+	bool reno = strcmp(c->congestion, "default") != 0;
+
+	if (!side_is_backend(side)) {
+		snprintf(command, COMMAND_MAX, "%s", side);
+		return;
+	}
+	/* a single process serves with fork; it needs no more than the affinity it is given */
+	snprintf(
+		command, COMMAND_MAX,
+		"%.500s --listen 127.0.0.1:0 --backend %.50s --cpus %.100s --max-conns %llu%s%.20s",
+		sibling_path("echod", path, sizeof(path)), side, c->server_cpus.text,
+		(unsigned long long)(connections + OWN_CONNS), reno ? " --congestion " : "",
+		reno ? c->congestion : "");
+}
+
+/* A port that is free now. */
+static int free_port(unsigned *port)
+{
+	int r = 0, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct addr a;
+
+	if (fd < 0)
+		return -errno;
+	addr_parse(&a, "127.0.0.1:0");
+	if (bind(fd, (struct sockaddr *)&a.ss, a.len) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&a.ss, &a.len) < 0)
+		r = -errno;
+	close(fd);
+	if (r == 0)
+		*port = addr_port(&a);
+	return r;
+}
+
+/* Puts the address into the command. Returns it, or NULL: no memory. */
+static char *fill_address(const char *command, unsigned port)
+{
+	char addr[ADDRESS_MAX], number[8], *with_addr, *with_host = NULL, *all = NULL;
+
+	snprintf(addr, sizeof(addr), "127.0.0.1:%u", port);
+	snprintf(number, sizeof(number), "%u", port);
+	with_addr = child_replace(command, "{addr}", addr);
+	if (with_addr)
+		with_host = child_replace(with_addr, "{host}", "127.0.0.1");
+	if (with_host)
+		all = child_replace(with_host, "{port}", number);
+	free(with_addr);
+	free(with_host);
+	return all;
+}
+
+int server_start(struct server *s, const struct bench_config *c, const char *side,
+		 uint64_t connections, char why[WHY_MAX])
+{
+	char command[COMMAND_MAX], *filled;
+	unsigned port = 0;
+	int r = 0;
+
+	*s = (struct server){ 0 };
+	side_command(c, side, connections, command);
+	if (strstr(command, "{addr}") || strstr(command, "{port}")) {
+		r = free_port(&port);
+		snprintf(s->address, sizeof(s->address), "127.0.0.1:%u", port);
+	}
+	filled = r == 0 ? fill_address(command, port) : NULL;
+	if (filled)
+		r = child_start(&s->child, filled, &c->server_cpus.set);
+	else if (r == 0)
+		r = -ENOMEM;
+	free(filled);
+	if (r < 0)
+		snprintf(why, WHY_MAX, "cannot start '%.200s': %s", side, strerror(-r));
+	return r;
+}
+
+/* The last line of what it wrote to stderr, for messages. */
+static void last_words(const struct server *s, char *text, size_t size)
+{
+	char *all = child_text(s->child.err), *line;
+	size_t n = all ? strlen(all) : 0;
+
+	while (n > 0 && (all[n - 1] == '\n' || all[n - 1] == ' '))
+		all[--n] = '\0';
+	line = all ? strrchr(all, '\n') : NULL;
+	snprintf(text, size, "%s%.200s", n ? ": " : "", line ? line + 1 : n ? all : "");
+	free(all);
+}
+
+static int gone(const struct server *s, char why[WHY_MAX])
+{
+	char words[WHY_MAX];
+
+	last_words(s, words, sizeof(words));
+	snprintf(why, WHY_MAX, "the server ended (%s %d)%.240s",
+		 WIFEXITED(s->child.status) ? "exit" : "signal",
+		 WIFEXITED(s->child.status) ? WEXITSTATUS(s->child.status)
+					    : WTERMSIG(s->child.status),
+		 words);
+	return -ECHILD;
+}
+
+/* Sends one byte and waits for it. Returns 0 or -errno. */
+static int try_echo(const char *address)
+{
+	struct addr a;
+	struct pollfd p = { .events = POLLIN };
+	char byte = 'e';
+	int r = 0;
+
+	if (addr_parse(&a, address) < 0)
+		return -EINVAL;
+	p.fd = socket(a.ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (p.fd < 0)
+		return -errno;
+	if (connect(p.fd, (struct sockaddr *)&a.ss, a.len) < 0 ||
+	    send(p.fd, &byte, 1, MSG_NOSIGNAL) != 1)
+		r = -errno;
+	else if (poll(&p, 1, TRY_MS) != 1)
+		r = -ETIMEDOUT;
+	else if (recv(p.fd, &byte, 1, 0) != 1 || byte != 'e')
+		r = -EPROTO;
+	close(p.fd);
+	return r;
+}
+
+int server_ready(struct server *s, char why[WHY_MAX])
+{
+	int64_t end_ns = clock_now_ns() + SEC(10);
+	int r = -ENOTCONN;
+
+	while (clock_now_ns() < end_ns) {
+		int w;
+
+		if (s->address[0] || child_address(s->child.out, s->address, sizeof(s->address)) ||
+		    child_address(s->child.err, s->address, sizeof(s->address)))
+			r = try_echo(s->address);
+		if (r == 0)
+			return 0;
+		if (r == -ETIMEDOUT || r == -EPROTO) {
+			snprintf(why, WHY_MAX, "the server accepts, but does not echo");
+			return r;
+		}
+		w = child_wait(&s->child, MSEC(1));
+		if (w == 0)
+			return gone(s, why);
+		if (w == -EINTR)
+			return w;
+	}
+	snprintf(why, WHY_MAX,
+		 s->address[0]
+			 ? "the server did not accept connections within 10 s"
+			 : "the server said no 'listening' with an address within 10 s (or use "
+			   "{addr} in its command)");
+	return -ETIME;
+}
+
+void server_stop(struct server *s)
+{
+	child_stop(&s->child, SEC(1));
+}

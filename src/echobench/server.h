@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * server: an echo server under measurement, ours or anybody's, as a process on its own CPUs.
+ */
+#ifndef ECHOBENCH_SERVER_H
+#define ECHOBENCH_SERVER_H
+
+#include "cell.h"
+#include "echo/child.h"
+#include "opts.h"
+
+enum { ADDRESS_MAX = 80, COMMAND_MAX = 1024 };
+
+struct server {
+	struct child child;
+	char address[ADDRESS_MAX]; /* host:port; "": it will say where it listens */
+};
+
+/* Where our own programs are: the folder of this one. Returns @path. */
+char *sibling_path(const char *name, char *path, size_t size);
+
+/* Whether @side names a backend of echod rather than a command. */
+bool side_is_backend(const char *side);
+
+/* The command line that stands for @side: "{addr}" and its kin are still in it. */
+void side_command(const struct bench_config *c, const char *side, uint64_t connections,
+		  char command[COMMAND_MAX]);
+
+/* Starts it; it need not listen yet. Returns 0 or -errno with @why. */
+int server_start(struct server *s, const struct bench_config *c, const char *side,
+		 uint64_t connections, char why[WHY_MAX]);
+
+/* Waits until it accepts connections and echoes one byte. Returns 0, -EINTR, or -errno with @why;
+ * it is for the caller to stop it. */
+int server_ready(struct server *s, char why[WHY_MAX]);
+
+void server_stop(struct server *s);
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ * table_print: tables for people, at most 80 columns: who won, what a message cost, and how much
+ * the measuring itself wavered.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench.h"
+#include "echo/base.h"
+#include "echo/units.h"
+#include "output.h"
+#include "server.h"
+
+enum { CELL_TEXT = 24 };
+
+/* Four or five characters: "873", "67.4k", "1.23M". */
+static char *si_text(double v, char text[CELL_TEXT])
+{
+	static const char *const units[] = { "", "k", "M", "G", "T" };
+	size_t u = 0;
+
+	if (v < 1000) {
+		snprintf(text, CELL_TEXT, "%.0f", v);
+		return text;
+	}
+	while (v >= 999.5 && u < ARRAY_LEN(units) - 1) {
+		v /= 1000;
+		u++;
+	}
+	snprintf(text, CELL_TEXT, v >= 100 ? "%.0f%s" : v >= 10 ? "%.1f%s" : "%.2f%s", v, units[u]);
+	return text;
+}
+
+/* Five characters for all that is between 0.001 and 999. */
+static char *ratio_text(double ln, char text[CELL_TEXT])
+{
+	double v = exp(ln);
+
+	snprintf(text, CELL_TEXT, v >= 99.95 ? "%.1f" : v >= 9.9995 ? "%.2f" : "%.3f", v);
+	return text;
+}
+
+static const char *bottleneck_text(const struct cell *c)
+{
+	static const char *const names[] = {
+		[BOTTLENECK_UNKNOWN] = "neither",
+		[BOTTLENECK_CLIENT] = "client",
+		[BOTTLENECK_SERVER] = "server",
+	};
+
+	return names[c->bottleneck];
+}
+
+char *cell_sentence(const struct cell *c, double alpha, char text[WHY_MAX])
+{
+	static const char *const winners[] = { "no winner", "A wins", "B wins" };
+	const struct paired *p = &cell_decider(c)->ratio;
+	char middle[CELL_TEXT], low[CELL_TEXT], high[CELL_TEXT];
+
+	if (!cell_measured(c, alpha))
+		snprintf(text, WHY_MAX, "not measured: %.290s", c->why);
+	else
+		snprintf(text, WHY_MAX, "%s B/A %s (%s to %s), %u blocks, %.0f s: %s",
+			 c->decided_by == DECIDED_BY_CPU ? "CPU" : "rate",
+			 ratio_text(p->middle, middle), ratio_text(p->low, low),
+			 ratio_text(p->high, high), c->block_count, (double)c->spent_ns / 1e9,
+			 c->winner == WINNER_NONE && !c->narrow ? "too noisy to say"
+								: winners[c->winner]);
+	return text;
+}
+
+static void print_load(const struct cell *c, FILE *to)
+{
+	char conns[CELL_TEXT], size[UNITS_MAX];
+
+	fprintf(to, "%6s%8s%5llu %-6s", si_text((double)c->load.connections, conns),
+		units_bytes((double)c->load.size, 3, size), (unsigned long long)c->load.pipeline,
+		bench_mode_names[c->load.mode]);
+}
+
+/* Whether this cell compares other servers than the one before. */
+static bool new_pair(const struct bench *r, unsigned i)
+{
+	return i == 0 || strcmp(r->cells[i].name[SIDE_A], r->cells[i - 1].name[SIDE_A]) != 0 ||
+	       strcmp(r->cells[i].name[SIDE_B], r->cells[i - 1].name[SIDE_B]) != 0;
+}
+
+static void print_pair(const struct cell *c, FILE *to)
+{
+	fprintf(to, "\nA  %.76s\nB  %.76s\n", c->name[SIDE_A], c->name[SIDE_B]);
+}
+
+static void print_winner(const struct cell *c, FILE *to)
+{
+	static const char *const names[] = { "none", "A", "B" };
+	const struct paired *p = &cell_decider(c)->ratio;
+	char a[CELL_TEXT], b[CELL_TEXT], middle[CELL_TEXT], low[CELL_TEXT], high[CELL_TEXT];
+
+	fprintf(to, "%8s%8s%7s %s-%s %-4s %-7s %s\n", si_text(c->middle[SIDE_A].rate, a),
+		si_text(c->middle[SIDE_B].rate, b), ratio_text(p->middle, middle),
+		ratio_text(p->low, low), ratio_text(p->high, high),
+		c->decided_by == DECIDED_BY_CPU ? "CPU" : "rate", bottleneck_text(c),
+		c->winner == WINNER_NONE && !c->narrow ? "?" : names[c->winner]);
+}
+
+static void print_winners(const struct bench *r, FILE *to)
+{
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct cell *c = &r->cells[i];
+
+		if (new_pair(r, i)) {
+			print_pair(c, to);
+			fprintf(to, " conns    size pipe mode       A/s     B/s    B/A    "
+				    "interval of  limit   won\n");
+		}
+		print_load(c, to);
+		if (cell_measured(c, r->alpha))
+			print_winner(c, to);
+		else
+			fprintf(to, " not measured: %.39s\n", c->why);
+	}
+}
+
+static char *calls_text(double v, char text[CELL_TEXT])
+{
+	snprintf(text, CELL_TEXT, v < 0 ? "-" : "%.2f", v);
+	return text;
+}
+
+static void print_costs(const struct bench *r, FILE *to)
+{
+	fprintf(to, "\n                        server's CPU    switches   "
+		    "syscalls              p99\n"
+		    " conns    size pipe mode       A      B     A     B     A     B       A       "
+		    "B\n");
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct cell *c = &r->cells[i];
+		char p99[SIDES][UNITS_MAX], calls[SIDES][CELL_TEXT];
+
+		if (!cell_measured(c, r->alpha))
+			continue;
+		for (unsigned s = 0; s < SIDES; s++) {
+			units_time((int64_t)c->middle[s].p99_ns, 3, p99[s]);
+			calls_text(c->syscalls[s], calls[s]);
+		}
+		print_load(c, to);
+		for (unsigned s = 0; s < SIDES; s++)
+			fprintf(to, "%7.0f", c->middle[s].cpu_ns);
+		fprintf(to, "%6.3f%6.3f%6s%6s%8s%8s\n", c->middle[0].switches,
+			c->middle[1].switches, calls[0], calls[1], p99[0], p99[1]);
+	}
+	fprintf(to, "CPU in ns, switches, system calls (-: not measured): of the server, for a "
+		    "message\n");
+}
+
+static void print_other(const struct cell *c, FILE *to)
+{
+	const struct comparison *d = cell_decider(c);
+	const struct paired *o = c->decided_by == DECIDED_BY_CPU ? &c->rate.ratio : &c->cpu.ratio;
+	char nl[CELL_TEXT], nh[CELL_TEXT], ol[CELL_TEXT], oh[CELL_TEXT], om[CELL_TEXT];
+
+	fprintf(to, "  %s-%s  %-4s%6s %s-%s%6u%5u%5u%5.0f\n", ratio_text(d->noise.low, nl),
+		ratio_text(d->noise.high, nh), c->decided_by == DECIDED_BY_CPU ? "rate" : "CPU",
+		ratio_text(o->middle, om), ratio_text(o->low, ol), ratio_text(o->high, oh),
+		c->block_count * BLOCK_ROUNDS, c->stolen, c->disturbed, (double)c->spent_ns / 1e9);
+}
+
+static void print_noise(const struct bench *r, FILE *to)
+{
+	fprintf(to, "\n conns    size pipe mode    A against A     the other B/A        rounds "
+		    "stol dist   s\n");
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct cell *c = &r->cells[i];
+
+		if (!cell_measured(c, r->alpha))
+			continue;
+		print_load(c, to);
+		print_other(c, to);
+	}
+	fprintf(to, "stol: rounds with time stolen or throttled; dist: rounds in which others had "
+		    "the CPU\n");
+}
+
+static void print_recommendation(const struct bench *r, FILE *to)
+{
+	if (strcmp(r->recommend, "either") == 0)
+		fprintf(to,
+			"\n; it does not matter for this workload and machine, as far as can "
+			"be seen: %s\n",
+			r->recommend_why);
+	else if (side_is_backend(r->recommend))
+		fprintf(to, "\n[server]\nbackend = %s  ; %s\n", r->recommend, r->recommend_why);
+	else
+		fprintf(to, "\n; use: %s\n; %s\n", r->recommend, r->recommend_why);
+}
+
+static void print_reasons(const struct bench *r, FILE *to)
+{
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct cell *c = &r->cells[i];
+		char load[80];
+
+		if (!cell_measured(c, r->alpha) && strlen(c->why) > 39)
+			fprintf(to, "\nnot measured, %s:\n  %s\n",
+				workload_text(&c->load, load, sizeof(load)), c->why);
+	}
+}
+
+static void print_baseline(const struct bench *r, FILE *to)
+{
+	static const char *const names[] = { "not in it", "no difference", "better", "worse" };
+
+	fprintf(to, "\nagainst the baseline\n");
+	for (unsigned i = 0; i < r->count; i++) {
+		print_load(&r->cells[i], to);
+		fprintf(to, "  %s\n", names[r->baseline[i]]);
+	}
+}
+
+void table_print(const struct bench *r, FILE *to)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < r->count; i++)
+		any |= cell_measured(&r->cells[i], r->alpha);
+	print_winners(r, to);
+	if (any) {
+		print_costs(r, to);
+		print_noise(r, to);
+	}
+	print_reasons(r, to);
+	if (r->baseline)
+		print_baseline(r, to);
+	if (r->plans[0].config.recommend)
+		print_recommendation(r, to);
+	fprintf(to, "\n%g %% confidence for all cells together", r->plans[0].config.confidence);
+	if (r->floor_ns >= 0)
+		fprintf(to, "; floor %.0f ns for one echo", r->floor_ns);
+	fprintf(to, "\nexit %d  %s\n", r->exit_code, r->exit_reason);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ * judge: faults first, then what was waited for, then the expectations.
+ */
+#include "judge.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "echo/base.h"
+#include "echo/program.h"
+#include "echo/units.h"
+#include "expect.h"
+#include "observe.h"
+#include "run.h"
+
+/* A timer that is later than this makes upper bounds of times worthless. */
+static const int64_t late_ns = MSEC(20);
+
+static const char *const ruling_words[] = {
+	[RULING_OK] = "",    [RULING_NO] = "",      [RULING_LATE] = ", but timers here were late",
+	[RULING_DOUBT] = "", [RULING_SKIPPED] = "",
+};
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = { "pass", "skipped", "inconclusive", "fail" };
+
+	assert(v < ARRAY_LEN(names));
+	return names[v];
+}
+
+int verdict_exit(const unsigned counts[4])
+{
+	if (counts[VERDICT_FAIL] > 0)
+		return EXIT_VERDICT;
+	if (counts[VERDICT_INCONCLUSIVE] > 0)
+		return EXIT_INCONCLUSIVE;
+	return counts[VERDICT_PASS] > 0 ? EXIT_OK : EXIT_SKIPPED;
+}
+
+static struct finding *found(struct judgement *j, enum ruling ruling)
+{
+	struct finding *f = &j->at[j->count];
+
+	assert(j->count < FINDINGS_MAX);
+	j->count++;
+	f->ruling = ruling;
+	return f;
+}
+
+static bool timers_were_late(const struct run *r, int64_t matters_ns)
+{
+	return atomic_load(&r->record->canary_ns) > matters_ns;
+}
+
+static void judge_fault(const struct run *r, unsigned nth, struct judgement *j)
+{
+	const struct step *s = &r->drill->step.at[nth];
+	const struct outcome *o = &r->record->outcome[nth];
+	bool nft = s->verb == VERB_NFT;
+	bool active = o->faulted && o->active && (!nft || r->record->fault_packets > 0);
+	struct finding *f = found(j, active ? RULING_OK : RULING_DOUBT);
+
+	snprintf(f->what, sizeof(f->what), "fault %.200s", s->text);
+	snprintf(f->expected, sizeof(f->expected), "is active");
+	if (active && nft)
+		snprintf(f->observed, sizeof(f->observed), "caught %lld packets",
+			 (long long)r->record->fault_packets);
+	else if (active)
+		snprintf(f->observed, sizeof(f->observed), "active");
+	else
+		snprintf(f->observed, sizeof(f->observed), "%s",
+			 !o->faulted  ? "not reached"
+			 : !o->active ? o->doubt
+				      : "its counter caught nothing");
+}
+
+static void judge_await(const struct run *r, unsigned nth, struct judgement *j)
+{
+	const struct step *s = &r->drill->step.at[nth];
+	const struct outcome *o = &r->record->outcome[nth];
+	enum ruling ruling = o->came ? RULING_OK : RULING_NO;
+	char text[UNITS_MAX];
+	struct finding *f;
+
+	if (!o->waited)
+		return;
+	if (!o->came && timers_were_late(r, s->limit_ns / 4))
+		ruling = RULING_LATE;
+	f = found(j, ruling);
+	snprintf(f->what, sizeof(f->what), "%.200s", s->text);
+	snprintf(f->expected, sizeof(f->expected), "within %s", units_time(s->limit_ns, 3, text));
+	units_time(o->took_ns, 3, text);
+	snprintf(f->observed, sizeof(f->observed), o->came ? "after %s" : "not within %s", text);
+}
+
+static void judge_expect(const struct run *r, const struct expect *e, bool negate,
+			 struct judgement *j)
+{
+	struct finding *f = found(j, RULING_OK);
+	enum held held = HELD_NO;
+	struct seen seen;
+
+	if (observe(r, e->what, &seen) > 0) {
+		f->ruling = RULING_SKIPPED;
+	} else {
+		held = expect_holds(e, &seen);
+		f->ruling = held == HELD_YES ? RULING_OK : RULING_NO;
+		if (held == HELD_LATE && timers_were_late(r, late_ns))
+			f->ruling = RULING_LATE;
+		else if (negate)
+			f->ruling = held == HELD_YES ? RULING_NO : RULING_OK;
+	}
+	snprintf(f->what, sizeof(f->what), "%s", e->what);
+	snprintf(f->expected, sizeof(f->expected), "%s%.100s", negate ? "not " : "",
+		 e->text + strlen(e->what) + 1);
+	snprintf(f->observed, sizeof(f->observed), "%s", seen.text);
+}
+
+static void __attribute__((format(printf, 3, 4)))
+conclude(struct judgement *j, enum verdict v, const char *fmt, ...)
+{
+	va_list args;
+
+	j->verdict = v;
+	va_start(args, fmt);
+	vsnprintf(j->reason, sizeof(j->reason), fmt, args);
+	va_end(args);
+}
+
+static const struct finding *first_of(const struct judgement *j, enum ruling ruling)
+{
+	for (unsigned i = 0; i < j->count; i++)
+		if (j->at[i].ruling == ruling)
+			return &j->at[i];
+	return NULL;
+}
+
+static void conclude_finding(struct judgement *j, enum verdict v, const struct finding *f)
+{
+	conclude(j, v, "%.100s %.60s: %.90s%s", f->what, f->expected, f->observed,
+		 ruling_words[f->ruling]);
+}
+
+static void judge_verdict(const struct run *r, struct judgement *j)
+{
+	const struct record *rec = r->record;
+	const struct finding *doubt = first_of(j, RULING_DOUBT), *no = first_of(j, RULING_NO);
+	const struct finding *late = first_of(j, RULING_LATE);
+	unsigned dropped = atomic_load(&rec->wire.dropped);
+
+	if (!rec->complete)
+		conclude(j,
+			 rec->why.text[0] || rec->problem[0] ? VERDICT_SKIPPED
+							     : VERDICT_INCONCLUSIVE,
+			 "%s",
+			 rec->why.text[0]  ? rec->why.text
+			 : rec->problem[0] ? rec->problem
+					   : "it did not come to its end");
+	else if (rec->problem[0])
+		conclude(j, VERDICT_INCONCLUSIVE, "%s", rec->problem);
+	else if (doubt)
+		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
+	else if (no && dropped > 0)
+		conclude(j, VERDICT_INCONCLUSIVE, "the wire had no room for %u frames", dropped);
+	else if (no)
+		conclude_finding(j, VERDICT_FAIL, no);
+	else if (late)
+		conclude_finding(j, VERDICT_INCONCLUSIVE, late);
+	else
+		conclude(j, VERDICT_PASS, "%s", "");
+}
+
+/* When the client said so, or the first error of its result. */
+static void judge_knew(const struct run *r, struct judgement *j)
+{
+	static const char *const names[] = {
+		"client.when./server is gone|write: E|connect: E|\\(timeout/",
+		"outcome.eof.*.*.first",
+		"outcome.eof_early.*.*.first",
+		"outcome.reset.*.*.first",
+		"outcome.refused.*.*.first",
+		"outcome.timeout_connect.*.*.first",
+		"outcome.timeout_answer.*.*.first",
+		"outcome.timeout_tcp.*.*.first",
+		"outcome.host_unreachable.*.*.first",
+		"outcome.net_unreachable.*.*.first",
+		"outcome.prohibited.*.*.first",
+		"outcome.aborted.*.*.first",
+		"outcome.corrupt.*.*.first",
+		"outcome.other.*.*.first",
+	};
+
+	j->knew_ns = -1;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct seen s;
+
+		if (observe(r, names[i], &s) != 0 || s.kind != SEEN_TIME || s.most < 0 ||
+		    (j->knew_ns >= 0 && s.most >= j->knew_ns))
+			continue;
+		j->knew_ns = s.most;
+		snprintf(j->knew, sizeof(j->knew), "%.*s",
+			 i == 0 ? 10 : (int)strcspn(names[i] + 8, "."),
+			 i == 0 ? "it says so" : names[i] + 8);
+	}
+}
+
+void judge(const struct run *r, unsigned negate, struct judgement *j)
+{
+	const struct drill *d = r->drill;
+
+	memset(j, 0, sizeof(*j));
+	if (r->record->complete) {
+		for (unsigned i = 0; i < d->step.count; i++) {
+			if (d->step.at[i].fault)
+				judge_fault(r, i, j);
+			judge_await(r, i, j);
+		}
+		for (unsigned i = 0; i < d->expect.count; i++)
+			judge_expect(r, &d->expect.at[i], negate == i + 1, j);
+		judge_knew(r, j);
+	}
+	judge_verdict(r, j);
+}

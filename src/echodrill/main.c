@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ * main: the commands. Drills are run several at a time, each in a private machine of its own; what
+ * each has recorded is judged and reported when its machine is gone.
+ */
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "drill.h"
+#include "echo/base.h"
+#include "echo/log.h"
+#include "echo/opt.h"
+#include "explain.h"
+#include "opts.h"
+#include "report.h"
+#include "suite.h"
+
+extern char **environ;
+
+enum { DRILLS_MAX = 96 };
+
+struct master {
+	struct drill_config config;
+	struct opt_set opts;
+	char directory[OPT_TEXT_MAX];
+	unsigned count;
+	struct drill *drills; /* DRILLS_MAX */
+};
+
+static int master_read(struct master *m, const char *name)
+{
+	char path[OPT_TEXT_MAX], error[OPT_ERROR_MAX];
+
+	if (m->count == DRILLS_MAX) {
+		log_error("more than %d drills", DRILLS_MAX);
+		return EXIT_USAGE;
+	}
+	drill_path(m->directory, name, path);
+	if (drill_read(&m->drills[m->count], path, error) < 0) {
+		log_error("%s", error);
+		return EXIT_USAGE;
+	}
+	m->count++;
+	return EXIT_OK;
+}
+
+/* All drills of the directory, in order of their names. */
+static int master_read_all(struct master *m)
+{
+	char pattern[OPT_TEXT_MAX + 8];
+	int code = EXIT_OK;
+	glob_t g;
+
+	snprintf(pattern, sizeof(pattern), "%s/*.conf", m->directory);
+	if (glob(pattern, 0, NULL, &g) != 0) {
+		log_error("no drills in '%s'", m->directory);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < g.gl_pathc && code == EXIT_OK; i++)
+		code = master_read(m, g.gl_pathv[i]);
+	globfree(&g);
+	return code;
+}
+
+static int master_list(struct master *m, int count, char **names)
+{
+	int code = master_read_all(m);
+
+	(void)count;
+	(void)names;
+	for (unsigned g = GROUP_CLASSIC; g <= GROUP_LONG && code == EXIT_OK; g++)
+		for (unsigned i = 0; i < m->count; i++)
+			if (m->drills[i].group == g)
+				printf("%-9s %-34s %s\n", drill_groups[g], m->drills[i].name,
+				       m->drills[i].story.at[0]);
+	return code;
+}
+
+static int master_show(struct master *m, int count, char **names)
+{
+	for (int i = 0; i < count; i++)
+		if (master_read(m, names[i]) != EXIT_OK)
+			return EXIT_USAGE;
+	for (unsigned i = 0; i < m->count; i++)
+		report_drill(&m->drills[i], stdout);
+	return EXIT_OK;
+}
+
+static int master_check(struct master *m, int count, char **names)
+{
+	int code = EXIT_OK;
+
+	for (int i = 0; i < count; i++) {
+		m->count = 0;
+		if (master_read(m, names[i]) != EXIT_OK)
+			code = EXIT_USAGE;
+		else
+			log_info("%s: a good drill: %u steps, %u expectations", names[i],
+				 m->drills[0].step.count, m->drills[0].expect.count);
+	}
+	return code;
+}
+
+/* Without names: those of the group. */
+static int master_choose(struct master *m, int count, char **names)
+{
+	unsigned kept = 0;
+	int code = EXIT_OK;
+
+	for (int i = 0; i < count && code == EXIT_OK; i++)
+		code = master_read(m, names[i]);
+	if (count > 0 || code != EXIT_OK)
+		return code;
+	code = master_read_all(m);
+	for (unsigned i = 0; i < m->count; i++) {
+		bool all_short = m->config.group > GROUP_LONG && m->drills[i].group < GROUP_LONG;
+
+		if (all_short || m->drills[i].group == m->config.group)
+			m->drills[kept++] = m->drills[i];
+	}
+	m->count = kept;
+	return code;
+}
+
+static int master_run(struct master *m, int count, char **names)
+{
+	int code = master_choose(m, count, names);
+
+	return code == EXIT_OK ? suite_run(&m->config, m->drills, m->count) : code;
+}
+
+static int master_explain(struct master *m, int count, char **names)
+{
+	(void)count;
+	(void)names;
+	explain(&m->config, stdout);
+	return EXIT_OK;
+}
+
+static const struct {
+	const char *name, *operands;
+	int least, most; /* operands */
+	int (*run)(struct master *m, int count, char **names);
+} commands[] = {
+	{ "list", "", 0, 0, master_list },
+	{ "show", " NAME...", 1, DRILLS_MAX, master_show },
+	{ "run", " [NAME...]", 0, DRILLS_MAX, master_run },
+	{ "check", " FILE...", 1, DRILLS_MAX, master_check },
+	{ "explain", "", 0, 0, master_explain },
+};
+
+static int master_command(struct master *m, int operands, char **argv)
+{
+	const char *name = operands > 0 ? argv[1] : "";
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (strcmp(commands[i].name, name) != 0)
+			continue;
+		if (operands - 1 >= commands[i].least && operands - 1 <= commands[i].most)
+			return commands[i].run(m, operands - 1, argv + 2);
+		log_error("usage: echodrill %s%s", name, commands[i].operands);
+		return EXIT_USAGE;
+	}
+	if (operands == 0)
+		log_error("no command: list, show, run, check or explain (see --help)");
+	else
+		log_error("unknown command '%s': list, show, run, check or explain", name);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	static struct drill drills[DRILLS_MAX];
+	static struct master m = {
+		.drills = drills,
+		.opts = { .program = "echodrill",
+			  .usage = "[OPTION]... list | show NAME | run [NAME...] | check FILE | "
+				   "explain",
+			  .about = "Failure drills: makes hosts of its own, starts a server and a "
+				   "client on them, injects a fault, and checks what the client "
+				   "saw, and when, against what TCP says it must see.",
+			  .after = drill_after },
+	};
+	int r;
+
+	log_init("echodrill", LOG_INFO);
+	opt_add(&m.opts, "global", drill_opts, &m.config);
+	r = opt_load(&m.opts, argc, argv, environ);
+	if (r < 0) {
+		log_error("%s", m.opts.error);
+		return EXIT_USAGE;
+	}
+	if (program_answer(&m.opts, &m.config.program))
+		return program_exit(EXIT_OK);
+	if (m.config.drills[0])
+		snprintf(m.directory, sizeof(m.directory), "%s", m.config.drills);
+	else if (drill_directory(m.directory) < 0)
+		snprintf(m.directory, sizeof(m.directory), "configs/drills");
+	return program_exit(master_command(&m, r, argv));
+}

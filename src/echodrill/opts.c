@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ * opts: the rows of echodrill's options.
+ */
+#include "opts.h"
+
+#include "echo/base.h"
+
+static const char *const outputs[] = { "text", "json", "tap", NULL };
+static const char *const timelines[] = { "auto", "always", "never", NULL };
+static const char *const groups[] = { "classic", "relative", "long", "default", NULL };
+
+const struct opt drill_opts[] = {
+	OPT_UINT(drill_config, jobs, "1", 1, 64, "drills at a time", .letter = 'j'),
+	OPT_ENUM(drill_config, output, "text", outputs,
+		 "what is printed; json: an object of echodrill/1 a line", .letter = 'o'),
+	OPT_ENUM(drill_config, timeline, "auto", timelines,
+		 "show what happened, in order; auto: of a single drill, and of those that do "
+		 "not pass"),
+	OPT_ENUM(drill_config, group, "default", groups,
+		 "what is run when no drill is named; default: all but the long ones"),
+	OPT_STRING(drill_config, json, NULL, "write the results to this file too, as JSON lines"),
+	OPT_STRING(drill_config, pcap, NULL, "keep what went over the wire in this directory"),
+	OPT_STRING(drill_config, drills, NULL,
+		   "directory of the drills; without it those that came with echodrill"),
+	OPT_STRING(drill_config, server, NULL,
+		   "run this instead of echod; {server} and {port} are where it must listen"),
+	OPT_STRING(drill_config, client, NULL,
+		   "run this instead of echoload; {server} and {port} are its target"),
+	OPT_STRING(drill_config, server_backend, NULL,
+		   "backend of echod, where the drill does not say"),
+	OPT_STRING(drill_config, client_backend, NULL,
+		   "backend of echoload, where the drill does not say"),
+	OPT_BOOL(drill_config, all, "off",
+		 "run each drill with every backend of server and client"),
+	OPT_FLAG(drill_config, without_fault,
+		 "leave the faults out: no drill may pass then (a test of the drills)"),
+	OPT_FLAG(drill_config, negate,
+		 "turn each expectation round, one at a time: none may pass (a test of the "
+		 "drills)"),
+	OPT_TIME(drill_config, user_timeout, "off", 0, SEC(86400),
+		 "explain: TCP_USER_TIMEOUT of the client"),
+	OPT_TIME(drill_config, answer_timeout, "off", 0, SEC(86400),
+		 "explain: how long the client waits for an answer"),
+	OPT_UINT(drill_config, keepalive_idle, "0", 0, 32767,
+		 "explain: TCP_KEEPIDLE in seconds; 0: no keepalive"),
+	OPT_UINT(drill_config, keepalive_interval, "0", 0, 32767,
+		 "explain: TCP_KEEPINTVL in seconds; 0: the host's"),
+	OPT_UINT(drill_config, keepalive_count, "0", 0, 127, "explain: TCP_KEEPCNT; 0: the host's"),
+	PROGRAM_ROWS(drill_config),
+	OPT_END,
+};
+
+const char drill_after[] =
+	"Commands:\n"
+	"  list                the drills and what they are about\n"
+	"  show NAME           all that a drill does: hosts, programs, steps, expectations\n"
+	"  run [NAME...]       run drills; a NAME may be a file\n"
+	"  check FILE...       is this a drill?\n"
+	"  explain             when a client notices each fault, on this host, by TCP's formulas\n"
+	"\n"
+	"Hosts are network namespaces that vanish with echodrill; no root is needed where the\n"
+	"kernel gives private namespaces to users.\n"
+	"\n"
+	"Exit codes: 0 all drills passed, 1 an expectation failed, 2 usage or configuration, 4\n"
+	"environment, 5 inconclusive (a fault was not shown to be active, or timers were late),\n"
+	"77 all were skipped (no namespaces here), 130 and 143 interrupted.\n";

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * opts: the options of echodrill.
+ */
+#ifndef ECHODRILL_OPTS_H
+#define ECHODRILL_OPTS_H
+
+#include "echo/program.h"
+
+enum drill_output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_TAP };
+enum timeline_mode { TIMELINE_AUTO, TIMELINE_ALWAYS, TIMELINE_NEVER };
+
+struct drill_config {
+	struct program_options program;
+	unsigned jobs;
+	unsigned output;   /* enum drill_output */
+	unsigned timeline; /* enum timeline_mode */
+	unsigned group;    /* what `run` without names runs; see opts.c */
+	char json[OPT_TEXT_MAX], pcap[OPT_TEXT_MAX], drills[OPT_TEXT_MAX];
+	char server[OPT_TEXT_MAX], client[OPT_TEXT_MAX];
+	char server_backend[32], client_backend[32];
+	bool all, without_fault, negate;
+	/* explain */
+	int64_t user_timeout, answer_timeout;
+	unsigned keepalive_idle, keepalive_interval, keepalive_count;
+};
+
+extern const struct opt drill_opts[];
+extern const char drill_after[];
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT
+ * suite: a table of drills x backends, of which a few are under way at any time.
+ */
+#include "suite.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backends.h"
+#include "capture.h"
+#include "drill.h"
+#include "echo/base.h"
+#include "echo/clock.h"
+#include "echo/log.h"
+#include "judge.h"
+#include "observe.h"
+#include "opts.h"
+#include "report.h"
+#include "run.h"
+
+enum { SUITE_MAX = 1024, SUITE_WIRE_EVENTS = 400 };
+
+struct place {
+	const struct drill *drill;
+	struct run_options options;
+	struct run run;
+	pid_t pid; /* 0: not started or done */
+	int64_t started_ns;
+};
+
+struct suite {
+	const struct drill_config *config;
+	unsigned count, next, running, reported;
+	int signal; /* that ends us, 0: none */
+	unsigned verdicts[4];
+	FILE *json;
+	int trouble; /* an exit code that is not a verdict's */
+	struct place at[SUITE_MAX];
+};
+
+static void suite_keep_pcap(const struct suite *s, const struct place *p)
+{
+	static const char *const sides[] = { "client", "server" };
+	char path[OPT_TEXT_MAX + 128], buf[65536];
+
+	for (unsigned i = 0; i < WIRE_SIDES; i++) {
+		ssize_t n = 0;
+		off_t at = 0;
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/%s%s%s%s%s.%s.pcap", s->config->pcap,
+			 p->drill->name, p->options.server_backend[0] ? "-" : "",
+			 p->options.server_backend, p->options.client_backend[0] ? "-" : "",
+			 p->options.client_backend, sides[i]);
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+		while (fd >= 0 && (n = pread(p->run.pcap[i], buf, sizeof(buf), at)) > 0) {
+			if (write(fd, buf, (size_t)n) != n)
+				break;
+			at += n;
+		}
+		if (fd < 0 || n != 0)
+			log_warn("cannot write %s: %s", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+/* With --negate the verdict is the best that any turned expectation gives: none may pass. */
+static void suite_judge(const struct suite *s, const struct run *r, struct judgement *j)
+{
+	static struct judgement worst;
+	unsigned weight[] = { [VERDICT_FAIL] = 0,
+			      [VERDICT_SKIPPED] = 1,
+			      [VERDICT_INCONCLUSIVE] = 2,
+			      [VERDICT_PASS] = 3 };
+
+	judge(r, 0, j);
+	if (!s->config->negate || j->verdict != VERDICT_PASS)
+		return;
+	for (unsigned i = 1; i <= r->drill->expect.count; i++) {
+		judge(r, i, &worst);
+		if (i == 1 || weight[worst.verdict] > weight[j->verdict])
+			*j = worst;
+	}
+}
+
+static void suite_report(struct suite *s, struct place *p)
+{
+	static struct judgement j;
+	struct result result = { p->drill, &p->run, &j, clock_now_ns() - p->started_ns };
+	bool whole;
+
+	capture_tell(p->run.pcap[WIRE_CLIENT], &p->run.record->timeline, "", SUITE_WIRE_EVENTS);
+	timeline_sort(&p->run.record->timeline);
+	observe_open(&p->run);
+	suite_judge(s, &p->run, &j);
+	observe_close();
+	s->verdicts[j.verdict]++;
+	s->reported++;
+	whole = s->config->timeline == TIMELINE_ALWAYS ||
+		(s->config->timeline == TIMELINE_AUTO &&
+		 (s->count == 1 || j.verdict == VERDICT_FAIL));
+	report_result(s->config->output, &result, whole && p->run.record->complete, s->reported);
+	if (s->json && report_run_json(&result, s->json) < 0)
+		s->trouble = EXIT_ENVIRONMENT;
+	if (s->config->pcap[0])
+		suite_keep_pcap(s, p);
+}
+
+static void suite_start(struct suite *s)
+{
+	struct place *p = &s->at[s->next++];
+	int r = run_open(&p->run, p->drill, &p->options);
+
+	p->started_ns = clock_now_ns();
+	if (r == 0)
+		p->pid = r = run_start(&p->run);
+	if (r < 0) {
+		log_error("cannot start a drill: %s", strerror(-r));
+		s->trouble = EXIT_ENVIRONMENT;
+		p->pid = 0;
+		return;
+	}
+	s->running++;
+}
+
+/* The private machine with this pid is gone. */
+static void suite_ended(struct suite *s, pid_t pid)
+{
+	for (unsigned i = 0; i < s->next; i++) {
+		if (s->at[i].pid != pid)
+			continue;
+		s->at[i].pid = 0;
+		s->running--;
+		if (!s->signal)
+			suite_report(s, &s->at[i]);
+		run_close(&s->at[i].run);
+	}
+}
+
+/* Waits for a drill's end or a signal to us. */
+static void suite_wait(struct suite *s, const sigset_t *signals)
+{
+	int number = sigwaitinfo(signals, NULL);
+	pid_t pid;
+
+	if (number > 0 && number != SIGCHLD)
+		s->signal = number;
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		suite_ended(s, pid);
+}
+
+/* The outer process dies, and with it all that is inside. */
+static void suite_kill(struct suite *s)
+{
+	for (unsigned i = 0; i < s->next; i++)
+		if (s->at[i].pid > 0)
+			kill(s->at[i].pid, SIGKILL);
+	s->next = s->count;
+}
+
+static void suite_add(struct suite *s, const struct drill *d, const char *server,
+		      const char *client)
+{
+	struct place *p = &s->at[s->count];
+
+	if (s->count == SUITE_MAX)
+		return;
+	s->count++;
+	p->drill = d;
+	p->options = (struct run_options){ .without_fault = s->config->without_fault,
+					   .server = s->config->server,
+					   .client = s->config->client,
+					   .server_backend = server,
+					   .client_backend = client };
+}
+
+/* Each drill once, or with every pair of backends that it leaves open. */
+static void suite_fill(struct suite *s, const struct drill *drills, unsigned count)
+{
+	const struct drill_config *c = s->config;
+	static struct backend_list servers, clients;
+
+	if (c->all) {
+		backends_find(&servers, "echod");
+		backends_find(&clients, "echoload");
+	}
+	for (unsigned i = 0; i < count; i++) {
+		const struct drill *d = &drills[i];
+		bool server = c->all && !backends_fixed(&d->server_options);
+		bool client = c->all && !d->client_lines && !backends_fixed(&d->client_options);
+
+		for (unsigned a = 0; a < (server ? servers.count : 1); a++)
+			for (unsigned b = 0; b < (client ? clients.count : 1); b++)
+				suite_add(s, d, server ? servers.name[a] : c->server_backend,
+					  client ? clients.name[b] : c->client_backend);
+	}
+}
+
+/* Signals wait until we look at them. */
+static void suite_signals(sigset_t *signals)
+{
+	sigemptyset(signals);
+	sigaddset(signals, SIGCHLD);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGTERM);
+	sigaddset(signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, signals, NULL);
+}
+
+int suite_run(const struct drill_config *c, const struct drill *drills, unsigned count)
+{
+	static struct suite s;
+	sigset_t signals;
+
+	s.config = c;
+	suite_fill(&s, drills, count);
+	if (c->json[0]) {
+		s.json = fopen(c->json, "we");
+		if (!s.json) {
+			log_error("cannot write %s: %s", c->json, strerror(errno));
+			return EXIT_ENVIRONMENT;
+		}
+	}
+	suite_signals(&signals);
+	report_begin(c->output, s.count);
+	while (s.next < s.count || s.running > 0) {
+		while (s.next < s.count && s.running < c->jobs && !s.signal)
+			suite_start(&s);
+		if (s.signal)
+			suite_kill(&s);
+		if (s.running > 0)
+			suite_wait(&s, &signals);
+	}
+	if (s.json && fclose(s.json) != 0)
+		s.trouble = EXIT_ENVIRONMENT;
+	if (s.signal)
+		return s.signal == SIGINT ? EXIT_SIGINT : EXIT_SIGTERM;
+	if (s.count > 1)
+		report_end(c->output, s.verdicts);
+	return s.trouble ? s.trouble : verdict_exit(s.verdicts);
+}

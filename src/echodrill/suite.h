@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ * suite: runs drills, several at a time, and reports each when it is done.
+ */
+#ifndef ECHODRILL_SUITE_H
+#define ECHODRILL_SUITE_H
+
+struct drill;
+struct drill_config;
+
+/* Returns the exit code. */
+int suite_run(const struct drill_config *c, const struct drill *drills, unsigned count);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * report_file: a file is written beside its name and renamed, so that nobody reads half of one.
+ */
+#include "report_file.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int report_file_name(char name[PATH_MAX], const char *given, const char *phase)
+{
+	const char *slash = strrchr(given, '/'), *base = slash ? slash + 1 : given;
+	const char *dot = strrchr(base, '.');
+	const size_t stem = dot && dot > base ? (size_t)(dot - given) : strlen(given);
+	int n = snprintf(name, PATH_MAX, "%.*s%s%s%s", (int)stem, given, phase ? "." : "",
+			 phase ? phase : "", given + stem);
+
+	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+int report_file_open(struct report_file *r, const char *name, bool in_place)
+{
+	struct stat st;
+	const bool special = lstat(name, &st) == 0 && !S_ISREG(st.st_mode);
+	int n;
+
+	*r = (struct report_file){ .f = NULL };
+	n = snprintf(r->name, sizeof(r->name), "%s", name);
+	if (n >= PATH_MAX)
+		return -ENAMETOOLONG;
+	if (!in_place && !special)
+		n = snprintf(r->temporary, sizeof(r->temporary), "%s.%d.tmp", name, (int)getpid());
+	if (n >= PATH_MAX)
+		return -ENAMETOOLONG;
+	r->f = r->temporary[0] ? fopen(r->temporary, "wxe") : fopen(name, "we");
+	return r->f ? 0 : -errno;
+}
+
+int report_file_close(struct report_file *r, int e)
+{
+	if (!r->f)
+		return e;
+	errno = 0;
+	if (ferror(r->f) && e == 0)
+		e = -EIO;
+	if (fclose(r->f) != 0 && e == 0)
+		e = errno ? -errno : -EIO;
+	r->f = NULL;
+	if (!r->temporary[0])
+		return e;
+	if (e == 0 && rename(r->temporary, r->name) < 0)
+		e = -errno;
+	if (e < 0)
+		unlink(r->temporary);
+	return e;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ * stream: the files that are written while the run goes on: JSON Lines under their own name, a line
+ * at a time, to be followed; CSV and interval logs of histograms beside theirs, until they are
+ * whole. They are opened before the run, so that a name that cannot be written costs no run.
+ */
+#ifndef ECHOLOAD_STREAM_H
+#define ECHOLOAD_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "report_file.h"
+
+struct hist;
+struct interval;
+struct outage;
+struct result;
+
+struct stream {
+	struct report_file jsonl, csv, hlog;
+	int error;                 /* the first, 0 or -errno */
+	const char *what;          /* the file that it was in */
+	const struct result *told; /* the start of this run was written; NULL: not yet */
+};
+
+/* Opens what the configuration of @r asks for. Returns 0, or -errno with s->what set. */
+int stream_open(struct stream *s, const struct result *r);
+
+/* The run begins now: @r has its configuration and context. */
+void stream_start(struct stream *s, const struct result *r);
+void stream_interval(struct stream *s, const struct interval *i, const struct hist *h);
+/* Outage @number (from 1) has opened, or has recovered; its times are since the start. */
+void stream_outage(struct stream *s, unsigned number, const struct outage *o, bool recovered);
+
+/* The run has ended; writes the rest. Returns 0 or the first error of all, with s->what set. */
+int stream_end(struct stream *s, const struct result *r);
+/* There will be no result: what is not whole vanishes. */
+void stream_drop(struct stream *s);
+
+#endif
