@@ -2,8 +2,8 @@
  * bench_backend: one echo through one turn of each loop backend, and the look-up of a connection.
  *
  * A worker is turned by hand, without its thread: a client writes to a loopback connection, one
- * turn receives and echoes, the client reads. The client's two calls are part of the figure;
- * `loop_bare` is the same with plain recv and send in place of the turn.
+ * turn receives and echoes, the client reads. The client's two calls are part of the
+ * figure.
  */
 #include "bench.h"
 

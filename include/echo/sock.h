@@ -46,6 +46,9 @@ int sock_connected(int fd);
  * -errno. */
 int sock_acked(int fd, bool dialed, uint64_t *bytes);
 
+/* Connections that wait to be accepted on a listener, or -errno. */
+int sock_queued(int fd);
+
 /* Makes close send RST and drop what is unsent. Best effort: a dead socket does not mind. */
 void sock_abort(int fd);
 

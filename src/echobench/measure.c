@@ -188,7 +188,8 @@ static int finish(struct round *r, struct child *client, const struct look *firs
 			snprintf(why, WHY_MAX, "nothing was echoed in the measured time");
 			e = -ENODATA;
 		} else if (!(r->sample.cpu_ns > 0)) {
-			snprintf(why, WHY_MAX, "the server got no CPU time, or none that can be seen");
+			snprintf(why, WHY_MAX,
+				 "the server got no CPU time, or none that can be seen");
 			e = -EAGAIN;
 		}
 		r->syscalls = r->syscalls > 0 ? share(r->syscalls, all) : r->syscalls;

@@ -117,7 +117,8 @@ static void put_script(const struct bench *r, const char *prefix, FILE *f)
 			formats[i][0], height < 2000 ? height : 2000, prefix, formats[i][1]);
 	lines = put_loads(r, f);
 	fprintf(f, "unset arrow\nset autoscale y\nset ytics auto\nset logscale x\n"
-		   "set key outside bottom\nset xlabel 'connections'\nset title ''\n");
+		   "set key inside top left samplen 2 font ',9'\nset offsets graph 0.1, graph 0.1, "
+		   "graph 0.3, 0\nset yrange [0:*]\nset xlabel 'connections'\nset title ''\n");
 	for (size_t i = 0; i < ARRAY_LEN(formats) && lines > 0; i++)
 		fprintf(f,
 			"set terminal %s700 noenhanced\nset output '%s-load.%s'\n"

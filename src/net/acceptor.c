@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "echo/base.h"
+#include "echo/sock.h"
 #include "echo/worker.h"
 
 enum {
 	BATCH = 64,
-	FINISH_MAX = 65536, /* no backlog is longer */
 	MUTE_MS = 100,
 };
 
@@ -118,5 +118,5 @@ void acceptor_run(struct acceptor *a)
 
 void acceptor_finish(struct acceptor *a)
 {
-	acceptor_batch(a, FINISH_MAX);
+	acceptor_batch(a, sock_queued(a->fd)); /* those that come meanwhile are not waited for */
 }

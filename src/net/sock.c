@@ -199,6 +199,16 @@ int sock_acked(int fd, bool dialed, uint64_t *bytes)
 	return 0;
 }
 
+int sock_queued(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return -errno;
+	return (int)info.tcpi_unacked; /* of a listener this is sk_ack_backlog (net/ipv4/tcp.c) */
+}
+
 void sock_abort(int fd)
 {
 	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
