@@ -145,6 +145,9 @@ void conn_table_fini(struct worker *w);
 /* Ends what conn_close and conn_abort queued. */
 void conn_reap(struct worker *w);
 
+/* The backend is gone, and all that was in flight with it: releases those that waited for that. */
+void conn_abandon(struct worker *w);
+
 /* Calls @each for every connection that is DIALING or OPEN. */
 void conn_each(struct worker *w, void (*each)(struct conn *c, void *arg), void *arg);
 

@@ -10,4 +10,9 @@ struct hist;
 /* The histogram as one line of base64; the caller's to free. NULL: no memory. */
 char *hist_hdr_encode(const struct hist *h);
 
+/* Reads such a text. *h is a new histogram with the same counters; its minimum, maximum and sum are
+ * those of the counters, since the encoding has no others. Returns 0, -EINVAL when it is none, or
+ * -ENOMEM. */
+int hist_hdr_decode(const char *text, struct hist **h);
+
 #endif

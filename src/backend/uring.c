@@ -58,8 +58,7 @@ static const struct opt_type opt_power = { "N", power_parse, power_print };
 
 #define URING_ROWS                                                                                 \
 	OPT(uring_config, buffers, opt_power, "256",                                               \
-	    "buffers of a worker's receives, a power of two; as many in reserve", .min = 1,        \
-	    .max = 32768),                                                                         \
+	    "buffers of a worker's receives, a power of two", .min = 1, .max = 32768),             \
 		OPT_SIZE(uring_config, buffer_size, "64Ki", 1, 16 << 20,                           \
 			 "largest single receive"),                                                \
 		OPT(uring_config, entries, opt_power, "1024",                                      \
@@ -258,6 +257,16 @@ static void uring_conn_event(struct worker *w, const struct io_uring_cqe *cqe)
 	}
 }
 
+/* There was nothing to cancel: what it was has told, or tells soon. Or it was between two attempts,
+ * its poll just woken (ENOENT, Linux 6.18): then it may wait again, for a peer that never reads. */
+static void uring_not_cancelled(struct worker *w, const struct io_uring_cqe *cqe)
+{
+	struct conn *c = cqe->res == -ENOENT ? conn_find(w, cqe->user_data) : NULL;
+
+	if (c && c->state == CONN_CLOSING && uring_of(c)->closing)
+		uring_cancel_all(c);
+}
+
 static void uring_dispatch(struct worker *w, const struct io_uring_cqe *cqe)
 {
 	switch (conn_token_op(cqe->user_data)) {
@@ -268,7 +277,8 @@ static void uring_dispatch(struct worker *w, const struct io_uring_cqe *cqe)
 		uring_woken(w);
 		break;
 	case URING_CANCEL:
-		break; /* nothing was left to cancel: what it was has told */
+		uring_not_cancelled(w, cqe);
+		break;
 	default:
 		uring_conn_event(w, cqe);
 	}

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * uring_bufs: the ring of buffers that all connections of a worker receive into: an idle connection
  * holds none, the kernel takes one when bytes are there.
- *
- * There are twice as many buffers as the ring has entries. The second half is touched only when
- * connections hold on to bytes that were received beyond what they may have: spare buffers then
- * take the place of those, so that the others can go on receiving.
  */
 #include <assert.h>
 #include <errno.h>
@@ -24,9 +20,9 @@ static size_t round_up(size_t n, size_t to)
 	return (n + to - 1) / to * to;
 }
 
-static void bufs_add(struct uring_bufs *b, uint32_t id)
+void uring_bufs_give(struct uring_bufs *b, uint32_t id)
 {
-	assert(b->queued < b->count);
+	assert(id < b->count && b->queued < b->count);
 	io_uring_buf_ring_add(b->ring, uring_bufs_at(b, id), (unsigned)b->size, (unsigned short)id,
 			      (int)b->count - 1, 0);
 	io_uring_buf_ring_advance(b->ring, 1);
@@ -36,21 +32,17 @@ static void bufs_add(struct uring_bufs *b, uint32_t id)
 /* mmap, not malloc: valgrind and the sanitizers then believe what the kernel writes there. */
 static int bufs_map(struct uring_bufs *b)
 {
-	const size_t ids = 2 * (size_t)b->count;
 	const size_t ring_len = round_up(b->count * sizeof(struct io_uring_buf), PAGE);
-	const size_t table_len =
-		round_up(ids * (sizeof(struct uring_span) + sizeof(uint32_t)), PAGE);
+	const size_t spans_len = round_up(b->count * sizeof(struct uring_span), PAGE);
 	char *map;
 
-	b->map_len = ring_len + table_len + ids * b->stride;
+	b->map_len = ring_len + spans_len + b->count * b->stride;
 	map = mmap(NULL, b->map_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
 		return -ENOMEM;
-	b->map = map;
 	b->ring = (struct io_uring_buf_ring *)(void *)map;
 	b->spans = (struct uring_span *)(void *)(map + ring_len);
-	b->spare = (uint32_t *)(void *)(b->spans + ids);
-	b->memory = map + ring_len + table_len;
+	b->memory = map + ring_len + spans_len;
 	return 0;
 }
 
@@ -59,7 +51,7 @@ int uring_bufs_init(struct uring_bufs *b, struct io_uring *ring, unsigned count,
 	struct io_uring_buf_reg reg = { .ring_entries = count, .bgid = GROUP };
 	int r;
 
-	assert(count > 0 && (count & (count - 1)) == 0 && 2 * count <= URING_NONE);
+	assert(count > 0 && (count & (count - 1)) == 0 && count < URING_NONE);
 	*b = (struct uring_bufs){ .count = count, .size = size };
 	b->stride = round_up(size, CACHE_LINE) + CACHE_LINE;
 	r = bufs_map(b);
@@ -72,32 +64,15 @@ int uring_bufs_init(struct uring_bufs *b, struct io_uring *ring, unsigned count,
 		return r;
 	}
 	io_uring_buf_ring_init(b->ring);
-	for (uint32_t id = 0; id < count; id++) {
-		bufs_add(b, id);
-		b->spare[b->spares++] = 2 * count - 1 - id;
-	}
+	for (uint32_t id = 0; id < count; id++)
+		uring_bufs_give(b, id);
 	return 0;
 }
 
 void uring_bufs_fini(struct uring_bufs *b)
 {
-	munmap(b->map, b->map_len); /* the ring that named it has been closed */
+	munmap(b->ring, b->map_len); /* the ring that named it has been closed */
 	*b = (struct uring_bufs){ 0 };
-}
-
-void uring_bufs_give(struct uring_bufs *b, uint32_t id)
-{
-	assert(id < 2 * b->count);
-	if (b->queued < b->count)
-		bufs_add(b, id);
-	else
-		b->spare[b->spares++] = id;
-}
-
-void uring_bufs_replace(struct uring_bufs *b)
-{
-	if (b->queued < b->count && b->spares > 0)
-		bufs_add(b, b->spare[--b->spares]);
 }
 
 void uring_queue_put(struct uring_bufs *b, struct uring_queue *q, uint32_t id)

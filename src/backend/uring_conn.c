@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT
  * uring_conn: what a connection of the io_uring backend receives, and its end.
  *
- * Bytes of the peer pass, in order, through three queues of which mostly none holds any:
+ * Bytes of the peer pass, in order, through queues of which mostly none holds any:
  *
  *     kernel -> held -> role -> lent -> socket          buffers, as they lie
- *                          '--> c->out ---^             copied, behind what is lent
+ *        spilled <'        '--> c->out ---^             the pool, copied
  *
- * `held` was received but may not be delivered: what the role would send back has no room, neither
- * within max_unsent nor in the pool. A connection that keeps up has a multishot receive; one that
- * falls behind gets single ones, no longer than the room that there is, until it has caught up. So
- * only what one multishot brings at once is ever held.
+ * What is held or spilled was received but may not be delivered: what the role would send back has
+ * no room, neither within max_unsent nor in the pool. A connection that keeps up has a multishot
+ * receive; one that falls behind gets single ones, no longer than the room that there is, until it
+ * has caught up. So only what one multishot brings at once is ever held, and when buffers become
+ * scarce it is spilled.
  */
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "echo/base.h"
 #include "echo/clock.h"
@@ -103,19 +105,76 @@ static void conn_wait_for_room(struct conn *c)
 	list_append(&s->waiting, c);
 }
 
-/* Delivers the first @n held bytes, which lie in one buffer. */
-static void deliver_span(struct conn *c, size_t n)
+static bool conn_holds(const struct conn *c)
 {
-	struct worker *w = c->worker;
-	struct uring_state *s = w->state;
+	const struct uring_conn *u = uring_of(c);
+
+	return u->held.count > 0 || u->spilled.len > 0;
+}
+
+/* Bytes that can be delivered at once: the oldest held ones that lie together. */
+static size_t conn_held_len(const struct conn *c)
+{
+	const struct uring_state *s = c->worker->state;
+	const struct uring_conn *u = uring_of(c);
+	struct iovec v;
+
+	if (unsent_peek(&u->spilled, &v, 1) == 1)
+		return v.iov_len;
+	return s->bufs.spans[u->held.first].len;
+}
+
+/* Half of the pool may hold what is spilled: the other half is for what can be sent, so that there
+ * always is something whose end makes room. */
+static bool spill_one(struct conn *c)
+{
+	struct unsent_pool *pool = &c->worker->pool;
+	struct uring_state *s = c->worker->state;
+	struct uring_conn *u = uring_of(c);
+	const struct uring_span *b = &s->bufs.spans[u->held.first];
+	uint32_t before = pool->blocks_free;
+
+	if (s->spilled + b->len / (UNSENT_BLOCK / 2) >= pool->blocks / 2 ||
+	    unsent_push(pool, &u->spilled, uring_bufs_at(&s->bufs, u->held.first) + b->off,
+			b->len) < 0)
+		return false;
+	s->spilled += before - pool->blocks_free;
+	uring_bufs_give(&s->bufs, uring_queue_take(&s->bufs, &u->held));
+	return true;
+}
+
+static void unspill(struct conn *c, size_t n)
+{
+	struct unsent_pool *pool = &c->worker->pool;
+	struct uring_state *s = c->worker->state;
+	uint32_t before = pool->blocks_free;
+
+	unsent_pop(pool, &uring_of(c)->spilled, n);
+	s->spilled -= pool->blocks_free - before;
+}
+
+/* Its place may be needed for what comes back of it: delivered from a copy. */
+static void deliver_spilled(struct conn *c, size_t n)
+{
+	struct uring_state *s = c->worker->state;
+	struct iovec v;
+
+	unsent_peek(&uring_of(c)->spilled, &v, 1);
+	memcpy(s->block, v.iov_base, n);
+	unspill(c, n);
+	conn_data(c, s->block, n);
+}
+
+/* Delivers the first @n held bytes, which lie in one buffer. */
+static void deliver_held(struct conn *c, size_t n)
+{
+	struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
 	uint32_t id = u->held.first;
 	struct uring_span *b = &s->bufs.spans[id];
 	const char *at = uring_bufs_at(&s->bufs, id) + b->off;
 	bool last = n == b->len;
 
-	if (++s->deliveries % CLOCK_EVERY == 0)
-		w->now_ns = clock_now_ns();
 	if (!last) {
 		b->off += (uint32_t)n;
 		b->len -= (uint32_t)n;
@@ -132,17 +191,22 @@ static void deliver_span(struct conn *c, size_t n)
 
 void uring_deliver(struct conn *c)
 {
-	const struct uring_state *s = c->worker->state;
+	struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
 
-	while (c->state == CONN_OPEN && u->held.count > 0) {
-		size_t n = size_min(s->bufs.spans[u->held.first].len, conn_may_deliver(c));
+	while (c->state == CONN_OPEN && conn_holds(c)) {
+		size_t n = size_min(conn_held_len(c), conn_may_deliver(c));
 
 		if (n == 0) {
 			conn_wait_for_room(c);
 			return;
 		}
-		deliver_span(c, n);
+		if (++s->deliveries % CLOCK_EVERY == 0)
+			c->worker->now_ns = clock_now_ns();
+		if (u->spilled.len > 0)
+			deliver_spilled(c, n);
+		else
+			deliver_held(c, n);
 	}
 	if (c->state != CONN_OPEN || !u->eof || c->eof)
 		return;
@@ -192,13 +256,13 @@ void uring_steer(struct conn *c)
 		room = conn_may_deliver(c); /* it has fallen behind */
 	if (u->receiving) {
 		if (u->receiving == RECEIVE_MULTI && !u->cancelling &&
-		    (c->paused || u->held.count > 0 || room < SIZE_MAX)) {
+		    (c->paused || conn_holds(c) || room < SIZE_MAX)) {
 			u->cancelling = true;
 			uring_cancel(s, conn_token(c, URING_RECV));
 		}
 		return;
 	}
-	if (!c->paused && !u->list && u->held.count == 0 && room > 0)
+	if (!c->paused && !u->list && !conn_holds(c) && room > 0)
 		conn_receive(c, room);
 }
 
@@ -210,8 +274,9 @@ static void conn_hold(struct conn *c, uint32_t id)
 
 	uring_queue_put(&s->bufs, &u->held, id);
 	uring_deliver(c);
-	if (c->state == CONN_OPEN && u->held.count > 0)
-		uring_bufs_replace(&s->bufs);
+	while (c->state == CONN_OPEN && u->held.count > 0 && uring_bufs_scarce(&s->bufs))
+		if (!spill_one(c))
+			break;
 }
 
 static void receive_ended(struct conn *c, int res)
@@ -325,6 +390,7 @@ static void close_buffers(struct conn *c)
 	struct uring_conn *u = uring_of(c);
 	struct uring_queue lent = u->lent;
 
+	unspill(c, u->spilled.len);
 	s->lent -= c->lent_len;
 	if (u->sending == SEND_LENT) {
 		(void)uring_queue_take(&s->bufs, &lent);
@@ -338,21 +404,28 @@ static void close_buffers(struct conn *c)
 		uring_bufs_give(&s->bufs, uring_queue_take(&s->bufs, &u->held));
 }
 
-void uring_close(struct conn *c)
+void uring_cancel_all(struct conn *c)
 {
 	struct uring_state *s = c->worker->state;
-	struct uring_conn *u = uring_of(c);
+	const struct uring_conn *u = uring_of(c);
 
-	assert(!u->closing);
-	uring_list_remove(c);
-	close_buffers(c);
-	u->closing = true;
 	if (u->receiving)
 		uring_cancel(s, conn_token(c, URING_RECV));
 	if (u->sending)
 		uring_cancel(s, conn_token(c, URING_SEND));
 	if (u->polling)
 		uring_cancel(s, conn_token(c, URING_POLL));
+}
+
+void uring_close(struct conn *c)
+{
+	struct uring_conn *u = uring_of(c);
+
+	assert(!u->closing);
+	uring_list_remove(c);
+	close_buffers(c);
+	u->closing = true;
+	uring_cancel_all(c);
 	if (c->inflight == 0)
 		uring_disown(c);
 }

@@ -48,14 +48,11 @@ struct uring_queue {
 struct uring_bufs {
 	struct io_uring_buf_ring *ring;
 	struct uring_span *spans; /* by id */
-	uint32_t *spare;          /* ids that are neither in the ring nor in use */
 	char *memory;
 	size_t size, stride;
-	void *map;
-	size_t map_len;
-	uint32_t count;  /* entries of the ring; there are twice as many ids */
+	size_t map_len; /* of all, from the ring on */
+	uint32_t count;
 	uint32_t queued; /* in the ring, as far as the completions read so far tell */
-	uint32_t spares;
 };
 
 /* Registers the buffers with @ring. Returns 0 or -errno. */
@@ -64,9 +61,6 @@ void uring_bufs_fini(struct uring_bufs *b);
 
 /* A buffer that is not in use any more goes back to the kernel. */
 void uring_bufs_give(struct uring_bufs *b, uint32_t id);
-
-/* Replaces a buffer that will not come back soon by a spare one, if there is any. */
-void uring_bufs_replace(struct uring_bufs *b);
 
 /* A completion gave us buffer @id with @len bytes. */
 static inline void uring_bufs_take(struct uring_bufs *b, uint32_t id, uint32_t len)
@@ -122,6 +116,7 @@ struct uring_state {
 	unsigned deliveries;
 	unsigned conn_buffers;
 	uint32_t files;            /* slots in the table of registered files; 0: there is none */
+	uint32_t spilled;          /* blocks of the pool */
 	uint64_t lent;             /* sum of c->lent_len: each such byte has a claim on the pool */
 	uint32_t lending;          /* the buffer that the role is looking at the end of */
 	bool serving;              /* it is the turn of those that wait for the pool */
@@ -130,6 +125,7 @@ struct uring_state {
 	struct uring_listener listeners[WORKER_LISTENERS_MAX];
 	unsigned messages; /* in use by requests that are not submitted yet */
 	struct uring_message message[URING_MESSAGES];
+	char block[UNSENT_BLOCK];    /* what is delivered of what was spilled */
 	struct io_uring_sqe nowhere; /* what is written when error is set */
 };
 
@@ -140,7 +136,8 @@ struct uring_conn {
 	struct conn *next, **link; /* in `list` */
 	struct uring_list *list;   /* starved, waiting or NULL */
 	struct uring_queue lent;   /* delivered, to be sent as they lie; before c->out */
-	struct uring_queue held;   /* received, not delivered yet */
+	struct unsent spilled;     /* received, not delivered yet, copied to the pool */
+	struct uring_queue held;   /* the same, as they lie; after what is spilled */
 	int send_err;              /* a send failed; what the receive still brings comes first */
 	uint8_t receiving, sending;
 	bool cancelling; /* the receive */
@@ -187,6 +184,8 @@ void uring_serve(struct worker *w);
 void uring_received(struct conn *c, const struct io_uring_cqe *cqe);
 void uring_shutdown(struct conn *c);
 void uring_close(struct conn *c);
+/* Asks for the end of all that is in flight of a connection that is closing. */
+void uring_cancel_all(struct conn *c);
 
 /* Its descriptor enters the table of files, and leaves it: only then can close end the connection.
  */

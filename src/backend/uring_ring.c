@@ -85,7 +85,7 @@ void uring_cancel(struct uring_state *s, uint64_t token)
 
 	io_uring_prep_cancel64(sqe, token, 0);
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-	sqe->user_data = (uint64_t)URING_CANCEL << 56;
+	sqe->user_data = (uint64_t)URING_CANCEL << 56 | (token & ((1ull << 56) - 1));
 }
 
 /* ---- probe ---- */

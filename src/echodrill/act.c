@@ -388,5 +388,11 @@ void act(struct run *r)
 		}
 		if (act_step(r, i) < 0)
 			return;
+		r->steps_done++;
 	}
+}
+
+bool act_done(const struct run *r)
+{
+	return r->steps_done == r->drill->step.count;
 }

@@ -31,10 +31,11 @@ static int64_t model_timeout(unsigned retries, int64_t rto_max_ns)
 	return sum;
 }
 
-/* The RTO of a path: at least 200 ms over its round trip, in jiffies of 4 ms. */
+/* The RTO of a path: 200 ms over its round trip, and what rounding to jiffies of 4 ms makes of it:
+ * 204 ms are reported, and the timer comes a jiffy later. */
 static int64_t first_rto(const struct explain_tcp *t)
 {
-	return MSEC(RTO_MIN_MS + 4) + t->rtt_ns;
+	return MSEC(RTO_MIN_MS + 8) + t->rtt_ns;
 }
 
 /* One segment in flight: a loss probe after one RTO (it is no retransmission yet), the first

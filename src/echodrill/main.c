@@ -126,6 +126,10 @@ static int master_run(struct master *m, int count, char **names)
 {
 	int code = master_choose(m, count, names);
 
+	if (code == EXIT_OK && m->count == 0) {
+		log_error("there is no drill of that group in '%s'", m->directory);
+		code = EXIT_USAGE;
+	}
 	return code == EXIT_OK ? suite_run(&m->config, m->drills, m->count) : code;
 }
 

@@ -268,7 +268,7 @@ static void run_tear_down(struct run *r)
 {
 	struct record *rec = r->record;
 
-	if (!r->drill->client_lines && rec->problem[0] == '\0')
+	if (!r->drill->client_lines && act_done(r))
 		run_until(r, r->deadline_ns, client_ended, NULL);
 	run_look(r, "end");
 	run_counters(r, rec->after);

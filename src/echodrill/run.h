@@ -32,6 +32,7 @@ struct run {
 	struct proc procs[RUN_PROCS];
 	unsigned heard[RUN_PROCS]; /* events of the timeline before it are behind us */
 	int64_t deadline_ns;
+	unsigned steps_done;
 	int probe[RECORD_HOSTS]; /* UDP sockets that knock at the other end */
 	pid_t wire;
 };

@@ -96,15 +96,16 @@ static int client_prepare(struct client *c)
 static int client_report(struct client *c, struct stream *stream)
 {
 	const char *what = "";
-	int r;
+	int r, e;
 
 	verdict(&c->result);
 	r = stream_end(stream, &c->result);
 	if (r < 0)
 		log_error("cannot write %s: %s", stream->what, strerror(-r));
-	if (report(&c->result, &what) < 0) {
-		log_error("cannot write %s", what);
-		r = -EIO;
+	e = report(&c->result, &what);
+	if (e < 0) {
+		log_error("cannot write %s: %s", what, strerror(-e));
+		return EXIT_ENVIRONMENT;
 	}
 	return program_exit(r < 0 ? EXIT_ENVIRONMENT : c->result.exit_code);
 }

@@ -118,13 +118,18 @@ const struct opt load_opts[] = {
 
 const char load_after[] =
 	"Examples:\n"
-	"  echoload -c 64 -d 10s 127.0.0.1:7007           64 connections, 10 seconds\n"
-	"  echoload -c 64 -p 16 -n 1M 127.0.0.1:7007      a million messages, 16 at a time\n"
+	"  echoload -c 64 -d 10s 127.0.0.1:7007        64 connections, 10 seconds\n"
+	"  echoload -c 64 -R 50k 127.0.0.1:7007        50,000 messages each second\n"
+	"  echoload -c 64 -p 16 -n 1M 127.0.0.1:7007   a million messages, 16 at a time\n"
 	"  echoload -c 64 --reconnect 'backoff 10ms..1s' 127.0.0.1:7007\n"
+	"  echoload -f configs/load/failover.conf 127.0.0.1:7007\n"
+	"  echoload merge a.json b.json                two results as one\n"
+	"  echoload plot run.jsonl -o run.svg          a picture of a run\n"
 	"\n"
-	"Exit codes: 0 all went well, 1 errors, 2 usage or configuration, 3 not one echo came\n"
-	"back, 4 environment (descriptors, ports, privilege), 5 nothing was measured, 70 a bug,\n"
-	"130 and 143 interrupted; the result so far is printed then too.\n";
+	"Exit codes: 0 all went well, 1 errors or a limit missed, 2 usage or\n"
+	"configuration, 3 not one echo came back, 4 environment (descriptors, ports,\n"
+	"privilege), 5 inconclusive: nothing was measured or the generator was late, 70 a\n"
+	"bug, 130 and 143 interrupted; the result so far is printed then too.\n";
 
 /* Files are written at the same time: each has a name of its own. */
 static int load_check_files(struct opt_set *s, const struct load_config *c)

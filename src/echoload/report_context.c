@@ -57,6 +57,10 @@ bool put_configs(json_t *root, const struct result *r)
 				  .values = json_object(),
 				  .sources = json_object() };
 
+	if (r->merged_config) {
+		json_decref(out.values);
+		out.values = json_incref(r->merged_config);
+	}
 	if (r->opts)
 		opt_each(r->opts, put_config, &out);
 	out.failed |= !put(root, "config", out.values);
@@ -101,6 +105,10 @@ json_t *json_context(const struct result *r)
 	ok &= put(out.context, "backend", json_text(r->backend));
 	ok &= put(out.context, "backend_why", json_text(r->backend_why ? r->backend_why : ""));
 	ok &= put(out.context, "threads", json_integer(r->threads));
+	if (r->merged) {
+		ok &= put(out.context, "merged", json_incref(r->merged));
+		ok &= put(out.context, "merged_how", json_text(r->merged_how));
+	}
 	if (r->provenance)
 		provenance_each(r->provenance, put_fact, &out);
 	ok &= put(out.context, "sysctls", out.sysctls);

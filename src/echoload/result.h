@@ -76,6 +76,8 @@ struct result {
 	enum bottleneck bottleneck;
 	bool interrupted;
 	int interrupted_by; /* signal */
+	struct json_t *merged, *merged_config; /* a sum of results: what each is; what all have */
+	const char *merged_how;
 	int exit_code;      /* verdict.h */
 	char exit_reason[RESULT_REASON_MAX];
 };

@@ -360,6 +360,20 @@ void conn_reap(struct worker *w)
 	}
 }
 
+void conn_abandon(struct worker *w)
+{
+	const struct conn_table *t = &w->table;
+
+	for (uint32_t i = 0; i < t->capacity - t->fresh; i++) {
+		struct conn *c = slot_at(t, i);
+
+		if (c->state != CONN_CLOSING)
+			continue;
+		c->inflight = 0;
+		conn_release(c);
+	}
+}
+
 void conn_each(struct worker *w, void (*each)(struct conn *c, void *arg), void *arg)
 {
 	const struct conn_table *t = &w->table;

@@ -164,6 +164,7 @@ static void *worker_main(void *arg)
 	w->role->start(w);
 	worker_loop(w);
 	w->config->backend->fini(w);
+	conn_abandon(w); /* WORKER_QUIT does not wait for what is in flight */
 	atomic_store(&w->cpu_ns, clock_thread_cpu_ns());
 	atomic_store(&w->done, true);
 	if (w->done_fd >= 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * burn: makes a server slower on purpose, for LD_PRELOAD: every recv that brings bytes costs
- * ECHOLAB_BURN_NS nanoseconds of CPU time more. What finds slowdowns is tested with it.
+ * burn: makes a server slower on purpose, for LD_PRELOAD: with ECHOLAB_BURN_PERCENT=5 each thread
+ * burns 5 % of the CPU time that it has used, in some of its calls of recv. What finds slowdowns is
+ * tested with it.
  */
 #include <dlfcn.h>
 #include <stdint.h>
@@ -9,36 +10,39 @@
 #include <sys/types.h>
 #include <time.h>
 
-static int64_t burn_ns;
+enum { EVERY = 64 }; /* calls: to read the clock costs time, too */
+
+static int64_t percent;
 
 static void __attribute__((constructor)) burn_init(void)
 {
-	const char *text = getenv("ECHOLAB_BURN_NS");
+	const char *text = getenv("ECHOLAB_BURN_PERCENT");
 
-	burn_ns = text ? strtoll(text, NULL, 10) : 0;
+	percent = text ? strtoll(text, NULL, 10) : 0;
 }
 
-static int64_t now_ns(void)
+static int64_t cpu_ns(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
 ssize_t recv(int fd, void *buf, size_t len, int flags)
 {
 	static ssize_t (*real)(int, void *, size_t, int);
+	static _Thread_local int64_t last_ns;
+	static _Thread_local unsigned calls;
 	int64_t end_ns;
-	ssize_t n;
 
 	if (!real)
 		real = (ssize_t(*)(int, void *, size_t, int))dlsym(RTLD_NEXT, "recv");
-	n = real(fd, buf, len, flags);
-	if (n > 0 && burn_ns > 0) {
-		end_ns = now_ns() + burn_ns;
-		while (now_ns() < end_ns)
+	if (percent > 0 && ++calls % EVERY == 0) {
+		end_ns = cpu_ns();
+		end_ns += (end_ns - last_ns) * percent / 100;
+		while ((last_ns = cpu_ns()) < end_ns)
 			;
 	}
-	return n;
+	return real(fd, buf, len, flags);
 }

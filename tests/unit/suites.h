@@ -8,24 +8,27 @@
 #include <check.h>
 
 /* clang-format off */
-#define SUITES(X)      \
-	X(addr)        \
-	X(books)       \
-	X(cell)        \
-	X(clock)       \
-	X(fail)        \
-	X(hist)        \
-	X(hist_hdr)    \
-	X(log)         \
-	X(opt)         \
-	X(paired)      \
-	X(provenance)  \
-	X(report)      \
-	X(report_json) \
-	X(rng)         \
-	X(timer)       \
-	X(units)       \
-	X(unsent)      \
+#define SUITES(X)         \
+	X(addr)           \
+	X(books)          \
+	X(cell)           \
+	X(clock)          \
+	X(drill_explain)  \
+	X(drill_file)     \
+	X(drill_frame)    \
+	X(fail)           \
+	X(hist)           \
+	X(hist_hdr)       \
+	X(log)            \
+	X(opt)            \
+	X(paired)         \
+	X(provenance)     \
+	X(report)         \
+	X(report_json)    \
+	X(rng)            \
+	X(timer)          \
+	X(units)          \
+	X(unsent)         \
 	X(verdict)
 /* clang-format on */
 

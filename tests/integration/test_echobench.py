@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+"""echobench: what differs is found, what cannot be measured is listed, and whatever happens to it there is a valid
+result and no process left. How often it errs is proven by tests/unit/test_cell.c and by bench/believe: here are no
+claims about speed, but for servers that are slowed so much that no machine can hide it."""
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from echolab import BIN, ENVIRONMENT, OK, ROOT, USAGE, VERDICT, Process, TestCase, descendants, not_in, program, run
+
+INCONCLUSIVE = 5
+SCHEMA = json.loads((ROOT / "docs/echobench-1.schema.json").read_text())
+# a server that prints where it listens, and needs twice the CPU time
+SLOW_SERVER = (f"env LD_PRELOAD={BIN}/preload/burn.so ECHOLAB_BURN_PERCENT=200 "
+               f"{BIN}/echod --listen 127.0.0.1:0 --backend epoll --workers 1")
+# one that accepts and never answers; one that echoes
+MUTE = "socat -u TCP-LISTEN:{port},fork,reuseaddr,bind={host} OPEN:/dev/null"
+SOCAT = "socat TCP-LISTEN:{port},fork,reuseaddr,bind={host} EXEC:/bin/cat"
+QUICK = ("--round", "40ms", "--warmup", "10ms", "-c", "4", "--precision", "30", "--max-blocks", "14")
+
+
+def validate(result):
+    try:
+        import jsonschema
+    except ImportError:
+        raise unittest.SkipTest("needs python3-jsonschema") from None
+    jsonschema.validate(result, SCHEMA)
+
+
+class Bench(TestCase):
+    alone = True  # it measures, and disturbs others who do
+
+    def bench(self, *argv, timeout=90, **env):
+        return run([*program("echobench"), "run", *argv], env=env, timeout=timeout)
+
+    def result(self, *argv, code=None, **env):
+        r = self.bench(*argv, "-o", "json", **env)
+        self.assertTrue(r.out, r)
+        doc = json.loads(r.out)
+        validate(doc)
+        self.assertEqual(r.code, doc["exit"]["code"], r)
+        if code is not None:
+            self.assertEqual(r.code, code, r)
+        return doc
+
+    def start(self, *argv):
+        return self.keep(Process([*program("echobench"), "run", *argv]))
+
+    def path(self, name):
+        d = tempfile.TemporaryDirectory(prefix="echolab-")
+        self.addCleanup(d.cleanup)
+        return Path(d.name) / name
+
+
+class Answers(Bench):
+    @not_in("asan", "ubsan", "tsan", "valgrind")
+    def test_a_server_that_needs_three_times_the_cpu_loses_on_either_side(self):
+        for sides, winner in ((("--b", SLOW_SERVER), "a"), (("--a", SLOW_SERVER, "--b", "epoll"), "b")):
+            with self.subTest(sides=sides):
+                doc = self.result(*QUICK, "--limit", "40s", *sides)
+                cell, = doc["cells"]
+                self.assertTrue(cell["measured"], cell["reason"])
+                self.assertEqual(cell["winner"], winner, {k: v for k, v in cell.items() if k != "samples"})
+                self.assertEqual(doc["recommend"], cell[winner]["name"])
+
+    @not_in("asan", "ubsan", "tsan", "valgrind")
+    def test_what_a_message_costs_is_counted(self):
+        cell, = self.result("--b", "fork", *QUICK)["cells"]
+        self.assertTrue(cell["measured"], cell["reason"])
+        for side in ("a", "b"):
+            self.assertGreater(cell[side]["server_cpu_ns_per_message"], 100)
+            self.assertGreater(cell[side]["rate"], 100)
+            self.assertLessEqual(cell[side]["latency_ns"]["p50"], cell[side]["latency_ns"]["p99"])
+        if cell["b"]["system_calls_per_message"] is not None:
+            # read and write, and little else: connecting is in it
+            self.assertGreater(cell["b"]["system_calls_per_message"], 1.9)
+            self.assertLess(cell["b"]["system_calls_per_message"], 4)
+        self.assertEqual(len(cell["samples"]), 4 * cell["blocks"])
+        for block in range(cell["blocks"]):
+            sides = [s["side"] for s in cell["samples"] if s["block"] == block]
+            self.assertEqual(sorted(sides), ["a1", "a2", "b1", "b2"])
+
+    @not_in("asan", "ubsan", "tsan", "valgrind")
+    def test_any_echo_server_can_stand_beside_ours(self):
+        doc = self.result("--server", SOCAT, "--server", SLOW_SERVER, *QUICK, "--limit", "15s")
+        self.assertEqual([c["b"]["name"] for c in doc["cells"]], [SOCAT, SLOW_SERVER])
+        for cell in doc["cells"]:
+            self.assertTrue(cell["measured"], cell["reason"])
+        self.assertEqual(doc["cells"][0]["client"], doc["cells"][1]["client"])
+
+    def test_every_cell_is_listed_and_what_could_not_be_measured_says_why(self):
+        doc = self.result("--b", "false {port}", "--server", MUTE, "-c", "1,2", "-s", "64,4Ki", "-p", "1,2",
+                          "--limit", "5s", code=INCONCLUSIVE)
+        self.assertEqual(len(doc["cells"]), 16)
+        self.assertEqual(len({json.dumps([c["workload"], c["b"]["name"]]) for c in doc["cells"]}), 16)
+        for cell in doc["cells"]:
+            self.assertFalse(cell["measured"])
+            self.assertIn("does not echo" if cell["b"]["name"] == MUTE else "server ended (exit 1)", cell["reason"])
+            self.assertIsNone(cell["b"]["rate"])
+        self.assertEqual(doc["recommend"], "either")
+
+    def test_it_says_how_long_it_will_take_and_the_table_fits_80_columns(self):
+        r = self.bench("--b", "false {port}", "-p", "1,16", "--limit", "5s", "--recommend")
+        self.assertRegex(r.err.splitlines()[0], r"^echobench: 2 cells, \d+ s to \d+ s; servers on CPU \d+")
+        self.assertIn("not measured: the server ended", r.out)
+        self.assertIn("it does not matter", r.out)
+        self.assertLessEqual(max(map(len, r.out.splitlines())), 80, r.out)
+
+
+class Endings(Bench):
+    def wait_for_servers(self, process):
+        return self.wait_until(lambda: [p for p in descendants(process.pid)
+                                        if "echoload" in Path(f"/proc/{p}/cmdline").read_text()]
+                               and descendants(process.pid), "a client")
+
+    def test_an_interrupt_leaves_a_valid_result_and_nobody(self):
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(signal=number):
+                path = self.path("r.json")
+                p = self.start("--b", "epoll", "-c", "4,8", "--json", path)
+                pids = self.wait_for_servers(p)
+                self.assertEqual(p.stop(number), code)
+                doc = json.loads(path.read_text())
+                validate(doc)
+                self.assertEqual((doc["interrupted"], doc["exit"]["code"], len(doc["cells"])), (True, code, 2))
+                self.assertEqual(doc["cells"][1]["reason"], "its turn did not come")
+                self.assertFalse([q for q in pids if os.path.exists(f"/proc/{q}")])
+                self.assertEqual(os.listdir(path.parent), ["r.json"])
+
+    def test_killed_it_leaves_no_server_behind_and_the_cells_that_were_done(self):
+        path = self.path("r.json")
+        p = self.start("--b", "false {port}", "--server", "epoll", "--json", path)
+        pids = self.wait_for_servers(p)
+        p.kill9()
+        doc = json.loads(path.read_text())
+        validate(doc)
+        self.assertTrue(doc["interrupted"])
+        self.assertIn("server ended", doc["cells"][0]["reason"])
+        self.wait_until(lambda: not [q for q in pids if os.path.exists(f"/proc/{q}/exe")], "all gone")
+
+
+class Files(Bench):
+    @not_in("asan", "ubsan", "tsan", "valgrind")
+    def test_a_regression_against_the_baseline_is_exit_code_1(self):
+        path = self.path("kept.json")
+        options = ("--b", "fork", *QUICK)
+        doc = self.result(*options, "--json", path)
+        self.assertEqual(json.loads(path.read_text()), doc)
+        for factor, code, word in ((100, VERDICT, "worse"), (1, None, "same"), (0.01, None, "better")):
+            with self.subTest(word=word):
+                kept = json.loads(json.dumps(doc))
+                for key, f in (("ratio", factor), ("cpu_ratio", 1 / factor)):
+                    for end, wide in (("low", 0.5), ("high", 2)) if word == "same" else (("low", 1), ("high", 1)):
+                        kept["cells"][0][key][end] *= f * wide
+                path.write_text(json.dumps(kept))
+                new = self.result(*options, "--baseline", path, code=code)
+                self.assertEqual(new["cells"][0]["baseline"], word)
+                self.assertNotEqual(code is None and new["exit"]["code"], VERDICT)
+
+    def test_every_file_is_a_matrix_of_its_own(self):
+        one = self.config_file("[bench]\nb = false {port}\nconnections = 1,2\n")
+        two = self.config_file("[bench]\nb = true {port}\nsize = 1Ki\nmode = stream\n")
+        doc = self.result(one, two, code=INCONCLUSIVE)
+        self.assertEqual([(c["workload"]["connections"], c["workload"]["size"], c["b"]["name"]) for c in doc["cells"]],
+                         [(1, 64, "false {port}"), (2, 64, "false {port}"), (64, 1024, "true {port}")])
+        self.assertEqual([c["file"] for c in doc["context"]["configs"]], [str(one), str(two)])
+
+    def test_the_shipped_configurations_are_good(self):
+        for path in sorted((ROOT / "configs/bench").glob("*.conf")):
+            r = run([*program("echobench"), "run", "-f", path, "--print-config"])
+            self.assertEqual((r.code, r.err), (OK, ""), path)
+
+    def test_every_key_stands_in_the_matrix_configuration(self):
+        text = (ROOT / "configs/bench/matrix.conf").read_text()
+        printed = run([*program("echobench"), "--print-config"]).out
+        for key in re.findall(r"^;?\s*(\w+)\s*=", printed, re.M):
+            self.assertRegex(text, rf"(?m)^;?\s*{key}\s*=", key)
+
+    @not_in("asan", "ubsan", "tsan", "valgrind")
+    def test_pictures_are_drawn(self):
+        if subprocess.run(["sh", "-c", "command -v gnuplot"], capture_output=True).returncode:
+            self.skipTest("needs gnuplot (tools/deps --bench)")
+        prefix = self.path("p")
+        self.bench("--b", "fork", *QUICK, "--plot", prefix)
+        for name in ("ratio", "load"):
+            svg = Path(f"{prefix}-{name}.svg").read_text()
+            self.assertIn("</svg>", svg)
+            self.assertIn("echobench", svg)  # its provenance
+            self.assertTrue(Path(f"{prefix}-{name}.png").read_bytes().startswith(b"\x89PNG"))
+
+
+class Usage(Bench):
+    def refused(self, word, *argv, code=USAGE):
+        r = run([*program("echobench"), *argv])
+        self.assertEqual((r.code, r.out, len(r.err.splitlines())), (code, "", 1), r)
+        self.assertIn(word, r.err)
+
+    def test_mistakes_are_one_line_and_exit_code_2(self):
+        self.refused("what to do?")
+        self.refused("what to do?", "walk")
+        self.refused("mode", "run", "--mode", "closed,shut")
+        self.refused("connections", "run", "-c", "0")
+        self.refused("may use none of them", "run", "--server-cpus", "1000")
+        self.refused("confidence", "run", "--confidence", "100")
+        self.refused("No such file", "run", "/nonexistent.conf")
+        self.refused("baseline", "run", "--baseline", "/nonexistent.json")
+        conf = self.config_file("[bench]\nconections = 3\n")
+        self.refused(f"{conf}:2: unknown key 'conections'; did you mean 'connections'?", "run", conf)
+
+    def test_a_result_that_cannot_be_written_is_said(self):
+        r = self.bench("--b", "false {port}", "--json", "/nonexistent/r.json")
+        self.assertEqual(r.code, ENVIRONMENT)
+        self.assertIn("/nonexistent/r.json", r.err)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: MIT
+"""What only io_uring can get wrong: a kernel that refuses it, too few buffers or completions, buffers that slow
+readers hold, wakes that the kernel loses. What it has in common with the other backends is in the other files."""
+import re
+import signal
+import sys
+import time
+import unittest
+from pathlib import Path
+
+from echolab import (ENVIRONMENT, ROOT, USAGE, Sender, TestCase, covers, end_of, fill, half_close, not_in, offered,
+                     pattern, recv_exactly, recv_to_end, rst, run, program, slow)
+from loadlab import LONG, LoadCase
+
+KIB, MIB = 1 << 10, 1 << 20
+CANNOT = offered().get("io_uring", "it is not built")
+WITHOUT = [sys.executable, str(ROOT / "tests" / "lib" / "without_uring.py")]
+DISABLED = Path("/proc/sys/kernel/io_uring_disabled")
+
+
+def rings(process):
+    """fdinfo of its rings, their sizes."""
+    found = []
+    for path in sorted(Path(f"/proc/{process.pid}/fdinfo").iterdir()):
+        masks = re.findall(r"^([SC]q)Mask:\s+(0x[0-9a-f]+)$", path.read_text(), re.M)
+        if masks:
+            found.append({k: int(v, 16) + 1 for k, v in masks})
+    return found
+
+
+def mapped(process):
+    """Bytes of address space."""
+    return int(re.search(r"VmSize:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())[1]) * KIB
+
+
+class UringCase(LoadCase):
+    backend = "io_uring"
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class Choice(TestCase):
+    """Which backend `auto` takes, and what it says of it."""
+
+    def refused(self, prefix, reason):
+        server = self.echod(prefix=prefix, workers=1)
+        self.assertEqual(server.backend, "epoll")
+        self.assertRegex(server.remark, reason)
+        self.assertEcho(self.connect(server), b"served all the same")
+        r = self.run_echod("--backend", "io_uring", prefix=prefix)
+        self.assertEqual(r.code, ENVIRONMENT)
+        self.assertRegex(r.err, reason)
+        self.assertEqual(len(r.err.splitlines()), 1, r.err)
+
+    def test_auto_is_io_uring_where_it_runs(self):
+        server = self.echod()
+        self.assertEqual((server.backend, server.remark), ("io_uring", ""))
+
+    @not_in("valgrind")
+    def test_a_seccomp_filter_that_refuses_it_means_epoll(self):
+        for errno, reason in (("EPERM", "seccomp"), ("EACCES", "seccomp"), ("ENOSYS", "seccomp")):
+            with self.subTest(errno=errno):
+                self.refused([*WITHOUT, errno], f"io_uring.*{reason}")
+
+    @not_in("valgrind")
+    @unittest.skipUnless(DISABLED.exists(), "this kernel has no kernel.io_uring_disabled")
+    def test_disabled_by_sysctl_means_epoll(self):
+        """1 refuses it to those without CAP_SYS_ADMIN only: others on this machine go on. 2 refuses it to all, with
+        the same errno. A shell that outlives us restores it."""
+        before = DISABLED.read_text().strip()
+        guard = self.guard(before)
+        try:
+            DISABLED.write_text("1")
+            self.refused(["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"],
+                         r"io_uring is disabled \(kernel\.io_uring_disabled\)")
+        except PermissionError:
+            self.skipTest("only root may disable it")
+        finally:
+            if DISABLED.read_text().strip() != before:
+                DISABLED.write_text(before)
+            guard.stdin.close()
+            guard.wait()
+
+    def guard(self, value):
+        """Restores it when our end of its standard input closes, however that comes about."""
+        import subprocess
+        return subprocess.Popen(["setsid", "sh", "-c", f"read _; v=$(cat {DISABLED}); "
+                                 f"[ $v = {value} ] || echo {value} >{DISABLED}"], stdin=subprocess.PIPE)
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class Calls(UringCase):
+    @not_in("valgrind")
+    def test_one_system_call_does_all(self):
+        server = self.echod(workers=1)
+        sock = self.connect(server)
+        self.assertEcho(sock, b"accepted before")
+        with self.strace(server) as trace:
+            for _ in range(200):
+                self.assertEcho(sock, b"x" * 100)
+        calls = dict(trace.calls)
+        self.assertGreaterEqual(calls.pop("io_uring_enter"), 200)
+        self.assertLess(sum(calls.values()), 10, calls)
+        self.assertFalse(set(calls) & {"read", "write", "recvfrom", "sendto", "sendmsg", "epoll_wait"}, calls)
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class Options(UringCase):
+    @covers("echod", "io_uring_entries", "io_uring_cq_entries")
+    def test_the_rings_are_as_large_as_asked_for(self):
+        for options, sq, cq in (({}, 1024, 32768),
+                                ({"max_conns": 100}, 1024, 2048),
+                                ({"io_uring_entries": 64}, 64, 32768),
+                                ({"io_uring_cq_entries": 16}, 16, 16),
+                                ({"io_uring_cq_entries": 4096, "io_uring_entries": 512}, 512, 4096)):
+            with self.subTest(options):
+                ring, = rings(self.echod(workers=1, **options))
+                self.assertEqual((ring["Sq"], ring["Cq"]), (sq, cq))
+
+    @covers("echoload", "io_uring_entries", "io_uring_cq_entries")
+    def test_those_of_the_client_too(self):
+        server = self.echod()
+        load = self.load(server, backend="io_uring", connections=1, duration="10m", io_uring_entries=32,
+                         io_uring_cq_entries=64, **LONG)
+        self.wait_open(server, 1, 100)
+        ring, = rings(load)
+        self.assertEqual((ring["Sq"], ring["Cq"]), (32, 64))
+        load.interrupted()
+
+    @covers("echod", "io_uring_buffers", "io_uring_buffer_size")
+    @not_in("asan", "tsan", "valgrind")
+    def test_the_buffers_are_mapped_at_start(self):
+        base = mapped(self.echod(workers=1))
+        more = mapped(self.echod(workers=1, io_uring_buffers=1024)) - base
+        larger = mapped(self.echod(workers=1, io_uring_buffer_size="1Mi")) - base
+        self.assertAlmostEqual(more / (768 * 64 * KIB), 1, delta=0.1)
+        self.assertAlmostEqual(larger / (256 * 960 * KIB), 1, delta=0.1)
+
+    @covers("echoload", "io_uring_buffers", "io_uring_buffer_size")
+    @not_in("asan", "tsan", "valgrind")
+    def test_the_client_has_buffers_of_its_own(self):
+        server = self.echod()
+        sizes = []
+        for options in ({}, {"io_uring_buffers": 1024}, {"io_uring_buffer_size": "1Mi"}):
+            load = self.load(server, backend="io_uring", connections=1, duration="10m", **options, **LONG)
+            self.wait_open(server, 1, 100)
+            sizes.append(mapped(load))
+            load.interrupted()
+            self.wait_counters(server, lambda c: c.open == 0, "it has left")
+        self.assertGreater(sizes[1] - sizes[0], 700 * 64 * KIB)
+        self.assertGreater(sizes[2] - sizes[0], 256 * 900 * KIB)
+
+    @covers("echod", "io_uring_conn_buffers")
+    @not_in("asan", "tsan", "valgrind")
+    def test_conn_buffers_bounds_what_is_not_copied(self):
+        """Of 8 MiB that a peer leaves unsent, what does not stay in buffers is copied to the pool."""
+        rss = []
+        for n in (1, 64):
+            server = self.echod(workers=1, max_unsent="8Mi", max_unsent_total="200Mi", io_uring_conn_buffers=n)
+            self.assertEcho(self.connect(server), pattern(64 * MIB))  # every buffer has been touched
+            before = server.rss()
+            fill(self.connect(server, rcvbuf=65536), pattern(64 * MIB))
+            rss.append(server.rss() - before)
+        self.assertGreater(rss[0], 6 * MIB)
+        self.assertLess(rss[1], rss[0] - MIB)
+
+    def test_what_is_no_power_of_two_is_refused(self):
+        for key in ("buffers", "entries", "cq_entries"):
+            r = self.run_echod("--check", **{f"io_uring_{key}": 100})
+            self.assertEqual(r.code, USAGE)
+            self.assertIn("must be a power of two", r.err)
+
+    def test_the_client_has_no_option_for_what_it_does_not_do(self):
+        r = run([*program("echoload"), "--io_uring-conn-buffers", "3", "127.0.0.1:1"])
+        self.assertEqual(r.code, USAGE)
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class Scarce(UringCase):
+    """Too little of everything: slower, and right."""
+    TINY = {"io_uring_buffers": 4, "io_uring_cq_entries": 16}
+
+    def echoes(self, server, options, **load):
+        r = self.run_load(server, backend="io_uring", **load, **options, **LONG)
+        self.assertAllEchoed(r, load["messages"])
+
+    def test_few_buffers_and_completions_for_many_connections(self):
+        server = self.echod(workers=1, **self.TINY)
+        for connections, size, n, pipeline in ((1, "64", 1000, 1), (300, "64", 3000, 1), (50, "10..9000", 2000, 16),
+                                               (8, "1Mi", 40, 2)):
+            with self.subTest(connections=connections, size=size):
+                self.echoes(server, self.TINY, connections=connections, size=size, messages=n, pipeline=pipeline)
+        c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "none open")
+        self.assertEqual((c.received, set(c.closed)), (c.sent, {"eof"}))
+
+    def test_a_single_buffer_of_a_few_bytes(self):
+        tiny = {"io_uring_buffers": 1, "io_uring_buffer_size": 7, "io_uring_entries": 1, "io_uring_cq_entries": 2}
+        server = self.echod(workers=1, **tiny)
+        self.echoes(server, tiny, connections=20, size="100", messages=200, pipeline=3)
+
+    def test_eight_slots_for_twenty_clients(self):
+        server = self.echod(workers=1, max_conns=8, **self.TINY)
+        for _ in range(10):
+            socks = [self.connect(server) for _ in range(20)]
+            c = self.wait_counters(server, lambda c: c.balanced() and c.accepted % 20 == 0, "all accepted")
+            served = 0
+            for i, sock in enumerate(socks):
+                try:
+                    sock.sendall(pattern(3000, i))
+                    got = recv_exactly(sock, 3000)
+                except ConnectionError:
+                    continue
+                if got:
+                    self.assertSame(got, pattern(3000, i))
+                    served += 1
+            self.assertEqual((served, c.open), (8, 8))
+            for sock in socks:
+                sock.close()
+            self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "none open")
+
+    def test_idle_connections_hold_no_buffer(self):
+        server = self.echod(workers=1, **self.TINY)
+        idle = [self.connect(server) for _ in range(200)]
+        for sock in idle:
+            self.assertEcho(sock, b"once")
+        sock = self.connect(server)
+        self.assertEcho(sock, pattern(MIB))
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class SlowReaders(UringCase):
+    """Whoever does not read what it is owed may hold memory, but not the service of others."""
+
+    def crowd(self, count, size, **options):
+        server = self.echod(workers=1, **options)
+        socks = [self.connect(server, rcvbuf=4096) for _ in range(count)]
+        went = [fill(sock, pattern(size, i), quiet=0.05) for i, sock in enumerate(socks)]
+        sock = self.connect(server)
+        for i in range(20):
+            self.assertEcho(sock, pattern(10 * KIB, i))
+        for i, (sock, n) in enumerate(zip(socks, went)):
+            half_close(sock)
+            got, how = recv_to_end(sock)
+            self.assertSame(got, pattern(size, i)[:n])
+            self.assertEqual(how, "eof")
+        c = self.wait_counters(server, lambda c: c.open == 1 and c.balanced(), "they have left")
+        self.assertEqual(dict(c.closed), {"eof": count})
+
+    def test_more_of_them_than_buffers(self):
+        self.crowd(40, 16 * MIB, io_uring_buffers=32)
+
+    def test_more_of_them_than_buffers_with_little_of_their_own(self):
+        self.crowd(20, 16 * MIB, io_uring_buffers=8, max_unsent="8Ki")
+
+    def test_many_small_pieces_do_not_hold_a_buffer_each(self):
+        server = self.echod(workers=1, io_uring_buffers=8, max_unsent="64Ki")
+        slow_one, other = self.connect(server, rcvbuf=4096), self.connect(server)
+        fill(slow_one, pattern(32 * MIB))
+        sent = pattern(2000)
+        for i in range(0, 2000, 100):
+            self.assertEcho(other, sent[i:i + 100])
+
+    def test_a_reset_while_much_is_held_gives_all_back(self):
+        server = self.echod(workers=1, io_uring_buffers=4, max_unsent_total="1Mi")
+        for _ in range(20):
+            socks = [self.connect(server, rcvbuf=4096) for _ in range(4)]
+            for sock in socks:
+                fill(sock, pattern(4 * MIB), quiet=0.02)
+            for sock in socks:
+                rst(sock)
+        self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "none open")
+        sock = self.connect(server)
+        self.assertEcho(sock, pattern(4 * MIB))
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class LostWakes(UringCase):
+    """Linux counts wakes that come together as one, and a multishot receive then stops at the first thing."""
+
+    def test_a_client_sees_a_reset_right_behind_bytes(self):
+        server = self.peer(lambda sock, n: self.part_and_reset(sock))
+        for _ in range(5):
+            self.stopped = self.load(server, backend="io_uring", connections=1, size="1000", messages=1,
+                                     timeout="10m", connect_timeout="10m")
+            r = self.stopped.done()
+            self.assertEqual({k[0] for k in r.errors}, {"reset"}, r)
+
+    def part_and_reset(self, sock):
+        got = recv_exactly(sock, 1000)
+        self.wait_until(lambda: hasattr(self, "stopped"), "it runs")
+        self.stopped.send_signal(signal.SIGSTOP)
+        sock.sendall(got[:500])
+        rst(sock)
+        self.stopped.send_signal(signal.SIGCONT)
+
+    def test_a_server_sees_a_reset_right_behind_bytes(self):
+        server = self.echod(workers=1)
+        for i in range(5):
+            sock = self.connect(server)
+            self.assertEcho(sock, b"open")
+            server.send_signal(signal.SIGSTOP)
+            sock.sendall(b"x" * 1000)
+            rst(sock)
+            server.send_signal(signal.SIGCONT)
+            self.wait_counters(server, lambda c: c.closed["reset"] == i + 1, "reset")
+
+    def test_a_server_that_drains_sees_it_too(self):
+        server = self.echod(workers=1, shutdown="drain 10m")
+        sock = self.connect(server)
+        self.assertEcho(sock, b"open")
+        server.send_signal(signal.SIGTERM)
+        self.assertEqual(sock.recv(1), b"")
+        server.send_signal(signal.SIGSTOP)
+        sock.sendall(b"x" * 1000)
+        rst(sock)
+        server.send_signal(signal.SIGCONT)
+        self.assertEqual(server.wait(), 0)
+        self.assertEqual(dict(server.final.closed), {"reset": 1})

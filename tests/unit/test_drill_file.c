@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ * test_drill_file: drill files as people write them: steps, expectations, and each mistake with its
+ * place.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "echo/base.h"
+#include "echodrill/drill.h"
+#include "echodrill/expect.h"
+#include "echodrill/hosts.h"
+#include "echodrill/timeline.h"
+#include "suites.h"
+
+static const char whole[] = "[drill]\nstory = s\n[steps]\nstep = fault signal KILL server\n"
+			    "[expect]\nexpect = client.exit == 1\n";
+static struct drill d;
+static char error[OPT_ERROR_MAX];
+
+static int read_text(const char *text)
+{
+	char path[] = "/tmp/echolab-drill-XXXXXX";
+	int r, fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	r = drill_read(&d, path, error);
+	unlink(path);
+	return r;
+}
+
+/* The one step of a drill that is otherwise fine. */
+static const struct step *one_step(const char *step)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%s[steps]\nstep = %s\n", whole, step);
+	ck_assert_msg(read_text(text) == 0, "%s", error);
+	return &d.step.at[1];
+}
+
+START_TEST(a_drill_has_all_that_its_file_says)
+{
+	ck_assert_int_eq(read_text("[drill]\nstory = one\nstory = two\nfamily = ipv6\ndelay = 5ms\n"
+				   "[client]\noptions = --interactive\n[server]\ncount = 2\n"
+				   "[steps]\nstep = await client /up/ within 2s\n"
+				   "step = at 1s kill: fault signal KILL child\n"
+				   "[expect]\nexpect = client.when./a b/@kill in 1s..2s\n"),
+			 0);
+	ck_assert_uint_eq(d.story.count, 2);
+	ck_assert_uint_eq(d.family, 6);
+	ck_assert_int_eq(d.delay, MSEC(5));
+	ck_assert(d.client_lines);
+	ck_assert_uint_eq(d.servers, 2);
+	ck_assert_int_eq(d.step.at[0].verb, VERB_AWAIT);
+	ck_assert_str_eq(d.step.at[0].rest, "up");
+	ck_assert_int_eq(d.step.at[0].limit_ns, SEC(2));
+	ck_assert(d.step.at[1].fault && d.step.at[1].at);
+	ck_assert_int_eq(d.step.at[1].start_ns, SEC(1));
+	ck_assert_str_eq(d.step.at[1].label, "kill");
+	ck_assert_int_eq(d.step.at[1].number, SIGKILL);
+	ck_assert_uint_eq(d.step.at[1].proc, STEP_CHILD);
+	ck_assert_str_eq(d.expect.at[0].what, "client.when./a b/@kill");
+	ck_assert_int_eq(d.expect.at[0].low, SEC(1));
+	ck_assert_int_eq(d.expect.at[0].high, SEC(2));
+}
+END_TEST
+
+START_TEST(steps_know_their_words)
+{
+	ck_assert_str_eq(one_step("type two words")->rest, "two words");
+	ck_assert_str_eq(one_step("nft add rule x")->rest, "add rule x");
+	ck_assert_uint_eq(one_step("ip router link set r1 down")->host, HOST_ROUTER);
+	ck_assert_str_eq(one_step("ip router link set r1 down")->rest, "link set r1 down");
+	ck_assert_uint_eq(one_step("await state server FIN-WAIT-2 3")->count, 3);
+	ck_assert_int_eq(one_step("await exit client")->what, AWAIT_EXIT);
+	ck_assert_uint_eq(one_step("await unread server 512")->count, 512);
+	ck_assert_str_eq(one_step("look here")->label, "here");
+	ck_assert_int_eq(one_step("after 20ms wait 3s")->limit_ns, SEC(3));
+	ck_assert_int_eq(one_step("hangup")->verb, VERB_HANGUP);
+}
+END_TEST
+
+static const struct {
+	const char *step, *why;
+} bad_steps[] = {
+	{ "jump", "must begin with" },
+	{ "fault", "has no verb" },
+	{ "at noon look x", "needs a time" },
+	{ "signal FOO server", "needs a signal" },
+	{ "signal KILL nobody", "needs a program" },
+	{ "await client up", "needs a /regular expression/" },
+	{ "await client /(/", "that is none" },
+	{ "await client /a/ in 3s", "within TIME" },
+	{ "await state client WEIRD 1", "needs a state" },
+	{ "await state client ESTAB many", "needs a number" },
+	{ "ip moon link", "needs a host" },
+	{ "type", "says nothing" },
+	{ "hangup now", "goes on after its end" },
+	{ "fault nft add rule drop", "counter name fault" },
+	{ "sysctl client net.ipv4.tcp_retries2", "HOST NAME VALUE" },
+};
+
+START_TEST(a_wrong_step_is_told_with_its_line)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%s[steps]\nstep = %s\n", whole, bad_steps[_i].step);
+	ck_assert_int_eq(read_text(text), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(error, ":8: "));
+	ck_assert_msg(strstr(error, bad_steps[_i].why), "%s", error);
+}
+END_TEST
+
+static const struct {
+	const char *expect, *why;
+} bad_expects[] = {
+	{ "client.exit", "must be WHAT OP VALUE" },
+	{ "client.exit = 1", "compares with none of" },
+	{ "client.exit == 1 2", "must be WHAT OP VALUE" },
+	{ "client.exit < soon", "no number and no time" },
+	{ "client.ended in 2s..1s", "larger end first" },
+	{ "client.ended in 2s", "needs a range" },
+	{ "client.colour == 1", "no name of anything" },
+	{ "moon.exit == 1", "no name of anything" },
+	{ "state.x.client.WEIRD == 1", "no name of anything" },
+	{ "wire.client.c2s.smile == 1", "no name of anything" },
+	{ "wire.client./port port/ == 1", "no name of anything" },
+	{ "outcome.reset.count == 1", "no name of anything" },
+};
+
+START_TEST(a_wrong_expectation_is_told_with_its_line)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%sexpect = %s\n", whole, bad_expects[_i].expect);
+	ck_assert_int_eq(read_text(text), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(error, ":7: "));
+	ck_assert_msg(strstr(error, bad_expects[_i].why), "%s", error);
+}
+END_TEST
+
+START_TEST(a_drill_needs_a_story_a_fault_and_an_expectation)
+{
+	ck_assert_int_eq(read_text("[drill]\n"), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(error, "story"));
+	ck_assert_int_eq(read_text("[drill]\nstory = s\n[steps]\nstep = look x\n"), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(error, "fault"));
+	ck_assert_int_eq(read_text("[drill]\nstory = s\n[steps]\nstep = fault hangup\n"), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(error, "expectation"));
+	ck_assert_int_eq(drill_read(&d, "/nowhere/x.conf", error), -ENOENT);
+}
+END_TEST
+
+static const struct expect *one_expect(const char *expect)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%sexpect = %s\n", whole, expect);
+	ck_assert_msg(read_text(text) == 0, "%s", error);
+	return &d.expect.at[1];
+}
+
+START_TEST(numbers_are_compared_exactly)
+{
+	const struct seen three = { .kind = SEEN_NUMBER, .least = 3, .most = 3 };
+	const struct seen nothing = { .kind = SEEN_NOTHING };
+
+	ck_assert_int_eq(expect_holds(one_expect("fault.packets == 3"), &three), HELD_YES);
+	ck_assert_int_eq(expect_holds(one_expect("fault.packets != 3"), &three), HELD_NO);
+	ck_assert_int_eq(expect_holds(one_expect("fault.packets < 3"), &three), HELD_NO);
+	ck_assert_int_eq(expect_holds(one_expect("fault.packets in 2..3"), &three), HELD_YES);
+	ck_assert_int_eq(expect_holds(one_expect("fault.packets > 3"), &three), HELD_NO);
+	ck_assert_int_eq(expect_holds(one_expect("fault.packets >= 0"), &nothing), HELD_NO);
+	ck_assert_int_eq(expect_holds(one_expect("fault.packets != 1"), &nothing), HELD_NO);
+	ck_assert_int_eq(expect_holds(one_expect("client.signal == PIPE"), &three), HELD_NO);
+}
+END_TEST
+
+START_TEST(a_time_is_wrong_from_below_and_late_from_above)
+{
+	/* it took between 0.9 and 1.1 s */
+	const struct seen t = { .kind = SEEN_TIME, .least = MSEC(900), .most = MSEC(1100) };
+
+	ck_assert_int_eq(expect_holds(one_expect("client.ended >= 1s"), &t), HELD_YES);
+	ck_assert_int_eq(expect_holds(one_expect("client.ended >= 1200ms"), &t), HELD_NO);
+	ck_assert_int_eq(expect_holds(one_expect("client.ended <= 1s"), &t), HELD_YES);
+	ck_assert_int_eq(expect_holds(one_expect("client.ended <= 800ms"), &t), HELD_LATE);
+	ck_assert_int_eq(expect_holds(one_expect("client.ended in 500ms..800ms"), &t), HELD_LATE);
+	ck_assert_int_eq(expect_holds(one_expect("client.ended in 2s..3s"), &t), HELD_NO);
+}
+END_TEST
+
+START_TEST(a_timeline_is_sorted_and_bounded)
+{
+	static struct timeline t;
+
+	timeline_add(&t, 5, WHO_DRILL, "second");
+	timeline_add(&t, 5, WHO_WIRE, "third");
+	timeline_add(&t, 1, WHO_CLIENT, "first\x1b[31m");
+	timeline_sort(&t);
+	ck_assert_str_eq(t.at[0].text, "first [31m");
+	ck_assert_str_eq(t.at[1].text, "second");
+	ck_assert_str_eq(t.at[2].text, "third");
+	for (int i = 0; i < TIMELINE_MAX; i++)
+		timeline_add(&t, i, WHO_DRILL, "%d", i);
+	ck_assert_uint_eq(t.count, TIMELINE_MAX);
+	ck_assert_uint_eq(t.lost, 3);
+}
+END_TEST
+
+Suite *drill_file_suite(void)
+{
+	Suite *s = suite_create("drill_file");
+	TCase *c = tcase_create("file");
+
+	tcase_add_test(c, a_drill_has_all_that_its_file_says);
+	tcase_add_test(c, steps_know_their_words);
+	tcase_add_loop_test(c, a_wrong_step_is_told_with_its_line, 0, ARRAY_LEN(bad_steps));
+	tcase_add_loop_test(c, a_wrong_expectation_is_told_with_its_line, 0,
+			    ARRAY_LEN(bad_expects));
+	tcase_add_test(c, a_drill_needs_a_story_a_fault_and_an_expectation);
+	tcase_add_test(c, numbers_are_compared_exactly);
+	tcase_add_test(c, a_time_is_wrong_from_below_and_late_from_above);
+	tcase_add_test(c, a_timeline_is_sorted_and_bounded);
+	suite_add_tcase(s, c);
+	return s;
+}
