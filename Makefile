@@ -2,11 +2,12 @@
 #
 #   make                  build the programs             make check        unit and integration tests
 #   make unit             unit tests alone               make integration  programs against each other
-#   make demo             the first minute, live         make bench        build and run the micro-benchmarks
+#   make demo             the first minute, live         make bench        measure: calls, commands, backends
 #   make asan|ubsan|tsan  check under a sanitizer        make valgrind     check under valgrind
 #   make coverage         line and branch coverage       make fuzz         each fuzzer for FUZZ_TIME seconds
 #   make lint             clang-tidy cppcheck shellcheck make tidy         our own limits and layers
 #   make format           let clang-format decide        make format-check only ask it
+#   make plot-demo        docs/outage.svg: a run with its server killed in the middle
 #   make install          into $(DESTDIR)$(PREFIX)       make uninstall    take it out again
 #   make man              manual pages                   make dist         release archive
 #   make compdb           compile_commands.json          make clean        remove build/
@@ -146,6 +147,9 @@ integration: all $(PRELOADS)
 demo: all
 	$(Q)tools/demo
 
+plot-demo: all
+	$(Q)tools/plot-demo docs/outage.svg
+
 asan ubsan tsan valgrind:
 	$(sub) VARIANT=$@ check
 coverage:
@@ -174,8 +178,11 @@ $(BENCHES): $(B)/%: $(B)/%.o $(B)/lib/echo.a
 	$(call say,LD)
 	$(link)
 bench-programs: $(BENCHES) $(if $(BENCHED),$(B)/bench_all)
-bench: bench-programs
+# within five minutes: what calls cost, what whole commands cost, and which backend is faster for one workload or two
+bench: all bench-programs
 	$(Q)$(if $(BENCHED),$(B)/bench_all $(BENCHFLAGS))
+	$(Q)ECHOLAB_BIN=$(B) tools/hyperfine.sh --runs 10 $(B)/hyperfine
+	$(Q)$(B)/echobench run configs/bench/quick.conf --json $(B)/quick.json || [ $$? = 5 ] # 5: too noisy to say
 
 # --- what reads the sources ----------------------------------------------------------------------------------
 
@@ -229,7 +236,7 @@ clean:
 help:
 	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all check unit integration demo bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
+.PHONY: all check unit integration demo plot-demo bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
 	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man install uninstall dist compdb clean \
 	help FORCE
 .DELETE_ON_ERROR:

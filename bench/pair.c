@@ -3,7 +3,16 @@
  * round, in random order, close enough in time to meet the same machine; what counts is the ratio
  * within the round, never a mean over rounds. A against A shows what noise remains.
  */
-#include "pair_proc.h"
+#include <ctype.h>
+#include <jansson.h>
+#include <sys/wait.h>
+
+#include "bare.h"
+#include "echo/base.h"
+#include "echo/child.h"
+#include "echo/provenance.h"
+#include "echo/rng.h"
+#include "echo/tasks.h"
 #include "pair_stats.h"
 
 enum {
@@ -12,6 +21,8 @@ enum {
 	CHECK_EVERY = 5,
 	EXIT_INCONCLUSIVE = 5,
 };
+
+#define PATIENCE_NS SEC(3) /* for a program to end when it is asked to */
 
 struct side {
 	const char *server, *client; /* server may be NULL */
@@ -25,7 +36,7 @@ struct pair {
 	uint64_t seed;
 	const char *json;
 	bool interrupted;
-	struct proc server, client; /* those that run now */
+	struct child server, client; /* those that run now */
 };
 
 /* Ends everything, then the program: whatever goes wrong, nobody stays behind. */
@@ -34,10 +45,8 @@ static __attribute__((noreturn, format(printf, 2, 3))) void fail(struct pair *p,
 {
 	va_list args;
 
-	if (p->client.pid)
-		proc_stop(&p->client);
-	if (p->server.pid)
-		proc_stop(&p->server);
+	child_stop(&p->client, PATIENCE_NS);
+	child_stop(&p->server, PATIENCE_NS);
 	va_start(args, fmt);
 	fprintf(stderr, "pair: ");
 	vfprintf(stderr, fmt, args);
@@ -46,23 +55,65 @@ static __attribute__((noreturn, format(printf, 2, 3))) void fail(struct pair *p,
 	exit(BARE_EXIT_ENVIRONMENT);
 }
 
+static void start(struct pair *p, struct child *c, const char *command)
+{
+	int r = child_start(c, command, NULL);
+
+	if (r < 0)
+		fail(p, "cannot start: %s: %s", command, strerror(-r));
+}
+
+/* What a program said, or "". Never freed: the program is about to end. */
+static const char *said(const struct child *c)
+{
+	const char *text = child_text(c->err);
+
+	return text ? text : "";
+}
+
+/* The JSON that a command printed: its last line, or all it said. NULL when there is none. */
+static json_t *printed_json(const struct child *c)
+{
+	char *text = child_text(c->out), *line;
+	size_t len = text ? strlen(text) : 0;
+	json_t *json = NULL;
+
+	while (len > 0 && isspace((unsigned char)text[len - 1]))
+		text[--len] = '\0';
+	line = text ? strrchr(text, '\n') : NULL;
+	if (text)
+		json = json_loads(line ? line + 1 : text, 0, NULL);
+	if (text && !json)
+		json = json_loads(text, 0, NULL);
+	free(text);
+	return json;
+}
+
+static int64_t tree_cpu_ns(const struct child *c)
+{
+	struct tasks_usage u;
+
+	tasks_usage(c->pid, &u);
+	return u.cpu_ns;
+}
+
 /* Starts a server and waits until it says where it listens. Returns false when interrupted. */
 static bool start_server(struct pair *p, const char *command, char *addr, size_t size)
 {
-	proc_start(&p->server, command);
+	start(p, &p->server, command);
 	for (int i = 0; i < 5000; i++) {
 		int r;
 
-		if (proc_address(p->server.out, addr, size) ||
-		    proc_address(p->server.err, addr, size))
+		if (child_address(p->server.out, addr, size) ||
+		    child_address(p->server.err, addr, size))
 			return true;
-		r = proc_wait(&p->server, 1000000);
+		r = child_wait(&p->server, 1000000);
 		if (r == -EINTR)
 			p->interrupted = true;
 		if (p->interrupted)
 			return false;
 		if (r == 0)
-			fail(p, "server ended: %s: %s", command, proc_text(p->server.err));
+			fail(p, "server ended: %s: %s", command, said(&p->server));
 	}
 	fail(p, "server said no 'listening' with an address in 5 s: %s", command);
 }
@@ -90,15 +141,15 @@ static json_t *run_side(struct pair *p, const struct side *s)
 	if (s->server && !start_server(p, s->server, addr, sizeof(addr)))
 		goto out_server;
 	snprintf(seconds, sizeof(seconds), "%g", p->round_seconds);
-	timed = proc_replace(s->client, "{seconds}", seconds);
-	command = proc_replace(timed, "{addr}", addr);
+	timed = child_replace(s->client, "{seconds}", seconds);
+	command = child_replace(timed, "{addr}", addr);
 	if (s->server)
-		cpu_ns = proc_tree_cpu_ns(p->server.pid);
+		cpu_ns = tree_cpu_ns(&p->server);
 	begin_ns = bare_now_ns();
-	proc_start(&p->client, command);
-	r = proc_wait(&p->client, limit_ns);
+	start(p, &p->client, command);
+	r = child_wait(&p->client, limit_ns);
 	if (s->server)
-		cpu_ns = proc_tree_cpu_ns(p->server.pid) - cpu_ns;
+		cpu_ns = tree_cpu_ns(&p->server) - cpu_ns;
 	if (r == -ETIME)
 		fail(p, "did not end in %.0f s: %s", (double)limit_ns / 1e9, command);
 	if (r == -EINTR)
@@ -107,25 +158,25 @@ static json_t *run_side(struct pair *p, const struct side *s)
 		fail(p, "%s %d: %s: %s", WIFEXITED(p->client.status) ? "exit" : "signal",
 		     WIFEXITED(p->client.status) ? WEXITSTATUS(p->client.status)
 						 : WTERMSIG(p->client.status),
-		     command, proc_text(p->client.err));
-	else if (!(json = proc_json(p->client.out)))
+		     command, said(&p->client));
+	else if (!(json = printed_json(&p->client)))
 		fail(p, "no line of JSON came from: %s", command);
 	if (json && s->server)
 		add_server(p, json, cpu_ns, bare_now_ns() - begin_ns);
 	free(timed);
 	free(command);
-	proc_stop(&p->client);
+	child_stop(&p->client, PATIENCE_NS);
 out_server:
 	if (s->server)
-		proc_stop(&p->server);
+		child_stop(&p->server, PATIENCE_NS);
 	return json;
 }
 
 /* One round: both sides in random order. A round that was interrupted leaves no trace. */
 static void run_round(struct pair *p)
 {
-	long long steal = proc_steal();
-	unsigned first = (unsigned)(pair_draw(&p->seed) >> 63);
+	int64_t steal_ns = provenance_steal_ns();
+	unsigned first = (unsigned)rng_below(&p->seed, 2);
 	json_t *json[2] = { NULL, NULL };
 
 	json[first] = run_side(p, &p->side[first]);
@@ -147,7 +198,7 @@ static void run_round(struct pair *p)
 	if (p->interrupted)
 		return;
 	p->done++;
-	p->stolen += proc_steal() > steal;
+	p->stolen += provenance_steal_ns() > steal_ns;
 }
 
 /* Judges all keys. Returns whether every interval is as narrow as was asked. */
@@ -345,13 +396,12 @@ int main(int argc, char **argv)
 	struct pair p = {
 		.keys = keys, .rounds = 30, .max_rounds = 400, .round_seconds = 1, .seed = 1
 	};
-	sigset_t set = proc_signals();
 	bool narrow = false;
 	uint64_t seed;
 
 	options(&p, argc, argv);
 	seed = p.seed;
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	child_block_signals();
 	while (p.done < p.max_rounds && !p.interrupted && !narrow) {
 		run_round(&p);
 		if (p.width > 0 && p.done >= p.rounds && p.done % CHECK_EVERY == 0)

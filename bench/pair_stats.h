@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * pair_stats: what a key of two commands' results tells. The answer is the median over rounds of
- * ln(B / A) with a bootstrap interval (Efron 1979, percentile method): it asks nothing of the
- * distribution, and a round that somebody disturbed moves the median by one place only.
+ * pair_stats: what a key of two commands' results tells: the middle of ln(B / A) over rounds with
+ * its interval, as echo/paired.h has it. A round that somebody disturbed moves it little.
  */
 #ifndef BENCH_PAIR_STATS_H
 #define BENCH_PAIR_STATS_H
@@ -13,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ROUNDS = 10000, RESAMPLES = 2000 };
+#include "echo/paired.h"
+
+enum {
+	MAX_ROUNDS = PAIRED_MAX,
+	RESAMPLES = 2000,
+	MANY_ROUNDS = 200, /* beyond, signed ranks alone: the two agree, and one is slow */
+};
 
 struct key {
 	const char *label;                   /* as given: PATH or PATH_A=PATH_B */
@@ -41,51 +46,23 @@ static inline double key_number(const json_t *json, const char *path)
 	return json_is_number(json) ? json_number_value(json) : (double)NAN;
 }
 
-/* xorshift64* (Vigna 2014): the seed makes order and interval repeatable. */
-static inline uint64_t pair_draw(uint64_t *seed)
-{
-	*seed ^= *seed >> 12;
-	*seed ^= *seed << 25;
-	*seed ^= *seed >> 27;
-	return *seed * 0x2545f4914f6cdd1d;
-}
-
-static inline int key_by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Sorts the values in place. */
-static inline double key_sort_median(double *v, unsigned n)
-{
-	qsort(v, n, sizeof(*v), key_by_value);
-	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
 static inline double key_median(const double *v, unsigned n)
 {
 	static double copy[MAX_ROUNDS];
 
 	memcpy(copy, v, n * sizeof(*v));
-	return key_sort_median(copy, n);
+	return paired_median(copy, n);
 }
 
-/* Resamples rounds with replacement; the 2.5 and 97.5 % points of the medians are the interval. */
+/* The middle of the ratios and its interval at 95 %. */
 static inline void key_judge(struct key *k, unsigned n, uint64_t seed)
 {
-	static double sample[MAX_ROUNDS], medians[RESAMPLES];
+	struct paired p;
 
-	for (unsigned b = 0; b < RESAMPLES; b++) {
-		for (unsigned i = 0; i < n; i++)
-			sample[i] = k->ratio[(pair_draw(&seed) >> 32) * n >> 32];
-		medians[b] = key_sort_median(sample, n);
-	}
-	qsort(medians, RESAMPLES, sizeof(*medians), key_by_value);
-	k->low = exp(medians[RESAMPLES / 40]);
-	k->high = exp(medians[RESAMPLES - 1 - RESAMPLES / 40]);
-	k->median = exp(key_median(k->ratio, n));
+	paired_judge(&p, k->ratio, n, 0.05, n > MANY_ROUNDS ? 0 : RESAMPLES, seed);
+	k->low = exp(p.low);
+	k->high = exp(p.high);
+	k->median = exp(p.middle);
 	for (int s = 0; s < 2; s++)
 		k->middle[s] = key_median(k->value[s], n);
 }

@@ -82,7 +82,7 @@ while [ $# -gt 0 ]; do
 done
 dir=${dir:-$bin/hyperfine}
 command -v hyperfine >/dev/null || die 4 'hyperfine is missing: sh tools/deps --bench'
-[ -x "$bin/echod" ] && [ -x "$bin/echoload" ] || die 4 "no programs in $bin: make, or set ECHOLAB_BIN"
+if ! [ -x "$bin/echod" ] || ! [ -x "$bin/echoload" ]; then die 4 "no programs in $bin: make, or set ECHOLAB_BIN"; fi
 
 mkdir -p "$dir"
 work=$(mktemp -d)

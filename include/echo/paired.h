@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 enum {
-	PAIRED_MAX = 512, /* values */
+	PAIRED_MAX = 1000, /* values */
 	PAIRED_CELLS_MAX = 512,
 };
 

@@ -27,7 +27,7 @@ struct sock_options {
 
 /* Opens @count listeners on one address, which spread its connections among them (SO_REUSEPORT).
  * A port that any other process listens on is refused: the first socket listens without
- * SO_REUSEPORT and gets it afterwards. A busy port is tried again for some 50 ms, since a killed
+ * SO_REUSEPORT and gets it afterwards. A busy port is tried again for half a second, since a killed
  * io_uring process frees its port only after waitpid has returned. Port 0 is chosen by the kernel
  * and written to *at. fds[] gets the descriptors, the caller's to close.
  * Returns 0, or -errno with nothing left open. */

@@ -33,7 +33,7 @@ static json_t *text(const char *s)
 
 	if (t)
 		return t;
-	for (; s[n] && n < sizeof(ascii) - 1; n++)
+	for (; n < sizeof(ascii) - 1 && s[n]; n++)
 		ascii[n] = (unsigned char)s[n] < 0x80 ? s[n] : '?';
 	return json_stringn(ascii, n);
 }

@@ -125,13 +125,14 @@ static void compare_ratio(const struct cell *c, size_t offset, struct paired *ou
 static void compare_noise(const struct cell *c, size_t offset, struct paired *out, double alpha)
 {
 	double v[BLOCKS_MAX * 2], l[SIDES][TWINS];
+	unsigned n = 0;
 
 	for (unsigned i = 0; i < c->block_count; i++) {
 		block_logs(&c->blocks[i], offset, l);
-		v[2 * i] = (l[SIDE_A][0] - l[SIDE_A][1] + l[SIDE_B][0] - l[SIDE_B][1]) / 2;
-		v[2 * i + 1] = (l[SIDE_A][0] - l[SIDE_A][1] - l[SIDE_B][0] + l[SIDE_B][1]) / 2;
+		v[n++] = (l[SIDE_A][0] - l[SIDE_A][1] + l[SIDE_B][0] - l[SIDE_B][1]) / 2;
+		v[n++] = (l[SIDE_A][0] - l[SIDE_A][1] - l[SIDE_B][0] + l[SIDE_B][1]) / 2;
 	}
-	paired_judge(out, v, 2 * c->block_count, alpha, 0, 1);
+	paired_judge(out, v, n, alpha, 0, 1);
 }
 
 void cell_compare(struct cell *c, double alpha, unsigned resamples, uint64_t seed)

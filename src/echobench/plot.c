@@ -22,7 +22,7 @@ static const char *plain(const char *s, char text[WHY_MAX])
 {
 	size_t n = 0;
 
-	for (; s[n] && n < WHY_MAX - 1; n++)
+	for (; n < WHY_MAX - 1 && s[n]; n++)
 		text[n] = strchr("\"\\{}^_@&~$'`", s[n]) && s[n] != '_' ? ' ' : s[n];
 	text[n] = '\0';
 	return text;

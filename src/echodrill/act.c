@@ -18,6 +18,8 @@
 #include "echo/clock.h"
 #include "run.h"
 
+enum { CHILDREN_MAX = 64 };
+
 struct doing {
 	struct run *r;
 	const struct step *s;
@@ -207,27 +209,65 @@ static int do_hangup(struct doing *d)
 	return 0;
 }
 
-static int do_signal(struct doing *d)
+/* Has the signal done what it does? */
+static void verify_signal(struct doing *d, pid_t pid)
 {
-	const struct proc *p = &d->r->procs[d->s->proc == STEP_CHILD ? WHO_SERVER : d->s->proc];
-	struct waiting w = { .s = d->s, .pid = p->pid };
-	int64_t patience = left_out(d) ? MSEC(200) : SEC(5);
+	struct waiting w = { .s = d->s, .pid = pid };
+	int64_t until = clock_now_ns() + (left_out(d) ? MSEC(200) : SEC(5));
 	bool known = true;
 
-	if (d->s->proc == STEP_CHILD)
-		w.pid = proc_child(p->pid);
-	if (w.pid <= 0 || p->ended)
-		return cannot(d, "there is no such process");
-	if (!left_out(d) && kill(w.pid, d->s->number) < 0)
-		return cannot(d, strerror(errno));
 	if (d->s->number == SIGKILL)
-		known = run_until(d->r, clock_now_ns() + patience, is_gone, &w);
+		known = run_until(d->r, until, is_gone, &w);
 	else if (d->s->number == SIGSTOP)
-		known = run_until(d->r, clock_now_ns() + patience, is_stopped, &w);
+		known = run_until(d->r, until, is_stopped, &w);
 	else if (left_out(d))
 		known = false; /* the others leave no trace of their own */
 	if (!known)
-		doubt(d, "process %d is in state %c", (int)w.pid, proc_state(w.pid));
+		doubt(d, "process %d is in state %c", (int)pid, proc_state(pid));
+}
+
+static int do_signal(struct doing *d)
+{
+	const struct proc *p = &d->r->procs[d->s->proc >= STEP_CHILD ? WHO_SERVER : d->s->proc];
+	pid_t pids[CHILDREN_MAX] = { p->pid };
+	unsigned count = 1;
+
+	if (d->s->proc >= STEP_CHILD)
+		count = proc_children(p->pid, pids, CHILDREN_MAX);
+	if (d->s->proc == STEP_CHILD && count > 1)
+		count = 1;
+	if (count == 0 || pids[0] <= 0 || p->ended)
+		return cannot(d, "there is no such process");
+	for (unsigned i = 0; i < count; i++)
+		if (!left_out(d) && kill(pids[i], d->s->number) < 0)
+			return cannot(d, strerror(errno));
+	for (unsigned i = 0; i < count; i++)
+		verify_signal(d, pids[i]);
+	return 0;
+}
+
+/* Knows a path from the outside: one connection attempt, told by its errno. */
+static int do_dial(struct doing *d)
+{
+	struct dialed *to = &d->r->record->dialed[d->r->record->dials];
+
+	if (d->r->record->dials == RECORD_DIALS_MAX)
+		return cannot(d, "is one dial too many");
+	snprintf(to->label, sizeof(to->label), "%s", d->s->label);
+	snprintf(to->result, sizeof(to->result), "%s", hosts_dial(&d->r->hosts, SEC(1)));
+	d->r->record->dials++;
+	timeline_add(&d->r->record->timeline, clock_now_ns(), WHO_DRILL,
+		     "a new connection from the client's host: %s", to->result);
+	return 0;
+}
+
+static int do_exhaust(struct doing *d)
+{
+	const struct proc *p = &d->r->procs[d->s->proc <= WHO_SERVER2 ? d->s->proc : WHO_SERVER];
+	int r = left_out(d) || !p->pid ? -ESRCH : proc_exhaust(p->pid);
+
+	if (r < 0)
+		doubt(d, "its descriptors are not limited");
 	return 0;
 }
 
@@ -334,7 +374,7 @@ static int (*const verbs[])(struct doing *) = {
 	[VERB_SIGNAL] = do_signal, [VERB_AWAIT] = do_await,   [VERB_LOOK] = do_look,
 	[VERB_NFT] = do_nft,       [VERB_HEAL] = do_heal,     [VERB_IP] = do_tool,
 	[VERB_TC] = do_tool,       [VERB_SYSCTL] = do_sysctl, [VERB_DESTROY] = do_destroy,
-	[VERB_WAIT] = do_wait,
+	[VERB_WAIT] = do_wait,     [VERB_DIAL] = do_dial,     [VERB_EXHAUST] = do_exhaust,
 };
 
 static_assert(ARRAY_LEN(verbs) == VERB_COUNT, "every verb can be done");
@@ -368,7 +408,7 @@ static int act_step(struct run *r, unsigned nth)
 	d.o->active = true;
 	begin = clock_now_ns();
 	if (s->verb != VERB_AWAIT && s->verb != VERB_LOOK && s->verb != VERB_TYPE &&
-	    s->verb != VERB_WAIT)
+	    s->verb != VERB_WAIT && s->verb != VERB_DIAL)
 		timeline_add(&rec->timeline, begin, WHO_DRILL, "%s%s%s", s->fault ? "FAULT " : "",
 			     left_out(&d) ? "(left out) " : "", s->text);
 	result = verbs[s->verb](&d);

@@ -138,8 +138,8 @@ static void counters_pair(struct diag_counters *c, char *names, char *values)
 	char prefix[16];
 
 	snprintf(prefix, sizeof(prefix), "%.*s", (int)strcspn(names, ":"), names);
-	n = strtok_r(names, " \n", &save_n);
-	v = strtok_r(values, " \n", &save_v);
+	strtok_r(names, " \n", &save_n); /* the prefix */
+	strtok_r(values, " \n", &save_v);
 	while ((n = strtok_r(NULL, " \n", &save_n)) && (v = strtok_r(NULL, " \n", &save_v))) {
 		struct diag_counter *to = &c->at[c->count];
 

@@ -65,6 +65,8 @@ static const struct opt hosts_rows[] = {
 static const struct opt server_rows[] = {
 	DRILL_ROW("options", server_options, text_type, NULL, "words of its command line",
 		  .repeats = true),
+	DRILL_ROW("fork", server_fork, opt_bool, "off",
+		  "its processes may be many: --all runs it with the fork backend too"),
 	DRILL_ROW("count", servers, opt_uint, "1", "servers, on ports one after another", .min = 1,
 		  .max = 2),
 	OPT_END,

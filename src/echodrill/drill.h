@@ -40,6 +40,8 @@ enum verb {
 	VERB_SYSCTL,  /* sysctl HOST NAME VALUE */
 	VERB_DESTROY, /* destroy HOST: ss -K of all its connections, without a word to the peers */
 	VERB_WAIT,    /* wait T */
+	VERB_DIAL,    /* dial LABEL: the drill itself connects, from the client's host */
+	VERB_EXHAUST, /* exhaust PROC: it gets no descriptor more */
 	VERB_COUNT
 };
 
@@ -55,7 +57,7 @@ struct step {
 	/* as far as the verb has them */
 	char who[DRILL_WORD_MAX]; /* PROC or HOST */
 	unsigned host;            /* enum host */
-	unsigned proc;            /* enum who; STEP_CHILD: the server's youngest child */
+	unsigned proc;            /* enum who; STEP_CHILD: the server's youngest child, or all */
 	int number;               /* signal; state */
 	enum await_what what;
 	uint64_t count;
@@ -63,7 +65,7 @@ struct step {
 	char rest[OPT_TEXT_MAX]; /* regular expression, command, NAME VALUE */
 };
 
-enum { STEP_CHILD = 100 };
+enum { STEP_CHILD = 100, STEP_CHILDREN };
 
 struct step_list {
 	unsigned count;
@@ -93,16 +95,16 @@ struct text_list {
 };
 
 struct drill {
-	char name[DRILL_NAME_MAX];
-	struct text_list story;
-	unsigned group;  /* enum drill_group */
-	unsigned family; /* 4 or 6, after drill_read */
 	int64_t delay, limit;
-	struct text_list sysctl;
-	unsigned servers;
-	struct text_list server_options, client_options;
+	unsigned group;    /* enum drill_group */
+	unsigned family;   /* 4 or 6, after drill_read */
+	unsigned servers;  /* 1 or 2 */
+	bool server_fork;  /* a server of many processes will do */
 	bool client_lines; /* the client is the interactive one: it gets lines, and writes no JSON
 			    */
+	char name[DRILL_NAME_MAX];
+	struct text_list story, sysctl;
+	struct text_list server_options, client_options;
 	struct step_list step;
 	struct expect_list expect;
 };

@@ -55,20 +55,20 @@ const char hosts_nft_text[] = "table inet drill {\n"
 			      "}\n";
 
 struct setting {
-	enum host host;
 	const char *name, *value;
+	enum host host;
 	bool optional; /* newer kernels, or one family only */
 };
 
 /* What must not depend on the machine outside. A new network namespace has the kernel's defaults
  * for the rest, not what the machine has set. */
 static const struct setting settings[] = {
-	{ HOST_CLIENT, "net.ipv4.tcp_syn_linear_timeouts", "0", true },
-	{ HOST_ROUTER, "net.ipv4.ip_forward", "1", false },
-	{ HOST_ROUTER, "net.ipv4.icmp_ratelimit", "0", false },
-	{ HOST_ROUTER, "net.ipv4.icmp_msgs_per_sec", "100000", true },
-	{ HOST_ROUTER, "net.ipv6.conf.all.forwarding", "1", true },
-	{ HOST_ROUTER, "net.ipv6.icmp.ratelimit", "0", true },
+	{ "net.ipv4.tcp_syn_linear_timeouts", "0", HOST_CLIENT, true },
+	{ "net.ipv4.ip_forward", "1", HOST_ROUTER, false },
+	{ "net.ipv4.icmp_ratelimit", "0", HOST_ROUTER, false },
+	{ "net.ipv4.icmp_msgs_per_sec", "100000", HOST_ROUTER, true },
+	{ "net.ipv6.conf.all.forwarding", "1", HOST_ROUTER, true },
+	{ "net.ipv6.icmp.ratelimit", "0", HOST_ROUTER, true },
 
 };
 

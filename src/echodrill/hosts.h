@@ -51,6 +51,10 @@ int hosts_nft(struct hosts *h, enum host host, const char *text);
 /* Writes a sysctl ("net.ipv4.tcp_retries2") on a host. Returns 0, or -errno with h->why. */
 int hosts_sysctl(struct hosts *h, enum host host, const char *name, const char *value);
 
+/* Connects from the client's host to the server's port, and closes. Returns "connected", "timeout"
+ * (ours) or the errno's name. */
+const char *hosts_dial(const struct hosts *h, int64_t limit_ns);
+
 /* Packets that the router's counter `fault` has counted, or -errno. */
 int64_t hosts_fault_packets(struct hosts *h);
 

@@ -174,6 +174,23 @@ static void judge_verdict(const struct run *r, struct judgement *j)
 		conclude(j, VERDICT_PASS, "%s", "");
 }
 
+/* The cause, out of "[ 0.1 s] recv: 0, end of input: the server is gone (eof, phase idle)". */
+static void judge_words(const struct run *r, struct judgement *j)
+{
+	const struct timeline *t = &r->record->timeline;
+
+	snprintf(j->knew, sizeof(j->knew), "an error");
+	for (unsigned i = 0; i < t->count; i++) {
+		const char *at = strstr(t->at[i].text, "phase ") ? strrchr(t->at[i].text, '(') : 0;
+
+		if (t->at[i].who == WHO_CLIENT && at) {
+			snprintf(j->knew, sizeof(j->knew), "%.*s", (int)strcspn(at + 1, ","),
+				 at + 1);
+			return;
+		}
+	}
+}
+
 /* When the client said so, or the first error of its result. */
 static void judge_knew(const struct run *r, struct judgement *j)
 {
@@ -202,9 +219,11 @@ static void judge_knew(const struct run *r, struct judgement *j)
 		    (j->knew_ns >= 0 && s.most >= j->knew_ns))
 			continue;
 		j->knew_ns = s.most;
-		snprintf(j->knew, sizeof(j->knew), "%.*s",
-			 i == 0 ? 10 : (int)strcspn(names[i] + 8, "."),
-			 i == 0 ? "it says so" : names[i] + 8);
+		if (i == 0)
+			judge_words(r, j);
+		else
+			snprintf(j->knew, sizeof(j->knew), "%.*s", (int)strcspn(names[i] + 8, "."),
+				 names[i] + 8);
 	}
 }
 

@@ -337,6 +337,14 @@ static int see_counter(const struct run *r, const struct name *n, struct seen *s
 	return see_number(s, after - before);
 }
 
+static int see_dial(const struct run *r, const struct name *n, struct seen *s)
+{
+	for (unsigned i = 0; i < r->record->dials; i++)
+		if (strcmp(r->record->dialed[i].label, n->part[1]) == 0)
+			return see_text(s, r->record->dialed[i].result);
+	return see_nothing(s, "not reached");
+}
+
 static int see_fault(const struct run *r, const struct name *n, struct seen *s)
 {
 	(void)n;
@@ -355,7 +363,7 @@ static const struct {
 	{ "state", 4, 4, see_sockets },   { "unread", 3, 3, see_sockets },
 	{ "unsent", 3, 3, see_sockets },  { "backlog", 3, 3, see_sockets },
 	{ "wire", 3, 5, see_wire },       { "counter", 3, 3, see_counter },
-	{ "fault", 2, 2, see_fault },
+	{ "fault", 2, 2, see_fault },     { "dial", 2, 2, see_dial },
 };
 
 static bool one_of(const char *text, const char *const *list)

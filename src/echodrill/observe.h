@@ -11,6 +11,7 @@
  *     wire.client.c2s.rst  wire.server./filter/       frames on that side of the router
  *     wire.client.s2c.fin.when                        time of the first of them
  *     counter.client.TcpExtTCPTimeouts                how much the kernel's counter has grown
+ *     dial.LABEL                                      "connected", "timeout", "ECONNREFUSED"
  *     fault.packets
  *
  * Times count from the first fault, frames too; NAME@LABEL from the step of that label; @start:

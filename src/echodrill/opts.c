@@ -5,14 +5,17 @@
 
 #include "echo/base.h"
 
-static const char *const outputs[] = { "text", "json", "tap", NULL };
+static const char *const outputs[] = { "text", "json", "tap", "markdown", NULL };
 static const char *const timelines[] = { "auto", "always", "never", NULL };
 static const char *const groups[] = { "classic", "relative", "long", "default", NULL };
 
 const struct opt drill_opts[] = {
 	OPT_UINT(drill_config, jobs, "1", 1, 64, "drills at a time", .letter = 'j'),
-	OPT_ENUM(drill_config, output, "text", outputs,
-		 "what is printed; json: an object of echodrill/1 a line", .letter = 'o'),
+	OPT_ENUM(
+		drill_config, output, "text", outputs,
+		"what is printed; json: an object of echodrill/1 a line; markdown: a table of what "
+		"clients saw, and when",
+		.letter = 'o'),
 	OPT_ENUM(drill_config, timeline, "auto", timelines,
 		 "show what happened, in order; auto: of a single drill, and of those that do "
 		 "not pass"),

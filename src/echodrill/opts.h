@@ -6,7 +6,7 @@
 
 #include "echo/program.h"
 
-enum drill_output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_TAP };
+enum drill_output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_TAP, OUTPUT_MARKDOWN };
 enum timeline_mode { TIMELINE_AUTO, TIMELINE_ALWAYS, TIMELINE_NEVER };
 
 struct drill_config {

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,11 +56,11 @@ become(const struct pipes *p, int netns, const char *const *argv)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	for (; argv[n] && n < ARRAY_LEN(args) - 1; n++)
+	for (; n < ARRAY_LEN(args) - 1 && argv[n]; n++)
 		args[n] = (char *)(uintptr_t)argv[n];
 	args[n] = NULL;
-	if (setns(netns, CLONE_NEWNET) < 0 || dup2(p->in[0], 0) < 0 || dup2(p->out[1], 1) < 0 ||
-	    dup2(p->err[1], 2) < 0)
+	if (!args[0] || setns(netns, CLONE_NEWNET) < 0 || dup2(p->in[0], 0) < 0 ||
+	    dup2(p->out[1], 1) < 0 || dup2(p->err[1], 2) < 0)
 		_exit(126);
 	execvp(args[0], args);
 	dprintf(2, "%s: %s\n", args[0], strerror(errno));
@@ -172,7 +173,7 @@ void proc_turn(struct proc *procs, unsigned count, int64_t until_ns, struct time
 	struct timespec ts = { 0, 0 };
 	nfds_t n = 0;
 
-	assert(count * 3 <= ARRAY_LEN(fds));
+	assert(count <= ARRAY_LEN(fds) / 3);
 	for (unsigned i = 0; i < count; i++) {
 		struct proc *p = &procs[i];
 		struct proc_stream *s[] = { &p->out, &p->err, NULL };
@@ -256,22 +257,45 @@ char proc_state(pid_t pid)
 	return proc_stat(pid, &state, &parent) ? state : 0;
 }
 
-pid_t proc_child(pid_t parent)
+unsigned proc_children(pid_t parent, pid_t *pids, unsigned max)
 {
 	DIR *d = opendir("/proc");
 	const struct dirent *e;
-	pid_t found = 0;
+	unsigned count = 0;
 
-	while (d && (e = readdir(d))) {
+	while (d && count < max && (e = readdir(d))) {
 		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10), its = 0;
+		unsigned at = count;
 		char state;
 
-		if (pid > found && proc_stat(pid, &state, &its) && its == parent && state != 'Z')
-			found = pid;
+		if (pid <= 0 || !proc_stat(pid, &state, &its) || its != parent || state == 'Z')
+			continue;
+		for (; at > 0 && pids[at - 1] < pid; at--)
+			pids[at] = pids[at - 1];
+		pids[at] = pid;
+		count++;
 	}
 	if (d)
 		closedir(d);
-	return found;
+	return count;
+}
+
+int proc_exhaust(pid_t pid)
+{
+	struct rlimit limit = { 0, 0 }, now;
+	char path[64];
+
+	/* the kernel gives the lowest number that is free, if it is below the limit */
+	do {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%llu", pid,
+			 (unsigned long long)limit.rlim_cur);
+	} while (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+		 ++limit.rlim_cur < 65536);
+	limit.rlim_max = limit.rlim_cur;
+	if (prlimit(pid, RLIMIT_NOFILE, &limit, NULL) < 0 ||
+	    prlimit(pid, RLIMIT_NOFILE, NULL, &now) < 0)
+		return -errno;
+	return now.rlim_cur == limit.rlim_cur ? 0 : -EIO;
 }
 
 int proc_signal_number(const char *name)
@@ -289,7 +313,7 @@ int proc_signal_number(const char *name)
 static bool read_all(int fd, char *out, size_t size, int64_t until_ns)
 {
 	size_t len = 0;
-	char drop[4096];
+	char drop[4096] = "";
 
 	for (;;) {
 		struct pollfd p = { fd, POLLIN, 0 };

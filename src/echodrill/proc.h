@@ -49,8 +49,12 @@ const char *proc_status(const struct proc *p, char text[64]);
 /* State of any process: a letter of ps ('T': stopped, 'Z': zombie), 0 when it is gone. */
 char proc_state(pid_t pid);
 
-/* The youngest child of @parent, 0 if there is none. */
-pid_t proc_child(pid_t parent);
+/* Writes the pids of @parent's living children, the youngest first. Returns how many there are (at
+ * most @max). */
+unsigned proc_children(pid_t parent, pid_t *pids, unsigned max);
+
+/* Gives it no descriptor more than it has now. Returns 0 or -errno. */
+int proc_exhaust(pid_t pid);
 
 /* "KILL" to 9; 0: unknown. */
 int proc_signal_number(const char *name);

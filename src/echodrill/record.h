@@ -19,6 +19,7 @@ enum {
 	RECORD_LOOKS_MAX = 16,
 	RECORD_LOAD_MAX = 512 * 1024,
 	RECORD_COMMANDS_MAX = 48,
+	RECORD_DIALS_MAX = 8,
 	RECORD_HOSTS = 2, /* whose sockets and counters are taken down: client and server */
 };
 
@@ -31,6 +32,12 @@ struct mark {
 struct look {
 	char label[DRILL_LABEL_MAX];
 	struct diag_states of[RECORD_HOSTS];
+};
+
+/* A connection attempt of the drill's own: "connected", "timeout" or the errno. */
+struct dialed {
+	char label[DRILL_LABEL_MAX];
+	char result[24];
 };
 
 /* How a program ended. */
@@ -54,7 +61,8 @@ struct record {
 	int64_t end_ns;                   /* the last step is done; what follows is the clean-up */
 	int64_t start_ns, unix_offset_ns; /* clock_unix_ns - clock_now_ns */
 	struct timeline timeline;
-	unsigned marks, looks, commands;
+	unsigned marks, looks, commands, dials;
+	struct dialed dialed[RECORD_DIALS_MAX];
 	struct mark mark[RECORD_MARKS_MAX];
 	struct look look[RECORD_LOOKS_MAX];
 	char command[RECORD_COMMANDS_MAX][OPT_TEXT_MAX * 2];

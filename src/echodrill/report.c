@@ -3,7 +3,11 @@
  */
 #include "report.h"
 
+#include <sys/utsname.h>
+
 #include "drill.h"
+#include "echo/program.h"
+#include "echo/units.h"
 #include "judge.h"
 #include "opts.h"
 
@@ -22,10 +26,57 @@ static void report_tap(const struct result *r, unsigned nth)
 	printf("%sok %u - %s%s%s\n", ok ? "" : "not ", nth, r->drill->name, how, j->reason);
 }
 
+static void markdown_head(void)
+{
+	struct utsname u;
+
+	printf("# What a client sees when its server fails\n\n"
+	       "Written by `echodrill -o markdown run`: every line is a drill that ran, and what "
+	       "its "
+	       "client saw.\n");
+	if (uname(&u) == 0)
+		printf("Kernel: %s %s, %s. echolab %s.\n", u.sysname, u.release, u.machine,
+		       program_version());
+	printf("Times count from the fault; `never` is: not while the drill lasted. `echodrill "
+	       "show "
+	       "NAME` prints all that a drill does.\n\n"
+	       "| drill | what happens | client | server | it sees | after | verdict |\n"
+	       "|---|---|---|---|---|---|---|\n");
+}
+
+/* A value of a table must not end its column. */
+static void markdown_text(const struct text_list *l, unsigned most)
+{
+	for (unsigned i = 0; i < l->count && i < most; i++) {
+		printf("%s", i ? " " : "");
+		for (const char *c = l->at[i]; *c; c++)
+			printf(*c == '|' ? "\\%c" : "%c", *c);
+	}
+}
+
+static void report_markdown(const struct result *r)
+{
+	const struct judgement *j = r->judgement;
+	char after[UNITS_MAX] = "never";
+
+	if (j->knew_ns >= 0)
+		units_time(j->knew_ns, 3, after);
+	printf("| %s | ", r->drill->name);
+	markdown_text(&r->drill->story, DRILL_SYSCTLS_MAX);
+	printf(" | `");
+	markdown_text(&r->drill->client_options, DRILL_SYSCTLS_MAX);
+	printf("` | `");
+	markdown_text(&r->drill->server_options, DRILL_SYSCTLS_MAX);
+	printf("` | %s | %s | %s |\n", j->knew_ns >= 0 ? j->knew : "nothing", after,
+	       verdict_name(j->verdict));
+}
+
 void report_begin(unsigned output, unsigned count)
 {
 	if (output == OUTPUT_TAP)
 		printf("TAP version 13\n1..%u\n", count);
+	else if (output == OUTPUT_MARKDOWN)
+		markdown_head();
 	else if (output == OUTPUT_TEXT && count > 1)
 		printf("%-12s  %-34s %7s  %s\n", "verdict", "drill", "took",
 		       "the client knew after, and how");
@@ -37,6 +88,8 @@ void report_result(unsigned output, const struct result *r, bool whole, unsigned
 		report_run_text(r, whole, stdout);
 	else if (output == OUTPUT_TAP)
 		report_tap(r, nth);
+	else if (output == OUTPUT_MARKDOWN)
+		report_markdown(r);
 	else
 		report_run_json(r, stdout);
 	fflush(stdout);

@@ -39,8 +39,11 @@ static int step_proc(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 		s->proc = STEP_CHILD;
 		if (strcmp(s->who, "child") == 0)
 			return 0;
+		s->proc = STEP_CHILDREN;
+		if (strcmp(s->who, "children") == 0)
+			return 0;
 	}
-	return step_why(why, "needs a program: client, server, server2 or child");
+	return step_why(why, "needs a program: client, server, server2, child or children");
 }
 
 static int step_rest(struct step *s, const char **text, char why[OPT_ERROR_MAX])
@@ -205,7 +208,8 @@ static const struct {
 	[VERB_NFT] = { "nft", step_nft },           [VERB_HEAL] = { "heal", step_nothing },
 	[VERB_IP] = { "ip", step_host_rest },       [VERB_TC] = { "tc", step_host_rest },
 	[VERB_SYSCTL] = { "sysctl", step_sysctl },  [VERB_DESTROY] = { "destroy", step_host },
-	[VERB_WAIT] = { "wait", step_wait },
+	[VERB_WAIT] = { "wait", step_wait },        [VERB_DIAL] = { "dial", step_look },
+	[VERB_EXHAUST] = { "exhaust", step_proc },
 };
 
 static_assert(ARRAY_LEN(verbs) == VERB_COUNT, "every verb has a parser");
@@ -257,7 +261,7 @@ static int step_parse(const struct opt *o, const char *text, void *field, char w
 		s.verb++;
 	if (s.verb == VERB_COUNT)
 		return step_why(why, "must begin with start, type, hangup, signal, await, look, "
-				     "nft, heal, ip, tc, sysctl, destroy or wait");
+				     "nft, heal, ip, tc, sysctl, destroy, wait, dial or exhaust");
 	r = verbs[s.verb].parse(&s, &at, why);
 	if (r < 0)
 		return r;

@@ -197,10 +197,13 @@ static void suite_fill(struct suite *s, const struct drill *drills, unsigned cou
 		bool server = c->all && !backends_fixed(&d->server_options);
 		bool client = c->all && !d->client_lines && !backends_fixed(&d->client_options);
 
-		for (unsigned a = 0; a < (server ? servers.count : 1); a++)
+		for (unsigned a = 0; a < (server ? servers.count : 1); a++) {
+			if (server && !d->server_fork && strcmp(servers.name[a], "fork") == 0)
+				continue;
 			for (unsigned b = 0; b < (client ? clients.count : 1); b++)
 				suite_add(s, d, server ? servers.name[a] : c->server_backend,
 					  client ? clients.name[b] : c->client_backend);
+		}
 	}
 }
 

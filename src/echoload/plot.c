@@ -20,11 +20,12 @@
 
 struct plot_config {
 	struct program_options program;
-	char out[OPT_TEXT_MAX];
+	char out[OPT_TEXT_MAX], title[OPT_TEXT_MAX];
 };
 
 static const struct opt plot_opts[] = {
 	OPT_STRING(plot_config, out, NULL, "the picture: NAME.svg or NAME.png", .letter = 'o'),
+	OPT_STRING(plot_config, title, NULL, "above it, instead of the command line"),
 	PROGRAM_ROWS(plot_config),
 	OPT_END,
 };
@@ -103,7 +104,9 @@ static int plot_file(const struct plot_config *c, const char *name)
 
 	if (plot_read(&p, name) < 0)
 		log_error("%s: %s", name, p.error);
-	else
+	else if (c->title[0])
+		snprintf(p.title, sizeof(p.title), "%s", c->title);
+	if (!p.error[0])
 		code = plot_draw(&p, c->out);
 	plot_free(&p);
 	return code;

@@ -33,14 +33,13 @@ static bool is_stub(const struct plot_data *p, size_t i)
 
 static void write_data(const struct plot_data *p, FILE *to)
 {
-	fputs("$rate << EOD\n0 0\n", to);
+	fputs("$rate << EOD\n", to);
 	for (size_t i = 0; i < p->count; i++) {
 		const struct interval *row = &p->rows[i];
 		const double rate = is_stub(p, i) ? 0 : interval_rate(row);
 
-		fprintf(to, "%.6f %.3f\n", seconds(row->begin_ns), rate);
-		if (i == p->count - 1)
-			fprintf(to, "%.6f %.3f\n", seconds(row->end_ns), rate);
+		fprintf(to, "%.6f %.3f\n%.6f %.3f\n", seconds(row->begin_ns), rate,
+			seconds(row->end_ns), rate);
 	}
 	fputs("EOD\n$latency << EOD\n", to);
 	for (size_t i = 0; i < p->count; i++) {
@@ -132,8 +131,8 @@ static void draw_time(const struct plot_data *p, FILE *to)
 	fputs("set tmargin at screen 0.895\nset bmargin at screen 0.695\n"
 	      "set yrange [0:*]\nset format y '%.0s%c'\nset format x ''\n"
 	      "set ylabel 'echoes/s' tc rgb '#404040' offset 1,0\nunset key\n"
-	      "plot $rate u 1:2 w fillsteps fc rgb '#9cc3e4' fs solid 0.8, "
-	      "$rate u 1:2 w steps lc rgb '#1f5f9e' lw 1.8\n"
+	      "plot $rate u 1:2 w filledcurves y1=0 fc rgb '#9cc3e4' fs solid 0.8 noborder, "
+	      "$rate u 1:2 w lines lc rgb '#1f5f9e' lw 1.8\n"
 	      "unset label\n",
 	      to);
 	fputs("set tmargin at screen 0.655\nset bmargin at screen 0.435\n"
@@ -153,12 +152,12 @@ static void draw_percentiles(const struct plot_data *p, FILE *to)
 
 	if (!p->all || p->all->count == 0)
 		return;
-	fputs("set tmargin at screen 0.345\nset bmargin at screen 0.085\n"
-	      "set logscale x\nset autoscale x\nset xrange [1:*]\nset format x\n"
+	fprintf(to, "set logscale x\nset xrange [1:%.6g]\n", (double)p->all->count);
+	fputs("set tmargin at screen 0.345\nset bmargin at screen 0.085\nset format x\n"
 	      "set grid x y\nset xlabel 'percentile' tc rgb '#404040' offset 0,0.3\n"
 	      "set xtics ('0%%' 1, '50%%' 2, '90%%' 10, '99%%' 100, '99.9%%' 1e3, '99.99%%' 1e4, "
 	      "'99.999%%' 1e5, '99.9999%%' 1e6, '99.99999%%' 1e7)\n"
-	      "set key at graph 0.02, graph 0.98 left top vertical\n"
+	      "set key at graph 0.99, graph 0.04 right bottom vertical\n"
 	      "plot $all u 1:($2/1e9) w lines lw 2 lc rgb '#c0392b' t 'all messages'",
 	      to);
 	if (both)

@@ -20,7 +20,8 @@
 #include "echo/base.h"
 
 enum {
-	BIND_TRIES = 50, /* x 1 ms: a killed io_uring process frees its port some 10 ms late */
+	BIND_TRIES = 500, /* x 1 ms: a killed io_uring process frees its port some 10 ms late, on a
+			   * busy machine much later */
 };
 
 static int sock_set(int fd, int level, int name, int value)

@@ -29,7 +29,7 @@ import unittest
 from pathlib import Path
 
 from echolab import (BIN, ENVIRONMENT, OK, PATIENCE, USAGE, Failed, Process, TestCase, as_options, class_name,
-                     clean_env, offered, program, run, slow)
+                     clean_env, offered, program, run, slow, stat_fields)
 
 INCONCLUSIVE, SIGINT, SIGTERM = 5, 130, 143  # exit codes, beside those of echolab
 LONG = {"timeout": "10m", "connect_timeout": "10m"}  # deadlines that no slow machine meets
@@ -396,9 +396,11 @@ class LoadCase(TestCase):
 
     def kill(self, server):
         """SIGKILL for an echod and the processes that serve for it, all at once: they are stopped before."""
+        server.send_signal(signal.SIGSTOP)
+        self.wait_until(lambda: not server.running() or stat_fields(server.pid)[0] in "TZ", "it is stopped")
         pids = server.children()
-        for number in (signal.SIGSTOP, signal.SIGKILL) if pids else ():
-            for pid in [server.pid, *pids]:
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
         server.kill9()

@@ -114,9 +114,18 @@ class Answers(Bench):
 
 class Endings(Bench):
     def wait_for_servers(self, process):
-        return self.wait_until(lambda: [p for p in descendants(process.pid)
-                                        if "echoload" in Path(f"/proc/{p}/cmdline").read_text()]
-                               and descendants(process.pid), "a client")
+        """Until a client runs; pids of all that it has started by then."""
+        def running():
+            found = descendants(process.pid)
+            return found if any("echoload" in self.command(p) for p in found) else []
+        return self.wait_until(running, "a client")
+
+    @staticmethod
+    def command(pid):
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
 
     def test_an_interrupt_leaves_a_valid_result_and_nobody(self):
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):

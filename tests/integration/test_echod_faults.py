@@ -103,6 +103,7 @@ class Each(TestCase):
                 self.assertGreater(n, 1, f"{function} is never called")
                 return
 
+    @only("epoll", "fork")
     @natively
     def test_accept(self):
         self.each_call("accept4", "EINTR", "ECONNABORTED", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EPROTO", "EPERM",

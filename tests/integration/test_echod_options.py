@@ -12,13 +12,15 @@ PROGRAMS = [name for name in ("echod", "echoload") if (BIN / name).exists()]
 def rows(name):
     """Keys of all sections, those after the first with their section's name, and the flags of --help."""
     found, section, first = [], None, None
+    options = run([*program(name), "--help"]).out
     for line in run([*program(name), "--print-config"]).out.splitlines():
         head, key = re.match(r"\[(\w+)\]", line), re.match(r"(\w+)\s*=", line)
         if head:
             section = head[1]
             first = first or section
         elif key:
-            found.append(key[1] if section == first else f"{section}_{key[1]}")
+            plain = section == first or f" --{key[1].replace('_', '-')} " in options
+            found.append(key[1] if plain else f"{section}_{key[1]}")
     for flag in re.findall(r"^ +(?:-\w, )?--([a-z][\w-]*)", run([*program(name), "--help"]).out, re.M):
         found.append(flag.replace("-", "_"))
     return list(dict.fromkeys(found))

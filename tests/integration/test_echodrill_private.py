@@ -130,12 +130,12 @@ class Formats(TestCase):
         d = json.loads(r.out)
         self.assertEqual(d["verdict"], "pass", d["reason"])
         self.assertIn("on server: sh -c", d["commands"][0])
-        path = self.config_file(DRILL + "expect = wire.client.s2c.rst == 1\nexpect = client.exit == 1\n")
+        path = self.config_file(DRILL + "expect = wire.client.s2c.rst == 1\nexpect = state.before.client.ESTAB == 1\n")
         r = self.echodrill("-o", "json", "--client", "socat -u TCP:{server}:{port} STDOUT", "run", str(path))
         d = json.loads(r.out)
         self.assertEqual(d["verdict"], "pass", d["reason"])
         self.assertEqual({e["what"]: e["ruling"] for e in d["expectations"][-3:]},
-                         {"outcome.reset.*.ECONNRESET.count": "skipped", "wire.client.s2c.rst": "ok", "client.exit": "ok"})
+                         {"outcome.reset.*.ECONNRESET.count": "skipped", "wire.client.s2c.rst": "ok", "state.before.client.ESTAB": "ok"})
 
     @covers("echodrill", "server_backend", "client_backend")
     def test_backends_can_be_chosen_where_the_drill_leaves_them_open(self):

@@ -29,7 +29,7 @@ class EachPair(LoadCase):
                     continue  # a gigabyte each way
                 with self.subTest(connections=connections, size=name):
                     n = messages(size, connections)
-                    r = self.run_load(server, connections=connections, size=name, messages=n, **LONG)
+                    r = self.run_load(server, connections=connections, size=name, messages=n, stall="10m", **LONG)
                     self.assertAllEchoed(r, n)
                     # the first may have sent the last message before the thousandth has been dialed
                     self.assertGreaterEqual(r["connections"]["established"], min(connections, 100))

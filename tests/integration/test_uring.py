@@ -89,7 +89,7 @@ class Choice(TestCase):
 
 @unittest.skipIf(CANNOT, CANNOT)
 class Calls(UringCase):
-    @not_in("valgrind")
+    @not_in("tsan", "valgrind")
     def test_one_system_call_does_all(self):
         server = self.echod(workers=1)
         sock = self.connect(server)
@@ -153,15 +153,18 @@ class Options(UringCase):
     @not_in("asan", "tsan", "valgrind")
     def test_conn_buffers_bounds_what_is_not_copied(self):
         """Of 8 MiB that a peer leaves unsent, what does not stay in buffers is copied to the pool."""
-        rss = []
-        for n in (1, 64):
-            server = self.echod(workers=1, max_unsent="8Mi", max_unsent_total="200Mi", io_uring_conn_buffers=n)
-            self.assertEcho(self.connect(server), pattern(64 * MIB))  # every buffer has been touched
-            before = server.rss()
-            fill(self.connect(server, rcvbuf=65536), pattern(64 * MIB))
-            rss.append(server.rss() - before)
-        self.assertGreater(rss[0], 6 * MIB)
-        self.assertLess(rss[1], rss[0] - MIB)
+        self.assertGreater(self.copied(1), 7.5 * MIB)
+        # a small piece is copied even so, and all that comes after it: mostly there is none
+        self.assertLess(min(self.copied(64) for _ in range(4)), 7 * MIB)
+
+    def copied(self, conn_buffers):
+        server = self.echod(workers=1, max_unsent="8Mi", max_unsent_total="200Mi", io_uring_conn_buffers=conn_buffers)
+        sock = self.connect(server)
+        for _ in range(500):
+            self.assertEcho(sock, bytes(64 * KIB))  # every buffer is in memory, hardly any of the pool
+        before = server.rss()
+        fill(self.connect(server, rcvbuf=65536), pattern(64 * MIB))
+        return server.rss() - before
 
     def test_what_is_no_power_of_two_is_refused(self):
         for key in ("buffers", "entries", "cq_entries"):
@@ -199,9 +202,9 @@ class Scarce(UringCase):
 
     def test_eight_slots_for_twenty_clients(self):
         server = self.echod(workers=1, max_conns=8, **self.TINY)
-        for _ in range(10):
+        for n in range(10):
             socks = [self.connect(server) for _ in range(20)]
-            c = self.wait_counters(server, lambda c: c.balanced() and c.accepted % 20 == 0, "all accepted")
+            c = self.wait_counters(server, lambda c: c.balanced() and c.accepted == 20 * (n + 1), "all accepted")
             served = 0
             for i, sock in enumerate(socks):
                 try:

@@ -12,7 +12,9 @@
 	X(addr)           \
 	X(books)          \
 	X(cell)           \
+	X(child)          \
 	X(clock)          \
+	X(conn)           \
 	X(drill_explain)  \
 	X(drill_file)     \
 	X(drill_frame)    \
@@ -21,7 +23,9 @@
 	X(hist_hdr)       \
 	X(log)            \
 	X(opt)            \
+	X(outage)         \
 	X(paired)         \
+	X(payload)        \
 	X(provenance)     \
 	X(report)         \
 	X(report_json)    \
@@ -29,7 +33,8 @@
 	X(timer)          \
 	X(units)          \
 	X(unsent)         \
-	X(verdict)
+	X(verdict)        \
+	X(worker)
 /* clang-format on */
 
 #define SUITE_DECLARE(module) Suite *module##_suite(void);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * fake_backend: a backend that does what a test says. It moves no byte: the test calls conn_opened,
+ * conn_data and the others itself, and sees what the connection asked for. Its role records what it
+ * was told.
+ */
+#ifndef ECHO_TESTS_FAKE_BACKEND_H
+#define ECHO_TESTS_FAKE_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "echo/backend.h"
+#include "echo/conn.h"
+#include "echo/worker.h"
+
+enum { FAKE_SLOTS = 4, FAKE_MAX_CONNS = 3 };
+
+/* How often a connection's backend was asked for something. */
+struct fake_conn {
+	unsigned dials, sends, feeds, pauses, shutdowns, closes;
+	bool holds; /* an operation of it stays in flight after close: set c->inflight too */
+};
+
+/* What the role heard of a connection: set by the test before, if at all. */
+struct fake_role {
+	unsigned opened, data, eof, drained, expired, closed;
+	enum fail why;
+	int err;
+	void (*on_closed)(struct conn *c);
+};
+
+struct fake {
+	struct net_config config;
+	struct role role;
+	struct worker w;
+	_Atomic uint32_t conns;
+	unsigned turns, starts, stops, inits, finis;
+	enum worker_stop how; /* the last that role.stop heard */
+	int init_error, turn_error;
+	struct fake_role last; /* of the connection that was closed last */
+	unsigned closed;       /* connections, in all */
+};
+
+/* The worker that a test turns by hand. */
+extern struct fake fake;
+
+extern const struct backend_ops fake_backend;
+
+/* For fixtures: reserves the worker's memory, gives it back. */
+void fake_init(void);
+void fake_fini(void);
+
+struct fake_conn *fake_conn(const struct conn *c);
+struct fake_role *fake_role(const struct conn *c);
+
+/* A connection that was accepted on a socket of its own, and is open; NULL: it was shed. */
+struct conn *fake_accept(void);
+
+/* The end of a turn at @now_ns: timers, then connections that were closed. */
+void fake_turn(int64_t now_ns);
+
+#endif

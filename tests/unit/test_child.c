@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ * test_child: programs are started, heard, awaited and ended with all they started; and what they
+ * use is seen from outside.
+ */
+#include "echo/child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "echo/base.h"
+#include "echo/clock.h"
+#include "echo/tasks.h"
+
+#include "suites.h"
+
+static void setup(void)
+{
+	child_block_signals();
+}
+
+START_TEST(what_it_says_is_kept_and_its_exit_code)
+{
+	struct child c;
+	char *text;
+
+	ck_assert_int_eq(child_start(&c, "echo hello; echo oops >&2; exit 7", NULL), 0);
+	ck_assert_int_eq(child_wait(&c, SEC(20)), 0);
+	ck_assert(WIFEXITED(c.status) && WEXITSTATUS(c.status) == 7);
+	text = child_text(c.out);
+	ck_assert_str_eq(text, "hello\n");
+	free(text);
+	text = child_text(c.err);
+	ck_assert_str_eq(text, "oops\n");
+	free(text);
+	child_stop(&c, SEC(1));
+	child_stop(&c, SEC(1)); /* harmless */
+}
+END_TEST
+
+START_TEST(a_command_that_is_not_there_is_an_exit_code)
+{
+	struct child c;
+
+	ck_assert_int_eq(child_start(&c, "/nonexistent/program", NULL), 0);
+	ck_assert_int_eq(child_wait(&c, SEC(20)), 0);
+	ck_assert_int_eq(WEXITSTATUS(c.status), 127);
+	child_stop(&c, SEC(1));
+}
+END_TEST
+
+START_TEST(stop_ends_the_stubborn_and_its_children)
+{
+	struct child c;
+	pid_t group;
+
+	ck_assert_int_eq(
+		child_start(&c,
+			    "trap '' TERM; sleep 1000 & echo ready; while :; do sleep 1000; done",
+			    NULL),
+		0);
+	ck_assert_int_eq(child_wait(&c, MSEC(300)), -ETIME);
+	group = c.group;
+	child_stop(&c, MSEC(50));
+	ck_assert_int_eq(c.pid, 0);
+	for (int i = 0; i < 2000 && kill(-group, 0) == 0; i++) /* until init has reaped them */
+		usleep(5000);
+	ck_assert(kill(-group, 0) < 0 && errno == ESRCH);
+}
+END_TEST
+
+START_TEST(a_signal_ends_the_wait_and_leaves_the_child)
+{
+	struct child c;
+
+	ck_assert_int_eq(child_stop_signal(), 0);
+	ck_assert_int_eq(child_start(&c, "sleep 1000", NULL), 0);
+	kill(getpid(), SIGTERM); /* blocked: the wait takes it */
+	ck_assert_int_eq(child_wait(&c, SEC(20)), -EINTR);
+	ck_assert_int_eq(child_stop_signal(), SIGTERM);
+	ck_assert_int_eq(kill(c.pid, 0), 0);
+	child_stop(&c, SEC(5));
+}
+END_TEST
+
+START_TEST(where_it_listens_is_found_on_a_whole_line)
+{
+	static const struct {
+		const char *says, *address;
+	} rows[] = {
+		{ "echod: listening on 127.0.0.1:7007: epoll, 1 worker\\n", "127.0.0.1:7007" },
+		{ "listening [::1]:80\\n", "[::1]:80" },
+		{ "listening 127.0.0.1:70", NULL },
+		{ "10.0.0.1:5 is not where it is\\n", NULL },
+	};
+	char command[200], addr[80] = "";
+	struct child c;
+
+	snprintf(command, sizeof(command), "printf '%s'", rows[_i].says);
+	ck_assert_int_eq(child_start(&c, command, NULL), 0);
+	ck_assert_int_eq(child_wait(&c, SEC(20)), 0);
+	ck_assert_int_eq(child_address(c.out, addr, sizeof(addr)), rows[_i].address != NULL);
+	if (rows[_i].address)
+		ck_assert_str_eq(addr, rows[_i].address);
+	child_stop(&c, SEC(1));
+}
+END_TEST
+
+START_TEST(words_are_replaced_everywhere)
+{
+	char *s = child_replace("{port} and {port}{host}", "{port}", "80");
+
+	ck_assert_str_eq(s, "80 and 80{host}");
+	free(s);
+}
+END_TEST
+
+START_TEST(what_a_tree_of_processes_uses_is_seen)
+{
+	struct tasks_usage before, after;
+	struct child c;
+
+	/* a shell with a child that works */
+	ck_assert_int_eq(child_start(&c, "(while :; do :; done) & wait", NULL), 0);
+	ck_assert_int_eq(child_wait(&c, MSEC(50)), -ETIME);
+	tasks_usage(c.pid, &before);
+	for (int i = 0; i < 200; i++) {
+		child_wait(&c, MSEC(50));
+		tasks_usage(c.pid, &after);
+		if (after.cpu_ns - before.cpu_ns > MSEC(30))
+			break;
+	}
+	ck_assert_uint_eq(after.threads, 2);
+	ck_assert_int_gt(after.cpu_ns - before.cpu_ns, MSEC(30));
+	ck_assert_int_ge(after.wait_ns, before.wait_ns);
+	child_stop(&c, SEC(1));
+	tasks_usage(c.group ? c.group : 1 << 22, &after);
+	ck_assert_uint_eq(after.threads, 0);
+}
+END_TEST
+
+START_TEST(system_calls_are_counted_where_the_kernel_lets_us)
+{
+	static struct tasks_syscalls s;
+	struct child c;
+	int r;
+
+	ck_assert_int_eq(child_start(&c, "read x </dev/tty; while :; do kill -0 $$; done", NULL),
+			 0);
+	child_wait(&c, MSEC(50));
+	r = tasks_syscalls_begin(&s, c.pid);
+	if (r == 0) {
+		child_wait(&c, MSEC(200));
+		ck_assert_uint_gt(tasks_syscalls_end(&s), 10);
+	} else {
+		ck_assert(r == -ENOENT || r == -EACCES || r == -EPERM || r == -ENOSYS);
+	}
+	child_stop(&c, SEC(1));
+}
+END_TEST
+
+Suite *child_suite(void)
+{
+	Suite *s = suite_create("child");
+	TCase *t = tcase_create("child");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_unchecked_fixture(t, setup, NULL);
+	tcase_add_test(t, what_it_says_is_kept_and_its_exit_code);
+	tcase_add_test(t, a_command_that_is_not_there_is_an_exit_code);
+	tcase_add_test(t, stop_ends_the_stubborn_and_its_children);
+	tcase_add_loop_test(t, where_it_listens_is_found_on_a_whole_line, 0, 4);
+	tcase_add_test(t, words_are_replaced_everywhere);
+	tcase_add_test(t, what_a_tree_of_processes_uses_is_seen);
+	tcase_add_test(t, system_calls_are_counted_where_the_kernel_lets_us);
+	tcase_add_test(t, a_signal_ends_the_wait_and_leaves_the_child); /* the flag stays */
+	suite_add_tcase(s, t);
+	return s;
+}

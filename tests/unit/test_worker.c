@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+ * test_worker: a thread that turns its backend until its connections have ended.
+ */
+#include "echo/worker.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "echo/addr.h"
+#include "echo/base.h"
+#include "echo/clock.h"
+
+#include "fake_backend.h"
+#include "suites.h"
+
+/* Fixture: what fake_init prepared, but for the memory, which worker_start reserves. */
+static void setup(void)
+{
+	fake_init();
+	fake_fini();
+	fake.w.wake_fd = -1;
+}
+
+static void start_and_dial(struct worker *w)
+{
+	struct addr to;
+	struct conn *c;
+
+	fake.starts++;
+	ck_assert_int_eq(addr_parse(&to, "127.0.0.1:1"), 0);
+	c = conn_dial(w, &to, NULL);
+	ck_assert_ptr_nonnull(c);
+	conn_opened(c);
+}
+
+START_TEST(it_ends_when_it_is_stopped_and_nobody_is_connected)
+{
+	for (int how = WORKER_DRAIN; how <= WORKER_QUIT; how++) {
+		setup();
+		ck_assert_int_eq(worker_start(&fake.w), 0);
+		ck_assert(!worker_done(&fake.w));
+		worker_stop(&fake.w, (enum worker_stop)how);
+		ck_assert_int_eq(worker_join(&fake.w), 0);
+		ck_assert(worker_done(&fake.w));
+		ck_assert_uint_eq(fake.starts, 1);
+		ck_assert_uint_eq(fake.stops, 1);
+		ck_assert_int_eq((int)fake.how, how);
+		ck_assert_uint_eq(fake.inits, 1);
+		ck_assert_uint_eq(fake.finis, 1);
+	}
+}
+END_TEST
+
+START_TEST(every_way_of_stopping_ends_its_connections_once)
+{
+	for (int how = WORKER_CLOSE; how <= WORKER_QUIT; how++) {
+		setup();
+		fake.role.start = start_and_dial;
+		ck_assert_int_eq(worker_start(&fake.w), 0);
+		worker_stop(&fake.w, (enum worker_stop)how);
+		ck_assert_int_eq(worker_join(&fake.w), 0);
+		ck_assert_uint_eq(fake.closed, 1);
+		ck_assert_int_eq(fake.last.why, FAIL_SHUTDOWN);
+		ck_assert_uint_eq(stats_get(&fake.w.stats.open), 0);
+		ck_assert_uint_eq(atomic_load(&fake.conns), 0);
+	}
+}
+END_TEST
+
+static void start_with_one_in_flight(struct worker *w)
+{
+	struct addr to;
+	struct conn *c;
+
+	ck_assert_int_eq(addr_parse(&to, "127.0.0.1:1"), 0);
+	c = conn_dial(w, &to, NULL);
+	ck_assert_ptr_nonnull(c);
+	conn_opened(c);
+	c->inflight = 1;
+}
+
+START_TEST(quit_does_not_wait_for_what_is_in_flight)
+{
+	fake.role.start = start_with_one_in_flight;
+	ck_assert_int_eq(worker_start(&fake.w), 0);
+	worker_stop(&fake.w, WORKER_QUIT);
+	ck_assert_int_eq(worker_join(&fake.w), 0);
+	ck_assert_uint_eq(fake.closed, 1);
+	ck_assert_uint_eq(stats_get(&fake.w.stats.open), 0);
+}
+END_TEST
+
+START_TEST(a_drain_that_lasts_too_long_is_cut_off)
+{
+	int64_t began;
+
+	fake.role.start = start_and_dial;
+	ck_assert_int_eq(worker_start(&fake.w), 0);
+	began = clock_now_ns();
+	worker_stop(&fake.w, WORKER_DRAIN);
+	ck_assert_int_eq(worker_join(&fake.w), 0);
+	ck_assert_int_ge(clock_now_ns() - began, fake.config.drain_ns);
+	ck_assert_uint_eq(fake.stops, 2);
+	ck_assert_int_eq((int)fake.how, WORKER_RESET);
+	ck_assert_uint_eq(fake.closed, 1);
+}
+END_TEST
+
+START_TEST(a_larger_way_of_stopping_overrides_a_smaller_one)
+{
+	fake.config.drain_ns = SEC(1000);
+	fake.role.start = start_and_dial;
+	ck_assert_int_eq(worker_start(&fake.w), 0);
+	worker_stop(&fake.w, WORKER_DRAIN);
+	worker_stop(&fake.w, WORKER_RESET);
+	worker_stop(&fake.w, WORKER_DRAIN);
+	ck_assert_int_eq(worker_join(&fake.w), 0);
+	ck_assert_int_eq((int)fake.how, WORKER_RESET);
+}
+END_TEST
+
+START_TEST(an_error_of_init_is_one_of_start)
+{
+	fake.init_error = -EPERM;
+	ck_assert_int_eq(worker_start(&fake.w), -EPERM);
+	ck_assert_uint_eq(fake.starts, 0);
+	ck_assert_uint_eq(fake.finis, 0);
+}
+END_TEST
+
+START_TEST(an_error_of_a_turn_ends_the_loop_and_is_told)
+{
+	fake.turn_error = -EIO;
+	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(worker_join(&fake.w), -EIO);
+	ck_assert_uint_eq(fake.finis, 1);
+}
+END_TEST
+
+START_TEST(its_end_is_written_to_the_descriptor)
+{
+	uint64_t count = 0;
+
+	fake.w.done_fd = eventfd(0, EFD_CLOEXEC);
+	ck_assert_int_eq(worker_start(&fake.w), 0);
+	worker_stop(&fake.w, WORKER_CLOSE);
+	ck_assert_int_eq(read(fake.w.done_fd, &count, sizeof(count)), sizeof(count));
+	ck_assert_uint_eq(count, 1);
+	ck_assert_int_eq(worker_join(&fake.w), 0);
+	close(fake.w.done_fd);
+}
+END_TEST
+
+START_TEST(its_listeners_are_closed_when_it_stops)
+{
+	int ends[2];
+	char byte;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	fake.w.listeners[fake.w.listener_count++] = ends[1];
+	ck_assert_int_eq(worker_start(&fake.w), 0);
+	worker_stop(&fake.w, WORKER_CLOSE);
+	ck_assert_int_eq(read(ends[0], &byte, 1), 0); /* no writer is left */
+	ck_assert_int_eq(worker_join(&fake.w), 0);
+	close(ends[0]);
+}
+END_TEST
+
+Suite *worker_suite(void)
+{
+	Suite *s = suite_create("worker");
+	TCase *tc = tcase_create("worker");
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, it_ends_when_it_is_stopped_and_nobody_is_connected);
+	tcase_add_test(tc, every_way_of_stopping_ends_its_connections_once);
+	tcase_add_test(tc, quit_does_not_wait_for_what_is_in_flight);
+	tcase_add_test(tc, a_drain_that_lasts_too_long_is_cut_off);
+	tcase_add_test(tc, a_larger_way_of_stopping_overrides_a_smaller_one);
+	tcase_add_test(tc, an_error_of_init_is_one_of_start);
+	tcase_add_test(tc, an_error_of_a_turn_ends_the_loop_and_is_told);
+	tcase_add_test(tc, its_end_is_written_to_the_descriptor);
+	tcase_add_test(tc, its_listeners_are_closed_when_it_stops);
+	suite_add_tcase(s, tc);
+	return s;
+}
