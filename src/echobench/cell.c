@@ -210,8 +210,11 @@ void cells_judge(struct cell *cells, unsigned count, double alpha, uint64_t seed
 const char *cells_recommend(const struct cell *cells, unsigned count, const char **why)
 {
 	const char *best = NULL;
+	unsigned blocks = 0;
 
-	*why = "no cell named a winner";
+	for (unsigned i = 0; i < count; i++)
+		blocks += cells[i].block_count;
+	*why = blocks ? "no cell named a winner" : "nothing was measured";
 	for (unsigned i = 0; i < count; i++) {
 		const struct cell *c = &cells[i];
 		const char *name;

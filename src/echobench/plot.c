@@ -157,8 +157,10 @@ int plot_write(const struct bench *r, const char *prefix, char why[WHY_MAX])
 	e = child_wait(&child, SEC(60));
 	if (e == 0 && (!WIFEXITED(child.status) || WEXITSTATUS(child.status) != 0)) {
 		said = child_text(child.err);
-		snprintf(why, WHY_MAX, "gnuplot: %.250s", said ? said : "");
-		why[strcspn(why, "\n")] = '\0';
+		if (said)
+			said[strcspn(said, "\n")] = '\0';
+		snprintf(why, WHY_MAX, "gnuplot: %.150s; the script is %.100s", said ? said : "",
+			 script);
 		free(said);
 		e = -EIO;
 	}

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -30,6 +31,15 @@ static char *span_text(int64_t ns, char text[SPAN_MAX])
 	return text;
 }
 
+/* Other programs that want the CPUs make everything slower to decide, and rates meaningless. */
+static void warn_of_load(void)
+{
+	double load;
+
+	if (getloadavg(&load, 1) == 1 && load > 0.5)
+		log_warn("others are at work here (load %.1f): intervals will be wide", load);
+}
+
 void progress_begin(struct progress *p)
 {
 	const struct bench *r = p->run;
@@ -43,6 +53,8 @@ void progress_begin(struct progress *p)
 	log_info("%u cell%s, %s to %s; servers on CPU %s, client on CPU %s", r->count,
 		 r->count == 1 ? "" : "s", span_text(least_ns, least), span_text(most_ns, most),
 		 r->plans[0].config.server_cpus.text, r->plans[0].config.client_cpus.text);
+	if (p->lines)
+		warn_of_load();
 }
 
 void progress_block(struct progress *p, const struct cell *c)

@@ -186,8 +186,8 @@ static void print_recommendation(const struct bench *r, FILE *to)
 {
 	if (strcmp(r->recommend, "either") == 0)
 		fprintf(to,
-			"\n; it does not matter for this workload and machine, as far as can "
-			"be seen: %s\n",
+			"\n; for this workload and machine it does not matter, as far as can be "
+			"seen:\n; %s\n",
 			r->recommend_why);
 	else if (side_is_backend(r->recommend))
 		fprintf(to, "\n[server]\nbackend = %s  ; %s\n", r->recommend, r->recommend_why);

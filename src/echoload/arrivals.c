@@ -50,6 +50,17 @@ static bool arrivals_missed(const struct load *l, int64_t due_ns, int64_t now_ns
 	return timeout_ns > 0 && now_ns - due_ns > timeout_ns;
 }
 
+/* The last message was sent: connections that owe nothing hear of it from nobody else. */
+static void arrivals_finish(struct load *l)
+{
+	while (!list_empty(&l->ready)) {
+		struct load_conn *lc = container_of(list_first(&l->ready), struct load_conn, ready);
+
+		list_remove(&lc->ready);
+		load_pump(lc->conn);
+	}
+}
+
 void arrivals_run(struct load *l)
 {
 	int64_t now_ns = clock_now_ns(), due_ns = pace_due_ns(&l->pace);
@@ -73,6 +84,8 @@ void arrivals_run(struct load *l)
 		pace_advance(&l->pace);
 		due_ns = pace_due_ns(&l->pace);
 	}
+	if (load_no_more(l))
+		arrivals_finish(l);
 	l->worker->pace_ns = list_empty(&l->ready) ? 0 : due_ns;
 }
 

@@ -6,7 +6,6 @@
 #include "plot_private.h"
 
 static const char head[] =
-	"set encoding utf8\n"
 	"set multiplot\n"
 	"set lmargin at screen 0.095\n"
 	"set rmargin at screen 0.975\n"

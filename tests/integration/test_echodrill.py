@@ -142,6 +142,7 @@ class Everything(Runs):
 story = reset
 delay = 5ms
 [server]
+fork = on
 options = --shutdown default
 [client]
 options = -c 2 -d 3s -w 0s

@@ -210,6 +210,7 @@ void fake_init(void)
 {
 	fake_configure();
 	ck_assert_int_eq(worker_init(&fake.w), 0);
+	fake.begun_ns = fake.w.now_ns;
 }
 
 void fake_fini(void)
@@ -229,9 +230,9 @@ struct conn *fake_accept(void)
 	return c;
 }
 
-void fake_turn(int64_t now_ns)
+void fake_turn(int64_t since_ns)
 {
-	fake.w.now_ns = now_ns;
-	timers_run(&fake.w.timers, now_ns);
+	fake.w.now_ns = fake.begun_ns + since_ns;
+	timers_run(&fake.w.timers, fake.w.now_ns);
 	conn_reap(&fake.w);
 }

@@ -33,6 +33,7 @@ struct fake {
 	struct net_config config;
 	struct role role;
 	struct worker w;
+	int64_t begun_ns;
 	_Atomic uint32_t conns;
 	unsigned turns, starts, stops, inits, finis;
 	enum worker_stop how; /* the last that role.stop heard */
@@ -56,7 +57,7 @@ struct fake_role *fake_role(const struct conn *c);
 /* A connection that was accepted on a socket of its own, and is open; NULL: it was shed. */
 struct conn *fake_accept(void);
 
-/* The end of a turn at @now_ns: timers, then connections that were closed. */
-void fake_turn(int64_t now_ns);
+/* The end of a turn, so long after fake_init: timers, then connections that were closed. */
+void fake_turn(int64_t since_ns);
 
 #endif

@@ -9,7 +9,9 @@
 
 /* clang-format off */
 #define SUITES(X)         \
+	X(acceptor)       \
 	X(addr)           \
+	X(backend)        \
 	X(books)          \
 	X(cell)           \
 	X(child)          \
@@ -22,6 +24,7 @@
 	X(hist)           \
 	X(hist_hdr)       \
 	X(log)            \
+	X(net_opt)        \
 	X(opt)            \
 	X(outage)         \
 	X(paired)         \
@@ -30,6 +33,7 @@
 	X(report)         \
 	X(report_json)    \
 	X(rng)            \
+	X(sock)           \
 	X(timer)          \
 	X(units)          \
 	X(unsent)         \

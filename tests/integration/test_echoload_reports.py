@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: MIT
+"""What a run leaves behind: JSON Lines, CSV, histograms, sums of results, pictures, profiles."""
+import csv
+import json
+import re
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+from pathlib import Path
+
+from echolab import ENVIRONMENT, NO_ANSWER, OK, ROOT, USAGE, VERDICT, covers
+from loadlab import SIGINT, LoadCase, LoadResult, parse, problems
+
+LONG = {"timeout": "1m", "connect_timeout": "1m", "grace": "1m"}
+HDR = "/usr/share/java/hdrhistogram.jar"
+COUNTS = ("sent", "echoed", "lost", "missed", "errors", "connects")
+
+
+def events(path):
+    """Lines as objects; every line is whole."""
+    return [parse(line) for line in path.read_text().splitlines()]
+
+
+def total(rows, key):
+    return sum(int(row[key]) for row in rows)
+
+
+class Reports(LoadCase):
+    def assertAddUp(self, rows, r):
+        """Rows follow each other without a gap, and together they are the run."""
+        for a, b in zip(rows, rows[1:]):
+            self.assertEqual(int(a["end_ns"]), int(b["begin_ns"]))
+        self.assertEqual(int(rows[0]["begin_ns"]), 0)
+        for key, whole in (("sent", r["messages"]["sent"]), ("echoed", r["messages"]["echoed"]),
+                           ("missed", r["messages"]["missed"]), ("connects", r["connections"]["established"])):
+            self.assertEqual(total(rows, key), whole, key)
+
+    @covers("echoload", "interval")
+    def test_intervals_add_up_to_the_run(self):
+        r = self.run_load(self.echod(), connections=6, threads=3, duration="900ms", warmup="100ms", interval="100ms",
+                          **LONG)
+        rows = r["intervals"]
+        self.assertAddUp(rows, r)
+        self.assertGreaterEqual(len(rows), 2, "a busy machine may join some")
+        self.assertTrue(all(row["end_ns"] % 10**8 == 0 for row in rows[:-1]), "boundaries count from the start")
+        self.assertEqual(sum(row["latency_ns"]["count"] for row in rows), r["messages"]["echoed"])
+        r = self.run_load(self.echod(), connections=1, messages=10, interval="1h", **LONG)
+        self.assertEqual(len(r["intervals"]), 1)
+
+    @covers("echoload", "jsonl", "csv")
+    def test_lines_and_tables_say_what_the_result_says(self):
+        at = self.folder()
+        r = self.run_load(self.echod(), connections=4, duration="500ms", warmup="0s", interval="100ms",
+                          jsonl=at / "a.jsonl", csv=at / "a.csv", **LONG)
+        lines = events(at / "a.jsonl")
+        self.assertEqual([lines[0]["event"], lines[-1]["event"]], ["start", "end"])
+        self.assertEqual(lines[0]["config"]["connections"], "4")
+        self.assertEqual(lines[-1]["result"], r.json)
+        rows = [line for line in lines if line["event"] == "interval"]
+        self.assertAddUp(rows, r)
+        self.assertEqual([{k: v for k, v in row.items() if k not in ("event", "t_ns")} for row in rows],
+                         r["intervals"])
+        self.assertTrue(all(isinstance(line["t_ns"], int) for line in lines))
+        table = list(csv.DictReader((at / "a.csv").read_text().splitlines()))
+        self.assertAddUp(table, r)
+        self.assertEqual([int(row["latency_p99_ns"]) for row in table], [row["latency_ns"]["p99"] for row in rows])
+        self.assertEqual(sorted(p.name for p in at.iterdir()), ["a.csv", "a.jsonl"], "nothing temporary is left")
+
+    def test_lines_come_while_it_runs_and_tell_of_outages(self):
+        at = self.folder() / "a.jsonl"
+        server = self.echod()
+        load = self.load(server, connections=4, duration="1h", interval="50ms", jsonl=at,
+                         reconnect="backoff 1ms..20ms", **LONG)
+        self.wait_until(lambda: at.exists() and at.read_text().count('"interval"') > 2, "intervals are told")
+        self.kill(server)
+        self.wait_until(lambda: '"outage_opened"' in at.read_text(), "the outage is told")
+        self.echod(listen="{}:{}".format(*server.addr))
+        self.wait_until(lambda: '"outage_recovered"' in at.read_text(), "its end is told")
+        r = load.interrupted()
+        lines = events(at)
+        faults = [line for line in lines if line["event"] == "fault"]
+        self.assertEqual([f["fault"] for f in faults], ["outage_opened", "outage_recovered"])
+        self.assertEqual(faults[0]["t_ns"], r["outages"][0]["noticed_ns"])
+        self.assertEqual(faults[1]["t_ns"], r["outages"][0]["recovered_ns"])
+        self.assertEqual(lines[-1]["result"], r.json)
+
+    @covers("echoload", "hist")
+    def test_an_interrupted_run_leaves_every_format_whole(self):
+        at, server = self.folder(), self.echod()
+        for suffix in ("hgrm", "hlog"):
+            load = self.load(server, connections=4, duration="1h", warmup="0s", interval="50ms",
+                             jsonl=at / "a.jsonl", csv=at / "a.csv", hist=at / f"a.{suffix}", **LONG)
+            self.wait_until(lambda: (at / "a.jsonl").exists() and (at / "a.jsonl").read_text().count('"interval"') > 3,
+                            "intervals are told")
+            r = load.interrupted()
+            self.assertEqual(events(at / "a.jsonl")[-1]["result"], r.json)
+            self.assertAddUp(list(csv.DictReader((at / "a.csv").read_text().splitlines())), r)
+            (at / "a.jsonl").unlink()
+        count = re.search(r"Total count +=\s+(\d+)\]", (at / "a.hgrm").read_text())
+        self.assertGreater(int(count[1]), 0)
+        self.assertEqual(len((at / "a.hlog").read_text().splitlines()), 4 + len(r["intervals"]))
+
+    def test_names_that_cannot_be_written_cost_no_run(self):
+        for key, name, code in (("jsonl", "/nowhere/a.jsonl", ENVIRONMENT), ("csv", "/nowhere/a.csv", ENVIRONMENT),
+                                ("hist", "/nowhere/a.hlog", ENVIRONMENT), ("hist", "a.txt", USAGE)):
+            r = self.run_echoload(f"--{key}", name, "-d", "1h", "127.0.0.1:1")
+            self.assertEqual(r.code, code, r)
+            self.assertIn(name if code == ENVIRONMENT else ".hgrm", r.err)
+        r = self.run_echoload("--json", "a", "--csv", "a", "127.0.0.1:1")
+        self.assertEqual(r.code, USAGE, r)
+
+    @covers("echoload", "start_at")
+    def test_runs_that_start_together(self):
+        at = time.time() + 1.5
+        server = self.echod()
+        loads = [self.load(server, connections=1, messages=10, start_at=f"{at:.3f}", **LONG) for _ in range(2)]
+        starts = [load.done()["context"]["start_unix_ns"] / 1e9 for load in loads]
+        self.assertTrue(all(start >= at - 0.003 for start in starts), (at, starts))
+        self.assertEqual(self.run_echoload("--start-at", "12", "127.0.0.1:1").code, USAGE)
+        self.assertEqual(self.run_echoload("--start-at", "25:00", "127.0.0.1:1").code, USAGE)
+        load = self.load(server, connections=1, start_at=int(at) + 3000)
+        self.wait_until(lambda: "SigBlk:\t0000000000000000" not in Path(f"/proc/{load.pid}/status").read_text(),
+                        "it waits")
+        self.assertEqual(load.interrupted()["messages"]["sent"], 0)
+
+
+class Merge(LoadCase):
+    def merge(self, *files, code=OK):
+        r = self.run_echoload("merge", "-o", "json", *map(str, files))
+        self.assertEqual(r.code, code, r)
+        j = parse(r.out)
+        self.assertEqual([p for p in problems(j) if "an answer came" not in p], [], "the worst code stands for all")
+        return j
+
+    def results(self, *runs):
+        at, server = self.folder(), self.echod()
+        for i, options in enumerate(runs):
+            (at / f"{i}.json").write_text(json.dumps(self.run_load(server, **options, **LONG).json))
+        return [at / f"{i}.json" for i in range(len(runs))]
+
+    def test_counts_and_histograms_add_up(self):
+        files = self.results({"connections": 3, "messages": 700}, {"connections": 5, "messages": 900, "size": "1..99"},
+                             {"connections": 2, "messages": 300, "rate": 2000})
+        parts = [parse(f.read_text()) for f in files]
+        j = self.merge(*files)
+        for path in (("messages", "sent"), ("messages", "echoed"), ("bytes", "received"), ("latency_ns", "count"),
+                     ("connect_ns", "count"), ("connections", "established"), ("measured", "echoed")):
+            def get(o):
+                return o[path[0]][path[1]]
+            self.assertEqual(get(j), sum(map(get, parts)), path)
+        self.assertEqual(j["latency_ns"]["min"], min(p["latency_ns"]["min"] for p in parts))
+        self.assertEqual(j["latency_ns"]["max"], max(p["latency_ns"]["max"] for p in parts))
+        self.assertEqual(len(j["context"]["merged"]), 3)
+        again = self.merge(*reversed(files))
+        self.assertEqual(again["histograms"], j["histograms"], "the order does not matter")
+
+    def test_a_sum_of_one_is_itself(self):
+        file, = self.results({"connections": 3, "messages": 500})
+        j, old = self.merge(file), parse(file.read_text())
+        for key in ("messages", "measured", "bytes", "latency_ns", "connect_ns", "histograms", "outcomes"):
+            self.assertEqual(j[key], old[key], key)
+
+    def test_the_worst_exit_code_stands_for_all(self):
+        file, = self.results({"connections": 3, "messages": 500})
+        bad = self.folder() / "bad.json"
+        bad.write_text(json.dumps(self.run_load(self.closed_port(), connections=2, code=NO_ANSWER).json))
+        j = self.merge(file, bad, code=NO_ANSWER)
+        self.assertIn("bad.json", j["exit"]["reason"])
+
+    def test_what_is_no_result_is_refused(self):
+        at = self.folder()
+        (at / "a.json").write_text('{"schema": "echoload/1"}')
+        (at / "b.json").write_text("{")
+        file, = self.results({"connections": 1, "messages": 5})
+        j = parse(file.read_text())
+        j["messages"]["echoed"] -= 1
+        (at / "c.json").write_text(json.dumps(j))
+        for name in ("a.json", "b.json", "c.json", "none.json"):
+            r = self.run_echoload("merge", str(at / name))
+            self.assertEqual((r.code, r.out), (USAGE, ""), r)
+            self.assertIn(name, r.err)
+        self.assertEqual(self.run_echoload("merge").code, USAGE)
+
+
+class Plot(LoadCase):
+    @unittest.skipUnless(shutil.which("gnuplot"), "gnuplot is not installed")
+    def test_pictures(self):
+        at = self.folder()
+        self.run_load(self.echod(), connections=2, duration="300ms", warmup="0s", interval="50ms",
+                      jsonl=at / "a.jsonl", **LONG)
+        for name, magic in (("a.svg", b"<?xml"), ("a.png", b"\x89PNG")):
+            r = self.run_echoload("plot", str(at / "a.jsonl"), "-o", str(at / name))
+            self.assertEqual((r.code, r.err), (OK, ""), r)
+            self.assertTrue((at / name).read_bytes().startswith(magic))
+        self.assertEqual(len(list(at.iterdir())), 3, "nothing temporary is left")
+
+    def test_what_it_cannot_draw(self):
+        at = self.folder()
+        (at / "a.jsonl").write_text('{"event":"start","t_ns":0}\n')
+        (at / "b.jsonl").write_text('{"event":"interval","t_ns":1,"begin_ns":0,"end_ns":1,"echoed":1}\n')
+        for argv, code, said in ((["a.jsonl", "-o", "a.svg"], USAGE, "no intervals"),
+                                 (["b.jsonl", "-o", "a.gif"], USAGE, ".svg or .png"),
+                                 (["none", "-o", "a.svg"], USAGE, "No such file"), ([], USAGE, "echoload plot")):
+            r = self.run_echoload("plot", *(str(at / a) if a[0] != "-" else a for a in argv))
+            self.assertEqual(r.code, code, r)
+            self.assertIn(said, r.err)
+
+    def test_without_gnuplot_it_says_so(self):
+        at = self.folder()
+        (at / "b.jsonl").write_text('{"event":"interval","t_ns":1,"begin_ns":0,"end_ns":1,"echoed":1}\n')
+        r = self.run_echoload("plot", str(at / "b.jsonl"), "-o", str(at / "a.svg"), env={"PATH": str(at)})
+        self.assertEqual(r.code, ENVIRONMENT, r)
+        self.assertIn("gnuplot is not installed", r.err)
+        self.assertFalse((at / "a.svg").exists())
+
+
+class Profiles(LoadCase):
+    def profile(self, text):
+        path = self.folder() / "p.conf"
+        path.write_text(text)
+        return path
+
+    def run_profile(self, text, to, code, *argv):
+        r = self.run_echoload("-f", str(self.profile(text)), *argv, "127.0.0.1:1" if to is None else
+                              "{}:{}".format(*to.addr))
+        self.assertEqual(r.code, code, r)
+        return r
+
+    def test_phases_run_one_after_the_other(self):
+        at, server = self.folder(), self.echod()
+        r = self.run_profile("[global]\nmessages = 20\nconnections = 2\n[report]\noutput = text\n"
+                             "[phase one]\nsize = 10\n[phase two]\nsize = 30\nmax_p99 = 1ns\n", server, VERDICT,
+                             "--json", str(at / "r.json"), "--jsonl", str(at / "r.jsonl"))
+        one, two = (parse((at / f"r.{name}.json").read_text()) for name in ("one", "two"))
+        self.assertEqual((one["phase"], one["bytes"]["echoed"], one["exit"]["code"]), ("one", 200, OK))
+        self.assertEqual((two["phase"], two["bytes"]["echoed"], two["exit"]["code"]), ("two", 600, VERDICT))
+        self.assertLess(one["context"]["start_unix_ns"], two["context"]["start_unix_ns"])
+        self.assertEqual(re.findall(r"^phase +(\w+)$", r.out, re.M), ["one", "two"])
+        self.assertEqual(events(at / "r.two.jsonl")[0]["phase"], "two")
+
+    def test_errors_have_their_place_before_anything_runs(self):
+        for text, said in (("[phase a]\nsize = 1\n[phase b]\nsiz = 2\n", "p.conf:4: unknown key 'siz'"),
+                           ("[phase a]\nsize = 1\n[phase b]\nsize = x\n", "p.conf:4: size"),
+                           ("[phase a]\nsize = 1\nsize = 2\n", "p.conf:3: size: is already given in line 2"),
+                           ("[phase a]\n[global]\nsize = 1\n", "p.conf:2: this section must stand above the phases"),
+                           ("[phase a]\n[phase a]\n", "p.conf:2: a phase of this name"),
+                           ("[phase ]\nsize = 1\n", "p.conf:1: a phase is named"),
+                           ("[global]\nmax_p99 = 1s\n", "p.conf:2: unknown key 'max_p99'; it belongs in [limits]"),
+                           ("[limit]\nmax_p99 = 1s\n", "did you mean [limits]")):
+            with self.subTest(text=text):
+                self.assertIn(said, self.run_profile(text, None, USAGE).err)
+
+    def test_print_config_reads_back(self):
+        text = "[global]\nsize = 5\n[limits]\nmax_p99 = 1s\n[phase a]\nsize = 7\n"
+        out = self.run_profile(text, None, OK, "--print-config").out
+        self.assertIn("[phase a]", out)
+        again = self.run_profile(out, None, OK, "--print-config").out
+        strip = re.compile(r" *;.*")
+        self.assertEqual(strip.sub("", again), strip.sub("", out))
+
+    def test_the_shipped_ones_run(self):
+        for path in sorted((ROOT / "configs/load").glob("*.conf")):
+            with self.subTest(profile=path.name):
+                r = self.run_echoload("-f", str(path), "-d", "200ms", "-w", "100ms", "-o", "quiet",
+                                      "{}:{}".format(*self.echod().addr))
+                self.assertIn(r.code, (OK, 5), r)  # 5: a busy machine sends late
+
+
+@unittest.skipUnless(shutil.which("java") and Path(HDR).exists(),
+                     "no Java or no hdrhistogram.jar: tools/deps")
+class Java(LoadCase):
+    """Other people's tools read our histograms."""
+    SOURCE = """
+import org.HdrHistogram.*;
+import java.io.*;
+public class Read {
+  public static void main(String[] a) throws Exception {
+    HistogramLogReader in = new HistogramLogReader(new File(a[0]));
+    Histogram sum = new Histogram(3);
+    int lines = 0;
+    for (EncodableHistogram h; (h = in.nextIntervalHistogram()) != null; lines++) sum.add((Histogram) h);
+    System.out.println(lines + " " + sum.getTotalCount() + " " + sum.getValueAtPercentile(50) + " "
+                       + sum.getValueAtPercentile(99) + " " + sum.getMaxValue());
+    sum.outputPercentileDistribution(new PrintStream(a[1]), 1e6);
+  }
+}
+"""
+
+    def test_the_log_and_the_text_are_what_java_makes_of_them(self):
+        at, server = self.folder(), self.echod()
+        (at / "Read.java").write_text(self.SOURCE)
+        r = self.run_load(server, connections=4, duration="600ms", warmup="0s", interval="100ms", hist=at / "a.hlog",
+                          **LONG)
+        said = subprocess.run(["java", "-cp", HDR, str(at / "Read.java"), str(at / "a.hlog"), str(at / "java.hgrm")],
+                              capture_output=True, text=True)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        lines, count, p50, p99, top = map(int, said.stdout.split())
+        self.assertEqual((lines, count), (len(r["intervals"]), r["latency_ns"]["count"]))
+        self.assertEqual((p50, p99), (r["latency_ns"]["p50"], r["latency_ns"]["p99"]))
+        self.assertLess(abs(top - r["latency_ns"]["max"]), 0.002 * top)

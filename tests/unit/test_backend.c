@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ * test_backend: the list of backends, and what a program may choose from it.
+ */
+#include "echo/backend.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "echo/base.h"
+#include "echo/opt.h"
+
+#include "suites.h"
+
+static int parse(const char *from, const struct backend_ops **b, char why[OPT_ERROR_MAX])
+{
+	const struct opt row = { .key = "backend", .type = &opt_backend };
+
+	return opt_backend.parse(&row, from, b, why);
+}
+
+START_TEST(every_backend_is_complete)
+{
+	for (size_t i = 0; backends[i]; i++) {
+		const struct backend_ops *b = backends[i];
+
+		ck_assert(b->name && b->help);
+		ck_assert(b->probe && b->init && b->fini && b->turn);
+		ck_assert(b->close && b->caps);
+		if (b->caps & BACKEND_ACCEPT)
+			ck_assert(b->listen && b->unlisten);
+		if (!(b->caps & BACKEND_SINGLE)) /* fork's own processes send */
+			ck_assert(b->send && b->shutdown && b->pause);
+		if (b->caps & BACKEND_CONNECT)
+			ck_assert(b->dial && b->feed);
+		ck_assert_int_eq(b->opts != NULL, b->config_size > 0);
+		ck_assert_ptr_eq(backend_find(b->name), b);
+		ck_assert_uint_lt(i, BACKENDS_MAX);
+	}
+}
+END_TEST
+
+START_TEST(names_are_found_and_others_are_not)
+{
+	ck_assert_ptr_eq(backend_find("epoll"), &backend_epoll);
+	ck_assert_ptr_eq(backend_find("fork"), &backend_fork);
+	ck_assert_ptr_null(backend_find("auto"));
+	ck_assert_ptr_null(backend_find("EPOLL"));
+	ck_assert_ptr_null(backend_find(""));
+}
+END_TEST
+
+START_TEST(as_an_option_it_is_a_name_or_auto)
+{
+	const struct opt row = { .key = "backend", .type = &opt_backend };
+	const struct backend_ops *b = NULL;
+	char why[OPT_ERROR_MAX] = "", text[OPT_TEXT_MAX];
+
+	ck_assert_int_eq(parse("epoll", &b, why), 0);
+	ck_assert_ptr_eq(b, &backend_epoll);
+	ck_assert(opt_backend.print(&row, &b, 0, text));
+	ck_assert_str_eq(text, "epoll");
+	ck_assert_int_eq(parse("select", &b, why), -EINVAL);
+	ck_assert_ptr_eq(b, &backend_epoll);
+	for (size_t i = 0; backends[i]; i++)
+		ck_assert_ptr_nonnull(strstr(why, backends[i]->name));
+	ck_assert_ptr_nonnull(strstr(why, "auto"));
+	ck_assert_int_eq(parse("auto", &b, why), 0);
+	ck_assert_ptr_null(b);
+	ck_assert(opt_backend.print(&row, &b, 0, text));
+	ck_assert_str_eq(text, "auto");
+}
+END_TEST
+
+START_TEST(auto_is_the_first_that_can_do_it_here)
+{
+	static const unsigned wants[] = { BACKEND_ACCEPT, BACKEND_CONNECT,
+					  BACKEND_ACCEPT | BACKEND_CONNECT };
+
+	for (size_t i = 0; i < ARRAY_LEN(wants); i++) {
+		const char *why = NULL, *ignored = "";
+		const struct backend_ops *b = backend_auto(wants[i], &why);
+
+		ck_assert_uint_eq(b->caps & wants[i], wants[i]);
+		ck_assert_int_eq(b->probe(&ignored), 0);
+		ck_assert_ptr_nonnull(why);
+		if (b == backends[0])
+			ck_assert_str_eq(why, "");
+	}
+}
+END_TEST
+
+START_TEST(what_was_chosen_has_the_options_of_its_section)
+{
+	static struct opt_set s = { .program = "test" };
+	static const struct opt rows[] = { OPT_END };
+	struct backend_choice c = { .ops = NULL };
+	char none;
+
+	opt_add(&s, "first", rows, &none);
+	ck_assert_int_eq(backend_options(&c, BACKEND_CONNECT, &s), 0);
+	ck_assert_int_eq(opt_read_defaults(&s), 0);
+	for (unsigned i = 1; i < s.count; i++)
+		ck_assert_str_ne(s.sections[i].name, "fork"); /* it cannot dial */
+	ck_assert_int_eq(backend_choose(&c, BACKEND_CONNECT, &backend_epoll), 0);
+	ck_assert_ptr_eq(c.ops, &backend_epoll);
+	ck_assert_ptr_nonnull(c.config);
+	ck_assert_str_eq(c.why, "");
+	ck_assert_int_eq(backend_choose(&c, BACKEND_CONNECT, NULL), 0);
+	ck_assert_ptr_nonnull(c.config);
+	backend_choice_free(&c);
+}
+END_TEST
+
+Suite *backend_suite(void)
+{
+	Suite *s = suite_create("backend");
+	TCase *tc = tcase_create("backend");
+
+	tcase_add_test(tc, every_backend_is_complete);
+	tcase_add_test(tc, names_are_found_and_others_are_not);
+	tcase_add_test(tc, as_an_option_it_is_a_name_or_auto);
+	tcase_add_test(tc, auto_is_the_first_that_can_do_it_here);
+	tcase_add_test(tc, what_was_chosen_has_the_options_of_its_section);
+	suite_add_tcase(s, tc);
+	return s;
+}
