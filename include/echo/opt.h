@@ -126,10 +126,10 @@ struct opt_set {
 				NULL: none. A line that begins with a letter and ends with ':'
 				("Exit status:") becomes a section of the man page */
 	struct opt_section sections[OPT_SECTIONS_MAX];
-	unsigned count;            /* sections */
-	bool has_phases;           /* config files may end with sections [phase NAME] */
-	const char *phase;         /* keys of this one override those of the first section and its
-				      groups; NULL: all phases are only checked */
+	unsigned count;    /* sections */
+	bool has_phases;   /* config files may end with sections [phase NAME] */
+	const char *phase; /* keys of this one override those of the first section and its
+			      groups; NULL: all phases are only checked */
 	char phases[OPT_PHASES_MAX][OPT_PHASE_MAX]; /* that the file has, in its order */
 	unsigned phase_count;
 	const char *file;          /* the file that was read, NULL: none */

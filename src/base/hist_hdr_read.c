@@ -188,7 +188,8 @@ int hist_hdr_decode(const char *text, struct hist **h)
 	if (!packed)
 		return -ENOMEM;
 	len = unbase64(text, packed);
-	if (len >= COMPRESSED_HEADER && ((int)get_be(packed, 4) & COOKIE_BASE) == COOKIE_COMPRESSED &&
+	if (len >= COMPRESSED_HEADER &&
+	    ((int)get_be(packed, 4) & COOKIE_BASE) == COOKIE_COMPRESSED &&
 	    get_be(packed + 4, 4) <= (uint64_t)(len - COMPRESSED_HEADER))
 		r = inflate_to((struct bytes){ packed + COMPRESSED_HEADER,
 					       packed + COMPRESSED_HEADER + get_be(packed + 4, 4) },

@@ -150,8 +150,7 @@ void opt_hint(const struct opt_set *s, enum opt_level how, const char *name,
 			snprintf(hint, OPT_HINT_MAX, "; did you mean '%s'?",
 				 how == OPT_FILE ? name_tail(s, how, known) : known);
 		} else if (!hint[0] && d == 0) { /* the key of another section */
-			snprintf(hint, OPT_HINT_MAX, "; it belongs in [%s]",
-				 opt_heading(s, i));
+			snprintf(hint, OPT_HINT_MAX, "; it belongs in [%s]", opt_heading(s, i));
 		}
 	}
 }

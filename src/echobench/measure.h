@@ -12,6 +12,7 @@ struct round {
 	const struct workload *load;
 	struct server *server;
 	bool count_syscalls;
+	int64_t begin_cpu_ns; /* of the server */
 	/* out */
 	struct sample sample;
 	double syscalls; /* for a message, the whole run; < 0: not measured */
@@ -20,8 +21,8 @@ struct round {
 /* What the client does before it measures: a connection takes time, too. */
 int64_t round_warmup_ns(const struct bench_config *c, const struct workload *w);
 
-/* Runs the client once. Returns 0, -EINTR, -EAGAIN when nothing was measured for lack
- * of CPU time, or another -errno; with @why. */
+/* Runs the client once. Returns 0, -EINTR, -EAGAIN when it failed or nothing came back (on a busy
+ * machine the next may go better), or another -errno; with @why. */
 int round_measure(struct round *r, char why[WHY_MAX]);
 
 /* The client's command line; @address may be "{addr}". */

@@ -36,7 +36,7 @@ static void warn_of_load(void)
 {
 	double load;
 
-	if (getloadavg(&load, 1) == 1 && load > 0.5)
+	if (getloadavg(&load, 1) == 1 && load > (double)sysconf(_SC_NPROCESSORS_ONLN))
 		log_warn("others are at work here (load %.1f): intervals will be wide", load);
 }
 

@@ -88,7 +88,7 @@ static void judge_await(const struct run *r, unsigned nth, struct judgement *j)
 
 	if (!o->waited)
 		return;
-	if (!o->came && timers_were_late(r, s->limit_ns / 4))
+	if (!o->came && timers_were_late(r, s->limit_ns / 50))
 		ruling = RULING_LATE;
 	f = found(j, ruling);
 	snprintf(f->what, sizeof(f->what), "%.200s", s->text);

@@ -95,8 +95,25 @@ void report_result(unsigned output, const struct result *r, bool whole, unsigned
 	fflush(stdout);
 }
 
+static const char advice[] =
+	"\n## To see it sooner\n\n"
+	"- Wait on the socket all the time (poll, epoll): a killed server's FIN or RST is seen at "
+	"once.\n"
+	"- A time limit for each answer (`-T`) is the only means against a server that hangs, and "
+	"the fastest against one that is gone.\n"
+	"- `TCP_USER_TIMEOUT` (`--user-timeout`) bounds data in flight, connects and zero windows; "
+	"it also ends connections that are merely slow.\n"
+	"- Keepalive (`--keepalive`) is the only means for an idle connection; it does nothing "
+	"while data is unacknowledged, and nothing against a hung server.\n"
+	"- `IP_RECVERR` (`--icmp-errors`) reports what a router says at once, although the "
+	"connection might have lived on.\n"
+	"- Without any of these the answer is tcp_retries2: `echodrill explain` computes it for "
+	"this host.\n";
+
 void report_end(unsigned output, const unsigned verdicts[4])
 {
+	if (output == OUTPUT_MARKDOWN)
+		fputs(advice, stdout);
 	if (output == OUTPUT_TEXT)
 		printf("%u passed, %u failed, %u inconclusive, %u skipped\n",
 		       verdicts[VERDICT_PASS], verdicts[VERDICT_FAIL],

@@ -267,6 +267,9 @@ static int step_parse(const struct opt *o, const char *text, void *field, char w
 		return r;
 	if (at[strspn(at, " ")])
 		return step_why(why, "goes on after its end");
+	for (unsigned i = 0; i < l->count; i++)
+		if (s.label[0] && strcmp(l->at[i].label, s.label) == 0)
+			return step_why(why, "has the label of another step");
 	l->at[l->count++] = s;
 	return 0;
 }

@@ -70,7 +70,8 @@ void live_show(struct live *l)
 	snprintf(line, sizeof(line), "%s  %.0f/s  %u open  %" PRIu64 " error%s%s%s%s", done,
 		 (double)(echoed - l->echoed) * 1e9 / (double)ns, atomic_load(&l->run->gang.conns),
 		 errors, errors == 1 ? "" : "s",
-		 outage_open(&l->run->shared.outages) ? "  OUTAGE" : "", p99[0] ? "  p99 " : "", p99);
+		 outage_open(&l->run->shared.outages) ? "  OUTAGE" : "", p99[0] ? "  p99 " : "",
+		 p99);
 	live_write(l, line);
 	l->shown_ns = now_ns;
 	l->echoed = echoed;

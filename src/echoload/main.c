@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * main: reads the options, looks up the target, runs the load, once or in phases, and prints what it
- * found.
+ * main: reads the options, looks up the target, runs the load, once or in phases, and prints what
+ * it found.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -145,8 +145,8 @@ static void merge_rest(struct merge *m, const struct merge_part *p)
 	to->steal_ns = to->steal_ns < 0 || r->steal_ns < 0 ? -1 : to->steal_ns + r->steal_ns;
 	to->outages_unlisted += r->outages_unlisted;
 	to->interrupted |= r->interrupted;
-	to->bottleneck = first || to->bottleneck == r->bottleneck ? r->bottleneck
-								  : BOTTLENECK_UNKNOWN;
+	to->bottleneck =
+		first || to->bottleneck == r->bottleneck ? r->bottleneck : BOTTLENECK_UNKNOWN;
 	to->backend = first || strcmp(to->backend, r->backend) == 0 ? r->backend : "several";
 	m->config.connections += p->config.connections;
 	m->config.idle += p->config.idle;
@@ -160,13 +160,13 @@ static int merge_add(struct merge *m, struct merge_part *p)
 {
 	struct result *to = &m->sum;
 	const uint64_t peak = to->books.peak;
-	const int64_t by_ns = m->together ? p->result.start_unix_ns - to->start_unix_ns
-					  : to->duration_ns;
+	const int64_t by_ns =
+		m->together ? p->result.start_unix_ns - to->start_unix_ns : to->duration_ns;
 
 	merge_shift(p, by_ns);
 	merge_span(m, p, by_ns);
 	books_merge(&to->books, &p->result.books);
-	to->books.peak = m->together          ? peak + p->result.books.peak
+	to->books.peak = m->together                   ? peak + p->result.books.peak
 			 : peak > p->result.books.peak ? peak
 						       : p->result.books.peak;
 	for (unsigned i = 0; i < MERGE_HISTS; i++)
@@ -199,16 +199,18 @@ static void merge_judge(struct merge *m)
 /* Values that all parts have alike. */
 static json_t *merge_config(const struct merge *m)
 {
-	json_t *common = json_object(), *first = json_object_get(m->parts[0].root, "config"), *value;
+	json_t *common = json_object(), *first = json_object_get(m->parts[0].root, "config"),
+	       *value;
 	const char *key;
 
-	json_object_foreach(first, key, value) {
+	json_object_foreach(first, key, value)
+	{
 		bool alike = true;
 
 		for (unsigned i = 1; i < m->count; i++)
-			alike &= json_equal(value, json_object_get(json_object_get(m->parts[i].root,
-										   "config"),
-								   key));
+			alike &= json_equal(
+				value,
+				json_object_get(json_object_get(m->parts[i].root, "config"), key));
 		if (alike && json_object_set(common, key, value) < 0) {
 			json_decref(common);
 			return NULL;
@@ -345,9 +347,11 @@ int merge_main(int argc, char **argv)
 	static struct merge m = {
 		.opts = { .program = "echoload",
 			  .usage = "merge [OPTION]... RESULT.json...",
-			  .about = "Adds results up, histograms included. Runs that overlap in time "
-				   "are one load, others count one after the other. The exit code is "
-				   "the worst of theirs." },
+			  .about =
+				  "Adds results up, histograms included. Runs that overlap in time "
+				  "are one load, others count one after the other. The exit code "
+				  "is "
+				  "the worst of theirs." },
 	};
 	char *none[] = { NULL };
 	int r, code;

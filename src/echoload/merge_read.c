@@ -118,7 +118,8 @@ static void read_outcomes(struct merge_part *p, const json_t *from, struct books
 
 	if (!json_is_array(rows))
 		fail(p, "'outcomes' is missing");
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		struct outcome o = { .err = errno_of(text(row, "errno")) };
 
 		while (o.why < FAIL_COUNT && strcmp(fail_name(o.why), text(row, "cause")) != 0)
@@ -155,7 +156,8 @@ static void read_corruption(struct merge_part *p, struct corruption *c)
 
 static void read_books(struct merge_part *p)
 {
-	const json_t *measured = object(p, p->root, "measured"), *bytes = object(p, p->root, "bytes");
+	const json_t *measured = object(p, p->root, "measured"),
+		     *bytes = object(p, p->root, "bytes");
 	const json_t *connections = object(p, p->root, "connections");
 	struct books *b = &p->result.books;
 
@@ -180,7 +182,8 @@ static void read_targets(struct merge_part *p)
 	const json_t *row, *rows = json_object_get(p->root, "targets");
 	size_t i;
 
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		struct target_result *t = &p->result.targets[i];
 
 		if (i == TARGETS_MAX) {
@@ -205,7 +208,8 @@ static void read_outages(struct merge_part *p)
 	p->result.outages_unlisted = unlisted > 0 ? (uint64_t)unlisted : 0;
 	p->outages = calloc(json_array_size(rows) + 1, sizeof(*p->outages));
 	p->result.outages = p->outages;
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		if (!p->outages) {
 			fail(p, "no memory");
 			return;
@@ -224,7 +228,8 @@ static void read_outages(struct merge_part *p)
 /* ---- histograms ---- */
 
 /* The encoding has the counters; what is exact beside them stands in the numbers at @latency. */
-static int read_hist(struct merge_part *p, enum merge_hist at, const char *key, const json_t *latency)
+static int read_hist(struct merge_part *p, enum merge_hist at, const char *key,
+		     const json_t *latency)
 {
 	const char *code = text(json_object_get(p->root, "histograms"), key);
 	const uint64_t values = latency ? count(p, latency, "count") : 0;
@@ -260,8 +265,8 @@ static void read_hists(struct merge_part *p)
 	};
 
 	for (enum merge_hist i = 0; i < MERGE_HISTS; i++) {
-		const json_t *from = i == MERGE_LATENESS ? json_object_get(p->root, "generator")
-							 : p->root;
+		const json_t *from =
+			i == MERGE_LATENESS ? json_object_get(p->root, "generator") : p->root;
 
 		(void)read_hist(p, i, keys[i], json_object_get(from, keys[i]));
 	}
@@ -338,7 +343,8 @@ int merge_read(struct merge_part *p, const char *name)
 	*p = (struct merge_part){ .name = name };
 	p->root = json_load_file(name, JSON_REJECT_DUPLICATES, &at);
 	if (!p->root)
-		return at.line > 0 ? fail(p, "line %d: %s", at.line, at.text) : fail(p, "%s", at.text);
+		return at.line > 0 ? fail(p, "line %d: %s", at.line, at.text)
+				   : fail(p, "%s", at.text);
 	if (strcmp(text(p->root, "schema"), "echoload/1") != 0)
 		return fail(p, "is no result of echoload: its schema is not echoload/1");
 	read_config(p);

@@ -85,8 +85,8 @@ const struct opt load_opts[] = {
 	OPT_UINT(load_config, max_errors, "0", 0, INT64_MAX,
 		 "limit: connections, attempts and messages that may end in errors",
 		 .group = limits),
-	OPT_TIME(load_config, max_p99, "off", 0, SEC(3600),
-		 "limit: the 99th percentile of latency", .group = limits),
+	OPT_TIME(load_config, max_p99, "off", 0, SEC(3600), "limit: the 99th percentile of latency",
+		 .group = limits),
 	OPT_TIME(load_config, max_downtime, "off", 0, SEC(86400),
 		 "limit: all outages together, each until it has recovered", .group = limits),
 	OPT(load_config, min_rate, opt_double, "0", "limit: echoes each second", .min = 0,
@@ -108,10 +108,11 @@ const struct opt load_opts[] = {
 		   .group = reports),
 	OPT_STRING(load_config, csv, NULL, "write the intervals to this file, as a table",
 		   .group = reports),
-	OPT_STRING(load_config, hist, NULL,
-		   "write latency to this file: NAME.hgrm is text by percentile, NAME.hlog a log of "
-		   "HdrHistogram",
-		   .group = reports),
+	OPT_STRING(
+		load_config, hist, NULL,
+		"write latency to this file: NAME.hgrm is text by percentile, NAME.hlog a log of "
+		"HdrHistogram",
+		.group = reports),
 	PROGRAM_ROWS(load_config),
 	OPT_END,
 };

@@ -69,8 +69,7 @@ static bool size_range_print(const struct opt *o, const void *field, unsigned nt
 	return nth == 0;
 }
 
-const struct opt_type opt_size_range = { "SIZE[..SIZE]", size_range_parse,
-						size_range_print };
+const struct opt_type opt_size_range = { "SIZE[..SIZE]", size_range_parse, size_range_print };
 
 static int reconnect_parse(const struct opt *o, const char *text, void *field,
 			   char why[OPT_ERROR_MAX])
@@ -178,8 +177,9 @@ static int start_at_parse(const struct opt *o, const char *text, void *field,
 	else if (strcmp(text, "now") != 0)
 		at = unix_time(text);
 	if (at < 0) {
-		snprintf(why, OPT_ERROR_MAX,
-			 "must be now, HH:MM:SS or seconds since the epoch, as date +%%s says them");
+		snprintf(
+			why, OPT_ERROR_MAX,
+			"must be now, HH:MM:SS or seconds since the epoch, as date +%%s says them");
 		return -EINVAL;
 	}
 	at *= strchr(text, ':') ? SEC(1) : 1;

@@ -19,8 +19,8 @@ struct plot_data {
 	size_t count, room;
 	struct outage outages[OUTAGES_MAX];
 	unsigned outage_count;
-	int64_t warmup_ns; /* until then nothing was measured; 0: no warm-up */
-	int64_t end_ns;    /* the last that is known of */
+	int64_t warmup_ns;          /* until then nothing was measured; 0: no warm-up */
+	int64_t end_ns;             /* the last that is known of */
 	struct hist *all, *outside; /* latency, and without outages; NULL: not known (no end) */
 	char title[PLOT_TITLE_MAX];
 	char error[PLOT_ERROR_MAX];

@@ -75,7 +75,8 @@ static void set_title(struct plot_data *p, const json_t *config, const json_t *c
 	size_t i, len = 0;
 
 	p->title[0] = 0;
-	json_array_foreach(argv, i, word) {
+	json_array_foreach(argv, i, word)
+	{
 		const char *s = json_string_value(word);
 		const char *slash = s ? strrchr(s, '/') : NULL;
 
@@ -98,11 +99,9 @@ static int take_result(struct plot_data *p, const json_t *r)
 	p->warmup_ns = number(json_object_get(r, "measured"), "begin_ns", 0);
 	set_hist(&p->all, histograms, "latency_ns");
 	set_hist(&p->outside, histograms, "latency_outside_outage_ns");
-	json_array_foreach(json_object_get(r, "outages"), i, o)
-		set_outage(p, o, (int64_t)i);
+	json_array_foreach(json_object_get(r, "outages"), i, o) set_outage(p, o, (int64_t)i);
 	if (p->count == 0) {
-		json_array_foreach(intervals, i, o)
-			e = e < 0 ? e : add_interval(p, o);
+		json_array_foreach(intervals, i, o) e = e < 0 ? e : add_interval(p, o);
 	}
 	return e;
 }

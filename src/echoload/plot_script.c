@@ -5,15 +5,14 @@
 #include "echo/hist.h"
 #include "plot_private.h"
 
-static const char head[] =
-	"set multiplot\n"
-	"set lmargin at screen 0.095\n"
-	"set rmargin at screen 0.975\n"
-	"set border 3 lc rgb '#808080'\n"
-	"set tics nomirror out scale 0.5 tc rgb '#404040'\n"
-	"set grid y lc rgb '#e4e4e4' lt 1 lw 1\n"
-	"set key noenhanced opaque samplen 1.5\n"
-	"set style fill noborder\n";
+static const char head[] = "set multiplot\n"
+			   "set lmargin at screen 0.095\n"
+			   "set rmargin at screen 0.975\n"
+			   "set border 3 lc rgb '#808080'\n"
+			   "set tics nomirror out scale 0.5 tc rgb '#404040'\n"
+			   "set grid y lc rgb '#e4e4e4' lt 1 lw 1\n"
+			   "set key noenhanced opaque samplen 1.5\n"
+			   "set style fill noborder\n";
 
 /* In seconds of the run. */
 static double seconds(int64_t ns)
@@ -160,7 +159,8 @@ static void draw_percentiles(const struct plot_data *p, FILE *to)
 	      "plot $all u 1:($2/1e9) w lines lw 2 lc rgb '#c0392b' t 'all messages'",
 	      to);
 	if (both)
-		fputs(", $outside u 1:($2/1e9) w lines lw 2 lc rgb '#2e8b57' t 'without the outage'",
+		fputs(", $outside u 1:($2/1e9) w lines lw 2 lc rgb '#2e8b57' t 'without the "
+		      "outage'",
 		      to);
 	fputc('\n', to);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * report_hist: histograms as HdrHistogram's tools read them: .hgrm is the percentile text that plots
- * are made of, .hlog a log of intervals with a whole histogram each, format 1.3 with V2 encoding.
- * Values are milliseconds in the text and nanoseconds in encoded histograms, as is the custom.
+ * report_hist: histograms as HdrHistogram's tools read them: .hgrm is the percentile text that
+ * plots are made of, .hlog a log of intervals with a whole histogram each, format 1.3 with V2
+ * encoding. Values are milliseconds in the text and nanoseconds in encoded histograms, as is the
+ * custom.
  */
 #include "report.h"
 
@@ -77,7 +78,8 @@ static void hgrm_lines(const struct hist *h, FILE *to)
 	double next = 0;
 
 	for (uint32_t i = hist_index(h, (uint64_t)h->min); seen < h->count; i++) {
-		const double value = (double)(hist_highest(h, i) < h->max ? hist_highest(h, i) : h->max);
+		const double value =
+			(double)(hist_highest(h, i) < h->max ? hist_highest(h, i) : h->max);
 
 		seen += h->counts[i];
 		while (h->counts[i] > 0 && seen < h->count &&

@@ -2,7 +2,8 @@
  * report_json: a result as echoload/1 (CLI.md; docs/echoload-1.schema.json). The keys are a
  * contract: add, never rename.
  *
- * report_parts.c makes the objects that streams have too, report_context.c says where it comes from.
+ * report_parts.c makes the objects that streams have too, report_context.c says where it comes
+ * from.
  */
 #include "report.h"
 

@@ -31,15 +31,16 @@ struct latency {
 struct interval {
 	int64_t begin_ns, end_ns;
 	struct interval_counts counts;
-	uint32_t open;          /* connections, at its end */
-	struct latency latency; /* of all messages that were echoed in it, those of the warm-up too */
+	uint32_t open; /* connections, at its end */
+	struct latency
+		latency; /* of all messages that were echoed in it, those of the warm-up too */
 };
 
 /* One target's part of it. */
 struct target_result {
 	const char *name;            /* as it was given */
 	char address[ADDR_TEXT_MAX]; /* as it was looked up */
-	uint32_t requested; /* connections */
+	uint32_t requested;          /* connections */
 	struct books books;
 };
 
@@ -75,10 +76,10 @@ struct result {
 	int64_t steal_ns;                         /* of this machine while it ran; -1: not known */
 	enum bottleneck bottleneck;
 	bool interrupted;
-	int interrupted_by; /* signal */
+	int interrupted_by;                    /* signal */
 	struct json_t *merged, *merged_config; /* a sum of results: what each is; what all have */
 	const char *merged_how;
-	int exit_code;      /* verdict.h */
+	int exit_code; /* verdict.h */
 	char exit_reason[RESULT_REASON_MAX];
 };
 

@@ -28,8 +28,9 @@ struct run {
 int run_init(struct run *r, const struct load_config *c, const struct backend_choice *b);
 void run_fini(struct run *r);
 
-/* Runs to the end, or until SIGINT or SIGTERM, and tells @to how it gets on (NULL: nobody). Fills what @result has from the run; pointers in it
- * stay valid until run_fini. Returns 0 or -errno: a worker failed. */
+/* Runs to the end, or until SIGINT or SIGTERM, and tells @to how it gets on (NULL: nobody). Fills
+ * what @result has from the run; pointers in it stay valid until run_fini. Returns 0 or -errno: a
+ * worker failed. */
 int run_load(struct run *r, struct result *result, struct stream *to);
 
 #endif

@@ -141,7 +141,8 @@ static bool series_is_whole(const struct series *s)
 static void series_close(struct series *s)
 {
 	const int64_t start_ns = s->run->shared.start_ns;
-	struct interval row = { .begin_ns = s->begin_ns - start_ns, .end_ns = s->end_ns - start_ns };
+	struct interval row = { .begin_ns = s->begin_ns - start_ns,
+				.end_ns = s->end_ns - start_ns };
 
 	row.counts = counts_since(&s->total, &s->before);
 	row.open = atomic_load_explicit(&s->run->gang.conns, memory_order_relaxed);

@@ -26,16 +26,17 @@ struct series_source {
 
 struct series {
 	struct run *run;
-	struct stream *stream;         /* gets rows and outages; NULL: nobody does */
+	struct stream *stream;          /* gets rows and outages; NULL: nobody does */
 	struct hist *latency, *outside; /* of the whole run: all, and while no outage was open */
-	struct hist *now;              /* of the row that is collected */
-	struct series_source *sources; /* one for each worker */
+	struct hist *now;               /* of the row that is collected */
+	struct series_source *sources;  /* one for each worker */
 	struct interval_counts total, before; /* of all workers; the same when the row began */
-	int64_t begin_ns, end_ns; /* of the row that is collected: monotonic; end: handed over so far */
-	struct interval *rows;    /* that have been closed */
+	int64_t begin_ns,
+		end_ns; /* of the row that is collected: monotonic; end: handed over so far */
+	struct interval *rows; /* that have been closed */
 	unsigned count;
 	uint64_t unlisted;
-	int64_t p99_ns; /* of the last row; 0: it had no message */
+	int64_t p99_ns;  /* of the last row; 0: it had no message */
 	unsigned faults; /* outages that were passed on as opened */
 	bool down;       /* the last of them has not been passed on as recovered */
 };
@@ -50,7 +51,8 @@ void series_start(struct series *s, struct stream *to);
 int series_wait_ms(const struct series *s);
 /* Collects what is there. */
 void series_poll(struct series *s);
-/* All workers have ended, the last event was @duration_ns after the start: the rest is a row too. */
+/* All workers have ended, the last event was @duration_ns after the start: the rest is a row too.
+ */
 void series_finish(struct series *s, int64_t duration_ns);
 
 #endif

@@ -252,8 +252,8 @@ void verdict(struct result *r)
 
 int verdict_of_two(int a, int b)
 {
-	static const int order[] = { EXIT_INTERNAL, EXIT_USAGE,     EXIT_ENVIRONMENT,
-				     EXIT_SIGINT,   EXIT_SIGTERM,   EXIT_NO_ANSWER,
+	static const int order[] = { EXIT_INTERNAL, EXIT_USAGE,       EXIT_ENVIRONMENT,
+				     EXIT_SIGINT,   EXIT_SIGTERM,     EXIT_NO_ANSWER,
 				     EXIT_VERDICT,  EXIT_INCONCLUSIVE };
 
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {

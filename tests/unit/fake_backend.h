@@ -57,6 +57,13 @@ struct fake_role *fake_role(const struct conn *c);
 /* A connection that was accepted on a socket of its own, and is open; NULL: it was shed. */
 struct conn *fake_accept(void);
 
+/* One that is being dialed; NULL: no slot is free. */
+struct conn *fake_dial(void);
+
+/* Every connection that was ever open is open still, or closed for one cause. */
+void fake_check_balance(void);
+void fake_fini_balanced(void); /* both */
+
 /* The end of a turn, so long after fake_init: timers, then connections that were closed. */
 void fake_turn(int64_t since_ns);
 

@@ -45,27 +45,29 @@ static void setup(void)
 	sample_config = (struct load_config){
 		.connections = 4, .pipeline = 1, .size = { 64, 64 }, .verify = true
 	};
-	sample = (struct result){ .config = &sample_config,
-				  .argc = 2,
-				  .argv = argv,
-				  .backend = "epoll",
-				  .backend_why = "",
-				  .targets = { { .name = "h:7007", .address = "192.0.2.1:7007", .requested = 4 } },
-				  .target_count = 1,
-				  .threads = 2,
-				  .latency = latency,
-				  .outside = outside,
-				  .uncorrected = latency,
-				  .lateness = empty,
-				  .connect = empty,
-				  .start_unix_ns = 1,
-				  .duration_ns = SEC(11),
-				  .measure_begin_ns = SEC(1),
-				  .measure_end_ns = SEC(11),
-				  .cpu_ns = SEC(11),
-				  .steal_ns = -1,
-				  .bottleneck = BOTTLENECK_SERVER,
-				  .interrupted_by = SIGINT };
+	sample = (struct result){
+		.config = &sample_config,
+		.argc = 2,
+		.argv = argv,
+		.backend = "epoll",
+		.backend_why = "",
+		.targets = { { .name = "h:7007", .address = "192.0.2.1:7007", .requested = 4 } },
+		.target_count = 1,
+		.threads = 2,
+		.latency = latency,
+		.outside = outside,
+		.uncorrected = latency,
+		.lateness = empty,
+		.connect = empty,
+		.start_unix_ns = 1,
+		.duration_ns = SEC(11),
+		.measure_begin_ns = SEC(1),
+		.measure_end_ns = SEC(11),
+		.cpu_ns = SEC(11),
+		.steal_ns = -1,
+		.bottleneck = BOTTLENECK_SERVER,
+		.interrupted_by = SIGINT
+	};
 	b->attempts = b->established = b->peak = 4;
 	b->planned = b->all.sent = b->all.echoed = 100;
 	b->measured.sent = b->measured.echoed = 80;

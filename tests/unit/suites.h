@@ -17,15 +17,18 @@
 	X(child)          \
 	X(clock)          \
 	X(conn)           \
+	X(conn_slot)      \
 	X(drill_explain)  \
 	X(drill_file)     \
 	X(drill_frame)    \
 	X(fail)           \
 	X(hist)           \
 	X(hist_hdr)       \
+	X(hist_merge)     \
 	X(log)            \
 	X(net_opt)        \
 	X(opt)            \
+	X(pace)           \
 	X(outage)         \
 	X(paired)         \
 	X(payload)        \

@@ -86,6 +86,16 @@ START_TEST(steps_know_their_words)
 }
 END_TEST
 
+START_TEST(a_label_names_one_step)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%s[steps]\nstep = look a\nstep = a: hangup\n", whole);
+	ck_assert_int_eq(read_text(text), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(error, "has the label of another step"));
+}
+END_TEST
+
 static const struct {
 	const char *step, *why;
 } bad_steps[] = {
@@ -221,6 +231,7 @@ Suite *drill_file_suite(void)
 
 	tcase_add_test(c, a_drill_has_all_that_its_file_says);
 	tcase_add_test(c, steps_know_their_words);
+	tcase_add_test(c, a_label_names_one_step);
 	tcase_add_loop_test(c, a_wrong_step_is_told_with_its_line, 0, ARRAY_LEN(bad_steps));
 	tcase_add_loop_test(c, a_wrong_expectation_is_told_with_its_line, 0,
 			    ARRAY_LEN(bad_expects));

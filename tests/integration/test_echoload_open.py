@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""Load that does not wait for the server: the open loop; connections that come and go, or stay idle."""
+import itertools
+import socket
+import time
+
+from echolab import OK, USAGE, covers, recv_exactly, slow
+from loadlab import INCONCLUSIVE, LoadCase, echo_all, for_each_client
+
+MS = 1000 * 1000
+LONG = {"timeout": "1m", "connect_timeout": "1m", "grace": "1m"}
+ANY = (OK, INCONCLUSIVE)  # on a busy machine the generator may be late, and says so
+
+
+@for_each_client
+class EachOpenLoop(LoadCase):
+    def run_open(self, to, codes=ANY, **options):
+        r = self.run_load(to, code=None, **{**LONG, **options})
+        self.assertIn(r.code, codes, r)
+        return r
+
+    @covers("echoload", "rate")
+    def test_messages_are_due_by_the_clock(self):
+        r = self.run_open(self.echod(), connections=8, rate=2000, duration="1s", warmup="0s")
+        self.assertTrue(1990 <= r["messages"]["planned"] <= 2001, r)
+        if r.code == OK:
+            self.assertLess(r["messages"]["missed"], 20, r)
+        r = self.run_open(self.echod(), connections=8, threads=3, rate=2000, messages=300)
+        self.assertAllEchoed(r, 300)
+
+    def test_a_stall_shows_in_corrected_latency_only(self):
+        """Coordinated omission: the client must count the time that messages waited to be sent."""
+        def script(sock, _):
+            for n in itertools.count():
+                data = sock.recv(64)
+                if not data:
+                    return
+                if n == 1500:
+                    time.sleep(0.5)
+                sock.sendall(data)
+        r = self.run_open(self.peer(script), connections=1, rate=1000, duration="5s", warmup="0s")
+        self.assertGreater(r["latency_ns"]["p99"], 400 * MS, r)
+        self.assertLess(r["latency_uncorrected_ns"]["p99"], 200 * MS, r)
+        self.assertGreaterEqual(r["latency_uncorrected_ns"]["max"], 500 * MS, r)
+        self.assertLess(r["generator"]["lateness_ns"]["max"], 400 * MS, "a stalled server is no late generator")
+
+    def test_what_could_not_be_sent_is_missed(self):
+        def script(sock, _):
+            sock.sendall(recv_exactly(sock, 64))
+            sock.recv(64)
+            time.sleep(slow(0.6))
+        r = self.run_load(self.peer(script), connections=1, rate=200, duration="900ms", warmup="0s", timeout="100ms",
+                          grace="200ms", code=None)
+        self.assertGreater(r["messages"]["missed"], 10, r)
+        self.assertEqual(r["messages"]["planned"], r["messages"]["sent"] + r["messages"]["missed"])
+
+    @covers("echoload", "arrivals")
+    def test_poisson_arrivals_come_in_bunches(self):
+        def gaps(arrivals):
+            times = []
+
+            def script(sock, _):
+                while data := sock.recv(64):
+                    times.append(time.monotonic())
+                    sock.sendall(data)
+            self.run_open(self.peer(script), connections=1, rate=100, messages=150, arrivals=arrivals)
+            return [b - a for a, b in zip(times, times[1:])]
+        poisson, constant = gaps("poisson"), gaps("constant")
+        short = sum(gap < 0.003 for gap in poisson)
+        self.assertGreater(short, 15, "exponential gaps: a quarter is shorter than 3 ms of 10")
+        self.assertLess(sum(gap < 0.003 for gap in constant), short)
+
+    @covers("echoload", "churn")
+    def test_churn_makes_connections_of_some_messages_each(self):
+        seen = []
+
+        def script(sock, _):
+            n = 0
+            while data := sock.recv(64):
+                sock.sendall(data)
+                n += len(data)
+            seen.append(n)
+        r = self.run_load(self.peer(script), connections=2, messages=60, churn=5, **LONG)
+        made = r["connections"]["established"]
+        self.assertIn(made, (12, 13), "the last two may share the last messages")
+        self.assertEqual(r["connect_ns"]["count"], made)
+        self.assertEqual(r.outcomes, {("finished", "closing", None): made})
+        self.wait_until(lambda: len(seen) == made, "all have ended")
+        self.assertEqual((sum(seen), max(seen)), (60 * 64, 5 * 64))
+
+    @covers("echoload", "close")
+    def test_how_connections_are_closed(self):
+        for close, error in (("fin", None), ("rst", ConnectionResetError)):
+            seen = []
+
+            def script(sock, _, seen=seen):
+                try:
+                    echo_all(sock)
+                    seen.append(None)
+                except ConnectionResetError:
+                    seen.append(ConnectionResetError)
+            self.run_load(self.peer(script), connections=3, messages=30, close=close, **LONG)
+            self.wait_until(lambda seen=seen: len(seen) == 3, "all have ended")
+            self.assertEqual(seen, [error] * 3)
+
+    @covers("echoload", "connect_rate")
+    def test_the_ramp(self):
+        r = self.run_load(self.echod(), connections=30, connect_rate=50, duration="1s", warmup="0s", **LONG)
+        rows = [o for o in r["outcomes"] if o["cause"] == "finished"]
+        self.assertEqual(rows[0]["count"], 30, r)
+        r = self.run_load(self.echod(), connections=10, connect_rate=20, messages=10**6, duration="10s",
+                          interval="100ms", size=1, **LONG)
+        self.assertLess(r["intervals"][0]["connects"], 10, "20 a second are not 10 in a tenth of it")
+
+    @covers("echoload", "source")
+    def test_connections_come_from_each_address_in_turn(self):
+        seen = set()
+
+        def script(sock, _):
+            seen.add(sock.getpeername()[0])
+            echo_all(sock)
+        self.run_load(self.peer(script), connections=6, messages=60, source="127.0.0.8/30", **LONG)
+        self.assertTrue(seen <= {f"127.0.0.{n}" for n in range(8, 12)} and len(seen) >= 2, seen)
+        r = self.run_echoload("--source", "nowhere", "127.0.0.1:1")
+        self.assertEqual(r.code, USAGE, r)
+
+    @covers("echoload", "idle")
+    def test_idle_connections_are_held_and_echo_at_the_end(self):
+        peer = self.peer(echo_all)
+        r = self.run_load(peer, connections=2, idle=7, duration="300ms", warmup="0s", **LONG)
+        self.assertEqual(peer.accepted, 9)
+        self.assertEqual(r["connections"]["established"], 9, r)
+        self.assertEqual(r["messages"]["echoed"], r["measured"]["echoed"] + 7, r)
+
+
+class TooMuch(LoadCase):
+    def test_more_than_anybody_can_send_is_planned_and_missed(self):
+        server = self.echod()
+        r = self.run_load(server, connections=1, rate=20_000_000, duration="300ms", warmup="0s", grace="1m",
+                          pipeline=64, code=None)
+        self.assertGreater(r["messages"]["missed"], 10**6, r)
+        self.assertIn(" missed", r.out)
+        with socket.socket() as sock:  # the server is still well
+            sock.connect(server.addr)
