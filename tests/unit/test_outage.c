@@ -119,7 +119,7 @@ END_TEST
 
 START_TEST(a_connection_that_fails_again_and_again_is_one)
 {
-	for (int i = 0; i < 100; i++)
+	for (int64_t i = 0; i < 100; i++)
 		outage_error(&o, &seats[0], ms(10 * i), 0);
 	ck_assert_uint_eq(outage_open(&o), 0);
 }
