@@ -62,6 +62,15 @@ static int master_read_all(struct master *m)
 	return code;
 }
 
+/* A drill in 80 columns; `show` tells the whole story. */
+static void print_line(const char *group, const struct drill *d)
+{
+	char line[512];
+	int n = snprintf(line, sizeof(line), "%-9s %-27s %s", group, d->name, d->story.at[0]);
+
+	printf("%.*s%s\n", n > 80 ? 77 : 80, line, n > 80 ? "..." : "");
+}
+
 static int master_list(struct master *m, int count, char **names)
 {
 	int code = master_read_all(m);
@@ -71,8 +80,7 @@ static int master_list(struct master *m, int count, char **names)
 	for (unsigned g = GROUP_CLASSIC; g <= GROUP_LONG && code == EXIT_OK; g++)
 		for (unsigned i = 0; i < m->count; i++)
 			if (m->drills[i].group == g)
-				printf("%-9s %-34s %s\n", drill_groups[g], m->drills[i].name,
-				       m->drills[i].story.at[0]);
+				print_line(drill_groups[g], &m->drills[i]);
 	return code;
 }
 
