@@ -31,7 +31,8 @@ OPT.valgrind := -O1 -g
 OPT.coverage := -O0 -g
 CFLAGS       ?= $(or $(OPT.$(VARIANT)),-O2 -g)
 
-SAN.asan     := -fsanitize=address -fno-omit-frame-pointer
+# both in one: what either finds, one run of the tests finds
+SAN.asan     := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN.ubsan    := -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN.tsan     := -fsanitize=thread
 SAN.fuzz     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
@@ -125,7 +126,8 @@ export TSAN_OPTIONS ?= exitcode=99:halt_on_error=1
 
 # sanitizers of these compilers lose their shadow memory when the kernel randomises addresses too well
 RUN = $(if $(filter asan tsan,$(VARIANT)),$(shell setarch -R true 2>/dev/null && echo setarch -R))
-TESTFLAGS ?= -j $(shell nproc)
+# most tests wait for something: twice as many as CPUs
+TESTFLAGS ?= -j $(shell echo $$(($$(nproc) * 2)))
 
 check: all $(B)/unit $(PRELOADS)
 	$(sub) unit; r=$$?; $(MAKE) --no-print-directory integration && exit $$r

@@ -144,7 +144,8 @@ class EachLoad(LoadCase):
         def script(sock, n):
             sock.sendall(recv_exactly(sock, 64))
             if n:
-                echo_all(sock)
+                return echo_all(sock)
+            recv_exactly(sock, 64)
         for argv, code in (([], VERDICT), (["-i"], OK), (["--ignore-errors"], OK)):
             with self.subTest(argv=argv):
                 r = self.run_load(self.peer(script), *argv, connections=5, messages=500, code=code, **LONG)
