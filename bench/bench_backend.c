@@ -75,7 +75,7 @@ static void bed_turn(struct bed *t)
 static int bed_make(struct bed *t, const char *backend)
 {
 	struct addr at;
-	int fd, r;
+	int fd = -1, r;
 
 	memset(t, 0, sizeof(*t));
 	t->opts.program = "bench";

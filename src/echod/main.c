@@ -77,7 +77,7 @@ static int server_listen(struct server *s)
 	struct addr_list *l = &s->config.listen;
 	struct gang *g = &s->gang;
 	char text[ADDR_TEXT_MAX];
-	int *fds = calloc(g->count, sizeof(*fds));
+	int *fds = g->count > 0 ? calloc(g->count, sizeof(*fds)) : NULL;
 	int r = fds ? 0 : -ENOMEM;
 
 	for (unsigned a = 0; a < l->count && r == 0; a++) {

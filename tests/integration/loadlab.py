@@ -28,8 +28,8 @@ import threading
 import unittest
 from pathlib import Path
 
-from echolab import (BIN, ENVIRONMENT, OK, PATIENCE, USAGE, Failed, Process, TestCase, as_options, class_name,
-                     clean_env, offered, program, run, slow, stat_fields)
+from echolab import (BIN, ENVIRONMENT, OK, PATIENCE, USAGE, Failed, Process, TestCase, as_options, children,
+                     class_name, clean_env, offered, program, run, slow)
 
 INCONCLUSIVE, SIGINT, SIGTERM = 5, 130, 143  # exit codes, beside those of echolab
 LONG = {"timeout": "10m", "connect_timeout": "10m"}  # deadlines that no slow machine meets
@@ -397,14 +397,16 @@ class LoadCase(TestCase):
 
     def kill(self, server):
         """SIGKILL for an echod and the processes that serve for it, all at once: they are stopped before."""
-        server.send_signal(signal.SIGSTOP)
-        self.wait_until(lambda: not server.running() or stat_fields(server.pid)[0] in "TZ", "it is stopped")
-        pids = server.children()
-        for number, group in ((signal.SIGSTOP, pids), (signal.SIGKILL, [server.pid, *pids])):
-            for pid in group:
+        words, ours = Path(f"/proc/{server.pid}/cmdline").read_bytes(), children(os.getpid())
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in [server.pid, *server.children()]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
         server.kill9()
+        for pid in set(children(os.getpid())) - set(ours):  # forked meanwhile, and ours now
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/cmdline").read_bytes() == words:
+                    os.kill(pid, signal.SIGKILL)
 
     def assertEnds(self, result, errors):
         """How connections ended that echoload did not close itself."""

@@ -3,13 +3,13 @@
 readers hold, wakes that the kernel loses. What it has in common with the other backends is in the other files."""
 import re
 import signal
+import subprocess
 import sys
-import time
 import unittest
 from pathlib import Path
 
-from echolab import (ENVIRONMENT, ROOT, USAGE, Sender, TestCase, covers, end_of, fill, half_close, not_in, offered,
-                     pattern, recv_exactly, recv_to_end, rst, run, program, slow)
+from echolab import (BIN, ENVIRONMENT, ROOT, USAGE, TestCase, covers, fill, half_close, not_in, offered,
+                     pattern, recv_exactly, recv_to_end, rst, run, program)
 from loadlab import LONG, LoadCase
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -82,7 +82,6 @@ class Choice(TestCase):
 
     def guard(self, value):
         """Restores it when our end of its standard input closes, however that comes about."""
-        import subprocess
         return subprocess.Popen(["setsid", "sh", "-c", f"read _; v=$(cat {DISABLED}); "
                                  f"[ $v = {value} ] || echo {value} >{DISABLED}"], stdin=subprocess.PIPE)
 
@@ -227,6 +226,26 @@ class Scarce(UringCase):
             self.assertEcho(sock, b"once")
         sock = self.connect(server)
         self.assertEcho(sock, pattern(MIB))
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class OldKernel(UringCase):
+    """Where completions cannot be deferred and files not registered."""
+    ENV = {"LD_PRELOAD": BIN / "preload" / "old_ring.so"}
+
+    def test_it_works_as_on_a_new_one(self):
+        server = self.echod(workers=2, env=self.ENV)
+        for size, n in (("64", 3000), ("1..9000", 2000), ("1Mi", 40)):
+            r = self.run_load(server, backend="io_uring", connections=50, size=size, messages=n, pipeline=4,
+                              env=self.ENV, **LONG)
+            self.assertAllEchoed(r, n)
+        idle = self.connect(server)
+        self.assertEcho(idle, b"open")
+        self.wait_counters(server, lambda c: c.closed["eof"] == c.accepted - 1, "they have left")
+        server.send_signal(signal.SIGTERM)
+        self.assertEqual(idle.recv(1), b"")
+        idle.close()
+        self.assertEqual(server.wait(), 0)
 
 
 @unittest.skipIf(CANNOT, CANNOT)

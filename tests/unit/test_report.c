@@ -160,7 +160,8 @@ END_TEST
 
 START_TEST(no_line_is_longer_than_80_columns)
 {
-	static const struct outage last = { INT64_MAX / 2, INT64_MAX, INT64_MAX, -1, 999999999, false };
+	static const struct outage last = { INT64_MAX / 2, INT64_MAX, INT64_MAX, -1,
+					    999999999,     false };
 	char name[300], *text, *line;
 	uint64_t n = 999999999;
 
