@@ -35,7 +35,7 @@ static uint8_t *put_be(uint8_t *to, uint64_t value, unsigned bytes)
 
 static uint8_t *put_number(uint8_t *to, int64_t value)
 {
-	uint64_t z = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+	uint64_t z = ((uint64_t)value << 1) ^ -(uint64_t)(value < 0);
 
 	for (unsigned i = 1; i < NUMBER_MAX && z >= 0x80; i++) {
 		*to++ = (uint8_t)(z | 0x80);

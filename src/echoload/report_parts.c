@@ -27,7 +27,7 @@ json_t *json_text(const char *s)
 
 	if (text)
 		return text;
-	for (; s[n] && n < sizeof(ascii) - 1; n++)
+	for (; n < sizeof(ascii) - 1 && s[n]; n++)
 		ascii[n] = s[n];
 	for (size_t i = 0; i < n; i++)
 		ascii[i] = (unsigned char)ascii[i] < 0x80 ? ascii[i] : '?';
