@@ -74,8 +74,11 @@ static void epoll_wait_for_room(struct conn *c)
 {
 	struct epoll_state *s = c->worker->state;
 
-	if (c->out.len > 0)
-		return; /* the flush that empties it resumes reading */
+	if (c->out.len > 0) {
+		/* the flush that empties it resumes reading; in the list it would hold up others */
+		list_remove(s, c);
+		return;
+	}
 	stats_add(&c->worker->stats.starved, 1);
 	list_move(s, &s->starved, c);
 }

@@ -7,7 +7,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from echolab import (NO_ANSWER, OK, VERDICT, TestCase, covers, no_namespaces, program, recv_exactly, run, slow, ss)
+from echolab import (NO_ANSWER, OK, VERDICT, TestCase, covers, no_namespaces, not_in, program, recv_exactly, run, slow, ss)
 from loadlab import (INCONCLUSIVE, LONG, LoadCase, echo_all, for_each_client, parse, silence)
 
 MS = 1_000_000
@@ -178,6 +178,7 @@ class EachProcess(LoadCase):
             self.assertTrue(arrived.acquire(timeout=slow(60)), load.said())
         return load, peer
 
+    @not_in("tsan")  # it has a thread of its own
     @covers("echoload", "threads")
     def test_threads(self):
         for threads, expected in ((1, 1), (3, 3), (0, len(os.sched_getaffinity(0)))):
@@ -192,6 +193,7 @@ class EachProcess(LoadCase):
         return {re.search(r"Cpus_allowed_list:\s+(\S+)", Path(f"/proc/{load.pid}/task/{t}/status").read_text())[1]
                 for t in load.workers()}
 
+    @not_in("tsan")
     @covers("echoload", "cpus")
     def test_threads_are_pinned(self):
         cpus = sorted(os.sched_getaffinity(0))

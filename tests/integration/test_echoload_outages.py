@@ -20,7 +20,10 @@ class OutageCase(LoadCase):
         self.assertEqual(len(r["outages"]), 1, r)
         o = r["outages"][0]
         self.assertIsNotNone(o["noticed_ns"])
-        self.assertEqual([t is not None for t in (o["first_success_ns"], o["recovered_ns"])], [recovered] * 2, r)
+        self.assertEqual(o["recovered_ns"] is not None, recovered, r)
+        # the children of a forking server are killed one after the other: those that still live go on echoing
+        if recovered or not type(self).__name__.startswith("Fork"):
+            self.assertEqual(o["first_success_ns"] is not None, recovered, r)
         self.assertIn("outage", r.out)
         return o
 
