@@ -43,16 +43,18 @@ struct bare_options {
 	bool server;
 	struct sockaddr_in addr; /* of the server; the client's target */
 	unsigned conns, size, depth;
-	double seconds;
+	double seconds, warmup;
 	int cpu; /* -1: not pinned */
 	bool verify, latency;
+	bool spin;     /* never sleeps: the server is not charged for waking us */
+	pid_t observe; /* the server's process: its CPU time while we measure; 0: nobody's */
 	const char *congestion; /* NULL: the system's default */
 };
 
 /* What a client has measured; printed as one JSON line. */
 struct bare_result {
 	uint64_t messages, turns;
-	int64_t duration_ns, cpu_ns;
+	int64_t duration_ns, cpu_ns, server_cpu_ns;
 	uint32_t hist[BARE_BUCKETS];
 };
 
@@ -94,6 +96,17 @@ static inline int64_t bare_now_ns(void)
 static inline int64_t bare_cpu_ns(void)
 {
 	return bare_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* CPU time of a process, all its threads together. */
+static inline int64_t bare_process_cpu_ns(pid_t pid)
+{
+	clockid_t clock;
+
+	errno = clock_getcpuclockid(pid, &clock);
+	if (errno != 0)
+		bare_die(BARE_EXIT_ENVIRONMENT, "--observe");
+	return bare_clock_ns(clock);
 }
 
 /* Pins the calling thread to one CPU; cpu < 0 leaves it alone. */
@@ -273,6 +286,10 @@ static inline void bare_print(const struct bare_options *o, const struct bare_re
 		printf(", \"p50_ns\": %llu, \"p99_ns\": %llu",
 		       (unsigned long long)bare_quantile(r, 0.5),
 		       (unsigned long long)bare_quantile(r, 0.99));
+	if (o->observe)
+		printf(", \"server_cpu_ns_per_message\": %.1f, \"server_busy\": %.4f",
+		       (double)r->server_cpu_ns / n,
+		       (double)r->server_cpu_ns / (double)r->duration_ns);
 	printf("}\n");
 }
 
@@ -307,10 +324,14 @@ static inline void bare_help(void)
 {
 	printf("usage: %s server [--port P] [-s SIZE] [--cpu N] [--congestion NAME]\n"
 	       "       %s client HOST:PORT [-c CONNECTIONS] [-s SIZE] [-p DEPTH] [-d SECONDS]\n"
-	       "              [--cpu N] [--congestion NAME] [--verify] [--latency]\n"
+	       "              [-w SECONDS] [--cpu N] [--congestion NAME] [--verify] [--latency]\n"
+	       "              [--spin] [--observe PID]\n"
 	       "The server echoes until SIGTERM; both end with one line of JSON. -s tells the\n"
-	       "server only by what to divide. Defaults: port 0 (chosen and printed), 64\n"
-	       "connections, 64 bytes, depth 1, 2 seconds, not pinned.\n",
+	       "server only by what to divide. --spin: the client never sleeps, so that nobody\n"
+	       "has to wake it; --observe: it also tells what CPU time the process PID, its\n"
+	       "server, used while it measured, which it does for -d seconds after -w seconds.\n"
+	       "Defaults: port 0 (chosen and printed), 64 connections, 64 bytes, depth 1, 2\n"
+	       "seconds after 0.1 of warm-up, not pinned.\n",
 	       program_invocation_short_name, program_invocation_short_name);
 	exit(0);
 }
@@ -333,6 +354,9 @@ static inline void bare_option(struct bare_options *o, int option)
 	case 'd':
 		o->seconds = bare_number(optarg, "-d", 0.01, 86400);
 		break;
+	case 'w':
+		o->warmup = bare_number(optarg, "-w", 0, 3600);
+		break;
 	case 'C':
 		o->cpu = (int)bare_count(optarg, "--cpu", 0, CPU_SETSIZE - 1);
 		break;
@@ -344,6 +368,12 @@ static inline void bare_option(struct bare_options *o, int option)
 		break;
 	case 'L':
 		o->latency = true;
+		break;
+	case 'S':
+		o->spin = true;
+		break;
+	case 'O':
+		o->observe = (pid_t)bare_count(optarg, "--observe", 1, INT32_MAX);
 		break;
 	case 'h':
 		bare_help();
@@ -359,15 +389,18 @@ static inline struct bare_options bare_options(int argc, char **argv)
 	static const struct option longs[] = {
 		{ "port", 1, NULL, 'P' },       { "cpu", 1, NULL, 'C' },
 		{ "congestion", 1, NULL, 'G' }, { "verify", 0, NULL, 'V' },
-		{ "latency", 0, NULL, 'L' },    { "help", 0, NULL, 'h' },
+		{ "latency", 0, NULL, 'L' },    { "spin", 0, NULL, 'S' },
+		{ "observe", 1, NULL, 'O' },    { "help", 0, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct bare_options o = { .conns = 64, .size = 64, .depth = 1, .seconds = 2, .cpu = -1 };
+	struct bare_options o = {
+		.conns = 64, .size = 64, .depth = 1, .seconds = 2, .warmup = 0.1, .cpu = -1
+	};
 	int option;
 
 	o.addr.sin_family = AF_INET;
 	o.addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	while ((option = getopt_long(argc, argv, "c:s:p:d:h", longs, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "c:s:p:d:w:h", longs, NULL)) != -1)
 		bare_option(&o, option);
 	if (optind >= argc)
 		bare_usage("say server or client");

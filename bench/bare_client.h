@@ -24,9 +24,9 @@ struct bare_client {
 	const unsigned char *table;
 	struct bare_peer *peers;
 	uint64_t owed; /* echoes that have not come back */
-	int64_t begin_ns, begin_cpu_ns;
-	int timer; /* readable at the end of the run, and again when the grace is over */
-	bool stopping;
+	int64_t begin_ns, begin_cpu_ns, begin_server_ns;
+	int timer; /* readable when what bare_client_tick knows is over */
+	bool measuring, stopping;
 	struct bare_result result;
 };
 
@@ -52,24 +52,46 @@ static inline void bare_client_open(struct bare_client *cl, const struct bare_op
 	cl->owed = (uint64_t)o->conns * o->depth;
 }
 
-/* Starts the clocks. A timer, so that nobody asks for the time in order to know when to stop. */
-static inline void bare_client_start(struct bare_client *cl)
+static inline void bare_client_arm(const struct bare_client *cl, double seconds)
 {
 	struct itimerspec at = { .it_interval = { .tv_sec = 1 } };
 
-	cl->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	at.it_value.tv_sec = (time_t)cl->o->seconds;
-	at.it_value.tv_nsec = (long)((cl->o->seconds - (double)at.it_value.tv_sec) * 1e9);
-	if (cl->timer < 0 || timerfd_settime(cl->timer, 0, &at, NULL) < 0)
+	at.it_value.tv_sec = (time_t)seconds;
+	at.it_value.tv_nsec = (long)((seconds - (double)at.it_value.tv_sec) * 1e9);
+	if (timerfd_settime(cl->timer, 0, &at, NULL) < 0)
 		bare_die(BARE_EXIT_ENVIRONMENT, "timerfd");
-	cl->begin_ns = bare_now_ns();
-	cl->begin_cpu_ns = bare_cpu_ns();
-	for (unsigned k = 0; cl->o->latency && k < cl->o->conns; k++)
-		for (unsigned i = 0; i < cl->o->depth; i++)
-			cl->peers[k].stamps[i] = cl->begin_ns;
 }
 
-/* The timer ticked: first stop sending, then stop waiting for what is owed. */
+/* What came so far is forgotten: now it counts. */
+static inline void bare_client_begin(struct bare_client *cl)
+{
+	cl->result = (struct bare_result){ 0 };
+	cl->measuring = true;
+	bare_client_arm(cl, cl->o->seconds);
+	cl->begin_ns = bare_now_ns();
+	cl->begin_cpu_ns = bare_cpu_ns();
+	if (cl->o->observe)
+		cl->begin_server_ns = bare_process_cpu_ns(cl->o->observe);
+}
+
+/* Starts the clocks. A timer, so that nobody asks for the time in order to know when to stop. */
+static inline void bare_client_start(struct bare_client *cl)
+{
+	int64_t now_ns = bare_now_ns();
+
+	cl->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (cl->timer < 0)
+		bare_die(BARE_EXIT_ENVIRONMENT, "timerfd");
+	for (unsigned k = 0; cl->o->latency && k < cl->o->conns; k++)
+		for (unsigned i = 0; i < cl->o->depth; i++)
+			cl->peers[k].stamps[i] = now_ns;
+	if (cl->o->warmup > 0)
+		bare_client_arm(cl, cl->o->warmup);
+	else
+		bare_client_begin(cl);
+}
+
+/* The timer ticked: the warm-up is over, then the time for sending, then for what is owed. */
 static inline void bare_client_tick(struct bare_client *cl)
 {
 	uint64_t ticks;
@@ -80,7 +102,10 @@ static inline void bare_client_tick(struct bare_client *cl)
 		fprintf(stderr, "%llu echoes never came\n", (unsigned long long)cl->owed);
 		exit(BARE_EXIT_FAILED);
 	}
-	cl->stopping = true;
+	if (cl->measuring)
+		cl->stopping = true;
+	else
+		bare_client_begin(cl);
 }
 
 static inline void bare_client_message(struct bare_client *cl, struct bare_peer *p, int64_t now)
@@ -131,6 +156,9 @@ static inline void bare_client_report(struct bare_client *cl)
 {
 	cl->result.duration_ns = bare_now_ns() - cl->begin_ns;
 	cl->result.cpu_ns = bare_cpu_ns() - cl->begin_cpu_ns;
+	if (cl->o->observe)
+		cl->result.server_cpu_ns =
+			bare_process_cpu_ns(cl->o->observe) - cl->begin_server_ns;
 	bare_print(cl->o, &cl->result);
 }
 

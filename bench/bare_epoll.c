@@ -210,7 +210,7 @@ static void client_run(const struct bare_options *o)
 	for (unsigned k = 0; k < o->conns; k++) /* writable: the first edge starts the sending */
 		watch(epoll, cl.peers[k].fd, EDGES | EPOLLET, &cl.peers[k]);
 	while (!cl.stopping || cl.owed > 0) {
-		int n = epoll_wait(epoll, events, EVENTS, -1);
+		int n = epoll_wait(epoll, events, EVENTS, o->spin ? 0 : -1);
 
 		cl.result.turns++;
 		for (int i = 0; i < n; i++) {

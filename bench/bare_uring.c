@@ -349,7 +349,8 @@ static void client_run(const struct bare_options *o)
 	while (!cl.stopping || cl.owed > 0) {
 		struct io_uring_cqe *cqe;
 		unsigned head, n = 0;
-		int r = io_uring_submit_and_wait(&ring.uring, 1);
+		int r = o->spin ? io_uring_submit_and_get_events(&ring.uring)
+				: io_uring_submit_and_wait(&ring.uring, 1);
 
 		if (r < 0 && r != -EINTR)
 			check(r, "wait");

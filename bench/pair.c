@@ -118,11 +118,14 @@ static bool start_server(struct pair *p, const char *command, char *addr, size_t
 	fail(p, "server said no 'listening' with an address in 5 s: %s", command);
 }
 
-/* Adds what only an observer can know: the server's CPU time while the client ran. */
+/* Adds what only an observer can know: the server's CPU time while the client ran. A client that
+ * observed the server itself knows better: how much of it was after its warm-up. */
 static void add_server(struct pair *p, json_t *json, int64_t cpu_ns, int64_t wall_ns)
 {
 	double messages = key_number(json, "messages");
 
+	if (json_object_get(json, "server_busy"))
+		return;
 	if (!(messages > 0))
 		fail(p, "the client's JSON has no \"messages\" to divide the server's CPU time by");
 	json_object_set_new(json, "server_cpu_ns_per_message",
@@ -134,7 +137,7 @@ static void add_server(struct pair *p, json_t *json, int64_t cpu_ns, int64_t wal
 static json_t *run_side(struct pair *p, const struct side *s)
 {
 	int64_t cpu_ns = 0, begin_ns, limit_ns = (int64_t)(p->round_seconds * 10e9) + 30000000000;
-	char addr[80] = "", seconds[32], *timed, *command;
+	char addr[80] = "", seconds[32], pid[16], *timed, *aimed, *command;
 	json_t *json = NULL;
 	int r;
 
@@ -142,7 +145,9 @@ static json_t *run_side(struct pair *p, const struct side *s)
 		goto out_server;
 	snprintf(seconds, sizeof(seconds), "%g", p->round_seconds);
 	timed = child_replace(s->client, "{seconds}", seconds);
-	command = child_replace(timed, "{addr}", addr);
+	snprintf(pid, sizeof(pid), "%d", (int)p->server.pid);
+	aimed = child_replace(timed, "{addr}", addr);
+	command = child_replace(aimed, "{server}", pid);
 	if (s->server)
 		cpu_ns = tree_cpu_ns(&p->server);
 	begin_ns = bare_now_ns();
@@ -164,6 +169,7 @@ static json_t *run_side(struct pair *p, const struct side *s)
 	if (json && s->server)
 		add_server(p, json, cpu_ns, bare_now_ns() - begin_ns);
 	free(timed);
+	free(aimed);
 	free(command);
 	child_stop(&p->client, PATIENCE_NS);
 out_server:
@@ -272,9 +278,9 @@ static void help(void)
 	       "       pair [OPTIONS] --server-a 'CMD' --server-b 'CMD' --client 'CMD'\n"
 	       "Runs both sides in interleaved rounds in random order and prints B / A for each\n"
 	       "key of the JSON line that each command prints last. A server says 'listening'\n"
-	       "with its address; {addr} in a client's command is replaced by it, {seconds} by\n"
-	       "the length of a round. --a and --b may be the clients of two servers, or one\n"
-	       "side may do without a server.\n"
+	       "with its address; {addr} in a client's command is replaced by it, {server} by\n"
+	       "its process, {seconds} by the length of a round. --a and --b may be the clients\n"
+	       "of two servers, or one side may do without a server.\n"
 	       "  --key PATH            key of the JSON, dotted; PATH_A=PATH_B if they differ;\n"
 	       "                        repeatable; default per_second, or with servers\n"
 	       "                        server_cpu_ns_per_message and server_busy\n"
