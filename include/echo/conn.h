@@ -12,6 +12,7 @@
 #ifndef ECHO_CONN_H
 #define ECHO_CONN_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,36 +27,40 @@ struct worker;
 enum conn_state { CONN_FREE, CONN_DIALING, CONN_OPEN, CONN_CLOSING };
 
 struct conn {
+	/* what every message needs: one cache line, where the slot begins */
 	struct worker *worker;
-	struct unsent out;       /* lent bytes that the socket refused, oldest first */
-	const char *feed;        /* constant bytes of the role that are being sent */
-	size_t feed_len;         /* of them not accepted by the socket yet */
-	size_t lent_len;         /* lent bytes on their way out of the backend's own buffers */
 	uint64_t received, sent; /* stream bytes read from, and accepted by, the socket */
-	struct timer timer;      /* for deadline_ns; armed lazily */
-	int64_t deadline_ns;     /* 0: none */
-	struct conn *next;       /* free list, closing list */
+	size_t feed_len;         /* of `feed`: not accepted by the socket yet */
+	size_t lent_len;         /* lent bytes on their way out of the backend's own buffers */
 	int fd;
 	uint32_t slot;
-	uint32_t gen;      /* of the slot: a token of an earlier connection finds nothing */
-	uint32_t inflight; /* kernel operations that still name this connection */
-	int err;           /* errno that came with the cause, or 0 */
-	uint8_t state;     /* enum conn_state */
-	uint8_t why;       /* enum fail: the first cause wins */
-	uint8_t fin_why;   /* enum fail: the cause once both FINs have crossed */
-	bool opened : 1;   /* set at the end: it had been open */
-	bool dialed : 1;   /* we began it */
-	bool fin : 1;      /* FIN after the last byte; what is received from now on is dropped */
+	uint32_t gen;     /* of the slot: a token of an earlier connection finds nothing */
+	uint8_t inflight; /* kernel operations that still name this connection */
+	uint8_t state;    /* enum conn_state */
+	uint8_t why;      /* enum fail: the first cause wins */
+	bool opened : 1;  /* set at the end: it had been open */
+	bool dialed : 1;  /* we began it */
+	bool fin : 1;     /* FIN after the last byte; what is received from now on is dropped */
 	bool fin_sent : 1;
-	bool eof : 1;    /* the peer's FIN was read */
-	bool paused : 1; /* the role wants no data */
-	bool abort : 1;  /* close with RST */
+	bool eof : 1;      /* the peer's FIN was read */
+	bool paused : 1;   /* the role wants no data */
+	bool abort : 1;    /* close with RST */
+	struct unsent out; /* lent bytes that the socket refused, oldest first */
+
+	const char *feed;    /* constant bytes of the role that are being sent */
+	int64_t deadline_ns; /* 0: none */
+	struct timer timer;  /* for deadline_ns; armed lazily */
+	struct conn *next;   /* free list, closing list */
+	int err;             /* errno that came with the cause, or 0 */
+	uint8_t fin_why;     /* enum fail: the cause once both FINs have crossed */
 };
+
+enum { CONN_LINE = 64 }; /* slots begin on a cache line */
+static_assert(offsetof(struct conn, out) + sizeof(size_t) <= CONN_LINE, "one line for a message");
 
 /* ---- for roles ---- */
 
-/* The role's own bytes of this connection (role->conn_size, zeroed when the slot is taken). */
-void *conn_role(const struct conn *c);
+/* conn_role, the role's own bytes of a connection, is in echo/worker.h. */
 
 /* Takes a slot and begins to connect. The role hears opened or closed, never both of neither, and
  * never before this returns. NULL: no slot is free. */
@@ -111,8 +116,15 @@ void conn_fin_sent(struct conn *c);
 /* A call on its socket failed with errno @err (> 0): ends it with the cause that stands for. */
 void conn_fail(struct conn *c, int err);
 
-/* The backend's own bytes of this connection (backend->conn_size). */
-void *conn_backend(const struct conn *c);
+/* The backend's own bytes of this connection (backend->conn_size), and back. */
+static inline void *conn_backend(const struct conn *c)
+{
+	return (void *)(uintptr_t)(c + 1);
+}
+static inline struct conn *conn_of_backend(const void *bytes)
+{
+	return (struct conn *)(uintptr_t)bytes - 1;
+}
 
 /* Token for the kernel: op << 56 | generation << 32 | slot, and back. NULL: that connection is
  * gone, or is CLOSING with nothing of it in flight. */
@@ -135,6 +147,7 @@ void conn_close_all(struct worker *w, enum fail why, bool abort);
 struct conn_table {
 	char *slab; /* mmap'ed: slots are touched on use */
 	size_t stride, slab_len;
+	size_t role_at;           /* of a slot: where the role's bytes begin */
 	uint32_t capacity, fresh; /* fresh: slots never used */
 	struct conn *free;
 };

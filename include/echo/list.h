@@ -39,20 +39,37 @@ static inline void list_remove(struct list *link)
 	link->next = link->prev = NULL;
 }
 
-/* Moves it to the end of the list, from another one if need be. */
-static inline void list_append(struct list *head, struct list *link)
+/* Moves it behind @at, which is a head or in a list, from another list if need be. */
+static inline void list_put(struct list *at, struct list *link)
 {
 	list_remove(link);
-	link->prev = head->prev;
-	link->next = head;
-	head->prev->next = link;
-	head->prev = link;
+	link->prev = at;
+	link->next = at->next;
+	at->next->prev = link;
+	at->next = link;
 }
 
-/* The oldest link; the list must not be empty. */
+/* Moves it to the end, or to the beginning, of a list. */
+static inline void list_append(struct list *head, struct list *link)
+{
+	if (head->prev != link)
+		list_put(head->prev, link);
+}
+
+static inline void list_prepend(struct list *head, struct list *link)
+{
+	list_put(head, link);
+}
+
+/* The oldest and the newest link; of an empty list its head. */
 static inline struct list *list_first(const struct list *head)
 {
 	return head->next;
+}
+
+static inline struct list *list_last(const struct list *head)
+{
+	return head->prev;
 }
 
 #endif

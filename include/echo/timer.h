@@ -19,8 +19,9 @@ enum {
 
 /* Zeroed: not set. */
 struct timer {
-	struct timer *next, **link; /* link: what points to us; NULL when not set */
+	struct timer **link; /* what points to us; NULL when not set */
 	int64_t at_ns;
+	struct timer *next;
 	void (*fire)(struct timer *t, int64_t now_ns);
 };
 

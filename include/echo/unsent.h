@@ -23,10 +23,10 @@ struct unsent_pool {
 	uint32_t blocks, blocks_free;
 };
 
-struct unsent { /* zeroed: empty */
+struct unsent {     /* zeroed: empty */
+	size_t len; /* bytes queued: first, since nobody looks further at an empty one */
 	struct unsent_block *head, *tail;
 	uint32_t head_off, tail_len;
-	size_t len; /* bytes queued */
 };
 
 /* Reserves @bytes of memory (rounded up to whole blocks, at least one; every block carries

@@ -105,6 +105,12 @@ struct worker {
 	int begun_error;
 };
 
+/* The role's own bytes of a connection (role->conn_size, zeroed when the slot is taken). */
+static inline void *conn_role(const struct conn *c)
+{
+	return (char *)(uintptr_t)c + c->worker->table.role_at;
+}
+
 /* Reserves its memory and starts its thread. Returns 0 when that accepts (or dials), or -errno with
  * nothing left. What the thread meets later, worker_join returns. */
 int worker_start(struct worker *w);

@@ -115,7 +115,7 @@ static int epoll_turn(struct worker *w, int64_t wait_ns)
 	int n;
 
 	epoll_feed_starved(w); /* the last turn may have given room back, or closed who had it */
-	n = epoll_wait_events(w, s->ready.first ? 0 : wait_ns);
+	n = epoll_wait_events(w, list_empty(&s->ready) ? wait_ns : 0);
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	w->now_ns = clock_now_ns();
@@ -207,7 +207,8 @@ static int epoll_init(struct worker *w)
 	const struct epoll_config *config = w->config->backend_config;
 	int r;
 
-	epoll_io_init(s);
+	list_init(&s->ready);
+	list_init(&s->starved);
 	for (unsigned i = 0; i < ARRAY_LEN(s->acceptors); i++)
 		s->acceptors[i].fd = -1;
 	s->scratch_len = config->buffer;

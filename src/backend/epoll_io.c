@@ -21,37 +21,9 @@ enum {
 	CLOCK_EVERY = 16, /* deliveries between two readings of the clock */
 };
 
-static void list_init(struct epoll_list *l)
+static struct conn *conn_of_link(struct list *link)
 {
-	l->first = NULL;
-	l->last = &l->first;
-}
-
-static void list_remove(struct epoll_state *s, struct conn *c)
-{
-	struct epoll_conn *e = epoll_of(c);
-
-	if (!e->link)
-		return;
-	if (e->next)
-		epoll_of(e->next)->link = e->link;
-	else if (s->ready.last == &e->next)
-		s->ready.last = e->link;
-	else
-		s->starved.last = e->link;
-	*e->link = e->next;
-	e->link = NULL;
-}
-
-static void list_move(struct epoll_state *s, struct epoll_list *to, struct conn *c)
-{
-	struct epoll_conn *e = epoll_of(c);
-
-	list_remove(s, c);
-	e->next = NULL;
-	e->link = to->last;
-	*to->last = c;
-	to->last = &e->next;
+	return conn_of_backend(container_of(link, struct epoll_conn, link));
 }
 
 /* How much may be received now; 0: nothing until the queue or the pool has drained. */
@@ -76,11 +48,11 @@ static void epoll_wait_for_room(struct conn *c)
 
 	if (c->out.len > 0) {
 		/* the flush that empties it resumes reading; in the list it would hold up others */
-		list_remove(s, c);
+		list_remove(&epoll_of(c)->link);
 		return;
 	}
 	stats_add(&c->worker->stats.starved, 1);
-	list_move(s, &s->starved, c);
+	list_append(&s->starved, &epoll_of(c)->link);
 }
 
 static void epoll_tick(struct worker *w)
@@ -105,7 +77,7 @@ void epoll_read(struct conn *c)
 			return;
 		}
 		if (i == BUDGET) {
-			list_move(s, &s->ready, c);
+			list_append(&s->ready, &e->link);
 			return;
 		}
 		n = recv(c->fd, s->scratch, want, 0);
@@ -183,24 +155,21 @@ void epoll_flush(struct conn *c)
 	if (c->state != CONN_OPEN || conn_unsent(c) > 0)
 		return;
 	conn_drained(c);
-	if (c->state == CONN_OPEN && epoll_of(c)->readable && !epoll_of(c)->link)
-		list_move(s, &s->ready, c);
+	if (c->state == CONN_OPEN && epoll_of(c)->readable && !list_linked(&epoll_of(c)->link))
+		list_append(&s->ready, &epoll_of(c)->link);
 }
 
 void epoll_run_ready(struct worker *w)
 {
 	struct epoll_state *s = w->state;
-	struct conn *last = NULL, *c;
+	const struct list *last = list_last(&s->ready);
+	struct list *link = NULL;
 
-	if (!s->ready.first)
-		return;
-	for (c = s->ready.first; c; c = epoll_of(c)->next)
-		last = c;
-	do {
-		c = s->ready.first;
-		list_remove(s, c);
-		epoll_read(c);
-	} while (c != last && s->ready.first);
+	while (link != last && !list_empty(&s->ready)) {
+		link = list_first(&s->ready);
+		list_remove(link);
+		epoll_read(conn_of_link(link));
+	}
 }
 
 void epoll_feed_starved(struct worker *w)
@@ -208,8 +177,9 @@ void epoll_feed_starved(struct worker *w)
 	struct epoll_state *s = w->state;
 
 	/* each of them may take all the room there is: one at a time */
-	while (s->starved.first && !s->ready.first && epoll_may_receive(s->starved.first) > 0)
-		list_move(s, &s->ready, s->starved.first);
+	if (list_empty(&s->ready) && !list_empty(&s->starved) &&
+	    epoll_may_receive(conn_of_link(list_first(&s->starved))) > 0)
+		list_append(&s->ready, list_first(&s->starved));
 }
 
 void epoll_send(struct conn *c, const void *span, size_t len)
@@ -235,7 +205,7 @@ void epoll_pause(struct conn *c)
 	struct epoll_state *s = c->worker->state;
 
 	if (!c->paused && epoll_of(c)->readable)
-		list_move(s, &s->ready, c);
+		list_append(&s->ready, &epoll_of(c)->link);
 }
 
 void epoll_shutdown(struct conn *c)
@@ -247,11 +217,5 @@ void epoll_shutdown(struct conn *c)
 
 void epoll_close(struct conn *c)
 {
-	list_remove(c->worker->state, c); /* closing the descriptor ends its registration */
-}
-
-void epoll_io_init(struct epoll_state *s)
-{
-	list_init(&s->ready);
-	list_init(&s->starved);
+	list_remove(&epoll_of(c)->link); /* closing the descriptor ends its registration */
 }

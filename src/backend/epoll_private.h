@@ -11,19 +11,16 @@
 #include <sys/epoll.h>
 
 #include "echo/acceptor.h"
+#include "echo/list.h"
 #include "echo/worker.h"
 
 enum { EPOLL_EVENTS = 256 }; /* of one wait */
 
 /* What the backend keeps of a connection. */
 struct epoll_conn {
-	struct conn *next, **link; /* in the ready or the starved list; link NULL: in neither */
-	bool readable;             /* may have more to receive: only recv knows */
-	bool hung; /* FIN or an error is there: a short receive is not the end of it */
-};
-
-struct epoll_list {
-	struct conn *first, **last;
+	bool readable;    /* may have more to receive: only recv knows */
+	bool hung;        /* FIN or an error is there: a short receive is not the end of it */
+	struct list link; /* in the ready or the starved list, or in neither */
 };
 
 struct epoll_state {
@@ -31,8 +28,8 @@ struct epoll_state {
 	char *scratch;
 	size_t scratch_len;
 	unsigned deliveries;
-	struct epoll_list ready;   /* have something to do that no event will announce */
-	struct epoll_list starved; /* wait for room in the pool */
+	struct list ready;   /* have something to do that no event will announce */
+	struct list starved; /* wait for room in the pool */
 	struct acceptor acceptors[WORKER_LISTENERS_MAX];
 	struct epoll_event events[EPOLL_EVENTS];
 };
@@ -41,8 +38,6 @@ static inline struct epoll_conn *epoll_of(const struct conn *c)
 {
 	return conn_backend(c);
 }
-
-void epoll_io_init(struct epoll_state *s);
 
 /* Receives until the socket is empty, the role has enough, or the budget is spent. */
 void epoll_read(struct conn *c);

@@ -347,7 +347,7 @@ static int uring_turn(struct worker *w, int64_t wait_ns)
 	int r;
 
 	uring_serve(w);
-	if (s->starved.first && s->bufs.queued > 0)
+	if (!list_empty(&s->starved) && s->bufs.queued > 0)
 		wait_ns = 0; /* the next turn may find that those served had nothing to receive */
 	r = uring_wait_events(w, wait_ns);
 	if (io_uring_sq_ready(&s->ring) == 0)
@@ -430,8 +430,8 @@ static int uring_init(struct worker *w)
 	uring_init_files(w);
 	s->conn_buffers = config->conn_buffers;
 	s->lending = URING_NONE;
-	uring_list_init(&s->starved);
-	uring_list_init(&s->waiting);
+	list_init(&s->starved);
+	list_init(&s->waiting);
 	for (unsigned i = 0; i < ARRAY_LEN(s->listeners); i++)
 		s->listeners[i].acceptor.fd = -1;
 	uring_wake_arm(w);

@@ -77,12 +77,11 @@ void uring_bufs_fini(struct uring_bufs *b)
 
 void uring_queue_put(struct uring_bufs *b, struct uring_queue *q, uint32_t id)
 {
-	b->spans[id].next = URING_NONE;
 	if (q->count++ == 0)
-		q->first = id;
+		q->first = (uint16_t)id;
 	else
-		b->spans[q->last].next = id;
-	q->last = id;
+		b->spans[q->last].next = (uint16_t)id;
+	q->last = (uint16_t)id;
 }
 
 uint32_t uring_queue_take(struct uring_bufs *b, struct uring_queue *q)

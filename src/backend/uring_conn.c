@@ -25,54 +25,23 @@ enum {
 	GROUP = 0,
 };
 
-/* ---- lists of connections ---- */
+/* ---- those that wait ---- */
 
-void uring_list_init(struct uring_list *l)
+static struct conn *conn_of_link(struct list *link)
 {
-	l->first = NULL;
-	l->last = &l->first;
+	return conn_of_backend(container_of(link, struct uring_conn, link));
 }
 
-void uring_list_remove(struct conn *c)
+static void wait_in(struct list *l, struct conn *c, enum uring_wait what)
 {
-	struct uring_conn *u = uring_of(c);
-
-	if (!u->list)
-		return;
-	if (u->next)
-		uring_of(u->next)->link = u->link;
-	else
-		u->list->last = u->link;
-	*u->link = u->next;
-	u->list = NULL;
+	list_append(l, &uring_of(c)->link);
+	uring_of(c)->wait = (uint8_t)what;
 }
 
-static void list_append(struct uring_list *l, struct conn *c)
+static void wait_over(struct conn *c)
 {
-	struct uring_conn *u = uring_of(c);
-
-	assert(!u->list);
-	u->list = l;
-	u->next = NULL;
-	u->link = l->last;
-	*l->last = c;
-	l->last = &u->next;
-}
-
-static void list_to_front(struct conn *c)
-{
-	struct uring_conn *u = uring_of(c);
-	struct uring_list *l = u->list;
-
-	uring_list_remove(c);
-	u->list = l;
-	u->next = l->first;
-	u->link = &l->first;
-	if (l->first)
-		uring_of(l->first)->link = &u->next;
-	else
-		l->last = &u->next;
-	l->first = c;
+	list_remove(&uring_of(c)->link);
+	uring_of(c)->wait = WAIT_NONE;
 }
 
 /* ---- receiving ---- */
@@ -86,7 +55,7 @@ static size_t conn_may_deliver(const struct conn *c)
 
 	if (!w->role->sends_lent || c->fin)
 		return SIZE_MAX;
-	if (unsent >= w->config->max_unsent || (s->waiting.first && !s->serving))
+	if (unsent >= w->config->max_unsent || (!list_empty(&s->waiting) && !s->serving))
 		return 0; /* nobody overtakes those that wait */
 	pool = unsent_room(&w->pool, &c->out);
 	return pool <= s->lent ? 0 : size_min(pool - s->lent, w->config->max_unsent - unsent);
@@ -96,13 +65,11 @@ static size_t conn_may_deliver(const struct conn *c)
 static void conn_wait_for_room(struct conn *c)
 {
 	struct uring_state *s = c->worker->state;
-	struct uring_conn *u = uring_of(c);
 
-	if (conn_unsent(c) > 0 || u->list == &s->waiting)
+	if (conn_unsent(c) > 0 || uring_of(c)->wait == WAIT_POOL)
 		return; /* the send in flight does, or uring_serve */
-	uring_list_remove(c);
 	stats_add(&c->worker->stats.starved, 1);
-	list_append(&s->waiting, c);
+	wait_in(&s->waiting, c, WAIT_POOL);
 }
 
 static bool conn_holds(const struct conn *c)
@@ -262,7 +229,7 @@ void uring_steer(struct conn *c)
 		}
 		return;
 	}
-	if (!c->paused && !u->list && !conn_holds(c) && room > 0)
+	if (!c->paused && u->wait == WAIT_NONE && !conn_holds(c) && room > 0)
 		conn_receive(c, room);
 }
 
@@ -285,8 +252,8 @@ static void receive_ended(struct conn *c, int res)
 	struct uring_conn *u = uring_of(c);
 
 	if (res == -ENOBUFS) {
-		if (!u->list)
-			list_append(&s->starved, c);
+		if (u->wait == WAIT_NONE)
+			wait_in(&s->starved, c, WAIT_BUFFER);
 	} else if (u->send_err) {
 		conn_fail(c, u->send_err);
 	} else if (res == 0) {
@@ -323,11 +290,14 @@ void uring_received(struct conn *c, const struct io_uring_cqe *cqe)
 static void serve_waiting(struct worker *w)
 {
 	struct uring_state *s = w->state;
-	struct conn *c;
 
 	s->serving = true;
-	while ((c = s->waiting.first) && conn_may_deliver(c) > 0) {
-		uring_list_remove(c);
+	while (!list_empty(&s->waiting)) {
+		struct conn *c = conn_of_link(list_first(&s->waiting));
+
+		if (conn_may_deliver(c) == 0)
+			break;
+		wait_over(c);
 		uring_deliver(c);
 		uring_steer(c);
 	}
@@ -338,12 +308,11 @@ void uring_serve(struct worker *w)
 {
 	struct uring_state *s = w->state;
 
-	if (s->waiting.first)
-		serve_waiting(w);
-	for (uint32_t n = s->bufs.queued; n > 0 && s->starved.first;) {
-		struct conn *c = s->starved.first;
+	serve_waiting(w);
+	for (uint32_t n = s->bufs.queued; n > 0 && !list_empty(&s->starved);) {
+		struct conn *c = conn_of_link(list_first(&s->starved));
 
-		uring_list_remove(c);
+		wait_over(c);
 		uring_steer(c);
 		n -= uring_of(c)->receiving != RECEIVE_NONE;
 	}
@@ -358,8 +327,8 @@ void uring_shutdown(struct conn *c)
 	/* the only errors are those of a dead socket, which the receive will name */
 	(void)shutdown(c->fd, SHUT_WR);
 	conn_fin_sent(c);
-	if (uring_of(c)->list == &s->waiting)
-		list_to_front(c); /* it needs no room any more */
+	if (uring_of(c)->wait == WAIT_POOL)
+		list_prepend(&s->waiting, &uring_of(c)->link); /* it needs no room any more */
 	uring_steer(c);
 }
 
@@ -422,7 +391,7 @@ void uring_close(struct conn *c)
 	struct uring_conn *u = uring_of(c);
 
 	assert(!u->closing);
-	uring_list_remove(c);
+	wait_over(c);
 	close_buffers(c);
 	u->closing = true;
 	uring_cancel_all(c);

@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 
 #include "echo/acceptor.h"
+#include "echo/list.h"
 #include "echo/worker.h"
 
 enum {
@@ -37,12 +38,12 @@ struct uring_config {
 /* What a buffer holds that was taken from the ring. */
 struct uring_span {
 	uint32_t off, len;
-	uint32_t next; /* in a uring_queue */
+	uint16_t next; /* in a uring_queue, unless it is the last */
 };
 
 /* Buffers in order of arrival. */
 struct uring_queue {
-	uint32_t first, last, count; /* first and last mean nothing while count is 0 */
+	uint16_t first, last, count; /* first and last mean nothing while count is 0 */
 };
 
 struct uring_bufs {
@@ -66,7 +67,7 @@ void uring_bufs_give(struct uring_bufs *b, uint32_t id);
 static inline void uring_bufs_take(struct uring_bufs *b, uint32_t id, uint32_t len)
 {
 	b->queued--;
-	b->spans[id] = (struct uring_span){ .len = len, .next = URING_NONE };
+	b->spans[id] = (struct uring_span){ .len = len };
 }
 
 static inline char *uring_bufs_at(const struct uring_bufs *b, uint32_t id)
@@ -93,10 +94,6 @@ int uring_probe(const char **why);
 
 /* ---- the state of a worker and of a connection ---- */
 
-struct uring_list {
-	struct conn *first, **last;
-};
-
 struct uring_message {
 	struct msghdr head;
 	struct iovec v[URING_VECTORS];
@@ -115,13 +112,13 @@ struct uring_state {
 	int error; /* -errno: the ring takes no more requests */
 	unsigned deliveries;
 	unsigned conn_buffers;
-	uint32_t files;            /* slots in the table of registered files; 0: there is none */
-	uint32_t spilled;          /* blocks of the pool */
-	uint64_t lent;             /* sum of c->lent_len: each such byte has a claim on the pool */
-	uint32_t lending;          /* the buffer that the role is looking at the end of */
-	bool serving;              /* it is the turn of those that wait for the pool */
-	struct uring_list starved; /* their receive ended for want of a buffer */
-	struct uring_list waiting; /* hold bytes for which the pool has no room */
+	uint32_t files;      /* slots in the table of registered files; 0: there is none */
+	uint32_t spilled;    /* blocks of the pool */
+	uint64_t lent;       /* sum of c->lent_len: each such byte has a claim on the pool */
+	uint32_t lending;    /* the buffer that the role is looking at the end of */
+	bool serving;        /* it is the turn of those that wait for the pool */
+	struct list starved; /* their receive ended for want of a buffer */
+	struct list waiting; /* hold bytes for which the pool has no room */
 	struct uring_listener listeners[WORKER_LISTENERS_MAX];
 	unsigned messages; /* in use by requests that are not submitted yet */
 	struct uring_message message[URING_MESSAGES];
@@ -131,22 +128,29 @@ struct uring_state {
 
 enum uring_receiving { RECEIVE_NONE, RECEIVE_MULTI, RECEIVE_ONCE };
 enum uring_sending { SEND_NONE, SEND_LENT, SEND_OUT, SEND_FEED };
+enum uring_wait { WAIT_NONE, WAIT_BUFFER, WAIT_POOL };
 
 struct uring_conn {
-	struct conn *next, **link; /* in `list` */
-	struct uring_list *list;   /* starved, waiting or NULL */
-	struct uring_queue lent;   /* delivered, to be sent as they lie; before c->out */
-	struct unsent spilled;     /* received, not delivered yet, copied to the pool */
-	struct uring_queue held;   /* the same, as they lie; after what is spilled */
-	int send_err;              /* a send failed; what the receive still brings comes first */
+	struct uring_queue lent; /* delivered, to be sent as they lie; before c->out */
+	struct uring_queue held; /* received, not delivered yet, as they lie; after `spilled` */
 	uint8_t receiving, sending;
-	bool cancelling; /* the receive */
-	bool polling;    /* for the outcome of connect, then for a reset */
-	bool dead;       /* no wake-up comes for what it still has: single receives find that out */
-	bool eof;        /* received; delivered after what is held */
-	bool fixed;      /* its descriptor is in the table of files, at its slot */
-	bool closing;    /* ops->close was called */
+	uint8_t wait;        /* enum uring_wait: whose list it is in */
+	bool cancelling : 1; /* the receive */
+	bool polling : 1;    /* for the outcome of connect, then for a reset */
+	bool dead : 1;       /* no wake-up comes for what it still has: single receives find out */
+	bool eof : 1;        /* received; delivered after what is held */
+	bool fixed : 1;      /* its descriptor is in the table of files, at its slot */
+	bool closing : 1;    /* ops->close was called */
+	int send_err;        /* a send failed; what the receive still brings comes first */
+	struct unsent spilled; /* as `held`, copied to the pool */
+	struct list link;      /* in s->starved or s->waiting */
 };
+
+static_assert(sizeof(struct conn) / CONN_LINE ==
+		      (sizeof(struct conn) + offsetof(struct uring_conn, spilled.len) +
+		       sizeof(size_t) - 1) /
+			      CONN_LINE,
+	      "what every message needs is in one cache line");
 
 static inline struct uring_conn *uring_of(const struct conn *c)
 {
@@ -168,9 +172,6 @@ void uring_feed(struct conn *c);
 void uring_sent(struct conn *c, const struct io_uring_cqe *cqe);
 
 /* ---- uring_conn.c ---- */
-
-void uring_list_init(struct uring_list *l);
-void uring_list_remove(struct conn *c);
 
 /* Receives, or not, or less, as the connection's state wants it. */
 void uring_steer(struct conn *c);

@@ -78,11 +78,9 @@ void load_begin(struct load_conn *lc, int64_t due_ns, int64_t now_ns)
 	load_owe(l, now_ns);
 }
 
-/* Closed loop: as many as the window, the quota and one span allow. */
-static void load_begin_all(struct load_conn *lc)
+/* Closed loop: as many as the window, the quota and one span allow. @now_ns: 0 if not known. */
+static void load_begin_all(struct load_conn *lc, int64_t now_ns)
 {
-	int64_t now_ns = 0;
-
 	while (load_may_begin(lc)) {
 		if (now_ns == 0)
 			now_ns = clock_now_ns();
@@ -111,7 +109,8 @@ static void load_finished(struct conn *c)
 		conn_close(c, FAIL_FINISHED);
 }
 
-void load_pump(struct conn *c)
+/* load_pump for those that have just looked at the clock; else @now_ns is 0. */
+static void load_pump_at(struct conn *c, int64_t now_ns)
 {
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
@@ -120,7 +119,7 @@ void load_pump(struct conn *c)
 		size_t len;
 
 		if (!load_is_open_loop(l) || lc->seat->idle)
-			load_begin_all(lc);
+			load_begin_all(lc, now_ns);
 		len = size_min(lc->begun_end - lc->fed, PAYLOAD_SPAN_MAX);
 		if (len == 0)
 			break;
@@ -135,6 +134,11 @@ void load_pump(struct conn *c)
 		load_finished(c);
 	else
 		load_arm(c);
+}
+
+void load_pump(struct conn *c)
+{
+	load_pump_at(c, 0);
 }
 
 /* An answer came at @now_ns to a message with this stamp. */
@@ -154,8 +158,9 @@ static void load_time(struct load_conn *lc, const struct stamp *s, int64_t now_n
 	lc->seat->books->echoed_in_outage += outage;
 }
 
-/* The stream has come back right up to @upto: messages that end there or before are echoed. */
-static void load_answered(struct conn *c, uint64_t upto)
+/* The stream has come back right up to @upto: messages that end there or before are echoed.
+ * Returns when, 0 if there are none. */
+static int64_t load_answered(struct conn *c, uint64_t upto)
 {
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
@@ -176,7 +181,7 @@ static void load_answered(struct conn *c, uint64_t upto)
 		lc->answered++;
 	}
 	if (n == 0)
-		return;
+		return 0;
 	lc->seat->books->all.echoed += n;
 	stats_add(&l->live_echoed, n);
 	atomic_store_explicit(&l->source->last_echo_ns, now_ns, memory_order_relaxed);
@@ -184,6 +189,7 @@ static void load_answered(struct conn *c, uint64_t upto)
 	lc->seat->failures = 0;
 	if (outage)
 		outage_echo(&l->run->outages, &lc->seat->outage, sent_ns, now_ns);
+	return now_ns;
 }
 
 /* The byte at stream offset @at is not what it should be, or should not be at all. */
@@ -213,16 +219,17 @@ static void load_data(struct conn *c, const void *span, size_t len)
 	uint64_t from = c->received - len;
 	size_t due = size_min(len, lc->fed - from);
 	size_t right = due;
+	int64_t now_ns;
 
 	assert(from <= lc->fed);
 	if (l->run->config->verify)
 		right = payload_verify(&l->run->payload, lc->base, from, span, due);
-	load_answered(c, from + right);
+	now_ns = load_answered(c, from + right);
 	lc->surplus = len - due;
 	if (right < len)
 		load_corrupt(c, from + right, ((const uint8_t *)span)[right]);
 	else
-		load_pump(c);
+		load_pump_at(c, now_ns);
 }
 
 /* ---- connections ---- */

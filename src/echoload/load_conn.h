@@ -21,19 +21,21 @@ struct stamp {
 
 /* What the role keeps of a connection. Offsets count bytes of its stream. */
 struct load_conn {
+	/* what every message needs */
 	struct seat *seat;
-	struct conn *conn;
-	struct list ready; /* in load.ready */
-	int64_t dialed_ns;
-	uint64_t number;          /* of all attempts of the run */
 	uint64_t begun, answered; /* messages */
 	uint64_t begun_end;       /* where the last begun message ends */
 	uint64_t answered_end;    /* where the oldest unanswered message begins */
 	uint64_t fed;             /* handed to the backend */
-	uint64_t surplus;         /* bytes that nobody was owed */
 	uint32_t base;            /* of its stream in the payload */
 	bool corrupt;             /* the oldest unanswered message came back wrong */
-	struct stamp stamps[];    /* of unanswered messages, by number */
+
+	uint64_t surplus; /* bytes that nobody was owed */
+	uint64_t number;  /* of all attempts of the run */
+	struct conn *conn;
+	struct list ready; /* in load.ready */
+	int64_t dialed_ns;
+	struct stamp stamps[]; /* of unanswered messages, by number */
 };
 
 static inline struct load *load_of(const struct conn *c)

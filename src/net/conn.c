@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdalign.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,11 +19,11 @@
 #include "echo/base.h"
 #include "echo/worker.h"
 
-enum { ALIGN = 16, GEN_BITS = 24 };
+enum { GEN_BITS = 24 };
 
-static size_t align_up(size_t n)
+static size_t align_up(size_t n, size_t to)
 {
-	return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	return (n + to - 1) & ~(to - 1);
 }
 
 static struct conn *slot_at(const struct conn_table *t, uint32_t slot)
@@ -30,23 +31,14 @@ static struct conn *slot_at(const struct conn_table *t, uint32_t slot)
 	return (struct conn *)(void *)(t->slab + slot * t->stride);
 }
 
-void *conn_backend(const struct conn *c)
-{
-	return (char *)c + align_up(sizeof(*c));
-}
-
-void *conn_role(const struct conn *c)
-{
-	return (char *)conn_backend(c) + align_up(c->worker->config->backend->conn_size);
-}
-
 int conn_table_init(struct worker *w, uint32_t capacity)
 {
 	struct conn_table *t = &w->table;
 
 	assert(capacity > 0);
-	t->stride = align_up(sizeof(struct conn)) + align_up(w->config->backend->conn_size) +
-		    align_up(w->role->conn_size);
+	t->role_at =
+		sizeof(struct conn) + align_up(w->config->backend->conn_size, alignof(struct conn));
+	t->stride = align_up(t->role_at + w->role->conn_size, CONN_LINE);
 	t->slab_len = t->stride * capacity;
 	t->slab = mmap(NULL, t->slab_len, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
