@@ -35,6 +35,7 @@ enum {
 	BARE_STEP = 7919,          /* a of T[(a*k + o) mod P]: where connection k starts */
 	BARE_CONNS = 16384,        /* most connections of one client */
 	BARE_DEPTH = 1024,         /* most messages in flight on one connection */
+	BARE_GRACE = 5,            /* seconds that the last echoes may take */
 	BARE_SUB_BITS = 5,         /* histogram: 32 steps in each power of two, 3 % */
 	BARE_BUCKETS = 60 << BARE_SUB_BITS,
 };
@@ -49,6 +50,8 @@ struct bare_options {
 	bool spin;     /* never sleeps: the server is not charged for waking us */
 	pid_t observe; /* the server's process: its CPU time while we measure; 0: nobody's */
 	const char *congestion; /* NULL: the system's default */
+	bool nagle, quickack;   /* ablations: what a server's sockets usually are not */
+	char *variant;          /* of the loop, for ablations; NULL: as it should be */
 };
 
 /* What a client has measured; printed as one JSON line. */
@@ -153,13 +156,14 @@ static inline void bare_raise_files(void)
 }
 
 /* A TCP socket without Nagle's delay and with the congestion control asked for. */
-static inline int bare_socket(const char *congestion, int flags)
+static inline int bare_socket(const char *congestion, bool nagle, int flags)
 {
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
 	if (fd < 0)
 		bare_die(BARE_EXIT_ENVIRONMENT, "socket");
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (!nagle)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (congestion && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion,
 				     (socklen_t)strlen(congestion)) < 0)
 		bare_die(BARE_EXIT_ENVIRONMENT, congestion);
@@ -171,7 +175,7 @@ static inline int bare_listen(const struct bare_options *o, int flags)
 {
 	struct sockaddr_in at = o->addr;
 	socklen_t len = sizeof(at);
-	int one = 1, fd = bare_socket(o->congestion, flags);
+	int one = 1, fd = bare_socket(o->congestion, o->nagle, flags);
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&at, len) < 0 || listen(fd, 4096) < 0 ||
@@ -182,10 +186,19 @@ static inline int bare_listen(const struct bare_options *o, int flags)
 	return fd;
 }
 
+/* What an accepted socket does not inherit. */
+static inline void bare_accepted(const struct bare_options *o, int fd)
+{
+	int one = 1;
+
+	if (o->quickack)
+		setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+}
+
 /* A connected socket; flags (SOCK_NONBLOCK) are set once it is. */
 static inline int bare_dial(const struct bare_options *o)
 {
-	int fd = bare_socket(o->congestion, 0);
+	int fd = bare_socket(o->congestion, o->nagle, 0);
 
 	if (connect(fd, (const struct sockaddr *)&o->addr, sizeof(o->addr)) < 0)
 		bare_die(BARE_EXIT_FAILED, "connect");
@@ -323,6 +336,7 @@ static inline void bare_address(struct bare_options *o, const char *text)
 static inline void bare_help(void)
 {
 	printf("usage: %s server [--port P] [-s SIZE] [--cpu N] [--congestion NAME]\n"
+	       "              [--nagle] [--quickack] [--variant LIST]\n"
 	       "       %s client HOST:PORT [-c CONNECTIONS] [-s SIZE] [-p DEPTH] [-d SECONDS]\n"
 	       "              [-w SECONDS] [--cpu N] [--congestion NAME] [--verify] [--latency]\n"
 	       "              [--spin] [--observe PID]\n"
@@ -330,7 +344,9 @@ static inline void bare_help(void)
 	       "server only by what to divide. --spin: the client never sleeps, so that nobody\n"
 	       "has to wake it; --observe: it also tells what CPU time the process PID, its\n"
 	       "server, used while it measured, which it does for -d seconds after -w seconds.\n"
-	       "Defaults: port 0 (chosen and printed), 64 connections, 64 bytes, depth 1, 2\n"
+	       "--variant: leaves something out, or does it in another way, to find out what it\n"
+	       "is worth; an unknown name lists them. Defaults: port 0 (chosen and printed), 64 "
+	       "connections, 64 bytes, depth 1, 2\n"
 	       "seconds after 0.1 of warm-up, not pinned.\n",
 	       program_invocation_short_name, program_invocation_short_name);
 	exit(0);
@@ -375,6 +391,15 @@ static inline void bare_option(struct bare_options *o, int option)
 	case 'O':
 		o->observe = (pid_t)bare_count(optarg, "--observe", 1, INT32_MAX);
 		break;
+	case 'N':
+		o->nagle = true;
+		break;
+	case 'Q':
+		o->quickack = true;
+		break;
+	case 'X':
+		o->variant = optarg;
+		break;
 	case 'h':
 		bare_help();
 		break;
@@ -390,8 +415,9 @@ static inline struct bare_options bare_options(int argc, char **argv)
 		{ "port", 1, NULL, 'P' },       { "cpu", 1, NULL, 'C' },
 		{ "congestion", 1, NULL, 'G' }, { "verify", 0, NULL, 'V' },
 		{ "latency", 0, NULL, 'L' },    { "spin", 0, NULL, 'S' },
-		{ "observe", 1, NULL, 'O' },    { "help", 0, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{ "observe", 1, NULL, 'O' },    { "variant", 1, NULL, 'X' },
+		{ "nagle", 0, NULL, 'N' },      { "quickack", 0, NULL, 'Q' },
+		{ "help", 0, NULL, 'h' },       { NULL, 0, NULL, 0 },
 	};
 	struct bare_options o = {
 		.conns = 64, .size = 64, .depth = 1, .seconds = 2, .warmup = 0.1, .cpu = -1

@@ -46,13 +46,14 @@ static int watch_again(int epoll, int fd, void *what)
 }
 
 /* The listener is level-triggered, so what one call leaves is reported again. */
-static void server_accept(struct server *s)
+static void server_accept(struct server *s, const struct bare_options *o)
 {
 	int fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= MAX_FD) {
 		close(fd);
 	} else if (fd >= 0) {
+		bare_accepted(o, fd);
 		s->conns[fd] = (struct conn){ .fd = fd };
 		watch(s->epoll, fd, EDGES | EPOLLET, &s->conns[fd]);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
@@ -124,7 +125,7 @@ static int conn_serve(struct server *s, struct conn *c, uint32_t events)
 }
 
 /* One wait and all it brought. Returns false when the server shall stop. */
-static bool server_turn(struct server *s)
+static bool server_turn(struct server *s, const struct bare_options *o)
 {
 	struct epoll_event events[EVENTS];
 	int n = epoll_wait(s->epoll, events, EVENTS, -1);
@@ -136,7 +137,7 @@ static bool server_turn(struct server *s)
 		if (what == &s->stop)
 			return false;
 		if (what == &s->listener)
-			server_accept(s);
+			server_accept(s, o);
 		else if (conn_serve(s, what, events[i].events) < 0)
 			conn_close(what);
 	}
@@ -156,7 +157,7 @@ static void server_run(const struct bare_options *o)
 	s.listener = bare_listen(o, SOCK_NONBLOCK);
 	watch(s.epoll, s.stop, EPOLLIN, &s.stop);
 	watch(s.epoll, s.listener, EPOLLIN, &s.listener);
-	while (server_turn(&s))
+	while (server_turn(&s, o))
 		;
 	bare_print_server(o, s.bytes, s.recvs, s.turns, bare_cpu_ns() - cpu_ns);
 }
@@ -228,6 +229,8 @@ int main(int argc, char **argv)
 	static struct bare_options o;
 
 	o = bare_options(argc, argv);
+	if (o.variant)
+		bare_usage("--variant: this loop has none");
 	bare_pin(o.cpu);
 	if (o.server)
 		server_run(&o);

@@ -25,13 +25,17 @@ struct conn {
 	struct fifo queue; /* buffers received; the first one is being sent */
 	int queued;
 	bool receiving, sending, starved; /* starved: in the list of those that wait for a buffer */
+	bool refused;                     /* a quiet send was not whole */
 	bool cancelled;                   /* receives again when the queue is empty */
 	bool ended, broken;               /* receives no more; broken: nothing can be sent either */
 };
 
 struct server {
+	const struct bare_options *o;
 	struct ring ring;
-	int next[BUFS], len[BUFS], sent[BUFS]; /* of each buffer that is queued */
+	int next[MAX_BUFS], len[MAX_BUFS], sent[MAX_BUFS]; /* of each buffer that is queued */
+	int quiet[MAX_BUFS], quiet_count; /* connections of sends that post nothing if all went */
+	bool behind; /* something waits for a quiet send: no completion will say that it is over */
 	struct conn conns[MAX_FD];
 	int starved_next[MAX_FD];
 	struct fifo starved;
@@ -82,12 +86,35 @@ static void conn_send(struct server *s, int fd)
 {
 	struct conn *c = &s->conns[fd];
 	int bid = c->queue.first;
+	struct io_uring_sqe *sqe;
 
 	if (c->queued == 0 || c->sending)
 		return;
 	c->sending = true;
-	arm_send(&s->ring, fd, buffer(&s->ring, bid) + s->sent[bid],
-		 (size_t)(s->len[bid] - s->sent[bid]), token(SEND, fd));
+	sqe = arm_send(&s->ring, fd, buffer(&s->ring, bid) + s->sent[bid],
+		       (size_t)(s->len[bid] - s->sent[bid]), token(SEND, fd));
+	if (!s->ring.how.quiet || c->refused)
+		return; /* what was refused waits for room: no DONTWAIT */
+	sqe->msg_flags |= MSG_DONTWAIT;
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	s->quiet[s->quiet_count++] = fd;
+	s->behind |= c->queued > 1 || !c->receiving;
+}
+
+/* The variant "inline": what the socket takes at once needs no request. */
+static void conn_send_inline(struct server *s, int fd)
+{
+	struct conn *c = &s->conns[fd];
+	int bid = c->queue.first;
+	ssize_t n;
+
+	if (c->queued == 0 || c->sending)
+		return;
+	n = send(fd, buffer(&s->ring, bid), (size_t)s->len[bid], MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n > 0)
+		s->sent[bid] += (int)n;
+	if (s->sent[bid] == s->len[bid])
+		conn_pop(s, c);
 }
 
 /* Nothing more can be sent: ends the receive and drops what the kernel does not hold. */
@@ -160,7 +187,10 @@ static void received(struct server *s, int fd, const struct io_uring_cqe *cqe)
 	} else if (cqe->res != -ECANCELED) {
 		conn_break(s, fd);
 	}
+	if (s->ring.how.inlined)
+		conn_send_inline(s, fd);
 	conn_send(s, fd);
+	s->behind |= s->ring.how.quiet && c->queued > 1;
 	if (c->queued > MAX_QUEUED && c->receiving && !c->cancelled)
 		conn_cancel(s, fd);
 	conn_next(s, fd);
@@ -172,6 +202,12 @@ static void sent(struct server *s, int fd, const struct io_uring_cqe *cqe)
 	int bid = c->queue.first;
 
 	c->sending = false;
+	/* only a quiet send finds no room, and only one has told that it was not whole */
+	c->refused = cqe->res == -EAGAIN || (cqe->res > 0 && cqe->res < s->len[bid] - s->sent[bid]);
+	if (cqe->res == -EAGAIN) {
+		conn_send(s, fd);
+		return;
+	}
 	if (cqe->res > 0)
 		s->sent[bid] += cqe->res;
 	if (cqe->res < 0 || c->broken)
@@ -191,6 +227,7 @@ static void accepted(struct server *s, const struct io_uring_cqe *cqe)
 	if (fd >= s->ring.files) {
 		close(fd);
 	} else if (fd >= 0) {
+		bare_accepted(s->o, fd);
 		ring_file(&s->ring, fd, true);
 		s->conns[fd] = (struct conn){ .queue.first = NONE };
 		conn_next(s, fd);
@@ -230,15 +267,33 @@ static void completed(struct server *s, const struct io_uring_cqe *cqe)
 	}
 }
 
+/* Quiet sends that were submitted @count ago and have not told otherwise were whole. */
+static void quiet_sent(struct server *s, int count)
+{
+	for (int i = 0; i < count; i++) {
+		int fd = s->quiet[i];
+		struct conn *c = &s->conns[fd];
+
+		if (c->refused || !c->sending)
+			continue; /* its completion told, and what is left is being sent */
+		c->sending = false;
+		conn_pop(s, c);
+		conn_send(s, fd);
+		conn_next(s, fd);
+	}
+	s->quiet_count -= count;
+	memmove(s->quiet, s->quiet + count, (size_t)s->quiet_count * sizeof(*s->quiet));
+}
+
 /* One wait and all it brought; then buffers that came back go to those that ran out of them. */
 static void server_turn(struct server *s)
 {
 	struct io_uring_cqe *cqe;
 	unsigned head, n = 0;
-	int r = io_uring_submit_and_wait(&s->ring.uring, 1);
+	int quiet = s->quiet_count;
 
-	if (r < 0 && r != -EINTR)
-		check(r, "wait");
+	ring_wait(&s->ring, quiet > 0 && (s->behind || s->starved.first != NONE));
+	s->behind = false;
 	s->turns++;
 	io_uring_for_each_cqe(&s->ring.uring, head, cqe)
 	{
@@ -246,6 +301,8 @@ static void server_turn(struct server *s)
 		n++;
 	}
 	io_uring_cq_advance(&s->ring.uring, n);
+	if (quiet > 0)
+		quiet_sent(s, quiet);
 	for (int free = s->ring.free; free > 0 && s->starved.first != NONE; free--) {
 		int fd = fifo_take(&s->starved, s->starved_next);
 
@@ -259,8 +316,9 @@ static void server_run(const struct bare_options *o)
 	static struct server s = { .starved.first = NONE };
 	int64_t cpu_ns = bare_cpu_ns();
 
+	s.o = o;
 	bare_raise_files();
-	ring_open(&s.ring);
+	ring_open(&s.ring, o->variant);
 	arm_poll(&s.ring, bare_stop_fd(), token(STOP, 0));
 	s.listener = bare_listen(o, 0);
 	arm_accept(&s);
@@ -337,7 +395,7 @@ static void client_run(const struct bare_options *o)
 	static struct bare_client cl;
 	static struct ring ring;
 
-	ring_open(&ring);
+	ring_open(&ring, o->variant);
 	bare_client_open(&cl, o);
 	bare_client_start(&cl);
 	arm_poll(&ring, cl.timer, token(TIMER, 0));
@@ -349,11 +407,8 @@ static void client_run(const struct bare_options *o)
 	while (!cl.stopping || cl.owed > 0) {
 		struct io_uring_cqe *cqe;
 		unsigned head, n = 0;
-		int r = o->spin ? io_uring_submit_and_get_events(&ring.uring)
-				: io_uring_submit_and_wait(&ring.uring, 1);
 
-		if (r < 0 && r != -EINTR)
-			check(r, "wait");
+		ring_wait(&ring, o->spin);
 		cl.result.turns++;
 		io_uring_for_each_cqe(&ring.uring, head, cqe)
 		{

@@ -72,7 +72,7 @@ static void options(struct floor *f, int argc, char **argv)
 static int listener(struct floor *f)
 {
 	socklen_t len = sizeof(f->o.addr);
-	int fd = bare_socket(f->o.congestion, 0);
+	int fd = bare_socket(f->o.congestion, false, 0);
 
 	if (bind(fd, (struct sockaddr *)&f->o.addr, len) < 0 || listen(fd, 64) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&f->o.addr, &len) < 0)

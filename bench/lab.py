@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""What the scripts in bench/ that measure claims share: bench/pair, servers, and lines that say what holds."""
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BIN = os.environ.get("ECHOLAB_BIN", os.path.join(ROOT, "build/release"))
+BARE = {"epoll": f"{BIN}/bench/bare_epoll", "io_uring": f"{BIN}/bench/bare_uring"}  # by backend
+QUICK = ["--rounds", "6", "--max-rounds", "6", "--round-seconds", "0.2"]
+# reno, since bbr, a common default, paces with timers; the same for both ends of everything
+CONGESTION = "reno"
+missed = 0
+quick = False
+
+
+def claim(what, holds, figures):
+    """A line: what was promised, whether it holds, and what was measured."""
+    global missed
+    missed += not holds
+    print(f"{'ok  ' if holds else 'MISS'} {what:<46} {figures}", flush=True)
+
+
+def interval(key):
+    r = key["ratio"]
+    return f"{r['median']:.3f} ({r['low']:.3f}-{r['high']:.3f})"
+
+
+def pair(*options, rounds=40, max_rounds=160, seconds=0.3):
+    """Runs bench/pair; returns its keys by name, each with "a", "b" and "ratio", and the number of "rounds"."""
+    how = QUICK if quick else ["--rounds", str(rounds), "--max-rounds", str(max_rounds), "--round-seconds",
+                               str(seconds)]
+    with tempfile.NamedTemporaryFile(suffix=".json") as out:
+        argv = [f"{BIN}/bench/pair", *how, "--json", out.name, *options]
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600)
+        if done.returncode not in (0, 5):
+            sys.exit(f"{' '.join(argv)}: {done.stdout}")
+        with open(out.name, encoding="utf-8") as f:
+            result = json.load(f)
+    return {k["key"]: k for k in result["keys"]} | {"rounds": result["rounds"]}
+
+
+def echod(backend, *options, workers=1, cpus="0"):
+    return " ".join([f"{BIN}/echod --listen 127.0.0.1:0 --backend {backend} --workers {workers} --cpus {cpus} "
+                     f"--congestion {CONGESTION}", *options])
+
+
+def bare_server(backend, *options, size=64, cpu=0):
+    return " ".join([f"{BARE[backend]} server --cpu {cpu} -s {size} --congestion {CONGESTION}", *options])
+
+
+def bare_client(c, s, p, *options, backend="io_uring", cpu=1):
+    """A client that warms up and then observes the server, so that connecting is in no figure."""
+    return " ".join([f"{BARE[backend]} client {{addr}} --cpu {cpu} -c {c} -s {s} -p {p} -d {{seconds}} "
+                     f"--congestion {CONGESTION} --observe {{server}}", *options])
+
+
+def floor(c, s, *options):
+    return " ".join([f"{BIN}/bench/floor --cpu 0 -c {c} -s {s} -d {{seconds}} --congestion {CONGESTION} --json",
+                     *options])
+
+
+class Server:
+    """A server of our own, ended by end()."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command.split(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        ends = [self.process.stdout, self.process.stderr]
+        while True:  # a bare server says it on stdout, echod on stderr
+            ready = select.select(ends, [], [], 10)[0]
+            line = ready[0].readline().decode() if ready else ""
+            found = re.search(r"127\.0\.0\.1:\d+", line)
+            if found:
+                break
+            if not line:
+                sys.exit(f"no server: {command}")
+        self.address, self.pid = found[0], self.process.pid
+
+    def counters(self):
+        """Of echod: what SIGUSR1 makes it print."""
+        self.process.send_signal(signal.SIGUSR1)
+        text = b""
+        while not text.endswith(b"# EOF\n"):
+            if not select.select([self.process.stdout], [], [], 10)[0]:
+                sys.exit("no counters")
+            text += os.read(self.process.stdout.fileno(), 65536)
+        return text.decode()
+
+    def open_per_worker(self):
+        return [int(n) for n in re.findall(r"connections_open{[^}]*} (\d+)", self.counters())]
+
+    def status(self, key):
+        """A number of /proc/PID/status, kB in bytes."""
+        with open(f"/proc/{self.pid}/status", encoding="utf-8") as f:
+            number, unit = re.search(rf"^{key}:\s+(\d+)( kB)?", f.read(), re.M).groups()
+        return int(number) * (1024 if unit else 1)
+
+    def tasks(self, name):
+        """The texts of a file of each of its threads."""
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{task}/{name}", encoding="utf-8") as f:
+                yield f.read()
+
+    def cpu_ns(self):
+        return sum(int(text.split()[0]) for text in self.tasks("schedstat"))
+
+    def end(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+def memory_with(backend, idle):
+    """What echod holds for @idle connections at max_conns of as many: anonymous memory, and all of it."""
+    server = Server(echod(backend, f"--max-conns {idle}"))
+    load = subprocess.Popen([f"{BIN}/echoload", "-c", "1", "-R", "1", "--idle", str(idle - 1), "-w", "0s", "-d", "60s",
+                             "-T", "60s", "--connect-timeout", "10s", "--source", "127.0.0.0/28", server.address],
+                            stdout=subprocess.DEVNULL)
+    while sum(server.open_per_worker()) < idle:
+        select.select([], [], [], 0.1)
+    held = server.status("VmRSS"), server.status("RssAnon")
+    load.kill()
+    load.wait()
+    server.end()
+    return held
+
+
+def main(parts, doc):
+    """Runs the parts named on the command line, all by default; exit code 1 when a claim was missed."""
+    global quick
+    names = [n for n in sys.argv[1:] if n != "--quick"]
+    quick = "--quick" in sys.argv[1:]
+    if "--help" in names:
+        print(doc)
+        return 0
+    for name in names:
+        if name not in parts:
+            sys.exit(f"{os.path.basename(sys.argv[0])}: '{name}' is none of {', '.join(parts)}")
+    try:
+        for name in names or parts:
+            parts[name]()
+    except KeyboardInterrupt:
+        return 130
+    return 1 if missed else 0
