@@ -95,19 +95,18 @@ static int client_prepare(struct client *c)
 /* Writes all that was asked for. */
 static int client_report(struct client *c, struct stream *stream)
 {
-	const char *what = "";
-	int r, e;
+	int r;
 
 	verdict(&c->result);
 	r = stream_end(stream, &c->result);
 	if (r < 0)
 		log_error("cannot write %s: %s", stream->what, strerror(-r));
-	e = report(&c->result, &what);
-	if (e < 0) {
-		log_error("cannot write %s: %s", what, strerror(-e));
+	r = report(&c->result);
+	if (r < 0) {
+		log_error("cannot write standard output: %s", strerror(-r));
 		return EXIT_ENVIRONMENT;
 	}
-	return program_exit(r < 0 ? EXIT_ENVIRONMENT : c->result.exit_code);
+	return program_exit(c->result.exit_code);
 }
 
 static int client_run(struct client *c)

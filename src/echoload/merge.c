@@ -18,6 +18,7 @@
 #include "merge_private.h"
 #include "report.h"
 #include "report_private.h"
+#include "stream.h"
 #include "verdict.h"
 
 enum { HIST_DIGITS = 3 };
@@ -307,7 +308,8 @@ static int merge_all(struct merge *m)
 
 static int merge_run(struct merge *m, char **names)
 {
-	const char *what = "", *broken;
+	struct stream files;
+	const char *broken;
 	int e = merge_read_all(m, names);
 
 	if (e == 0)
@@ -322,9 +324,16 @@ static int merge_run(struct merge *m, char **names)
 		log_error("a bug in echoload, the sum does not balance: %s", broken);
 		return EXIT_INTERNAL;
 	}
-	e = report(&m->sum, &what);
+	e = stream_open(&files, &m->sum);
+	if (e == 0)
+		e = stream_end(&files, &m->sum);
 	if (e < 0) {
-		log_error("cannot write %s: %s", what, strerror(-e));
+		log_error("cannot write %s: %s", files.what, strerror(-e));
+		return EXIT_ENVIRONMENT;
+	}
+	e = report(&m->sum);
+	if (e < 0) {
+		log_error("cannot write standard output: %s", strerror(-e));
 		return EXIT_ENVIRONMENT;
 	}
 	return program_exit(m->sum.exit_code);

@@ -12,10 +12,9 @@ struct interval;
 struct outage;
 struct result;
 
-/* Writes the result to stdout in the format that the configuration asks for, and to the files that
- * it names (--json). Returns 0, or -errno after logging nothing: *what is what could not be
- * written ("result.json"). */
-int report(const struct result *r, const char **what);
+/* Writes the result to stdout in the format that the configuration asks for (files: stream.h).
+ * Returns 0 or -errno. */
+int report(const struct result *r);
 
 /* For people: at most 80 columns. */
 void report_text(const struct result *r, FILE *to);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * stream: opens and closes the files; report_jsonl.c, report_csv.c and report_hist.c know what
- * stands in them.
+ * stream: opens and closes the files; report_*.c know what stands in them.
  */
 #include "stream.h"
 
@@ -8,9 +7,11 @@
 #include <string.h>
 
 #include "echo/base.h"
+#include "echo/program.h"
 #include "opts.h"
 #include "report.h"
 #include "result.h"
+#include "verdict.h"
 
 static int stream_fail(struct stream *s, const struct report_file *f, int e)
 {
@@ -46,6 +47,10 @@ int stream_open(struct stream *s, const struct result *r)
 		e = stream_open_one(s, &s->csv, c->csv, r->phase, false);
 	if (e == 0 && report_is_hlog(c->hist))
 		e = stream_open_one(s, &s->hlog, c->hist, r->phase, false);
+	if (e == 0 && report_is_hgrm(c->hist))
+		e = stream_open_one(s, &s->hgrm, c->hist, r->phase, false);
+	if (e == 0 && c->json[0])
+		e = stream_open_one(s, &s->json, c->json, r->phase, false);
 	if (e < 0)
 		stream_drop(s);
 	return e;
@@ -78,22 +83,43 @@ void stream_outage(struct stream *s, unsigned number, const struct outage *o, bo
 		stream_fail(s, &s->jsonl, report_jsonl_fault(number, o, recovered, s->jsonl.f));
 }
 
-int stream_end(struct stream *s, const struct result *r)
+static void stream_close(struct stream *s, struct report_file *f, int e)
 {
-	struct report_file *files[] = { &s->jsonl, &s->csv, &s->hlog };
+	stream_fail(s, f, report_file_close(f, e));
+}
 
+/* What could not be written is the verdict, unless there is a worse one. */
+static void stream_judge(const struct stream *s, struct result *r)
+{
+	if (s->error == 0 || verdict_of_two(r->exit_code, EXIT_ENVIRONMENT) != EXIT_ENVIRONMENT)
+		return;
+	r->exit_code = EXIT_ENVIRONMENT;
+	snprintf(r->exit_reason, sizeof(r->exit_reason), "cannot write %.160s: %s", s->what,
+		 strerror(-s->error));
+}
+
+int stream_end(struct stream *s, struct result *r)
+{
 	if (!s->told)
 		stream_start(s, r);
+	stream_close(s, &s->csv, 0);
+	stream_close(s, &s->hlog, 0);
+	if (s->hgrm.f)
+		stream_close(s, &s->hgrm, report_hgrm(r->latency, s->hgrm.f));
+	stream_judge(s, r);
 	if (s->jsonl.f)
-		stream_fail(s, &s->jsonl, report_jsonl_end(r, s->jsonl.f));
-	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		stream_fail(s, files[i], report_file_close(files[i], 0));
+		stream_close(s, &s->jsonl, report_jsonl_end(r, s->jsonl.f));
+	stream_judge(s, r);
+	if (s->json.f)
+		stream_close(s, &s->json, report_json(r, s->json.f));
+	stream_judge(s, r);
 	return s->error;
 }
 
 void stream_drop(struct stream *s)
 {
-	(void)report_file_close(&s->jsonl, -ECANCELED);
-	(void)report_file_close(&s->csv, -ECANCELED);
-	(void)report_file_close(&s->hlog, -ECANCELED);
+	struct report_file *files[] = { &s->jsonl, &s->csv, &s->hlog, &s->hgrm, &s->json };
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		(void)report_file_close(files[i], -ECANCELED);
 }

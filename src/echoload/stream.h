@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * stream: the files that are written while the run goes on: JSON Lines under their own name, a line
- * at a time, to be followed; CSV and interval logs of histograms beside theirs, until they are
- * whole. They are opened before the run, so that a name that cannot be written costs no run.
+ * stream: the files of a run. Some are written while it goes on: JSON Lines under their own name, a
+ * line at a time, to be followed; CSV and interval logs of histograms beside theirs, until they are
+ * whole. The others, percentiles and the result as JSON, come at its end. All are opened before the
+ * run, so that a name that cannot be written costs no run.
  */
 #ifndef ECHOLOAD_STREAM_H
 #define ECHOLOAD_STREAM_H
@@ -17,7 +18,7 @@ struct outage;
 struct result;
 
 struct stream {
-	struct report_file jsonl, csv, hlog;
+	struct report_file jsonl, csv, hlog, hgrm, json;
 	int error;                 /* the first, 0 or -errno */
 	const char *what;          /* the file that it was in */
 	const struct result *told; /* the start of this run was written; NULL: not yet */
@@ -32,8 +33,9 @@ void stream_interval(struct stream *s, const struct interval *i, const struct hi
 /* Outage @number (from 1) has opened, or has recovered; its times are since the start. */
 void stream_outage(struct stream *s, unsigned number, const struct outage *o, bool recovered);
 
-/* The run has ended; writes the rest. Returns 0 or the first error of all, with s->what set. */
-int stream_end(struct stream *s, const struct result *r);
+/* The run has ended; writes the rest. Returns 0 or the first error of all, with s->what set; then
+ * that is the verdict of @r, which the files that could still be written tell too. */
+int stream_end(struct stream *s, struct result *r);
 /* There will be no result: what is not whole vanishes. */
 void stream_drop(struct stream *s);
 

@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 from echolab import ENVIRONMENT, NO_ANSWER, OK, ROOT, USAGE, VERDICT, covers
-from loadlab import SIGINT, LoadCase, LoadResult, parse, problems
+from loadlab import SIGINT, LoadCase, LoadResult, parse, problems, target_text
 
 LONG = {"timeout": "1m", "connect_timeout": "1m", "grace": "1m"}
 HDR = "/usr/share/java/hdrhistogram.jar"
@@ -103,13 +103,33 @@ class Reports(LoadCase):
         self.assertEqual(len((at / "a.hlog").read_text().splitlines()), 4 + len(r["intervals"]))
 
     def test_names_that_cannot_be_written_cost_no_run(self):
+        server = target_text(self.echod())
         for key, name, code in (("jsonl", "/nowhere/a.jsonl", ENVIRONMENT), ("csv", "/nowhere/a.csv", ENVIRONMENT),
-                                ("hist", "/nowhere/a.hlog", ENVIRONMENT), ("hist", "a.txt", USAGE)):
-            r = self.run_echoload(f"--{key}", name, "-d", "1h", "127.0.0.1:1")
-            self.assertEqual(r.code, code, r)
-            self.assertIn(name if code == ENVIRONMENT else ".hgrm", r.err)
-        r = self.run_echoload("--json", "a", "--csv", "a", "127.0.0.1:1")
+                                ("hist", "/nowhere/a.hlog", ENVIRONMENT), ("hist", "/nowhere/a.hgrm", ENVIRONMENT),
+                                ("json", "/nowhere/a.json", ENVIRONMENT), ("json", "/", ENVIRONMENT),
+                                ("hist", "a.txt", USAGE)):
+            with self.subTest(key=key, name=name):
+                r = self.run_echoload(f"--{key}", name, "-d", "1h", server)
+                self.assertEqual((r.code, r.out), (code, ""), r)
+                self.assertIn(name if code == ENVIRONMENT else ".hgrm", r.err)
+        r = self.run_echoload("--json", "a", "--csv", "a", server)
         self.assertEqual(r.code, USAGE, r)
+
+    @unittest.skipUnless(Path("/dev/full").exists(), "no /dev/full")
+    def test_a_full_disk_is_the_verdict_that_all_formats_tell(self):
+        at, server = self.folder(), target_text(self.echod())
+        for key in ("csv", "jsonl", "json"):
+            with self.subTest(key=key):
+                file = () if key == "json" else ("--json", str(at / "a.json"))
+                r = self.run_echoload("-n", "10", f"--{key}", "/dev/full", *file, server)
+                self.assertEqual(r.code, ENVIRONMENT, r)
+                self.assertIn("cannot write /dev/full: No space left on device", r.err)
+                self.assertRegex(r.out, r"\nexit 4 +cannot write /dev/full")
+                if file:
+                    self.assertEqual(parse((at / "a.json").read_text())["exit"]["code"], ENVIRONMENT)
+        r = self.run_echoload("-n", "10", server, stdout=open("/dev/full", "wb"))
+        self.assertEqual(r.code, ENVIRONMENT, r)
+        self.assertIn("standard output", r.err)
 
     @covers("echoload", "start_at")
     def test_runs_that_start_together(self):
