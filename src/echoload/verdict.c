@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * verdict: the first question that has an answer decides. Do the books balance? Could this machine
  * make a connection at all? Was it interrupted? Was there one echo? Were there errors? Was anything
- * measured?
+ * measured, and in time? Was a limit missed? Was the load what was asked for? Limits go before
+ * that: messages that were not even sent would have been slower still.
  */
 #include "verdict.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +16,7 @@
 #include "echo/base.h"
 #include "echo/hist.h"
 #include "echo/program.h"
+#include "echo/units.h"
 #include "opts.h"
 #include "result.h"
 
@@ -108,6 +111,22 @@ static void say_errors(struct sentence *s, const struct books *b)
 		    (unsigned long long)b->all.unfinished, plural(b->all.unfinished));
 }
 
+/* What would help, where that is known. */
+static void say_help(struct sentence *s, const struct result *r)
+{
+	const struct books *b = &r->books;
+
+	for (unsigned i = 0; i < b->outcome_count; i++) {
+		if (b->outcomes[i].why != FAIL_LOCAL_LIMIT || b->outcomes[i].err != EADDRNOTAVAIL)
+			continue;
+		say(s, r->config->source.count > 0
+			       ? ": no local port was free on the addresses of --source, or one is "
+				 "not this host's"
+			       : ": no local port was free, --source can add addresses");
+		return;
+	}
+}
+
 /* Whether no connection was made, and only for want of something on this side. */
 static bool only_local_limits(const struct books *b)
 {
@@ -167,10 +186,12 @@ static int judge_late(const struct result *r, struct sentence *s)
 	return EXIT_INCONCLUSIVE;
 }
 
-static void say_seconds(struct sentence *s, const char *what, int64_t ns, int64_t limit_ns)
+static void say_over(struct sentence *s, const char *what, int64_t ns, int64_t limit_ns)
 {
-	say(s, "%s%s %.4g s, over the limit of %.4g s", s->len ? "; " : "", what, (double)ns / 1e9,
-	    (double)limit_ns / 1e9);
+	char is[UNITS_MAX], limit[UNITS_MAX];
+
+	say(s, "%s%s %s, over the limit of %s", s->len ? "; " : "", what, units_time(ns, 3, is),
+	    units_time(limit_ns, 3, limit));
 }
 
 /* All outages together, each until service was back or the run was over. */
@@ -186,6 +207,27 @@ static int64_t downtime_ns(const struct result *r)
 	return sum;
 }
 
+/* Whether more than 1 % of an open loop found no connection free, outages left out: what is missed
+ * while the target is down says nothing of what it could do. */
+static bool rate_was_missed(const struct result *r)
+{
+	const double down = r->config->rate * (double)downtime_ns(r) / 1e9;
+	const struct books *b = &r->books;
+
+	return ((double)b->missed - down) * 100 > (double)b->planned;
+}
+
+static int judge_missed(const struct result *r, struct sentence *s)
+{
+	say(s,
+	    "the rate of %.10g/s was not reached: %llu of %llu messages found no connection free "
+	    "in "
+	    "their time; the target is too slow for it, or -c times -p too small",
+	    r->config->rate, (unsigned long long)r->books.missed,
+	    (unsigned long long)r->books.planned);
+	return EXIT_INCONCLUSIVE;
+}
+
 /* Every limit that was missed; nothing if none was. */
 static void say_limits(struct sentence *s, const struct result *r)
 {
@@ -194,9 +236,9 @@ static void say_limits(struct sentence *s, const struct result *r)
 	double rate = result_rate(r);
 
 	if (c->max_p99 > 0 && p99_ns > c->max_p99)
-		say_seconds(s, "p99", p99_ns, c->max_p99);
+		say_over(s, "p99", p99_ns, c->max_p99);
 	if (c->max_downtime > 0 && downtime_ns(r) > c->max_downtime)
-		say_seconds(s, "downtime", downtime_ns(r), c->max_downtime);
+		say_over(s, "downtime", downtime_ns(r), c->max_downtime);
 	if (c->min_rate > 0 && rate < c->min_rate)
 		say(s, "%s%.0f echoes/s, under the limit of %.0f", s->len ? "; " : "", rate,
 		    c->min_rate);
@@ -216,6 +258,7 @@ static int judge(const struct result *r, struct sentence *s)
 	if (only_local_limits(b)) {
 		say(s, "this machine could make no connection: ");
 		say_errors(s, b);
+		say_help(s, r);
 		return EXIT_ENVIRONMENT;
 	}
 	if (r->interrupted)
@@ -224,6 +267,7 @@ static int judge(const struct result *r, struct sentence *s)
 		return judge_silence(r, s);
 	if (errors > r->config->max_errors && !r->config->ignore_errors) {
 		say_errors(s, b);
+		say_help(s, r);
 		return EXIT_VERDICT;
 	}
 	if (b->measured.echoed == 0)
@@ -233,6 +277,8 @@ static int judge(const struct result *r, struct sentence *s)
 	say_limits(s, r);
 	if (s->len > 0)
 		return EXIT_VERDICT;
+	if (rate_was_missed(r))
+		return judge_missed(r, s);
 	say(s, "ok");
 	if (errors) {
 		say(s, r->config->ignore_errors ? ", errors ignored: " : ", within --max-errors: ");

@@ -102,8 +102,19 @@ END_TEST
 
 START_TEST(local_limits_beside_connections_are_errors)
 {
-	sample_connect_fails(FAIL_LOCAL_LIMIT, EADDRNOTAVAIL, 3);
+	sample_connect_fails(FAIL_LOCAL_LIMIT, EMFILE, 3);
 	expect(1, "3 connects ended in local_limit");
+}
+END_TEST
+
+START_TEST(ports_that_ran_out_come_with_a_way_out)
+{
+	sample_connect_fails(FAIL_LOCAL_LIMIT, EADDRNOTAVAIL, 3);
+	expect(1, "3 connects ended in local_limit: no local port was free, --source can add "
+		  "addresses");
+	sample_config.source.count = 14;
+	expect(1, "3 connects ended in local_limit: no local port was free on the addresses of "
+		  "--source, or one is not this host's");
 }
 END_TEST
 
@@ -173,8 +184,57 @@ START_TEST(limits_that_are_missed_are_all_said)
 	sample_config.min_rate = 1000;
 	sample.outages = &outage;
 	sample.outage_count = 1;
-	expect(1, "p99 8e-05 s, over the limit of 5e-05 s; downtime 9 s, over the limit of 1 s; "
-		  "8 echoes/s, under the limit of 1000");
+	expect(1, "p99 80.0 us, over the limit of 50.0 us; downtime 9.00 s, over the limit of "
+		  "1.00 s; 8 echoes/s, under the limit of 1000");
+}
+END_TEST
+
+/* An open loop that had @n more messages due than it could send. */
+static void missed(uint64_t n)
+{
+	sample_config.rate = 10;
+	sample.books.missed = n;
+	sample.books.planned = sample.books.all.sent + n;
+}
+
+START_TEST(a_rate_that_was_not_reached_is_inconclusive)
+{
+	missed(1);
+	expect(0, "ok");
+	missed(2);
+	expect(5, "the rate of 10/s was not reached: 2 of 102 messages found no connection free "
+		  "in their time; the target is too slow for it, or -c times -p too small");
+	sample_config.min_rate = 1000;
+	expect(1, "8 echoes/s, under the limit of 1000");
+}
+END_TEST
+
+START_TEST(what_an_outage_made_miss_is_no_question_of_the_rate)
+{
+	static const struct outage outage = { SEC(2), SEC(3), SEC(4), SEC(5), 0, false };
+
+	sample.outages = &outage;
+	sample.outage_count = 1;
+	missed(31); /* 3 s of 10/s, and less than 1 % */
+	expect(0, "ok");
+	missed(33);
+	sample_finish();
+	ck_assert_int_eq(sample.exit_code, 5);
+}
+END_TEST
+
+START_TEST(a_late_generator_is_inconclusive)
+{
+	struct hist *late = hist_new(3);
+
+	for (int i = 0; i < 100; i++)
+		hist_record(late, MSEC(i));
+	sample.lateness = late;
+	sample.late_sends = 1;
+	expect(0, "ok");
+	sample.late_sends = 2;
+	expect(5, "the generator was overloaded: 2 of 100 sends were more than 1 ms late");
+	hist_free(late);
 }
 END_TEST
 
@@ -224,12 +284,16 @@ Suite *verdict_suite(void)
 	tcase_add_test(t, silence_has_words_when_nothing_was_attempted_or_sent);
 	tcase_add_test(t, local_limits_alone_are_the_environments_fault);
 	tcase_add_test(t, local_limits_beside_connections_are_errors);
+	tcase_add_test(t, ports_that_ran_out_come_with_a_way_out);
 	tcase_add_test(t, an_interrupted_run_says_by_what);
 	tcase_add_test(t, an_interruption_goes_before_silence_and_after_local_limits);
 	tcase_add_test(t, a_run_that_measured_nothing_is_inconclusive);
 	tcase_add_test(t, errors_go_before_nothing_measured);
 	tcase_add_test(t, errors_up_to_the_limit_are_ok_but_said);
 	tcase_add_test(t, limits_that_are_missed_are_all_said);
+	tcase_add_test(t, a_rate_that_was_not_reached_is_inconclusive);
+	tcase_add_test(t, what_an_outage_made_miss_is_no_question_of_the_rate);
+	tcase_add_test(t, a_late_generator_is_inconclusive);
 	tcase_add_test(t, broken_books_go_before_everything);
 	tcase_add_test(t, histograms_that_miss_a_message_break_the_books);
 	tcase_add_test(t, the_longest_reason_fits);
