@@ -36,7 +36,9 @@
 	X(report)         \
 	X(report_json)    \
 	X(rng)            \
+	X(series)         \
 	X(sock)           \
+	X(stream)         \
 	X(timer)          \
 	X(units)          \
 	X(unsent)         \

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * test_report_json: JSON that is read back, and files that are whole or not there.
+ * test_report_json: JSON that is read back.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "echo/base.h"
@@ -252,117 +249,10 @@ START_TEST(json_that_cannot_be_written_is_an_error)
 }
 END_TEST
 
-/* ---- files ---- */
-
-static char directory[64];
-
-static void setup_directory(void)
-{
-	snprintf(directory, sizeof(directory), "/tmp/test_report.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	sample_config.output = OUTPUT_QUIET;
-	snprintf(sample_config.json, sizeof(sample_config.json), "%s/r.json", directory);
-}
-
-static unsigned files_in_directory(void)
-{
-	DIR *dir = opendir(directory);
-	unsigned n = 0;
-	const struct dirent *e;
-
-	while ((e = readdir(dir)))
-		n += e->d_name[0] != '.';
-	closedir(dir);
-	return n;
-}
-
-static void teardown_directory(void)
-{
-	unlink(sample_config.json);
-	rmdir(directory);
-}
-
-START_TEST(a_file_replaces_the_one_before_and_leaves_nothing_else)
-{
-	const char *what = "";
-	json_t *root;
-	FILE *old = fopen(sample_config.json, "we");
-
-	ck_assert_int_eq(fclose(old), 0);
-	sample_finish();
-	ck_assert_int_eq(report(&sample, &what), 0);
-	root = json_load_file(sample_config.json, 0, NULL);
-	ck_assert_ptr_nonnull(root);
-	json_decref(root);
-	ck_assert_uint_eq(files_in_directory(), 1);
-}
-END_TEST
-
-START_TEST(a_file_that_cannot_be_made_is_named)
-{
-	const char *what = "";
-
-	snprintf(sample_config.json, sizeof(sample_config.json), "%s/none/r.json", directory);
-	sample_finish();
-	ck_assert_int_eq(report(&sample, &what), -ENOENT);
-	ck_assert_str_eq(what, sample_config.json);
-	ck_assert_uint_eq(files_in_directory(), 0);
-}
-END_TEST
-
-START_TEST(a_name_that_is_no_plain_file_is_written_and_stays_what_it_is)
-{
-	const char *what = "";
-	struct stat st;
-	int fd;
-	char begin[2] = "";
-
-	ck_assert_int_eq(mkfifo(sample_config.json, 0600), 0);
-	fd = open(sample_config.json, O_RDWR | O_CLOEXEC); /* so that neither end waits */
-	ck_assert_int_ge(fd, 0);
-	sample_finish();
-	ck_assert_int_eq(report(&sample, &what), 0);
-	ck_assert_int_eq(read(fd, begin, 2), 2);
-	ck_assert_mem_eq(begin, "{\n", 2);
-	close(fd);
-	ck_assert_int_eq(lstat(sample_config.json, &st), 0);
-	ck_assert(S_ISFIFO(st.st_mode));
-}
-END_TEST
-
-/* What report prints on stdout, as a number of bytes. */
-static off_t printed(enum output_format output)
-{
-	const char *what = "";
-	int out = dup(STDOUT_FILENO), fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	off_t size;
-
-	ck_assert_int_ge(fd, 0);
-	fflush(stdout);
-	ck_assert_int_ge(dup2(fd, STDOUT_FILENO), 0);
-	sample_config.json[0] = 0;
-	sample_config.output = output;
-	sample_finish();
-	ck_assert_int_eq(report(&sample, &what), 0);
-	ck_assert_int_ge(dup2(out, STDOUT_FILENO), 0);
-	size = lseek(fd, 0, SEEK_END);
-	close(out);
-	close(fd);
-	return size;
-}
-
-START_TEST(standard_output_gets_the_format_asked_for)
-{
-	ck_assert_int_eq(printed(OUTPUT_QUIET), 0);
-	ck_assert_int_gt(printed(OUTPUT_TEXT), 500);
-	ck_assert_int_gt(printed(OUTPUT_JSON), 2000);
-}
-END_TEST
-
 Suite *report_json_suite(void)
 {
 	Suite *s = suite_create("report_json");
-	TCase *json = result_tcase("json"), *files = result_tcase("files");
+	TCase *json = result_tcase("json");
 
 	tcase_add_checked_fixture(json, opt_test_reset, NULL);
 	tcase_add_test(json, json_has_the_keys_of_the_contract);
@@ -374,11 +264,5 @@ Suite *report_json_suite(void)
 	tcase_add_test(json, json_carries_the_provenance);
 	tcase_add_test(json, json_that_cannot_be_written_is_an_error);
 	suite_add_tcase(s, json);
-	tcase_add_checked_fixture(files, setup_directory, teardown_directory);
-	tcase_add_test(files, a_file_replaces_the_one_before_and_leaves_nothing_else);
-	tcase_add_test(files, a_file_that_cannot_be_made_is_named);
-	tcase_add_test(files, a_name_that_is_no_plain_file_is_written_and_stays_what_it_is);
-	tcase_add_test(files, standard_output_gets_the_format_asked_for);
-	suite_add_tcase(s, files);
 	return s;
 }
