@@ -47,11 +47,11 @@ static inline struct load *load_of(const struct conn *c)
 static inline uint64_t load_size(const struct load_conn *lc, uint64_t n)
 {
 	const struct load_config *config = lc->seat->load->run->config;
-	const struct size_range *s = &config->size;
+	const struct sizes *s = &config->size;
 
 	if (s->min == s->max)
 		return s->min;
-	return s->min + rng_mix(config->seed ^ (lc->number << 32) ^ n) % (s->max - s->min + 1);
+	return size_draw(s, rng_mix(config->seed ^ (lc->number << 32) ^ n));
 }
 
 static inline struct stamp *load_stamp(struct load_conn *lc, uint64_t n)

@@ -30,8 +30,10 @@ const struct opt load_opts[] = {
 	OPT_UINT(load_config, messages, "0", 0, INT64_MAX,
 		 "messages of all connections, instead of a duration; 0: the duration counts",
 		 .letter = 'n'),
-	OPT(load_config, size, opt_size_range, "64",
-	    "bytes of a message; a range: evenly distributed sizes", .letter = 's'),
+	OPT(load_config, size, opt_sizes, "64",
+	    "bytes of a message; a range: evenly distributed; or a mix of sizes and ranges with "
+	    "their weights, such as 64/70:512..1Ki/25:64Ki/5",
+	    .letter = 's'),
 	OPT_UINT(load_config, pipeline, "1", 1, 65536,
 		 "messages that each connection may have unanswered", .letter = 'p'),
 	OPT(load_config, rate, opt_double, "0",
@@ -122,6 +124,7 @@ const char load_after[] =
 	"  echoload -c 64 -d 10s 127.0.0.1:7007        64 connections, 10 seconds\n"
 	"  echoload -c 64 -R 50k 127.0.0.1:7007        50,000 messages each second\n"
 	"  echoload -c 64 -p 16 -n 1M 127.0.0.1:7007   a million messages, 16 at a time\n"
+	"  echoload -s 64/90:4Ki..64Ki/10 127.0.0.1:7007   one in ten messages is big\n"
 	"  echoload -c 64 --reconnect 'backoff 10ms..1s' 127.0.0.1:7007\n"
 	"  echoload -f configs/load/failover.conf 127.0.0.1:7007\n"
 	"  echoload merge a.json b.json                two results as one\n"

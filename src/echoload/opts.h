@@ -9,9 +9,11 @@
 #include "echo/net_opt.h"
 #include "echo/program.h"
 #include "echo/sock.h"
+#include "size.h"
 #include "source.h"
 
 struct backend_ops;
+struct opt;
 struct opt_set;
 
 enum reconnect_mode { RECONNECT_NEVER, RECONNECT_IMMEDIATE, RECONNECT_BACKOFF };
@@ -19,11 +21,6 @@ enum reconnect_mode { RECONNECT_NEVER, RECONNECT_IMMEDIATE, RECONNECT_BACKOFF };
 struct reconnect_policy {
 	enum reconnect_mode mode;
 	int64_t min_ns, max_ns; /* backoff: first upper bound of the wait, and the highest */
-};
-
-/* Bytes of a message; every message has a size of its own when they differ. */
-struct size_range {
-	uint64_t min, max;
 };
 
 enum arrivals { ARRIVALS_CONSTANT, ARRIVALS_POISSON };
@@ -38,7 +35,7 @@ struct load_config {
 	unsigned threads;     /* 0: one for each CPU */
 	int64_t duration;     /* after the warm-up */
 	uint64_t messages;    /* instead of a duration; 0: duration counts */
-	struct size_range size;
+	struct sizes size;    /* of a message */
 	double rate;       /* open loop: messages each second of all connections; 0: closed loop */
 	unsigned arrivals; /* enum arrivals */
 	unsigned idle;     /* connections that are held open beside those that send */
@@ -72,9 +69,13 @@ struct load_config {
 	int64_t start_at; /* ns since the epoch; 0: at once */
 };
 
-extern const struct opt_type opt_size_range, opt_reconnect, opt_start_at;
+extern const struct opt_type opt_reconnect, opt_start_at;
 extern const struct opt load_opts[];
 extern const char load_after[]; /* the end of --help */
+
+/* Splits "A..B" (or "A", which is A..A) into two values of @row's type. Returns 0, or -EINVAL with
+ * @why set. */
+int opts_range_parse(const struct opt *row, const char *text, void *low, void *high, char *why);
 
 /* Checks across rows, and the defaults that depend on other rows (-n without -w: no warm-up).
  * Returns 0, or -EINVAL with s->error set. */

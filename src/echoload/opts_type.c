@@ -12,18 +12,11 @@
 #include "echo/clock.h"
 #include "opts.h"
 
-enum { SIZE_MAX_BYTES = 1 << 30 };
-
-static const struct opt size_row = {
-	.type = &opt_size, .min = 1, .max = SIZE_MAX_BYTES, .size = sizeof(uint64_t)
-};
 static const struct opt wait_row = {
 	.type = &opt_time, .min = MSEC(1), .max = SEC(3600), .size = sizeof(int64_t)
 };
 
-/* Splits "A..B" (or "A", which is A..A) into two values of @row's type. */
-static int range_parse(const struct opt *row, const char *text, void *low, void *high,
-		       char why[OPT_ERROR_MAX])
+int opts_range_parse(const struct opt *row, const char *text, void *low, void *high, char *why)
 {
 	const char *dots = strstr(text, "..");
 	char first[OPT_TEXT_MAX];
@@ -36,41 +29,6 @@ static int range_parse(const struct opt *row, const char *text, void *low, void 
 	return r;
 }
 
-static int size_range_parse(const struct opt *o, const char *text, void *field,
-			    char why[OPT_ERROR_MAX])
-{
-	struct size_range s;
-	int r = range_parse(&size_row, text, &s.min, &s.max, why);
-
-	(void)o;
-	if (r < 0)
-		return r;
-	if (s.min > s.max) {
-		snprintf(why, OPT_ERROR_MAX, "the smaller size stands first, as in 64..4Ki");
-		return -EINVAL;
-	}
-	memcpy(field, &s, sizeof(s));
-	return 0;
-}
-
-static bool size_range_print(const struct opt *o, const void *field, unsigned nth,
-			     char text[OPT_TEXT_MAX])
-{
-	const struct size_range *s = field;
-	char low[OPT_TEXT_MAX], high[OPT_TEXT_MAX];
-
-	(void)o;
-	opt_size.print(&size_row, &s->min, 0, low);
-	opt_size.print(&size_row, &s->max, 0, high);
-	if (s->min == s->max)
-		snprintf(text, OPT_TEXT_MAX, "%.100s", low);
-	else
-		snprintf(text, OPT_TEXT_MAX, "%.100s..%.100s", low, high);
-	return nth == 0;
-}
-
-const struct opt_type opt_size_range = { "SIZE[..SIZE]", size_range_parse, size_range_print };
-
 static int reconnect_parse(const struct opt *o, const char *text, void *field,
 			   char why[OPT_ERROR_MAX])
 {
@@ -82,7 +40,7 @@ static int reconnect_parse(const struct opt *o, const char *text, void *field,
 		p.mode = RECONNECT_IMMEDIATE;
 	} else if (strncmp(text, "backoff ", 8) == 0 && strstr(text, "..")) {
 		p.mode = RECONNECT_BACKOFF;
-		r = range_parse(&wait_row, text + 8, &p.min_ns, &p.max_ns, why);
+		r = opts_range_parse(&wait_row, text + 8, &p.min_ns, &p.max_ns, why);
 		if (r < 0)
 			return r;
 	} else if (strcmp(text, "never") != 0) {

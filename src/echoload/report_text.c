@@ -113,15 +113,35 @@ static void print_target(const struct result *r, FILE *to)
 	print(to, "target", &t);
 }
 
+static void add_size(struct text *t, uint64_t min, uint64_t max)
+{
+	if (min < max)
+		add_count(t, "", min, " to ");
+	add_count(t, "", max, " B");
+}
+
+static void add_sizes(struct text *t, const struct sizes *s)
+{
+	if (s->count <= 1) {
+		add_size(t, s->min, s->max);
+		return;
+	}
+	for (unsigned i = 0; i < s->count; i++) {
+		const struct size_part *p = &s->parts[i];
+
+		add(t, "%s", i == 0 ? "" : i + 1 < s->count ? ", " : " or ");
+		add_size(t, p->min, p->max);
+		add(t, " (%.3g %%)", 100 * (double)p->weight / (double)s->total);
+	}
+}
+
 static void print_load(const struct result *r, FILE *to)
 {
 	const struct load_config *c = r->config;
 	struct text t = { .len = 0 };
 
 	add(&t, "%s, %u thread%s; messages of ", r->backend, r->threads, plural(r->threads));
-	if (c->size.min < c->size.max)
-		add_count(&t, "", c->size.min, " to ");
-	add_count(&t, "", c->size.max, " B");
+	add_sizes(&t, &c->size);
 	add_count(&t, ", ", c->pipeline, " in flight each");
 	print(to, "load", &t);
 }

@@ -40,6 +40,22 @@ class EachLoad(LoadCase):
         self.run_load(self.peer(recorder(streams)), "-c3", "-n", "30", "-s5", **LONG)
         self.assertEqual((len(streams), sum(map(len, streams.values()))), (3, 150))
 
+    @covers("echoload", "size")
+    def test_a_mix_of_sizes(self):
+        sizes = []
+
+        def script(sock, _):
+            while data := sock.recv(4096):
+                sizes.append(len(data))  # one message is under way at a time, and it is small
+                sock.sendall(data)
+        r = self.run_load(self.peer(script), connections=1, messages=1000, size="7/90:100..200/10", **LONG)
+        self.assertAllEchoed(r, 1000)
+        self.assertEqual(r["bytes"]["echoed"], sum(sizes))
+        big = sum(100 <= size <= 200 for size in sizes)
+        self.assertEqual(big + sizes.count(7), 1000, "no other size")
+        self.assertTrue(50 < big < 170, big)
+        self.assertIn("messages of 7 B (90 %) or 100 to 200 B (10 %)", r.out)
+
     def test_a_single_message(self):
         streams = {}
         r = self.run_load(self.peer(recorder(streams)), connections=5, messages=1, size=1, **LONG)

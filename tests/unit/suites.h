@@ -37,6 +37,7 @@
 	X(report_json)    \
 	X(rng)            \
 	X(series)         \
+	X(size)           \
 	X(sock)           \
 	X(stream)         \
 	X(timer)          \
