@@ -149,9 +149,6 @@ static void merge_rest(struct merge *m, const struct merge_part *p)
 	to->bottleneck =
 		first || to->bottleneck == r->bottleneck ? r->bottleneck : BOTTLENECK_UNKNOWN;
 	to->backend = first || strcmp(to->backend, r->backend) == 0 ? r->backend : "several";
-	m->config.connections += p->config.connections;
-	m->config.idle += p->config.idle;
-	m->config.rate = m->together || first ? m->config.rate + p->config.rate : m->config.rate;
 	if (r->duration_ns > to->duration_ns)
 		to->duration_ns = r->duration_ns;
 }
@@ -269,21 +266,68 @@ static int merge_read_all(struct merge *m, char **names)
 	return 0;
 }
 
+/* The first one's, but for what this command line says. */
+static void merge_first(struct merge *m, const struct load_config *c)
+{
+	const struct load_config own = m->config;
+
+	m->config = *c;
+	m->config.output = own.output;
+	memcpy(m->config.json, own.json, sizeof(own.json));
+	memcpy(m->config.hist, own.hist, sizeof(own.hist));
+}
+
+/* What the text says of the load: of all, as far as it is one. */
+static void merge_load(struct merge *m, const struct load_config *c)
+{
+	struct load_config *to = &m->config;
+
+	to->connections += c->connections;
+	to->idle += c->idle;
+	if (to->rate == 0 || c->rate == 0 || (!m->together && to->rate != c->rate))
+		to->rate = 0;
+	else if (m->together)
+		to->rate += c->rate;
+	if (to->size.count != c->size.count || to->size.total != c->size.total ||
+	    to->size.min != c->size.min || to->size.max != c->size.max) {
+		to->size.count = 1;
+		to->size.min = to->size.min < c->size.min ? to->size.min : c->size.min;
+		to->size.max = to->size.max > c->size.max ? to->size.max : c->size.max;
+	}
+	to->pipeline = to->pipeline > c->pipeline ? to->pipeline : c->pipeline;
+	to->churn = to->churn == c->churn ? c->churn : 0;
+	to->arrivals = to->arrivals == c->arrivals ? c->arrivals : ARRIVALS_CONSTANT;
+	to->close = to->close == c->close ? c->close : CLOSE_FIN;
+	to->verify &= c->verify;
+}
+
+/* A run that was named twice would be counted twice. In order of time they are neighbours. */
+static int merge_refuse_twice(const struct merge *m)
+{
+	for (unsigned i = 1; i < m->count; i++) {
+		if (!json_equal(m->parts[i - 1].root, m->parts[i].root))
+			continue;
+		log_error("%s and %s are the same run", m->parts[i - 1].name, m->parts[i].name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int merge_all(struct merge *m)
 {
 	struct result *r = &m->sum;
-	unsigned output = m->config.output;
-	int e = 0;
+	int e;
 
 	qsort(m->parts, m->count, sizeof(*m->parts), by_start);
+	e = merge_refuse_twice(m);
+	if (e < 0)
+		return e;
 	for (unsigned i = 0; i < m->count; i++) /* they have moved */
 		m->parts[i].result.config = &m->parts[i].config;
 	m->together = merge_overlap(m);
-	m->config.size = m->parts[0].config.size;
-	m->config.pipeline = m->parts[0].config.pipeline;
-	m->config.churn = m->parts[0].config.churn;
-	m->config.verify = m->parts[0].config.verify;
-	m->config.output = output;
+	merge_first(m, &m->parts[0].config);
+	for (unsigned i = 1; i < m->count; i++)
+		merge_load(m, &m->parts[i].config);
 	r->config = &m->config;
 	r->start_unix_ns = m->parts[0].result.start_unix_ns;
 	r->backend_why = "";
@@ -301,6 +345,7 @@ static int merge_all(struct merge *m)
 		books_sort(&r->targets[i].books);
 	merge_judge(m);
 	r->merged_how = m->together ? "together" : "one after the other";
+	r->merged_count = m->count;
 	r->merged_config = merge_config(m);
 	r->merged = merge_sources(m);
 	return r->merged_config && r->merged ? 0 : -ENOMEM;

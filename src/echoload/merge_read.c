@@ -12,8 +12,12 @@
 #include "echo/hist.h"
 #include "echo/hist_hdr.h"
 #include "merge_private.h"
+#include "verdict.h"
 
-enum { HIST_DIGITS = 3, ERRNO_MAX = 4096 };
+enum { HIST_DIGITS = 3, ERRNO_MAX = 4096, CONNECTIONS_MAX = 100 * 1000 * 1000 };
+
+/* Of counts and times: so that sums of many files stay within 63 bits. It is 73 years. */
+static const int64_t number_max = INT64_MAX / 4;
 
 static int __attribute__((format(printf, 2, 3))) fail(struct merge_part *p, const char *fmt, ...)
 {
@@ -41,9 +45,9 @@ static int64_t number(struct merge_part *p, const json_t *from, const char *key)
 {
 	const json_t *v = json_object_get(from, key);
 
-	if (json_is_integer(v) && json_integer_value(v) >= 0)
+	if (json_is_integer(v) && json_integer_value(v) >= 0 && json_integer_value(v) <= number_max)
 		return json_integer_value(v);
-	fail(p, "'%s' is missing, or no whole number", key);
+	fail(p, "'%s' is missing, or no whole number that can be", key);
 	return 0;
 }
 
@@ -72,7 +76,11 @@ static const char *text(const json_t *from, const char *key)
 static void read_connections(struct merge_part *p, const json_t *c, struct books *b,
 			     uint32_t *requested)
 {
-	*requested = (uint32_t)number(p, c, "requested");
+	const int64_t wanted = number(p, c, "requested");
+
+	if (wanted > CONNECTIONS_MAX)
+		fail(p, "nobody requested %lld connections", (long long)wanted);
+	*requested = (uint32_t)wanted;
 	b->attempts = count(p, c, "attempts");
 	b->established = count(p, c, "established");
 	b->failed = count(p, c, "failed");
@@ -168,6 +176,8 @@ static void read_books(struct merge_part *p)
 	b->echoed_in_outage = count(p, measured, "echoed_in_outage");
 	p->result.measure_begin_ns = number(p, measured, "begin_ns");
 	p->result.measure_end_ns = number(p, measured, "end_ns");
+	if (p->result.measure_end_ns < p->result.measure_begin_ns)
+		fail(p, "what was measured ends before it begins");
 	b->bytes_sent = count(p, bytes, "sent");
 	b->bytes_received = count(p, bytes, "received");
 	b->bytes_echoed = count(p, bytes, "echoed");
@@ -182,6 +192,8 @@ static void read_targets(struct merge_part *p)
 	const json_t *row, *rows = json_object_get(p->root, "targets");
 	size_t i;
 
+	if (json_array_size(rows) == 0)
+		fail(p, "'targets' is missing");
 	json_array_foreach(rows, i, row)
 	{
 		struct target_result *t = &p->result.targets[i];
@@ -227,7 +239,22 @@ static void read_outages(struct merge_part *p)
 
 /* ---- histograms ---- */
 
-/* The encoding has the counters; what is exact beside them stands in the numbers at @latency. */
+/* Takes what is exact beside the counters from the numbers at @latency, if they agree with them. */
+static bool read_exact(struct merge_part *p, struct hist *h, const json_t *latency)
+{
+	const int64_t min = number(p, latency, "min"), max = number(p, latency, "max");
+	const int64_t mean = number(p, latency, "mean");
+
+	if (hist_index(h, (uint64_t)min) != hist_index(h, (uint64_t)h->min) ||
+	    hist_index(h, (uint64_t)max) != hist_index(h, (uint64_t)h->max) || mean < min ||
+	    mean > max)
+		return false;
+	h->min = min;
+	h->max = max;
+	h->sum = (unsigned __int128)(uint64_t)mean * h->count;
+	return true;
+}
+
 static int read_hist(struct merge_part *p, enum merge_hist at, const char *key,
 		     const json_t *latency)
 {
@@ -242,16 +269,13 @@ static int read_hist(struct merge_part *p, enum merge_hist at, const char *key,
 		return 0;
 	if (hist_hdr_decode(code, &got) < 0)
 		return fail(p, "histogram '%s' is missing, or none", key);
-	if (got->bits == h->bits && got->count == values) {
-		got->min = number(p, latency, "min");
-		got->max = number(p, latency, "max");
-		got->sum = (unsigned __int128)count(p, latency, "mean") * values;
+	if (got->bits == h->bits && got->count == values && read_exact(p, got, latency)) {
 		p->hists[at] = got;
 		hist_free(h);
 		return 0;
 	}
 	hist_free(got);
-	return fail(p, "histogram '%s' has other digits or another count than its latency", key);
+	return fail(p, "histogram '%s' has other digits or values than its latency", key);
 }
 
 static void read_hists(struct merge_part *p)
@@ -308,6 +332,8 @@ static void read_context(struct merge_part *p)
 	p->result.duration_ns = number(p, p->root, "duration_ns");
 	p->result.interrupted = json_is_true(json_object_get(p->root, "interrupted"));
 	p->result.exit_code = (int)number(p, end, "code");
+	if (!verdict_known(number(p, end, "code")))
+		fail(p, "no run ends with exit code %lld", (long long)number(p, end, "code"));
 	snprintf(p->result.exit_reason, sizeof(p->result.exit_reason), "%s", text(end, "reason"));
 }
 
@@ -315,7 +341,8 @@ static void read_context(struct merge_part *p)
  * here (another version, another kernel) leaves the default. */
 static void read_config(struct merge_part *p)
 {
-	static const char *const keys[] = { "size", "pipeline", "rate", "idle", "churn", "verify" };
+	static const char *const keys[] = { "size", "pipeline", "rate",  "arrivals",
+					    "idle", "churn",    "close", "verify" };
 	struct opt_set set = { .program = "echoload" };
 	const json_t *config = object(p, p->root, "config");
 	char line[OPT_LINE_MAX];

@@ -58,16 +58,20 @@ static json_t *json_counts(const struct books *b)
 	return json_numbers(fields, ARRAY_LEN(fields));
 }
 
-static json_t *json_messages(const struct result *r)
+/* @o with a rate; frees it and returns NULL when there is no memory. */
+static json_t *with_rate(json_t *o, const char *key, double per_second)
 {
-	json_t *o = json_counts(&r->books);
-	double rate = round(result_rate(r) * 1000) / 1000; /* of what is more nothing is known */
-
-	assert(isfinite(rate));
-	if (put(o, "per_second", json_real(rate)))
+	if (put(o, key, json_rate(per_second)))
 		return o;
 	json_decref(o);
 	return NULL;
+}
+
+static json_t *json_messages(const struct result *r)
+{
+	json_t *o = with_rate(json_counts(&r->books), "per_second", result_rate(r));
+
+	return with_rate(o, "planned_per_second", r->config->rate);
 }
 
 static json_t *json_measured(const struct result *r)
@@ -282,7 +286,9 @@ json_t *json_result(const struct result *r)
 	if (r->phase)
 		ok &= put(root, "phase", json_text(r->phase));
 	ok &= put(root, "duration_ns", json_integer(r->duration_ns));
-	ok &= put(root, "connections", json_connections(&r->books, r->config->connections));
+	ok &= put(root, "connections",
+		  with_rate(json_connections(&r->books, r->config->connections), "per_second",
+			    result_connect_rate(r)));
 	ok &= put(root, "messages", json_messages(r));
 	ok &= put(root, "measured", json_measured(r));
 	ok &= put(root, "bytes", json_bytes(r));

@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,71 +14,13 @@
 #include "echo/hist.h"
 #include "echo/units.h"
 #include "opts.h"
+#include "para.h"
 #include "result.h"
 
 enum {
-	WIDTH = 80,
-	LABEL = 13,        /* width of the column of labels */
-	TEXT_MAX = 1024,   /* of one paragraph */
 	TARGETS_NAMED = 2, /* in the first line */
 	ROWS_MAX = 20,     /* of a table; JSON has all of them */
 };
-
-/* A paragraph that is put together piece by piece. */
-struct text {
-	char s[TEXT_MAX];
-	size_t len;
-};
-
-static void __attribute__((format(printf, 2, 3))) add(struct text *t, const char *fmt, ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, fmt);
-	n = vsnprintf(t->s + t->len, sizeof(t->s) - t->len, fmt, args);
-	va_end(args);
-	assert(n >= 0);
-	t->len = size_min(t->len + (size_t)n, sizeof(t->s) - 1);
-}
-
-/* Adds "<before><n><after>". */
-static void add_count(struct text *t, const char *before, uint64_t n, const char *after)
-{
-	char number[UNITS_MAX];
-
-	add(t, "%s%s%s", before, units_count(n, number), after);
-}
-
-static void add_time(struct text *t, const char *before, int64_t ns, const char *after)
-{
-	char time[UNITS_MAX];
-
-	add(t, "%s%s%s", before, units_time(ns, 3, time), after);
-}
-
-/* Prints a paragraph behind its label, word by word in the columns to 80. Words that are longer
- * than that are cut. */
-static void print(FILE *to, const char *label, const struct text *t)
-{
-	const size_t room = WIDTH - LABEL;
-	size_t used = 0;
-
-	fprintf(to, "%-*s", LABEL, label);
-	for (const char *word = t->s; *word;) {
-		size_t len = strcspn(word, " "), shown = size_min(len, room);
-
-		if (used > 0 && used + 1 + shown > room) {
-			fprintf(to, "\n%*s", LABEL, "");
-			used = 0;
-		}
-		fprintf(to, "%s%.*s", used > 0 ? " " : "", (int)shown, word);
-		used += shown + (used > 0);
-		word += len;
-		word += strspn(word, " ");
-	}
-	fputc('\n', to);
-}
 
 static const char *plural(uint64_t n)
 {
@@ -99,28 +40,28 @@ static char *narrow(uint64_t n, char text[UNITS_MAX])
 
 static void print_target(const struct result *r, FILE *to)
 {
-	struct text t = { .len = 0 };
+	struct para t = { .len = 0 };
 
 	for (unsigned i = 0; i < r->target_count && i < TARGETS_NAMED; i++) {
 		const struct target_result *at = &r->targets[i];
 
-		add(&t, "%s%s", i ? ", " : "", at->name);
+		para_add(&t, "%s%s", i ? ", " : "", at->name);
 		if (strcmp(at->name, at->address) != 0)
-			add(&t, " (%s)", at->address);
+			para_add(&t, " (%s)", at->address);
 	}
 	if (r->target_count > TARGETS_NAMED)
-		add(&t, " and %u more", r->target_count - TARGETS_NAMED);
-	print(to, "target", &t);
+		para_add(&t, " and %u more", r->target_count - TARGETS_NAMED);
+	para_print(&t, "target", to);
 }
 
-static void add_size(struct text *t, uint64_t min, uint64_t max)
+static void add_size(struct para *t, uint64_t min, uint64_t max)
 {
 	if (min < max)
-		add_count(t, "", min, " to ");
-	add_count(t, "", max, " B");
+		para_count(t, "", min, " to ");
+	para_count(t, "", max, " B");
 }
 
-static void add_sizes(struct text *t, const struct sizes *s)
+static void add_sizes(struct para *t, const struct sizes *s)
 {
 	if (s->count <= 1) {
 		add_size(t, s->min, s->max);
@@ -129,35 +70,64 @@ static void add_sizes(struct text *t, const struct sizes *s)
 	for (unsigned i = 0; i < s->count; i++) {
 		const struct size_part *p = &s->parts[i];
 
-		add(t, "%s", i == 0 ? "" : i + 1 < s->count ? ", " : " or ");
+		para_add(t, "%s", i == 0 ? "" : i + 1 < s->count ? ", " : " or ");
 		add_size(t, p->min, p->max);
-		add(t, " (%.3g %%)", 100 * (double)p->weight / (double)s->total);
+		para_add(t, " (%.3g%%)", 100 * (double)p->weight / (double)s->total);
 	}
+}
+
+/* What of the load has no default that everybody knows. */
+static void add_ways(struct para *t, const struct load_config *c)
+{
+	if (c->churn > 0)
+		para_count(t, "; a new connection after ", c->churn, " message");
+	if (c->churn > 0)
+		para_add(t, "%s%s", plural(c->churn), c->close == CLOSE_RST ? ", by RST" : "");
 }
 
 static void print_load(const struct result *r, FILE *to)
 {
 	const struct load_config *c = r->config;
-	struct text t = { .len = 0 };
+	struct para t = { .len = 0 };
 
-	add(&t, "%s, %u thread%s; messages of ", r->backend, r->threads, plural(r->threads));
+	para_add(&t, "%s, %u thread%s; ", r->backend, r->threads, plural(r->threads));
+	if (c->rate >= 100)
+		para_count(&t, "open loop of ", (uint64_t)(c->rate + 0.5), "/s");
+	else if (c->rate > 0)
+		para_add(&t, "open loop of %.3g/s", c->rate);
+	if (c->rate > 0)
+		para_add(&t, "%s; ", c->arrivals == ARRIVALS_POISSON ? " at random times" : "");
+	para_add(&t, "messages of ");
 	add_sizes(&t, &c->size);
-	add_count(&t, ", ", c->pipeline, " in flight each");
-	print(to, "load", &t);
+	para_count(&t, c->rate > 0 ? ", up to " : ", ", c->pipeline, " in flight each");
+	add_ways(&t, c);
+	para_print(&t, "load", to);
+}
+
+/* What is not one run but several. */
+static void print_sum(const struct result *r, FILE *to)
+{
+	struct para t = { .len = 0 };
+
+	if (!r->merged_how)
+		return;
+	para_count(&t, "of ", r->merged_count, " result");
+	para_add(&t, "%s, %s", plural(r->merged_count), r->merged_how);
+	para_print(&t, "sum", to);
 }
 
 static void print_time(const struct result *r, FILE *to)
 {
-	struct text t = { .len = 0 };
+	struct para t = { .len = 0 };
 
-	add_time(&t, "", r->duration_ns, "");
+	para_time(&t, "", r->duration_ns, "");
 	if (r->duration_ns < r->measure_begin_ns)
-		add_time(&t, ", less than the warm-up of ", r->measure_begin_ns, "");
+		para_time(&t, ", less than the warm-up of ", r->measure_begin_ns, "");
 	else if (r->measure_begin_ns > 0)
-		add_time(&t, ", the first ", r->measure_begin_ns, " of it warm-up");
+		para_time(&t, ", the first ", r->measure_begin_ns, " of it warm-up");
 	if (r->interrupted)
-		add(&t, ", interrupted");
-	print(to, "time", &t);
+		para_add(&t, ", interrupted");
+	para_print(&t, "time", to);
 }
 
 /* ---- what came of it ---- */
@@ -165,46 +135,50 @@ static void print_time(const struct result *r, FILE *to)
 static void print_connections(const struct result *r, FILE *to)
 {
 	const struct books *b = &r->books;
-	struct text t = { .len = 0 };
+	struct para t = { .len = 0 };
 
-	add_count(&t, "", r->config->connections, " requested");
-	if (b->attempts != r->config->connections)
-		add_count(&t, ", ", b->attempts, " attempts");
-	add_count(&t, ", ", b->established, " established");
+	para_count(&t, "", r->config->connections, " requested");
+	if (r->config->idle > 0)
+		para_count(&t, " and ", r->config->idle, " idle");
+	if (b->attempts != (uint64_t)r->config->connections + r->config->idle)
+		para_count(&t, ", ", b->attempts, " attempts");
+	para_count(&t, ", ", b->established, " established");
+	if (r->config->churn > 0)
+		para_count(&t, ", ", (uint64_t)(result_connect_rate(r) + 0.5), " each second");
 	if (b->failed > 0)
-		add_count(&t, ", ", b->failed, " failed");
-	add_count(&t, ", peak ", b->peak, "");
+		para_count(&t, ", ", b->failed, " failed");
+	para_count(&t, ", peak ", b->peak, "");
 	if (b->connecting_at_end > 0)
-		add_count(&t, "; ", b->connecting_at_end, " connecting at the end");
+		para_count(&t, "; ", b->connecting_at_end, " connecting at the end");
 	if (b->open_at_end > 0)
-		add_count(&t, "; ", b->open_at_end, " open at the end");
-	print(to, "connections", &t);
+		para_count(&t, "; ", b->open_at_end, " open at the end");
+	para_print(&t, "connections", to);
 }
 
 static void print_messages(const struct result *r, FILE *to)
 {
 	const struct books *b = &r->books;
 	const char *how = r->config->verify ? " and verified" : ", not verified";
-	struct text t = { .len = 0 };
+	struct para t = { .len = 0 };
 
 	if (b->missed > 0) {
-		add_count(&t, "", b->planned, " planned, ");
-		add_count(&t, "", b->missed, " missed, ");
+		para_count(&t, "", b->planned, " planned, ");
+		para_count(&t, "", b->missed, " missed, ");
 	}
-	add_count(&t, "", b->all.sent, " sent");
+	para_count(&t, "", b->all.sent, " sent");
 	if (b->all.sent > 0 && b->all.echoed == b->all.sent)
-		add(&t, ", all echoed%s", how);
+		para_add(&t, ", all echoed%s", how);
 	else if (b->all.sent > 0)
-		add_count(&t, ", ", b->all.echoed, " echoed");
+		para_count(&t, ", ", b->all.echoed, " echoed");
 	if (b->all.echoed > 0 && b->all.echoed < b->all.sent)
-		add(&t, "%s", how);
+		para_add(&t, "%s", how);
 	if (b->all.lost > 0)
-		add_count(&t, ", ", b->all.lost, " lost");
+		para_count(&t, ", ", b->all.lost, " lost");
 	if (b->all.corrupt > 0)
-		add_count(&t, ", ", b->all.corrupt, " corrupt");
+		para_count(&t, ", ", b->all.corrupt, " corrupt");
 	if (b->all.unfinished > 0)
-		add_count(&t, ", ", b->all.unfinished, " unfinished");
-	print(to, "messages", &t);
+		para_count(&t, ", ", b->all.unfinished, " unfinished");
+	para_print(&t, "messages", to);
 }
 
 static void print_rate(const struct result *r, FILE *to)
@@ -212,20 +186,20 @@ static void print_rate(const struct result *r, FILE *to)
 	const double rate = result_rate(r);
 	const int64_t span_ns = r->measure_end_ns - r->measure_begin_ns;
 	char bytes[UNITS_MAX];
-	struct text t = { .len = 0 };
+	struct para t = { .len = 0 };
 
 	if (r->books.measured.echoed == 0)
 		return;
 	if (rate >= 100)
-		add_count(&t, "", (uint64_t)(rate + 0.5), "");
+		para_count(&t, "", (uint64_t)(rate + 0.5), "");
 	else
-		add(&t, "%.3g", rate);
+		para_add(&t, "%.3g", rate);
 	if (r->config->rate > 0)
-		add_count(&t, " of ", (uint64_t)(r->config->rate + 0.5), "");
-	add(&t, " echoes/s, %s/s each way", units_bytes(result_byte_rate(r), 3, bytes));
+		para_count(&t, " of ", (uint64_t)(r->config->rate + 0.5), "");
+	para_add(&t, " echoes/s, %s/s each way", units_bytes(result_byte_rate(r), 3, bytes));
 	if (span_ns > 0)
-		add_time(&t, ", over ", span_ns, "");
-	print(to, "rate", &t);
+		para_time(&t, ", over ", span_ns, "");
+	para_print(&t, "rate", to);
 }
 
 static void print_latency_row(const char *label, const struct hist *h, FILE *to)
@@ -234,10 +208,10 @@ static void print_latency_row(const char *label, const struct hist *h, FILE *to)
 	char text[UNITS_MAX];
 
 	if (h->count == 0) {
-		fprintf(to, "%-*s no message\n", LABEL, label);
+		fprintf(to, "%-*s no message\n", PARA_LABEL, label);
 		return;
 	}
-	fprintf(to, "%-*s%9s", LABEL, label, units_time((int64_t)hist_mean(h), 3, text));
+	fprintf(to, "%-*s%9s", PARA_LABEL, label, units_time((int64_t)hist_mean(h), 3, text));
 	for (size_t i = 0; i < ARRAY_LEN(percents); i++)
 		fprintf(to, "%9s", units_time(hist_percentile(h, percents[i]), 3, text));
 	fputc('\n', to);
@@ -247,9 +221,9 @@ static void print_latency(const struct result *r, FILE *to)
 {
 	if (r->latency->count == 0)
 		return;
-	fprintf(to, "\n%-*s%9s%9s%9s%9s%9s%9s%9s\n", LABEL, "latency", "mean", "p50", "p90", "p99",
-		"p99.9", "p99.99", "max");
-	print_latency_row("  all", r->latency, to);
+	fprintf(to, "\n%-*s%9s%9s%9s%9s%9s%9s%9s\n", PARA_LABEL, "latency", "mean", "p50", "p90",
+		"p99", "p99.9", "p99.99", "max");
+	print_latency_row(r->config->rate > 0 ? "  from due" : "  all", r->latency, to);
 	if (r->config->rate > 0)
 		print_latency_row("  from send", r->uncorrected, to);
 	if (r->outage_count > 0)
@@ -331,8 +305,8 @@ static void print_lost(const struct result *r, FILE *to)
 	for (size_t i = 0; i < LOST_COUNT; i++) {
 		if (r->books.lost[i] == 0)
 			continue;
-		fprintf(to, "%s%*s  %s\n", label, LABEL - 2, units_count(r->books.lost[i], text),
-			how_far[i]);
+		fprintf(to, "%s%*s  %s\n", label, PARA_LABEL - 2,
+			units_count(r->books.lost[i], text), how_far[i]);
 		label = "";
 	}
 }
@@ -373,18 +347,18 @@ static void print_outages(const struct result *r, FILE *to)
 static void print_corruption(const struct result *r, FILE *to)
 {
 	const struct corruption *c = &r->books.corruption;
-	struct text t = { .len = 0 };
+	struct para t = { .len = 0 };
 
 	if (!c->found)
 		return;
-	add_count(&t, "connection ", c->connection, ", ");
-	add_count(&t, "byte ", c->offset, " of its stream: ");
+	para_count(&t, "connection ", c->connection, ", ");
+	para_count(&t, "byte ", c->offset, " of its stream: ");
 	if (c->surplus)
-		add(&t, "seen 0x%02x where nothing was owed", c->seen);
+		para_add(&t, "seen 0x%02x where nothing was owed", c->seen);
 	else
-		add(&t, "expected 0x%02x, seen 0x%02x", c->expected, c->seen);
+		para_add(&t, "expected 0x%02x, seen 0x%02x", c->expected, c->seen);
 	fputc('\n', to);
-	print(to, "corruption", &t);
+	para_print(&t, "corruption", to);
 }
 
 /* ---- how much to believe it ---- */
@@ -398,36 +372,36 @@ static void print_generator(const struct result *r, FILE *to)
 	};
 	const double available = (double)r->duration_ns * r->threads;
 	const double busy = available > 0 ? fmin(1, (double)r->cpu_ns / available) : 0;
-	struct text t = { .len = 0 };
+	struct para t = { .len = 0 };
 
-	add_time(&t, "", r->cpu_ns, " of CPU");
-	add(&t, ", %.0f%% of %u thread%s", 100 * busy, r->threads, plural(r->threads));
+	para_time(&t, "", r->cpu_ns, " of CPU");
+	para_add(&t, ", %.0f%% of %u thread%s", 100 * busy, r->threads, plural(r->threads));
 	if (r->steal_ns > 0)
-		add_time(&t, ", ", r->steal_ns, " stolen by the hypervisor");
+		para_time(&t, ", ", r->steal_ns, " stolen by the hypervisor");
 	if (r->books.measured.echoed > 0)
-		add(&t, "; bottleneck: %s", bottlenecks[r->bottleneck]);
+		para_add(&t, "; bottleneck: %s", bottlenecks[r->bottleneck]);
 	fputc('\n', to);
-	print(to, "generator", &t);
+	para_print(&t, "generator", to);
 }
 
 static void print_verdict(const struct result *r, FILE *to)
 {
-	char label[LABEL + 1];
-	struct text t = { .len = 0 };
+	char label[PARA_LABEL + 1];
+	struct para t = { .len = 0 };
 
 	snprintf(label, sizeof(label), "exit %d", r->exit_code);
-	add(&t, "%s", r->exit_reason);
-	print(to, label, &t);
+	para_add(&t, "%s", r->exit_reason);
+	para_print(&t, label, to);
 }
 
 static void print_phase(const struct result *r, FILE *to)
 {
-	struct text t = { .len = 0 };
+	struct para t = { .len = 0 };
 
 	if (!r->phase)
 		return;
-	add(&t, "%s", r->phase);
-	print(to, "phase", &t);
+	para_add(&t, "%s", r->phase);
+	para_print(&t, "phase", to);
 }
 
 void report_text(const struct result *r, FILE *to)
@@ -435,6 +409,7 @@ void report_text(const struct result *r, FILE *to)
 	print_phase(r, to);
 	print_target(r, to);
 	print_load(r, to);
+	print_sum(r, to);
 	print_time(r, to);
 	fputc('\n', to);
 	print_connections(r, to);

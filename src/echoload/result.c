@@ -37,6 +37,11 @@ double result_rate(const struct result *r)
 	return ns > 0 ? (double)r->books.measured.echoed * 1e9 / (double)ns : 0;
 }
 
+double result_connect_rate(const struct result *r)
+{
+	return r->duration_ns > 0 ? (double)r->books.established * 1e9 / (double)r->duration_ns : 0;
+}
+
 double result_byte_rate(const struct result *r)
 {
 	const struct books *b = &r->books;

@@ -78,7 +78,8 @@ struct result {
 	bool interrupted;
 	int interrupted_by;                    /* signal */
 	struct json_t *merged, *merged_config; /* a sum of results: what each is; what all have */
-	const char *merged_how;
+	const char *merged_how;                /* NULL: it is none */
+	unsigned merged_count;
 	int exit_code; /* verdict.h */
 	char exit_reason[RESULT_REASON_MAX];
 };
@@ -91,6 +92,9 @@ double interval_rate(const struct interval *i);
 
 /* Messages per second of the measured part that were echoed; 0 when nothing was measured. */
 double result_rate(const struct result *r);
+
+/* Connections that were made per second of the whole run. */
+double result_connect_rate(const struct result *r);
 
 /* Bytes per second that they carried, in each direction: their number times the mean size of all
  * messages that were echoed. */

@@ -296,15 +296,25 @@ void verdict(struct result *r)
 	assert(r->exit_reason[0]);
 }
 
+/* In which the worse one stands first. */
+static const int codes[] = { EXIT_INTERNAL, EXIT_USAGE,        EXIT_ENVIRONMENT,
+			     EXIT_SIGINT,   EXIT_SIGTERM,      EXIT_NO_ANSWER,
+			     EXIT_VERDICT,  EXIT_INCONCLUSIVE, EXIT_OK };
+
+bool verdict_known(int64_t code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		if (code == codes[i])
+			return true;
+	}
+	return false;
+}
+
 int verdict_of_two(int a, int b)
 {
-	static const int order[] = { EXIT_INTERNAL, EXIT_USAGE,       EXIT_ENVIRONMENT,
-				     EXIT_SIGINT,   EXIT_SIGTERM,     EXIT_NO_ANSWER,
-				     EXIT_VERDICT,  EXIT_INCONCLUSIVE };
-
-	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
-		if (a == order[i] || b == order[i])
-			return order[i];
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		if (a == codes[i] || b == codes[i])
+			return codes[i];
 	}
 	return a > b ? a : b;
 }

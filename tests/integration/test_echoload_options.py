@@ -54,7 +54,7 @@ class EachLoad(LoadCase):
         big = sum(100 <= size <= 200 for size in sizes)
         self.assertEqual(big + sizes.count(7), 1000, "no other size")
         self.assertTrue(50 < big < 170, big)
-        self.assertIn("messages of 7 B (90 %) or 100 to 200 B (10 %)", r.out)
+        self.assertIn("messages of 7 B (90%) or 100 to 200 B (10%)", r.out)
 
     def test_a_single_message(self):
         streams = {}

@@ -146,6 +146,50 @@ START_TEST(what_was_not_verified_or_not_sent_is_said)
 }
 END_TEST
 
+START_TEST(an_open_loop_says_its_rate_and_both_latencies)
+{
+	sample_config.rate = 12500;
+	sample_config.pipeline = 16;
+	expect_line("\nload         epoll, 2 threads; open loop of 12,500/s; messages of 64 B, up "
+		    "to 16\n             in flight each\n");
+	expect_line("\nrate         8 of 12,500 echoes/s, 512 B/s each way, over 10.0 s\n");
+	expect_line("\n  from due     40.5 us");
+	expect_line("\n  from send    40.5 us");
+	sample_config.rate = 0.5;
+	sample_config.arrivals = ARRIVALS_POISSON;
+	expect_line("open loop of 0.5/s at random times; ");
+}
+END_TEST
+
+START_TEST(churn_and_idle_connections_are_said)
+{
+	sample_config.churn = 5;
+	sample_config.close = CLOSE_RST;
+	sample_config.idle = 2;
+	sample.books.established = sample.books.attempts = 44;
+	sample.books.outcomes[0].count = 44;
+	expect_line("64 B, 1 in flight each; a new\n"
+		    "             connection after 5 messages, by RST\n");
+	expect_line("\nconnections  4 requested and 2 idle, 44 attempts, 44 established, 4 each "
+		    "second,\n             peak 4\n");
+	expect_line("\n  connect     no message\n");
+}
+END_TEST
+
+START_TEST(a_mix_of_sizes_is_said_with_its_shares)
+{
+	sample_config.size = (struct sizes){
+		.min = 64,
+		.max = 4096,
+		.count = 3,
+		.total = 8,
+		.parts = { { 64, 64, 5 }, { 70, 90, 2 }, { 4096, 4096, 1 } },
+	};
+	expect_line("messages of 64 B (62.5%), 70 to 90 B (25%) or\n"
+		    "             4,096 B (12.5%), 1 in flight each\n");
+}
+END_TEST
+
 START_TEST(an_interrupted_run_says_what_was_open)
 {
 	sample.interrupted = true;
@@ -196,6 +240,9 @@ Suite *report_suite(void)
 	tcase_add_test(t, a_run_without_an_echo_has_no_rate_and_no_latency);
 	tcase_add_test(t, a_corruption_says_where_and_what);
 	tcase_add_test(t, what_was_not_verified_or_not_sent_is_said);
+	tcase_add_test(t, an_open_loop_says_its_rate_and_both_latencies);
+	tcase_add_test(t, churn_and_idle_connections_are_said);
+	tcase_add_test(t, a_mix_of_sizes_is_said_with_its_shares);
 	tcase_add_test(t, an_interrupted_run_says_what_was_open);
 	tcase_add_test(t, no_line_is_longer_than_80_columns);
 	suite_add_tcase(s, t);
