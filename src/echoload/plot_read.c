@@ -68,9 +68,11 @@ static void set_hist(struct hist **h, const json_t *histograms, const char *key)
 	(void)hist_hdr_decode(text(histograms, key), h);
 }
 
-/* The title: what was asked for, as far as it is known. */
-static void set_title(struct plot_data *p, const json_t *config, const json_t *context)
+/* The title: the command line, as far as it is known and as there is room. */
+static void set_title(struct plot_data *p, const json_t *context)
 {
+	enum { ROOM = 125 }; /* characters that a picture is wide */
+
 	const json_t *argv = json_object_get(context, "argv"), *word;
 	size_t i, len = 0;
 
@@ -85,7 +87,8 @@ static void set_title(struct plot_data *p, const json_t *config, const json_t *c
 			len += (size_t)snprintf(p->title + len, sizeof(p->title) - len, "%s%s",
 						i ? " " : "", s);
 	}
-	(void)config;
+	if (len > ROOM)
+		snprintf(p->title + ROOM - 3, 4, "...");
 }
 
 static int take_result(struct plot_data *p, const json_t *r)
@@ -95,7 +98,7 @@ static int take_result(struct plot_data *p, const json_t *r)
 	int e = 0;
 	size_t i;
 
-	set_title(p, json_object_get(r, "config"), json_object_get(r, "context"));
+	set_title(p, json_object_get(r, "context"));
 	p->warmup_ns = number(json_object_get(r, "measured"), "begin_ns", 0);
 	set_hist(&p->all, histograms, "latency_ns");
 	set_hist(&p->outside, histograms, "latency_outside_outage_ns");
@@ -113,7 +116,7 @@ static int take(struct plot_data *p, const json_t *o)
 	if (strcmp(text(o, "schema"), "echoload/1") == 0 && !event[0])
 		return take_result(p, o);
 	if (strcmp(event, "start") == 0)
-		set_title(p, json_object_get(o, "config"), json_object_get(o, "context"));
+		set_title(p, json_object_get(o, "context"));
 	else if (strcmp(event, "interval") == 0)
 		return add_interval(p, o);
 	else if (strcmp(event, "fault") == 0)

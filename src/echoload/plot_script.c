@@ -2,6 +2,8 @@
  * plot_script: three pictures above each other: throughput and latency over time, with outages
  * shaded through both, and latency by percentile.
  */
+#include <math.h>
+
 #include "echo/hist.h"
 #include "plot_private.h"
 
@@ -29,14 +31,26 @@ static bool is_stub(const struct plot_data *p, size_t i)
 	       (p->rows[i].end_ns - p->rows[i].begin_ns) * 2 < first_ns;
 }
 
+/* What rates are divided by, so that the numbers at the axis are short. */
+static double rate_unit(const struct plot_data *p)
+{
+	double max = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		max = is_stub(p, i) ? max : fmax(max, interval_rate(&p->rows[i]));
+	return max >= 2e6 ? 1e6 : max >= 2e3 ? 1e3 : 1;
+}
+
 static void write_data(const struct plot_data *p, FILE *to)
 {
+	const double unit = rate_unit(p);
+
 	fputs("$rate << EOD\n", to);
 	for (size_t i = 0; i < p->count; i++) {
 		const struct interval *row = &p->rows[i];
-		const double rate = is_stub(p, i) ? 0 : interval_rate(row);
+		const double rate = is_stub(p, i) ? 0 : interval_rate(row) / unit;
 
-		fprintf(to, "%.6f %.3f\n%.6f %.3f\n", seconds(row->begin_ns), rate,
+		fprintf(to, "%.6f %.6f\n%.6f %.6f\n", seconds(row->begin_ns), rate,
 			seconds(row->end_ns), rate);
 	}
 	fputs("EOD\n$latency << EOD\n", to);
@@ -121,21 +135,34 @@ static void write_quoted(const char *s, FILE *to)
 	fputc('\'', to);
 }
 
+/* The name of an axis, where the numbers beside it never are. */
+static void name_axis(const char *name, FILE *to)
+{
+	fprintf(to,
+		"set label 901 '%s' at screen 0.018, graph 0.5 center rotate tc rgb '#404040'\n",
+		name);
+}
+
 static void draw_time(const struct plot_data *p, FILE *to)
 {
+	const double unit = rate_unit(p);
+
 	fprintf(to, "set xrange [0:%.6f]\n", seconds(p->end_ns));
 	shade_outages(p, to);
 	label_parts(p, to);
-	fputs("set tmargin at screen 0.895\nset bmargin at screen 0.695\n"
-	      "set yrange [0:*]\nset format y '%.0s%c'\nset format x ''\n"
-	      "set ylabel 'echoes/s' tc rgb '#404040' offset 1,0\nunset key\n"
+	name_axis("echoes/s", to);
+	fprintf(to, "set yrange [0:*]\nset format y '%%g%s'\nset format x ''\n",
+		unit >= 1e6   ? "M"
+		: unit >= 1e3 ? "k"
+			      : "");
+	fputs("set tmargin at screen 0.895\nset bmargin at screen 0.695\nunset key\n"
 	      "plot $rate u 1:2 w filledcurves y1=0 fc rgb '#9cc3e4' fs solid 0.8 noborder, "
 	      "$rate u 1:2 w lines lc rgb '#1f5f9e' lw 1.8\n"
 	      "unset label\n",
 	      to);
+	name_axis("latency", to);
 	fputs("set tmargin at screen 0.655\nset bmargin at screen 0.435\n"
 	      "set logscale y\nset autoscale y\nset format y '%.0s %cs'\nset format x '%g s'\n"
-	      "set ylabel 'latency' offset 1,0\n"
 	      "set key at graph 0.99, graph 1.13 right top horizontal\n"
 	      "plot $latency u 1:($4/1e9) w lp pt 7 ps 0.35 lw 1.4 lc rgb '#c0392b' t 'max', "
 	      "'' u 1:($3/1e9) w lp pt 7 ps 0.35 lw 1.8 lc rgb '#e08e0b' t 'p99', "

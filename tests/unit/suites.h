@@ -32,6 +32,7 @@
 	X(outage)         \
 	X(paired)         \
 	X(payload)        \
+	X(plot)           \
 	X(provenance)     \
 	X(report)         \
 	X(report_json)    \

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ * test_plot: what is read from a run, whole or cut, and what gnuplot is told of it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "echo/base.h"
+#include "echo/hist.h"
+#include "echo/hist_hdr.h"
+#include "echoload/plot_private.h"
+
+#include "suites.h"
+
+static char name[] = "/tmp/test_plot.XXXXXX";
+static struct plot_data p;
+
+static void setup(void)
+{
+	int fd = mkstemp(name);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+}
+
+static void teardown(void)
+{
+	plot_free(&p);
+	unlink(name);
+}
+
+static int read_text(const char *text, size_t len)
+{
+	FILE *f = fopen(name, "we");
+
+	ck_assert_uint_eq(fwrite(text, 1, len, f), len);
+	ck_assert_int_eq(fclose(f), 0);
+	plot_free(&p);
+	return plot_read(&p, name);
+}
+
+/* The script for what was read; to be freed. */
+static char *script(void)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
+
+	plot_script(&p, "it's.svg", true, to);
+	ck_assert_int_eq(fclose(to), 0);
+	return text;
+}
+
+static void expect_script(const char *part)
+{
+	char *text = script();
+
+	ck_assert_msg(strstr(text, part), "no '%s' in\n%s", part, text);
+	free(text);
+}
+
+/* A run with one outage that was over and one that was not; to be freed. */
+static char *run_of_three_seconds(void)
+{
+	struct hist *h = hist_new(3);
+	char *text = NULL, *code;
+
+	for (int i = 1; i <= 1000; i++)
+		hist_record(h, USEC(i));
+	code = hist_hdr_encode(h);
+	ck_assert_int_gt(
+		asprintf(&text,
+			 "{\"event\":\"start\",\"t_ns\":0,\"context\":{\"argv\":[\"/usr/bin/"
+			 "echoload\","
+			 "\"-c\",\"it's\"]}}\n"
+			 "{\"event\":\"interval\",\"begin_ns\":0,\"end_ns\":1000000000,\"echoed\":"
+			 "5000,"
+			 "\"latency_ns\":{\"count\":5000,\"p50\":20000,\"p99\":40000,\"max\":90000}"
+			 "}\n"
+			 "{\"event\":\"fault\",\"fault\":\"outage_opened\",\"outage\":1,"
+			 "\"begin_ns\":1000000000,\"recovered_ns\":null}\n"
+			 "{\"event\":\"interval\",\"begin_ns\":1000000000,\"end_ns\":2000000000,"
+			 "\"echoed\":0,\"latency_ns\":{\"count\":0}}\n"
+			 "{\"event\":\"fault\",\"fault\":\"outage_recovered\",\"outage\":1,"
+			 "\"begin_ns\":1000000000,\"recovered_ns\":2000000000}\n"
+			 "{\"event\":\"interval\",\"begin_ns\":2000000000,\"end_ns\":3000000000,"
+			 "\"echoed\":7000,\"latency_ns\":{\"count\":7000,\"p50\":20000,\"p99\":"
+			 "40000,"
+			 "\"max\":90000}}\n"
+			 "{\"event\":\"fault\",\"fault\":\"outage_opened\",\"outage\":2,"
+			 "\"begin_ns\":2500000000,\"recovered_ns\":null}\n"
+			 "{\"event\":\"end\",\"result\":{\"schema\":\"echoload/1\",\"measured\":{"
+			 "\"begin_ns\":500000000},\"histograms\":{\"latency_ns\":\"%s\"}}}\n",
+			 code),
+		0);
+	free(code);
+	hist_free(h);
+	return text;
+}
+
+START_TEST(a_run_is_read_with_its_outages_and_histogram)
+{
+	char *text = run_of_three_seconds();
+
+	ck_assert_int_eq(read_text(text, strlen(text)), 0);
+	free(text);
+	ck_assert_uint_eq(p.count, 3);
+	ck_assert_uint_eq(p.outage_count, 2);
+	ck_assert_int_eq(p.outages[0].recovered_ns, SEC(2));
+	ck_assert_int_eq(p.outages[1].recovered_ns, -1);
+	ck_assert_int_eq(p.warmup_ns, MSEC(500));
+	ck_assert_uint_eq(p.all->count, 1000);
+	ck_assert_ptr_null(p.outside);
+}
+END_TEST
+
+START_TEST(the_script_has_what_was_read)
+{
+	char *text = run_of_three_seconds();
+
+	ck_assert_int_eq(read_text(text, strlen(text)), 0);
+	free(text);
+	expect_script("set output 'it''s.svg'\n");
+	expect_script("$rate << EOD\n0.000000 5.000000\n1.000000 5.000000\n"); /* thousands */
+	expect_script("set format y '%gk'\n");
+	expect_script("$latency << EOD\n0.500000 20000 40000 90000\n\n2.500000 20000");
+	expect_script("set object 1 rect from 1.000000, graph 0 to 2.000000, graph 1");
+	expect_script("set object 2 rect from 2.500000, graph 0 to 3.000000, graph 1");
+	expect_script("outage 1.00 s'");
+	expect_script("0.50 s, not over'");
+	expect_script("$all << EOD\n1 1000\n");
+}
+END_TEST
+
+/* Whoever follows a run sees it cut at any place. */
+START_TEST(a_run_that_is_cut_anywhere_is_drawn_as_far_as_it_goes)
+{
+	char *text = run_of_three_seconds();
+	const size_t len = strlen(text);
+	const char *first = strstr(text, "90000}}\n") + 7;
+	size_t rows = 0;
+
+	for (size_t n = 0; n <= len; n++) {
+		int r = read_text(text, n);
+
+		ck_assert_int_eq(r == 0, n >= (size_t)(first - text));
+		ck_assert_uint_ge(p.count, rows);
+		rows = p.count;
+		if (r == 0)
+			free(script());
+		else
+			ck_assert_ptr_nonnull(strstr(p.error, "no intervals"));
+	}
+	free(text);
+	ck_assert_uint_eq(rows, 3);
+}
+END_TEST
+
+START_TEST(what_is_no_run_breaks_nothing)
+{
+	static const char *const texts[] = {
+		"",
+		"[]",
+		"{}",
+		"\"interval\"",
+		"{\"event\":\"interval\"}",
+		"{\"event\":\"interval\",\"begin_ns\":9,\"end_ns\":3}",
+		"{\"event\":\"interval\",\"begin_ns\":\"0\",\"end_ns\":[]}",
+		"{\"event\":\"fault\",\"outage\":-5}\n{\"event\":\"fault\",\"outage\":1000000000}",
+		"{\"event\":\"end\",\"result\":7}",
+		"{\"schema\":\"echoload/"
+		"1\",\"intervals\":[1,null],\"outages\":[2],\"histograms\":3}",
+	};
+
+	ck_assert_int_lt(read_text(texts[_i], strlen(texts[_i])), 0);
+	ck_assert(p.error[0]);
+}
+END_TEST
+
+START_TEST(a_long_command_line_is_cut)
+{
+	char text[1024], word[400];
+
+	memset(word, 'x', sizeof(word) - 1);
+	word[sizeof(word) - 1] = 0;
+	snprintf(text, sizeof(text),
+		 "{\"event\":\"start\",\"context\":{\"argv\":[\"echoload\",\"%s\"]}}\n"
+		 "{\"event\":\"interval\",\"begin_ns\":0,\"end_ns\":1}\n",
+		 word);
+	ck_assert_int_eq(read_text(text, strlen(text)), 0);
+	ck_assert_uint_eq(strlen(p.title), 125);
+	ck_assert_str_eq(p.title + 120, "xx...");
+}
+END_TEST
+
+Suite *plot_suite(void)
+{
+	Suite *s = suite_create("plot");
+	TCase *t = tcase_create("plot");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_run_is_read_with_its_outages_and_histogram);
+	tcase_add_test(t, the_script_has_what_was_read);
+	tcase_add_test(t, a_run_that_is_cut_anywhere_is_drawn_as_far_as_it_goes);
+	tcase_add_loop_test(t, what_is_no_run_breaks_nothing, 0, 10);
+	tcase_add_test(t, a_long_command_line_is_cut);
+	suite_add_tcase(s, t);
+	return s;
+}
