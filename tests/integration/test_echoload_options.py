@@ -261,20 +261,34 @@ class EachProcess(LoadCase):
         self.assertEqual(r.code, VERDICT, r)
         self.assertEqual((r.causes, sum(r.errors.values())), ({"timeout_tcp"}, 5), r)
 
+    def rejected(self, how, **options):
+        """Ten busy connections, and from then on a router that says `how` of every packet to the server."""
+        lab = self.lab()
+        server = self.echod(backend="epoll", listen="10.77.2.2:0", prefix=lab.server.prefix)
+        load = self.load(server, connections=10, duration="10m", warmup="0s", prefix=lab.client.prefix,
+                         **LONG | options)
+        self.wait_open(server, 10, 10_000)
+        lab.reject(how)
+        r = load.done()
+        self.assertEqual(r.code, VERDICT, r)
+        return r
+
     @unittest.skipIf(no_namespaces(), "needs network namespaces")
     @covers("echoload", "icmp_errors")
     def test_an_icmp_error_ends_a_connection_at_once_if_asked(self):
-        lab = self.lab()
-        server = self.echod(backend="epoll", listen="10.77.2.2:0", prefix=lab.server.prefix)
-        load = self.load(server, connections=1, duration="10m", warmup="0s", prefix=lab.client.prefix,
-                         icmp_errors=True, **LONG)
-        self.wait_open(server, 1, 10_000)
-        # a router says it about once a second: with one connection none is left out
-        lab.router.run("sysctl -q -w net.ipv4.icmp_ratelimit=0", "ip route add unreachable 10.77.2.2/32")
-        r = load.done()
-        self.assertEqual(r.code, VERDICT, r)
-        self.assertEqual((r.causes, sum(r.errors.values())), ({"host_unreachable"}, 1), r)
-        self.assertEqual({name for _, _, name in r.errors}, {"EHOSTUNREACH"})
+        for how, cause, name in (("host-unreachable", "host_unreachable", "EHOSTUNREACH"),
+                                 ("net-unreachable", "net_unreachable", "ENETUNREACH"),
+                                 ("port-unreachable", "refused", "ECONNREFUSED"),
+                                 ("prot-unreachable", "other", "ENOPROTOOPT")):
+            with self.subTest(how=how):
+                r = self.rejected(how, icmp_errors=True)
+                self.assertEnds(r, {(cause, "awaiting", name): 10})
+                self.assertEqual(r["messages"]["lost"], 10, r)
+
+    @unittest.skipIf(no_namespaces(), "needs network namespaces")
+    def test_an_icmp_error_is_not_told_otherwise(self):
+        r = self.rejected("host-unreachable", timeout="700ms")
+        self.assertEnds(r, {("timeout_answer", "awaiting", None): 10})
 
 
 class Backends(LoadCase):

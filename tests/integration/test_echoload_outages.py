@@ -306,8 +306,8 @@ class EachPath(OutageCase):
         ns.run(*commands)
         return ns
 
-    def connects(self, ns, errors, code=NO_ANSWER, **options):
-        r = self.run_load(("10.9.9.9", 7007), connections=5, messages=100, code=code, prefix=ns.prefix,
+    def connects(self, ns, errors, code=NO_ANSWER, to="10.9.9.9", **options):
+        r = self.run_load((to, 7007), connections=5, messages=100, code=code, prefix=ns.prefix,
                           **{"connect_timeout": "10m", "timeout": "10m"} | options)
         self.assertEnds(r, errors)
         return r
@@ -333,9 +333,14 @@ class EachPath(OutageCase):
         self.connects(lab.client, {("timeout_connect", "connecting", None): 5}, connect_timeout="300ms")
 
     def test_a_router_that_says_unreachable(self):
-        lab = self.lab()
-        lab.router.run("ip route add unreachable 10.9.9.9")
-        self.connects(lab.client, {("host_unreachable", "connecting", "EHOSTUNREACH"): 5})
+        for how, cause, name in (("host-unreachable", "host_unreachable", "EHOSTUNREACH"),
+                                 ("net-unreachable", "net_unreachable", "ENETUNREACH"),
+                                 ("port-unreachable", "refused", "ECONNREFUSED"),
+                                 ("prot-unreachable", "other", "ENOPROTOOPT")):
+            with self.subTest(how=how):
+                lab = self.lab()
+                lab.reject(how)
+                self.connects(lab.client, {(cause, "connecting", name): 5}, to="10.77.2.2")
 
     def test_ports_of_our_own_run_out(self):
         """Some connections cannot be made here: that is no fault of the server, and no outage."""
