@@ -29,8 +29,9 @@ struct line {
 	int fd;
 	int64_t start_ns;
 	uint64_t sent, received; /* bytes */
+	size_t typed_len, typed_sent;
 	bool input_ended;
-	char buf[LINE_MAX_BYTES];
+	char typed[LINE_MAX_BYTES], buf[LINE_MAX_BYTES];
 };
 
 static volatile sig_atomic_t line_sigpipe; /* SIGPIPE has been raised */
@@ -107,11 +108,22 @@ static int line_print(struct line *l, size_t len)
 	return 0;
 }
 
+static bool line_unsent(const struct line *l)
+{
+	return l->typed_sent < l->typed_len;
+}
+
+static enum phase line_phase(const struct line *l)
+{
+	if (line_unsent(l))
+		return PHASE_SENDING;
+	return l->sent > l->received ? PHASE_AWAITING : PHASE_IDLE;
+}
+
 /* The end of a connection, in the words that reports use. @call had the result @err (0: EOF). */
 static void line_tell_end(const struct line *l, const char *call, int err)
 {
-	bool owed = l->sent > l->received;
-	enum phase at = owed ? PHASE_AWAITING : PHASE_IDLE;
+	enum phase at = line_phase(l);
 
 	tell(l, "%s: %s: the server is gone (%s, phase %s)", call,
 	     err ? fail_errno_name(err) : "0, end of input", fail_name(fail_from_errno(at, err)),
@@ -127,27 +139,30 @@ static int line_result(const struct line *l)
 
 /* ---- the right one ---- */
 
-/* Takes what was typed and sends all of it. Returns 0, or -errno of the socket. */
-static int line_typed(struct line *l)
+/* Takes what was typed; nothing more is taken until all of it has been sent. */
+static void line_type(struct line *l)
 {
-	ssize_t len = read(STDIN_FILENO, l->buf, sizeof(l->buf));
-	size_t done = 0;
+	ssize_t len = read(STDIN_FILENO, l->typed, sizeof(l->typed));
 
-	if (len <= 0) {
-		l->input_ended = true;
-		tell(l, "end of input: FIN sent, waiting for what is owed");
-		return shutdown(l->fd, SHUT_WR) < 0 ? -errno : 0;
-	}
-	while (done < (size_t)len) {
-		ssize_t n = send(l->fd, l->buf + done, (size_t)len - done, MSG_NOSIGNAL);
+	l->typed_sent = 0;
+	l->typed_len = len > 0 ? (size_t)len : 0;
+	if (len > 0 || (len < 0 && errno == EINTR))
+		return;
+	l->input_ended = true;
+	tell(l, "end of input: FIN sent, waiting for what is owed");
+	(void)shutdown(l->fd, SHUT_WR); /* it fails on a dead socket only, which recv will name */
+}
 
-		if (n < 0 && errno == EAGAIN)
-			line_wait(l->fd, POLLOUT);
-		else if (n < 0 && errno != EINTR)
-			return -errno;
-		done += n > 0 ? (size_t)n : 0;
-	}
-	l->sent += done;
+/* Sends as much as the socket takes. Returns 0, or -errno. */
+static int line_push(struct line *l)
+{
+	ssize_t n =
+		send(l->fd, l->typed + l->typed_sent, l->typed_len - l->typed_sent, MSG_NOSIGNAL);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	l->typed_sent += (size_t)n;
+	l->sent += (size_t)n;
 	return 0;
 }
 
@@ -170,28 +185,36 @@ static bool line_arrived(struct line *l, int *err)
 	return false;
 }
 
+/* One turn of terminal and socket. Returns whether the connection goes on; *err as line_arrived. */
+static bool line_turn(struct line *l, int *err)
+{
+	struct pollfd p[] = {
+		{ l->fd, POLLIN | (line_unsent(l) ? POLLOUT : 0), 0 },
+		{ l->input_ended || line_unsent(l) ? -1 : STDIN_FILENO, POLLIN, 0 },
+	};
+	int r;
+
+	if (poll(p, ARRAY_LEN(p), -1) < 0)
+		return errno == EINTR;
+	if ((p[0].revents & ~POLLOUT) && !line_arrived(l, err))
+		return false;
+	if (p[1].revents)
+		line_type(l);
+	if (!(p[0].revents & POLLOUT) && !p[1].revents)
+		return true;
+	r = line_unsent(l) ? line_push(l) : 0;
+	if (r < 0)
+		line_tell_end(l, "send", -r);
+	return r == 0;
+}
+
 int line_client(const struct addr *to, const struct sock_options *o)
 {
 	static struct line l;
 	int err = 0, code = line_connect(&l, to, o);
 
-	while (code == EXIT_OK) {
-		struct pollfd p[] = { { l.fd, POLLIN, 0 },
-				      { l.input_ended ? -1 : STDIN_FILENO, POLLIN, 0 } };
-
-		if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
-			return EXIT_INTERNAL;
-		if (p[0].revents && !line_arrived(&l, &err))
-			break;
-		if (!p[1].revents)
-			continue;
-		err = line_typed(&l);
-		if (err < 0) {
-			line_tell_end(&l, "send", -err);
-			err = 0;
-			break;
-		}
-	}
+	while (code == EXIT_OK && line_turn(&l, &err))
+		;
 	if (l.fd >= 0)
 		close(l.fd);
 	if (err < 0) {
@@ -226,9 +249,9 @@ static int line_read_back(struct line *l)
 }
 
 /* A line was typed: write, then read. Returns whether to wait for another one. */
-static bool line_exchange(struct line *l, const char *typed, size_t len, bool *gone)
+static bool line_exchange(struct line *l, bool *gone)
 {
-	ssize_t n = write(l->fd, typed, len);
+	ssize_t n = write(l->fd, l->typed, strlen(l->typed));
 	int err = errno, r;
 
 	if (n < 0) {
@@ -251,7 +274,6 @@ static bool line_exchange(struct line *l, const char *typed, size_t len, bool *g
 int line_textbook(const struct addr *to, const struct sock_options *o)
 {
 	static struct line l;
-	static char typed[LINE_MAX_BYTES];
 	bool gone = false;
 	int code = line_connect(&l, to, o);
 
@@ -260,8 +282,8 @@ int line_textbook(const struct addr *to, const struct sock_options *o)
 	fcntl(l.fd, F_SETFL, 0); /* it blocks */
 	signal(SIGPIPE, line_on_sigpipe);
 	/* after the server's end it goes on typing, as people do who have not been told */
-	while (fgets(typed, sizeof(typed), stdin)) {
-		if (!line_exchange(&l, typed, strlen(typed), &gone))
+	while (fgets(l.typed, sizeof(l.typed), stdin)) {
+		if (!line_exchange(&l, &gone))
 			break;
 	}
 	if (line_sigpipe) {

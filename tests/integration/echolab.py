@@ -673,7 +673,7 @@ class Lab:
         self.router.run("ip route add blackhole 10.77.1.2/32", "ip route add blackhole 10.77.2.2/32")
 
     def reject(self, how):
-        """From now on the router answers what goes to the server with an ICMP error ("host-unreachable"), every time."""
+        """From now on the router answers all that goes to the server with an ICMP error ("host-unreachable")."""
         self.router.run("sysctl -q -w net.ipv4.icmp_ratelimit=0", "nft add table ip told",
                         "nft add chain ip told way { type filter hook forward priority 0; }",
                         f"nft add rule ip told way ip daddr 10.77.2.2 reject with icmp {how}")

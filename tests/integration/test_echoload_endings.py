@@ -298,8 +298,8 @@ class EachCorruption(LoadCase):
                           code=code, **LONG | options)
         got, gave = streams[0]
         at = next((i for i, (a, b) in enumerate(zip(got, gave)) if a != b), min(len(got), len(gave)))
-        self.assertEqual(r["corruption"], {"connection": 0, "offset": at, "expected": got[at] if at < len(got) else None,
-                                           "seen": gave[at]}, r)
+        due = got[at] if at < len(got) else None
+        self.assertEqual(r["corruption"], {"connection": 0, "offset": at, "expected": due, "seen": gave[at]}, r)
         expected = f"expected 0x{got[at]:02x}, " if at < len(got) else ""
         self.assertIn(f"corruption connection 0, byte {at:,} of its stream: {expected}seen 0x{gave[at]:02x}",
                       " ".join(r.out.split()))

@@ -70,7 +70,8 @@ class EachPair(LoadCase):
             for connections in (1, 8):
                 with self.subTest(connections=connections, size=name):
                     n = messages(size, connections) // (5 if size >= 4 * KIB else 1)
-                    self.assertAllEchoed(self.run_load(server, connections=connections, size=name, messages=n, **LONG), n)
+                    r = self.run_load(server, connections=connections, size=name, messages=n, **LONG)
+                    self.assertAllEchoed(r, n)
                     self.wait_counters(server, lambda c: c.open == 0, "all have left")
         # one read after the other: what is unsent piles up
         r = self.run_load(server, connections=8, size="1Mi", messages=64, pipeline=4, **LONG)
@@ -83,7 +84,8 @@ class EachPair(LoadCase):
                 for connections in (1, 20):
                     with self.subTest(pipeline=pipeline, size=size, connections=connections):
                         n = n // 5 if HEAVY else n
-                        r = self.run_load(server, connections=connections, size=size, messages=n, pipeline=pipeline, **LONG)
+                        r = self.run_load(server, connections=connections, size=size, messages=n, pipeline=pipeline,
+                                          **LONG)
                         self.assertAllEchoed(r, n)
                         self.assertEqual(r["bytes"]["received"], n * size)
 

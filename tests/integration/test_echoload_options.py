@@ -7,7 +7,8 @@ import threading
 import unittest
 from pathlib import Path
 
-from echolab import (NO_ANSWER, OK, VERDICT, TestCase, covers, no_namespaces, not_in, program, recv_exactly, run, slow, ss)
+from echolab import (NO_ANSWER, OK, VERDICT, TestCase, covers, no_namespaces, not_in, program, recv_exactly, run,
+                     slow, ss)
 from loadlab import (INCONCLUSIVE, LONG, LoadCase, echo_all, for_each_client, parse, silence)
 
 MS = 1_000_000
@@ -189,7 +190,8 @@ class EachProcess(LoadCase):
             arrived.release()
             silence(sock)
         peer = self.peer(script)
-        load = self.load(peer, connections=connections, duration="10m", warmup="0s", **LONG | {"timeout": "off"} | options)
+        load = self.load(peer, connections=connections, duration="10m", warmup="0s",
+                         **LONG | {"timeout": "off"} | options)
         for _ in range(connections):
             self.assertTrue(arrived.acquire(timeout=slow(60)), load.said())
         return load, peer
@@ -359,8 +361,8 @@ class EachLimit(LoadCase):
             sock.sendall(data)
             echo_all(sock)
         for limit, code in (("300ms", VERDICT), ("10m", OK)):
-            r = self.run_load(self.peer(script), connections=1, messages=20, stall="100ms", max_downtime=limit, code=code,
-                              **LONG)
+            r = self.run_load(self.peer(script), connections=1, messages=20, stall="100ms", max_downtime=limit,
+                              code=code, **LONG)
             self.assertEqual((r.errors, len(r["outages"])), ({}, 1), r)
 
 
@@ -470,8 +472,8 @@ class Config(TestCase):
 
     def test_defaults_are_those_of_the_manual(self):
         values = self.values(self.printed())
-        defaults = {"connections": "10", "threads": "1", "duration": "10s", "size": "64", "pipeline": "1", "warmup": "1s",
-                    "timeout": "2s", "connect_timeout": "1s", "reconnect": "never", "verify": "on", "backend": "auto",
+        defaults = {"connections": "10", "threads": "1", "duration": "10s", "size": "64", "pipeline": "1",
+                    "warmup": "1s", "timeout": "2s", "connect_timeout": "1s", "reconnect": "never", "verify": "on", "backend": "auto",
                     "grace": "1s", "stall": "1s"}
         self.assertEqual({k: values.get(k) for k in defaults}, defaults)
 

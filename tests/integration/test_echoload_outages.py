@@ -216,7 +216,8 @@ class EachStop(OutageCase):
         server.send_signal(signal.SIGCONT)
         self.wait_live(load, lambda lines: not lines[-1][3] and lines[-1][1] == 20, "service is back")
         r = load.interrupted()
-        self.assertLessEqual(set(r.errors), {("timeout_answer", "awaiting", None), ("timeout_connect", "connecting", None)})
+        self.assertLessEqual(set(r.errors), {("timeout_answer", "awaiting", None),
+                                             ("timeout_connect", "connecting", None)})
         self.assertGreaterEqual(r.errors[("timeout_answer", "awaiting", None)], 20)
         o = self.one_outage(r)
         self.assertEqual(o["messages_lost"], r["messages"]["lost"])
@@ -248,7 +249,8 @@ class EachHalf(OutageCase):
                 sock.sendall(recv_exactly(sock, 64))
             recv_exactly(sock, 64)
             rst(sock)
-        return self.run_load(self.peer(script), connections=connections, messages=2000, stall="10m", code=VERDICT, **LONG)
+        return self.run_load(self.peer(script), connections=connections, messages=2000, stall="10m", code=VERDICT,
+                             **LONG)
 
     def test_less_than_half_is_none(self):
         r = self.some_die(9)

@@ -44,7 +44,8 @@ class EachServer(LoadCase):
     def test_xinetd(self):
         def start(port):
             path = self.folder() / "xinetd.conf"
-            path.write_text("defaults\n{\n    instances = UNLIMITED\n    cps = 100000 1\n    per_source = UNLIMITED\n}\n"
+            path.write_text("defaults\n{\n    instances = UNLIMITED\n    cps = 100000 1\n"
+                            "    per_source = UNLIMITED\n}\n"
                             "service echo\n{\n    type = INTERNAL UNLISTED\n    id = echo-stream\n"
                             "    socket_type = stream\n    protocol = tcp\n    wait = no\n    user = root\n"
                             f"    bind = 127.0.0.1\n    port = {port}\n    disable = no\n}}\n")

@@ -7,8 +7,8 @@ import signal
 import subprocess
 import threading
 
-from echolab import (BIN, OK, Sender, TestCase, children, covers, end_of, fill, half_close, not_in, pattern, recv_exactly,
-                     recv_to_end, slow, ss, stat_fields)
+from echolab import (BIN, OK, Sender, TestCase, children, covers, end_of, fill, half_close, not_in, pattern,
+                     recv_exactly, recv_to_end, slow, ss, stat_fields)
 
 MIB = 1 << 20
 
