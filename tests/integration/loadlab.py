@@ -12,6 +12,7 @@
 
 Every result that is read has passed check_result: the identities of CLI.md, computed here from the JSON alone.
 """
+import collections
 import contextlib
 import functools
 import itertools
@@ -78,6 +79,19 @@ def identities(j):
     yield "received", b["received"], b["echoed"] + b["partial"] + b["surplus"]
 
 
+def of_targets(j):
+    """What the targets had is what all had: (what, left, right)."""
+    for part in ("connections", "messages"):
+        for key in j["targets"][0][part]:
+            if key != "per_second":
+                yield f"{part}.{key} of targets", sum(t[part][key] for t in j["targets"]), j[part][key]
+    rows = collections.Counter()
+    for target in j["targets"]:
+        for o in target["outcomes"]:
+            rows[o["cause"], o["phase"], o["errno"]] += o["count"]
+    yield "outcomes of targets", rows, {(o["cause"], o["phase"], o["errno"]): o["count"] for o in j["outcomes"]}
+
+
 def orders(j):
     """What must not be greater than what: (what, less, more)."""
     c, m, s = j["connections"], j["messages"], j["measured"]
@@ -118,7 +132,7 @@ def numbers(value, path=""):
 
 def problems(j):
     """All that is wrong with a result, as sentences."""
-    found = [f"{what}: {a} is not {b}" for what, a, b in identities(j) if a != b]
+    found = [f"{what}: {a} is not {b}" for what, a, b in (*identities(j), *of_targets(j)) if a != b]
     found += [f"{what}: {a} is more than {b}" for what, a, b in orders(j) if a > b]
     found += [f"{path} is {value}" for path, value in numbers(j) if value < 0]
     kinds = [(o["cause"], o["phase"], o["errno"]) for o in j["outcomes"]]

@@ -65,6 +65,15 @@ class EachServer(LoadCase):
         r = self.run_load(good, f"127.0.0.1:{bad.port}", connections=10, messages=5000, code=VERDICT, **LONG)
         self.assertEqual((r.causes, sum(r.errors.values())), ({"eof_early"}, 5), r)
         self.assertEqual((r["messages"]["echoed"], r["messages"]["lost"]), (4995, 5), r)
+        shown = {t["target"]: ({(o["cause"], o["phase"]): o["count"] for o in t["outcomes"]}, t["messages"]["echoed"],
+                               t["messages"]["lost"]) for t in r["targets"]}
+        names = [f"127.0.0.1:{port}" for port in (good.port, bad.port)]
+        self.assertEqual(shown, {names[0]: ({("finished", "closing"): 5}, 4995, 0),
+                                 names[1]: ({("eof_early", "awaiting"): 5}, 0, 5)}, r)
+        text = " ".join(r.out.split())
+        self.assertIn(f"{names[0]} 5 0 4,995 4,995 0 {names[1]} 5 0 5 0 5 ", text)
+        self.assertRegex(text, rf"{names[1]} ended by .* eof_early awaiting - 5 5 ")
+        self.assertNotIn(f"{names[0]} ended by", text)
 
     def test_a_pythons_server(self):
         self.load_it(self.peer(echo_all))
