@@ -50,6 +50,20 @@ static bool arrivals_missed(const struct load *l, int64_t due_ns, int64_t now_ns
 	return timeout_ns > 0 && now_ns - due_ns > timeout_ns;
 }
 
+/* The connection that has been ready the longest; NULL: none is. One that ended in this turn is in
+ * the list until it is reaped, but a message given to it would be lost for certain. */
+static struct load_conn *arrivals_first(struct load *l)
+{
+	while (!list_empty(&l->ready)) {
+		struct load_conn *lc = container_of(list_first(&l->ready), struct load_conn, ready);
+
+		if (lc->conn->state == CONN_OPEN)
+			return lc;
+		list_remove(&lc->ready);
+	}
+	return NULL;
+}
+
 /* The last message was sent: connections that owe nothing hear of it from nobody else. */
 static void arrivals_finish(struct load *l)
 {
@@ -66,14 +80,13 @@ void arrivals_run(struct load *l)
 	int64_t now_ns = clock_now_ns(), due_ns = pace_due_ns(&l->pace);
 
 	for (int i = 0; i < BATCH && due_ns <= now_ns && !load_no_more(l);) {
-		struct load_conn *lc;
+		struct load_conn *lc = arrivals_first(l);
 
 		if (arrivals_missed(l, due_ns, now_ns)) {
 			l->missed++;
-		} else if (list_empty(&l->ready)) {
+		} else if (!lc) {
 			break;
 		} else {
-			lc = container_of(list_first(&l->ready), struct load_conn, ready);
 			arrivals_note_lateness(l, due_ns, now_ns);
 			load_begin(lc, due_ns, now_ns);
 			list_remove(&lc->ready); /* if it still has room it goes to the end */

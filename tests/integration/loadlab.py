@@ -80,10 +80,10 @@ def identities(j):
 
 
 def of_targets(j):
-    """What the targets had is what all had: (what, left, right)."""
+    """What the targets had is what all had: (what, left, right). What was missed was meant for none of them."""
     for part in ("connections", "messages"):
         for key in j["targets"][0][part]:
-            if key != "per_second":
+            if key not in ("per_second", "planned", "missed"):
                 yield f"{part}.{key} of targets", sum(t[part][key] for t in j["targets"]), j[part][key]
     rows = collections.Counter()
     for target in j["targets"]:
@@ -141,6 +141,9 @@ def problems(j):
     # the run may end while attempts are under way: given up by us, and failed
     if any(cause == "finished" and phase not in ("closing", "connecting") for cause, phase, _ in kinds):
         found.append(f"finished is in phase closing: {kinds}")
+    found += [f"nothing is owed at a clean end, something at an early one: {o}" for o in j["outcomes"]
+              if o["cause"] == "eof" and (o["phase"] != "idle" or o["messages_lost"])
+              or o["cause"] == "eof_early" and o["phase"] not in ("sending", "awaiting")]
     if j["messages"]["echoed"] and j["messages"]["sent"] and not j["interrupted"] and j["exit"]["code"] == 3:
         found.append("an answer came, and the exit code says that none did")
     if (j["corruption"] is None) != all(cause != "corrupt" for cause, _, _ in kinds):

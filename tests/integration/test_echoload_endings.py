@@ -98,6 +98,23 @@ class EachEnding(LoadCase):
         self.counts(r, sent=2, echoed=1)
         self.assertEqual(r["messages"]["lost"], 1)
 
+    def test_fin_or_reset_when_nothing_is_owed(self):
+        for act, end in ((lambda sock: None, ("eof", "idle", None)), (rst, ("reset", "idle", "ECONNRESET"))):
+            with self.subTest(end=end):
+                def script(sock, n):
+                    echo_some(sock, 1)
+                    act(sock)
+                r = self.ends(script, {end: 1}, messages=None, rate=0.001, duration="10m")
+                self.counts(r, sent=1, echoed=1, lost=0)
+
+    def test_a_message_is_not_given_to_a_connection_that_has_ended(self):
+        """In an open loop messages are due in the very turn that sees connections end: they go to others."""
+        r = self.run_load(self.peer(lambda sock, n: echo_some(sock, 2)), connections=100, rate=20000, messages=6000,
+                          duration="10m", reconnect="immediate", code=None, **LONG)
+        self.assertEqual(r.lost.get("unsent", 0), 0, r)
+        self.assertLessEqual(r.causes, {"eof", "eof_early", "reset"}, r)
+        self.assertIn(("eof", "idle", None), r.errors)
+
     # the server leaves with a reset
 
     def test_reset_instead_of_an_answer(self):
@@ -181,12 +198,15 @@ class EachEnding(LoadCase):
                 acted.set()
         load = self.load(self.peer(script), connections=1, messages=100, **LONG)
         self.assertTrue(begun.wait(slow(60)))
-        load.send_signal(signal.SIGSTOP)
-        self.wait_until(lambda: all(self.state(load.pid, t) == "T" for t in load.threads()), "it is stopped")
+        self.stop(load)
         stopped.set()
         self.assertTrue(acted.wait(slow(60)))
         load.send_signal(signal.SIGCONT)
         return load.done()
+
+    def stop(self, load):
+        load.send_signal(signal.SIGSTOP)
+        self.wait_until(lambda: all(self.state(load.pid, t) == "T" for t in load.threads()), "it is stopped")
 
     def state(self, pid, thread):
         with open(f"/proc/{pid}/task/{thread}/stat") as f:

@@ -136,6 +136,17 @@ class EachKill(OutageCase):
         self.assertRegex(r["exit"]["reason"], "200 connections ended in|connections ended in")
         del again
 
+    def test_interrupted_during_the_outage(self):
+        """With what was under way: attempts, waits for the next one, and the outage itself."""
+        for policy in ("backoff 10ms..100ms", "immediate", "backoff 1h..1h"):
+            with self.subTest(reconnect=policy):
+                _, load, _ = self.killed(reconnect=policy, threads=2)
+                self.wait_live(load, lambda lines: lines[-1][3] and lines[-1][1] == 0, "the outage is noticed")
+                r = load.interrupted()
+                died, c = self.all_died(r, again=True), r["connections"]
+                self.assertEqual((r["messages"]["lost"], c["open_at_end"]), (died, 0), r)
+                self.assertEqual(self.one_outage(r, recovered=False)["messages_lost"], died)
+
     def test_gone_for_good(self):
         """No server comes back: attempts go on until the end, and all are counted."""
         _, load, _ = self.killed(reconnect="backoff 20ms..40ms", duration=f"{slow(2)}s")
@@ -235,6 +246,31 @@ class EachStop(OutageCase):
         self.assertGreaterEqual(len(r["outages"]), 2, r)
         for first, second in zip(r["outages"], r["outages"][1:]):
             self.assertLessEqual(first["recovered_ns"], second["begin_ns"], r)
+
+
+@for_each_client
+class EachStorm(OutageCase):
+    """A thousand connections that come back again and again."""
+
+    def test_turned_away_then_refused_then_served(self):
+        """A server that has room for one, none at all, and one that is well: every attempt is counted, and all that
+        was asked for is there in the end."""
+        server = self.echod(max_conns=1, backend="epoll", shutdown="default")
+        load = self.load(server, connections=1000, duration="10m", warmup="0s", threads=2,
+                         reconnect="backoff 10ms..300ms", progress="always", **LONG)
+        shed = self.wait_counters(server, lambda c: c.closed["shed"] > 3000, "many were turned away").closed["shed"]
+        self.kill(server)
+        self.wait_live(load, lambda lines: lines[-1][3] and lines[-1][1] == 0, "none is served")
+        again = self.echod(backend="epoll", listen=f"127.0.0.1:{server.port}")
+        self.wait_live(load, lambda lines: lines[-1][1] == 1000 and not lines[-1][3], "all are served")
+        r = load.interrupted()
+        ended, c = sum(r.errors.values()), r["connections"]
+        self.assertLessEqual(r.causes, {"eof", "eof_early", "reset", "refused"}, r)
+        self.assertIn(("refused", "connecting", "ECONNREFUSED"), r.errors)
+        self.assertGreaterEqual(ended, shed, r)
+        self.assertEqual((c["attempts"], c["open_at_end"]), (1000 + ended, 1000), r)
+        self.assertIsNotNone(r["outages"][-1]["recovered_ns"], r)
+        del again
 
 
 @for_each_client
@@ -384,6 +420,21 @@ class EachPath(OutageCase):
         self.assertEqual(r.causes, {"timeout_tcp"}, r)
         self.assertEqual(sum(r.errors.values()), 10)
         self.assertEqual({name for _, _, name in r.errors}, {"ETIMEDOUT"})
+
+    def test_keepalive_finds_a_silent_host_while_nothing_is_owed(self):
+        """Without it, nobody is told: no deadline runs when nothing is owed."""
+        for keepalive, ends in (("off", {}), ("1s/1s/1", {("timeout_tcp", "idle", "ETIMEDOUT"): 10})):
+            with self.subTest(keepalive=keepalive):
+                lab = self.lab()
+                server = self.echod(backend="epoll", listen="10.77.2.2:0", prefix=lab.server.prefix)
+                load = self.load(server, connections=10, rate=0.001, duration="10m" if ends else "4s", warmup="0s",
+                                 prefix=lab.client.prefix, keepalive=keepalive, **LONG)
+                self.wait_open(server, 10, 64)
+                self.wait_counters(server, lambda c: c.sent == 64, "its one message is answered")
+                lab.blackhole()
+                r = load.done()
+                self.assertEnds(r, ends)
+                self.assertEqual((r["messages"]["echoed"], r["messages"]["lost"]), (1, 0), r)
 
     def test_destroyed_locally(self):
         """ss -K: neither the peer nor the path."""
