@@ -238,6 +238,16 @@ START_TEST(a_late_generator_is_inconclusive)
 }
 END_TEST
 
+START_TEST(what_is_inconclusive_goes_before_limits_and_after_errors)
+{
+	nothing_measured();
+	sample_config.min_rate = 1e9;
+	expect(5, "nothing was measured: all 100 messages were sent in the warm-up");
+	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 1);
+	expect(1, "1 connection ended in reset");
+}
+END_TEST
+
 START_TEST(broken_books_go_before_everything)
 {
 	sample.interrupted = true;
@@ -294,6 +304,7 @@ Suite *verdict_suite(void)
 	tcase_add_test(t, a_rate_that_was_not_reached_is_inconclusive);
 	tcase_add_test(t, what_an_outage_made_miss_is_no_question_of_the_rate);
 	tcase_add_test(t, a_late_generator_is_inconclusive);
+	tcase_add_test(t, what_is_inconclusive_goes_before_limits_and_after_errors);
 	tcase_add_test(t, broken_books_go_before_everything);
 	tcase_add_test(t, histograms_that_miss_a_message_break_the_books);
 	tcase_add_test(t, the_longest_reason_fits);
