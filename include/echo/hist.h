@@ -42,17 +42,22 @@ static inline uint32_t hist_index(const struct hist *h, uint64_t value)
 int64_t hist_lowest(const struct hist *h, uint32_t index);
 int64_t hist_highest(const struct hist *h, uint32_t index);
 
-/* Counts @value (nanoseconds, or anything else >= 0) once. At most 5 ns. */
-static inline void hist_record(struct hist *h, int64_t value)
+/* Counts @value (nanoseconds, or anything else >= 0) @n times. At most 5 ns. */
+static inline void hist_record_many(struct hist *h, int64_t value, uint64_t n)
 {
-	assert(value >= 0);
-	h->counts[hist_index(h, (uint64_t)value)]++;
-	h->count++;
-	h->sum += (uint64_t)value;
+	assert(value >= 0 && n > 0);
+	h->counts[hist_index(h, (uint64_t)value)] += n;
+	h->count += n;
+	h->sum += (unsigned __int128)(uint64_t)value * n;
 	if (value < h->min)
 		h->min = value;
 	if (value > h->max)
 		h->max = value;
+}
+
+static inline void hist_record(struct hist *h, int64_t value)
+{
+	hist_record_many(h, value, 1);
 }
 
 /* Adds all of @from to @to. Both must have the same digits. */

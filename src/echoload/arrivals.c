@@ -17,7 +17,8 @@ void arrivals_update(struct load_conn *lc)
 	struct load *l = lc->seat->load;
 	const struct conn *c = lc->conn;
 	bool could = list_linked(&lc->ready);
-	bool can = c->state == CONN_OPEN && conn_fed(c) && !lc->seat->idle && load_may_begin(lc);
+	bool can =
+		c->state == CONN_OPEN && conn_fed(c) && !lc->seat->idle && load_may_begin(lc) > 0;
 
 	if (can == could)
 		return;
@@ -88,7 +89,7 @@ void arrivals_run(struct load *l)
 			break;
 		} else {
 			arrivals_note_lateness(l, due_ns, now_ns);
-			load_begin(lc, due_ns, now_ns);
+			load_begin(lc, 1, due_ns, now_ns);
 			list_remove(&lc->ready); /* if it still has room it goes to the end */
 			load_pump(lc->conn);
 			now_ns = clock_now_ns();

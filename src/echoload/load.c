@@ -44,48 +44,60 @@ static void load_arm(struct conn *c)
 		conn_deadline(c, load_stamp(lc, lc->answered)->sent_ns + timeout_ns);
 }
 
-/* One more message is owed to us. */
-static void load_owe(struct load *l, int64_t now_ns)
+/* @n more messages are owed to us. */
+static void load_owe(struct load *l, uint64_t n, int64_t now_ns)
 {
-	if (l->owed++ == 0)
+	if (l->owed == 0)
 		atomic_store_explicit(&l->source->waiting_since_ns, now_ns, memory_order_relaxed);
+	l->owed += n;
 }
 
-bool load_may_begin(const struct load_conn *lc)
+uint64_t load_may_begin(const struct load_conn *lc)
 {
 	const struct load *l = lc->seat->load;
 	const struct load_config *config = l->run->config;
+	uint64_t n = config->pipeline - load_owed(lc);
 
 	if (lc->seat->idle)
 		return l->stopping && !l->interrupted && lc->begun == 0;
-	if (load_no_more(l) || (config->churn > 0 && lc->begun >= config->churn))
-		return false;
-	return load_owed(lc) < config->pipeline && lc->begun_end - lc->fed < PAYLOAD_SPAN_MAX;
+	if (l->stopping || lc->begun_end - lc->fed >= PAYLOAD_SPAN_MAX)
+		return 0;
+	if (config->churn > 0 && config->churn - lc->begun < n)
+		n = config->churn - lc->begun;
+	return n < l->quota ? n : l->quota;
 }
 
-void load_begin(struct load_conn *lc, int64_t due_ns, int64_t now_ns)
+void load_begin(struct load_conn *lc, uint64_t n, int64_t due_ns, int64_t now_ns)
 {
 	struct load *l = lc->seat->load;
 	struct books *b = lc->seat->books;
+	uint64_t first = lc->begun;
 
-	assert(load_may_begin(lc) && due_ns <= now_ns);
-	*load_stamp(lc, lc->begun) = (struct stamp){ due_ns, now_ns };
-	lc->begun_end += load_size(lc, lc->begun);
-	lc->begun++;
-	l->quota -= !lc->seat->idle;
-	b->all.sent++;
-	b->measured.sent += load_measured(lc, due_ns);
-	load_owe(l, now_ns);
+	assert(n > 0 && load_owed(lc) + n <= l->run->config->pipeline && due_ns <= now_ns);
+	while (lc->begun - first < n && lc->begun_end - lc->fed < PAYLOAD_SPAN_MAX) {
+		*load_stamp(lc, lc->begun) = (struct stamp){ due_ns, now_ns };
+		lc->begun_end += load_size(lc, lc->begun);
+		lc->begun++;
+	}
+	n = lc->begun - first;
+	if (!lc->seat->idle)
+		l->quota -= n;
+	b->all.sent += n;
+	if (load_measured(lc, due_ns))
+		b->measured.sent += n;
+	load_owe(l, n, now_ns);
 }
 
 /* Closed loop: as many as the window, the quota and one span allow. @now_ns: 0 if not known. */
 static void load_begin_all(struct load_conn *lc, int64_t now_ns)
 {
-	while (load_may_begin(lc)) {
-		if (now_ns == 0)
-			now_ns = clock_now_ns();
-		load_begin(lc, now_ns, now_ns);
-	}
+	uint64_t n = load_may_begin(lc);
+
+	if (n == 0)
+		return;
+	if (now_ns == 0)
+		now_ns = clock_now_ns();
+	load_begin(lc, n, now_ns, now_ns);
 }
 
 /* Whether it has nothing left to do: its last answer has come, and none will be asked for. */
@@ -141,21 +153,43 @@ void load_pump(struct conn *c)
 	load_pump_at(c, 0);
 }
 
-/* An answer came at @now_ns to a message with this stamp. */
-static void load_time(struct load_conn *lc, const struct stamp *s, int64_t now_ns, bool outage)
+/* @n answers came at @now_ns to messages with this stamp. */
+static void load_time(struct load_conn *lc, const struct stamp *s, uint64_t n, int64_t now_ns,
+		      bool outage)
 {
 	struct load *l = lc->seat->load;
+	struct books *b = lc->seat->books;
 
 	if (!load_measured(lc, s->due_ns)) {
 		if (!lc->seat->idle)
-			hist_record(l->tally->other, now_ns - s->due_ns);
+			hist_record_many(l->tally->other, now_ns - s->due_ns, n);
 		return;
 	}
-	hist_record(outage ? l->tally->inside : l->tally->outside, now_ns - s->due_ns);
+	hist_record_many(outage ? l->tally->inside : l->tally->outside, now_ns - s->due_ns, n);
 	if (load_is_open_loop(l))
-		hist_record(l->uncorrected, now_ns - s->sent_ns);
-	lc->seat->books->measured.echoed++;
-	lc->seat->books->echoed_in_outage += outage;
+		hist_record_many(l->uncorrected, now_ns - s->sent_ns, n);
+	b->measured.echoed += n;
+	if (outage)
+		b->echoed_in_outage += n;
+}
+
+/* The next messages that were begun at one time, as far as the stream has come back. */
+static uint64_t load_answered_together(struct load_conn *lc, uint64_t upto)
+{
+	const struct stamp *s = load_stamp(lc, lc->answered), *next;
+	uint64_t n = 0;
+
+	do {
+		uint64_t size = load_size(lc, lc->answered);
+
+		if (lc->answered_end + size > upto)
+			break;
+		lc->answered_end += size;
+		lc->answered++;
+		n++;
+		next = load_stamp(lc, lc->answered);
+	} while (load_owed(lc) > 0 && next->due_ns == s->due_ns && next->sent_ns == s->sent_ns);
+	return n;
 }
 
 /* The stream has come back right up to @upto: messages that end there or before are echoed.
@@ -165,30 +199,31 @@ static int64_t load_answered(struct conn *c, uint64_t upto)
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
 	bool outage = outage_open(&l->run->outages) != 0;
-	uint64_t n = 0;
-	int64_t now_ns = 0, sent_ns = 0;
+	const struct stamp *s = NULL;
+	int64_t now_ns = 0;
+	uint64_t all = 0, n;
 
 	while (load_owed(lc) > 0) {
-		uint64_t size = load_size(lc, lc->answered);
+		const struct stamp *first = load_stamp(lc, lc->answered);
 
-		if (lc->answered_end + size > upto)
+		n = load_answered_together(lc, upto);
+		if (n == 0)
 			break;
-		if (n++ == 0)
+		s = first;
+		if (now_ns == 0)
 			now_ns = clock_now_ns();
-		load_time(lc, load_stamp(lc, lc->answered), now_ns, outage);
-		sent_ns = load_stamp(lc, lc->answered)->sent_ns;
-		lc->answered_end += size;
-		lc->answered++;
+		load_time(lc, s, n, now_ns, outage);
+		all += n;
 	}
-	if (n == 0)
+	if (all == 0)
 		return 0;
-	lc->seat->books->all.echoed += n;
-	stats_add(&l->live_echoed, n);
+	lc->seat->books->all.echoed += all;
+	stats_add(&l->live_echoed, all);
 	atomic_store_explicit(&l->source->last_echo_ns, now_ns, memory_order_relaxed);
-	load_unowe(l, n, now_ns);
+	load_unowe(l, all, now_ns);
 	lc->seat->failures = 0;
 	if (outage)
-		outage_echo(&l->run->outages, &lc->seat->outage, sent_ns, now_ns);
+		outage_echo(&l->run->outages, &lc->seat->outage, s->sent_ns, now_ns);
 	return now_ns;
 }
 

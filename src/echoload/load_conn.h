@@ -81,13 +81,14 @@ static inline bool load_no_more(const struct load *l)
 	return l->stopping || l->quota == 0;
 }
 
-/* load.c: begins a message that was due at @due_ns. */
-void load_begin(struct load_conn *lc, int64_t due_ns, int64_t now_ns);
+/* load.c: begins at most @n messages that were due at @due_ns, at least one: as many as one span
+ * takes. */
+void load_begin(struct load_conn *lc, uint64_t n, int64_t due_ns, int64_t now_ns);
 /* Hands what was begun to the backend, and more of it as the window allows; a connection with
  * nothing left to do has finished. */
 void load_pump(struct conn *c);
-/* Whether another message may be begun on it now. */
-bool load_may_begin(const struct load_conn *lc);
+/* How many more messages may be begun on it now. */
+uint64_t load_may_begin(const struct load_conn *lc);
 
 /* arrivals.c: the open loop. Whether this connection could send has changed. */
 void arrivals_update(struct load_conn *lc);
