@@ -51,7 +51,7 @@ static void epoll_event(struct worker *w, const struct epoll_event *ev)
 		e->hung = true;
 	if ((ev->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) && !c->eof)
 		e->readable = true; /* whatever it is, recv names it; after the FIN only send can */
-	if (c->state == CONN_OPEN && (ev->events & EPOLLOUT))
+	if (c->state == CONN_OPEN && (ev->events & EPOLLOUT) && conn_unsent(c) > 0)
 		epoll_flush(c);
 	if (c->state == CONN_OPEN)
 		epoll_read(c);

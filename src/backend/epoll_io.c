@@ -9,7 +9,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "echo/base.h"
 #include "echo/clock.h"
@@ -20,6 +22,18 @@ enum {
 	FLUSH_VECTORS = 16,
 	CLOCK_EVERY = 16, /* deliveries between two readings of the clock */
 };
+
+/* recv and send, but no cancellation points: libc's own, in a program of several threads, cost an
+ * echo four atomic operations (glibc before 2.41), 25 ns. */
+static ssize_t io_recv(int fd, void *to, size_t len)
+{
+	return syscall(SYS_recvfrom, fd, to, len, 0, NULL, NULL);
+}
+
+static ssize_t io_send(int fd, const void *from, size_t len)
+{
+	return syscall(SYS_sendto, fd, from, len, MSG_NOSIGNAL, NULL, 0);
+}
 
 static struct conn *conn_of_link(struct list *link)
 {
@@ -80,7 +94,7 @@ void epoll_read(struct conn *c)
 			list_append(&s->ready, &e->link);
 			return;
 		}
-		n = recv(c->fd, s->scratch, want, 0);
+		n = io_recv(c->fd, s->scratch, want);
 		if (n > 0) {
 			e->readable = (size_t)n == want || e->hung;
 			epoll_tick(c->worker);
@@ -96,18 +110,10 @@ void epoll_read(struct conn *c)
 	}
 }
 
-/* Sends as much as the socket takes. Returns the number of bytes, 0 if it is full or the connection
- * has failed. */
-static size_t epoll_push(struct conn *c, const struct iovec *v, int count)
+/* A send returned @n. Returns the number of bytes that the socket took, 0 if it is full or the
+ * connection has failed. */
+static size_t epoll_took(struct conn *c, ssize_t n)
 {
-	const struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)v,
-				  .msg_iovlen = (size_t)count };
-	ssize_t n;
-
-	do {
-		n = count == 1 ? send(c->fd, v->iov_base, v->iov_len, MSG_NOSIGNAL)
-			       : sendmsg(c->fd, &m, MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
 	if (n < 0) {
 		if (errno != EAGAIN)
 			conn_fail(c, errno);
@@ -118,15 +124,31 @@ static size_t epoll_push(struct conn *c, const struct iovec *v, int count)
 	return (size_t)n;
 }
 
+static size_t epoll_push(struct conn *c, const void *span, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = io_send(c->fd, span, len);
+	while (n < 0 && errno == EINTR);
+	return epoll_took(c, n);
+}
+
 static void epoll_flush_out(struct conn *c)
 {
 	struct iovec v[FLUSH_VECTORS];
-	size_t n;
+	struct msghdr m = { .msg_iov = v };
+	size_t took;
+	ssize_t n;
 
 	do {
-		n = epoll_push(c, v, unsent_peek(&c->out, v, FLUSH_VECTORS));
-		unsent_pop(&c->worker->pool, &c->out, n);
-	} while (n > 0 && c->out.len > 0);
+		m.msg_iovlen = (size_t)unsent_peek(&c->out, v, FLUSH_VECTORS);
+		do
+			n = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+		while (n < 0 && errno == EINTR);
+		took = epoll_took(c, n);
+		unsent_pop(&c->worker->pool, &c->out, took);
+	} while (took > 0 && c->out.len > 0);
 }
 
 static void epoll_flush_feed(struct conn *c)
@@ -134,9 +156,7 @@ static void epoll_flush_feed(struct conn *c)
 	size_t n;
 
 	do {
-		const struct iovec v = { (void *)(uintptr_t)c->feed, c->feed_len };
-
-		n = epoll_push(c, &v, 1);
+		n = epoll_push(c, c->feed, c->feed_len);
 		c->feed += n;
 		c->feed_len -= n;
 	} while (n > 0 && c->feed_len > 0);
@@ -146,8 +166,6 @@ void epoll_flush(struct conn *c)
 {
 	struct epoll_state *s = c->worker->state;
 
-	if (conn_unsent(c) == 0)
-		return;
 	if (c->out.len > 0)
 		epoll_flush_out(c);
 	else
@@ -184,8 +202,7 @@ void epoll_feed_starved(struct worker *w)
 
 void epoll_send(struct conn *c, const void *span, size_t len)
 {
-	const struct iovec v = { (void *)(uintptr_t)span, len };
-	size_t n = c->out.len == 0 ? epoll_push(c, &v, 1) : 0;
+	size_t n = c->out.len == 0 ? epoll_push(c, span, len) : 0;
 	int r;
 
 	if (n == len || c->state != CONN_OPEN)

@@ -41,7 +41,7 @@ static inline struct epoll_conn *epoll_of(const struct conn *c)
 
 /* Receives until the socket is empty, the role has enough, or the budget is spent. */
 void epoll_read(struct conn *c);
-/* The socket takes bytes again. */
+/* The socket takes bytes again, of which some are unsent. */
 void epoll_flush(struct conn *c);
 /* One pass over those that were ready when it began. */
 void epoll_run_ready(struct worker *w);
