@@ -4,6 +4,7 @@
 #include "report_file.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,17 @@ int report_file_name(char name[PATH_MAX], const char *given, const char *phase)
 			 phase ? phase : "", given + stem);
 
 	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* SIGINT and SIGTERM wait until somebody looks for them: they would leave half a file. */
+static void report_file_hold_signals(void)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGTERM);
+	(void)pthread_sigmask(SIG_BLOCK, &mask, NULL); /* cannot fail */
 }
 
 int report_file_open(struct report_file *r, const char *name, bool in_place)
@@ -33,6 +45,8 @@ int report_file_open(struct report_file *r, const char *name, bool in_place)
 		n = snprintf(r->temporary, sizeof(r->temporary), "%s.%d.tmp", name, (int)getpid());
 	if (n >= PATH_MAX)
 		return -ENAMETOOLONG;
+	if (r->temporary[0])
+		report_file_hold_signals();
 	r->f = r->temporary[0] ? fopen(r->temporary, "wxe") : fopen(name, "we");
 	return r->f ? 0 : -errno;
 }

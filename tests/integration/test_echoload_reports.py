@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a run leaves behind: JSON Lines, CSV, histograms, sums of results, pictures, profiles."""
 import csv
+import itertools
 import json
 import re
 import shutil
@@ -10,8 +11,8 @@ import time
 import unittest
 from pathlib import Path
 
-from echolab import ENVIRONMENT, NO_ANSWER, OK, ROOT, USAGE, VERDICT, covers
-from loadlab import INCONCLUSIVE, SIGINT, LoadCase, LoadResult, parse, problems, target_text
+from echolab import ENVIRONMENT, NO_ANSWER, OK, ROOT, USAGE, VERDICT, covers, program, slow
+from loadlab import INCONCLUSIVE, SIGINT, LoadCase, LoadResult, parse, problems, silence, target_text
 
 LONG = {"timeout": "1m", "connect_timeout": "1m", "grace": "1m"}
 ANY = (OK, INCONCLUSIVE)  # on a busy machine the generator may be late, and says so
@@ -22,6 +23,11 @@ COUNTS = ("sent", "echoed", "lost", "missed", "errors", "connects")
 def events(path):
     """Lines as objects; every line is whole."""
     return [parse(line) for line in path.read_text().splitlines()]
+
+
+def blocks_signals(pid):
+    """Whether it waits for them instead of dying of them."""
+    return "SigBlk:\t0000000000000000" not in Path(f"/proc/{pid}/status").read_text()
 
 
 def total(rows, key):
@@ -87,21 +93,60 @@ class Reports(LoadCase):
         self.assertEqual(faults[1]["t_ns"], r["outages"][0]["recovered_ns"])
         self.assertEqual(lines[-1]["result"], r.json)
 
+    def assertWhole(self, at, r):
+        """Every file of a run says what its result says."""
+        lines = events(at / "a.jsonl")
+        self.assertEqual([lines[0]["event"], lines[-1]["event"]], ["start", "end"])
+        self.assertEqual(lines[-1]["result"], r.json)
+        table = list(csv.DictReader((at / "a.csv").read_text().splitlines()))
+        self.assertEqual([row["end_ns"] for row in table], [str(row["end_ns"]) for row in r["intervals"]])
+        if table:
+            self.assertAddUp(table, r)
+        for path in at.glob("*.hgrm"):
+            text = path.read_text()
+            self.assertEqual(int(re.search(r"Total count +=\s+(\d+)\]", text)[1]), r["latency_ns"]["count"])
+            self.assertTrue(text.rstrip().rpartition("\n")[2].startswith("#[Buckets"))
+        for path in at.glob("*.hlog"):
+            self.assertEqual(len(path.read_text().splitlines()), 4 + len(r["intervals"]))
+        self.assertEqual(len(list(at.iterdir())), 3, "nothing temporary is left")
+        self.assertRegex(r.out, rf"(?m)^exit {r.code} +\S")
+
+    def interrupted(self, number, suffix, started, to, **options):
+        at = self.folder()
+        load = self.load(to, warmup="0s", interval="50ms", jsonl=at / "a.jsonl", csv=at / "a.csv",
+                         hist=at / f"a.{suffix}", progress="always", **{**LONG, **options})
+        self.wait_until(lambda: started(load, at / "a.jsonl"), "it is there")
+        r = load.interrupted(number)
+        self.assertWhole(at, r)
+        return r
+
     @covers("echoload", "hist")
     def test_an_interrupted_run_leaves_every_format_whole(self):
-        at, server = self.folder(), self.echod()
-        for suffix in ("hgrm", "hlog"):
-            load = self.load(server, connections=4, duration="1h", warmup="0s", interval="50ms",
-                             jsonl=at / "a.jsonl", csv=at / "a.csv", hist=at / f"a.{suffix}", **LONG)
-            self.wait_until(lambda: (at / "a.jsonl").exists() and (at / "a.jsonl").read_text().count('"interval"') > 3,
-                            "intervals are told")
-            r = load.interrupted()
-            self.assertEqual(events(at / "a.jsonl")[-1]["result"], r.json)
-            self.assertAddUp(list(csv.DictReader((at / "a.csv").read_text().splitlines())), r)
-            (at / "a.jsonl").unlink()
-        count = re.search(r"Total count +=\s+(\d+)\]", (at / "a.hgrm").read_text())
-        self.assertGreater(int(count[1]), 0)
-        self.assertEqual(len((at / "a.hlog").read_text().splitlines()), 4 + len(r["intervals"]))
+        """By either signal: while it waits for its time, in the middle, and while it awaits what is owed."""
+        server, mute = self.echod(), self.peer(silence)
+        for number, suffix in itertools.product((signal.SIGINT, signal.SIGTERM), ("hgrm", "hlog")):
+            with self.subTest(signal=number.name, hist=suffix):
+                r = self.interrupted(number, suffix, lambda load, _: blocks_signals(load.pid), server, connections=4,
+                                     start_at=int(time.time()) + 3000)
+                self.assertEqual((r["messages"]["sent"], r["intervals"]), (0, []))
+                r = self.interrupted(number, suffix, lambda _, jsonl: jsonl.exists() and
+                                     jsonl.read_text().count('"interval"') > 3, server, connections=4, duration="1h")
+                self.assertGreater(r["latency_ns"]["count"], 0)
+                r = self.interrupted(number, suffix, lambda load, _: len(load.live()) > 2, mute, connections=3,
+                                     duration="100ms", grace="1h")
+                self.assertEqual((r["messages"]["unfinished"], r["connections"]["open_at_end"]), (3, 3))
+
+    def test_a_signal_that_comes_at_once_leaves_nothing_half_written(self):
+        server = target_text(self.echod())
+        for ms in range(0, 30):
+            at = self.folder()
+            load = subprocess.Popen([*program("echoload"), "-c", "500", "-d", "1h", "-o", "quiet", "--csv", at / "a.csv",
+                                     "--json", at / "a.json", server], stderr=subprocess.DEVNULL)
+            time.sleep(ms / 2000)  # whatever it is doing then
+            load.send_signal(signal.SIGINT)
+            self.assertIn(load.wait(slow(60)), (SIGINT, -signal.SIGINT))
+            names = sorted(path.name for path in at.iterdir())
+            self.assertIn(names, ([], ["a.csv", "a.json"]), f"after {ms / 2} ms")
 
     def test_names_that_cannot_be_written_cost_no_run(self):
         server = target_text(self.echod())
@@ -142,8 +187,7 @@ class Reports(LoadCase):
         self.assertEqual(self.run_echoload("--start-at", "12", "127.0.0.1:1").code, USAGE)
         self.assertEqual(self.run_echoload("--start-at", "25:00", "127.0.0.1:1").code, USAGE)
         load = self.load(server, connections=1, start_at=int(at) + 3000)
-        self.wait_until(lambda: "SigBlk:\t0000000000000000" not in Path(f"/proc/{load.pid}/status").read_text(),
-                        "it waits")
+        self.wait_until(lambda: blocks_signals(load.pid), "it waits")
         self.assertEqual(load.interrupted()["messages"]["sent"], 0)
 
 
