@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Results are what docs/echoload-1.schema.json says, whatever became of the run."""
+import functools
 import json
 import signal
+import time
 import unittest
+from pathlib import Path
 
 from echolab import NO_ANSWER, ROOT, VERDICT, TestCase, recv_exactly
-from loadlab import INCONCLUSIVE, SIGINT, LoadCase
+from loadlab import INCONCLUSIVE, LONG, SIGINT, LoadCase, parse, target_text
 
 try:
     from jsonschema import Draft202012Validator
@@ -36,12 +39,31 @@ def keys(node, path=""):
     return set(walk(node, path))
 
 
+@functools.cache
+def closed():
+    """The schema as version 1.0 of it would be, if nothing might be added: a key that is new in results must be new
+    in the schema."""
+    def close(node, whole=True):
+        """Nothing beside its properties. Definitions are not whole: who refers to them may add some."""
+        if isinstance(node, dict):
+            if whole and ("$ref" in node or "properties" in node):
+                node.setdefault("unevaluatedProperties", False)
+            for key, child in node.items():
+                for value in child.values() if key in ("$defs", "properties") else [child]:
+                    close(value, key != "$defs")
+    made = schema()
+    close(made)
+    return Draft202012Validator(made)
+
+
+def problems_of(result):
+    return [f"{'/'.join(map(str, e.absolute_path))}: {e.message[:300]}" for e in closed().iter_errors(result)]
+
+
 @unittest.skipUnless(Draft202012Validator, "python3-jsonschema is not installed")
 class Schema(LoadCase):
     def assertValid(self, result):
-        found = [f"{'/'.join(map(str, e.absolute_path))}: {e.message[:300]}"
-                 for e in Draft202012Validator(schema()).iter_errors(result.json)]
-        self.assertEqual(found, [], result)
+        self.assertEqual(problems_of(result if isinstance(result, dict) else result.json), [], result)
 
     def test_it_is_a_schema_itself(self):
         Draft202012Validator.check_schema(schema())
@@ -88,23 +110,49 @@ class Schema(LoadCase):
         self.assertTrue(r["interrupted"], r)
         self.assertValid(r)
 
-    def test_nothing_of_a_result_is_unknown_to_it(self):
-        """A key that is added to results is added to the schema."""
-        r = self.run_load(self.peer(lambda sock, _: recv_exactly(sock, 64)), connections=1, messages=10,
-                          code=NO_ANSWER)
-        closed = schema()
+    def test_an_open_loop_with_churn_and_idle_connections(self):
+        r = self.run_load(self.echod(), connections=3, idle=2, churn=5, rate=1000, messages=200, size="1/3:9..99/1",
+                          interval="20ms", code=None, **LONG)
+        self.assertValid(r)
+        self.assertGreater(r["connections"]["per_second"], 0)
+        self.assertEqual(r["messages"]["planned_per_second"], 1000)
 
-        def close(node, whole=True):
-            """Nothing beside its properties. Definitions are not whole: who refers to them may add some."""
-            if isinstance(node, dict):
-                if whole and ("$ref" in node or "properties" in node):
-                    node.setdefault("unevaluatedProperties", False)
-                for key, child in node.items():
-                    for value in child.values() if key == "$defs" else [child]:
-                        close(value, key != "$defs")
-        close(closed)
-        found = [e.message for e in Draft202012Validator(closed).iter_errors(r.json)]
-        self.assertEqual(found, [], r)
+    def test_several_targets(self):
+        r = self.run_load(self.echod(), target_text(self.echod()), connections=4, messages=100)
+        self.assertEqual(len(r["targets"]), 2)
+        self.assertValid(r)
+
+    def test_a_phase(self):
+        path = self.folder() / "p.conf"
+        path.write_text("[phase one]\nsize = 10\n")
+        file = self.folder() / "r.json"
+        self.run_echoload("-f", str(path), "-n", "10", "--json", str(file), target_text(self.echod()))
+        self.assertValid(parse(file.with_name("r.one.json").read_text()))
+
+    def test_a_run_that_waited_for_its_time_in_vain(self):
+        load = self.load(self.closed_port(), start_at=int(time.time()) + 3000)
+        self.wait_until(lambda: "SigBlk:\t0000000000000000" not in Path(f"/proc/{load.pid}/status").read_text(),
+                        "it waits")
+        self.assertValid(load.interrupted())
+
+    def test_a_sum(self):
+        at, server = self.folder(), self.echod()
+        for i in range(2):
+            (at / f"{i}.json").write_text(json.dumps(self.run_load(server, connections=2, messages=50).json))
+        self.assertValid(parse(self.run_echoload("merge", "-o", "json", str(at / "0.json"), str(at / "1.json")).out))
+
+    def test_what_is_no_result_does_not_pass(self):
+        r = self.run_load(self.echod(), messages=10).json
+        for path, value in (("messages sent", -1), ("messages sent", 1.5), ("messages sent", "1"), ("extra", 1),
+                            ("messages extra", 1), ("latency_ns p99", None), ("exit code", 6), ("schema", "echoload/2"),
+                            ("outcomes", [{}]), ("outcomes 0 cause", "bad luck"), ("intervals 0 echoed", None),
+                            ("targets 0 extra", 1), ("generator bottleneck", "me")):
+            *way, key = path.split()
+            j = at = json.loads(json.dumps(r))
+            for step in way:
+                at = at[int(step) if step.isdigit() else step]
+            at[key] = value
+            self.assertNotEqual(problems_of(j), [], path)
 
 
 @unittest.skipUnless(Draft202012Validator, "python3-jsonschema is not installed")
