@@ -10,6 +10,7 @@ import subprocess
 import time
 import unittest
 from pathlib import Path
+from xml.etree import ElementTree
 
 from echolab import ENVIRONMENT, NO_ANSWER, OK, ROOT, USAGE, VERDICT, covers, program, slow
 from loadlab import INCONCLUSIVE, SIGINT, LoadCase, LoadResult, parse, problems, silence, target_text
@@ -224,6 +225,19 @@ class Merge(LoadCase):
         again = self.merge(*reversed(files), code=worst)
         self.assertEqual(again["histograms"], j["histograms"], "the order does not matter")
 
+    def test_a_sum_has_files_too(self):
+        files = self.results({"connections": 2, "messages": 40}, {"connections": 1, "messages": 2})
+        at = self.folder()
+        r = self.run_echoload("merge", "-o", "quiet", "--json", str(at / "r.json"), "--hist", str(at / "r.hgrm"),
+                              *map(str, files))
+        self.assertEqual((r.code, r.out, r.err), (OK, "", ""), r)
+        self.assertEqual(parse((at / "r.json").read_text())["messages"]["echoed"], 42)
+        self.assertRegex((at / "r.hgrm").read_text(), r"Total count +=\s+42\]")
+        r = self.run_echoload("merge", "--hist", str(at / "r.hlog"), str(files[0]))
+        self.assertEqual((r.code, r.out), (USAGE, ""), "a sum has no intervals")
+        r = self.run_echoload("merge", "--json", str(at / "none" / "r.json"), str(files[0]))
+        self.assertEqual(r.code, ENVIRONMENT, r)
+
     def test_a_sum_of_one_is_itself(self):
         file, = self.results({"connections": 3, "messages": 500})
         j, old = self.merge(file), parse(file.read_text())
@@ -323,6 +337,9 @@ class Plot(LoadCase):
             self.assertEqual((r.code, r.err), (OK, ""), r)
             self.assertTrue((at / name).read_bytes().startswith(magic))
         self.assertEqual(len(list(at.iterdir())), 3, "nothing temporary is left")
+        self.run_echoload("plot", str(at / "a.jsonl"), "-o", str(at / "a.svg"), "--title", "it's <mine>")
+        texts = [text for node in ElementTree.parse(at / "a.svg").iter() for text in node.itertext()]
+        self.assertIn("it's <mine>", texts)
 
     def test_what_it_cannot_draw(self):
         at = self.folder()
