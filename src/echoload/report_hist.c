@@ -71,7 +71,7 @@ static double hgrm_deviation(const struct hist *h)
 	return sqrt(sum / (double)h->count);
 }
 
-/* A line for every counter that reaches the next percentile. */
+/* A line for every counter that reaches the next percentile; the last one has one more, for all. */
 static void hgrm_lines(const struct hist *h, FILE *to)
 {
 	uint64_t seen = 0;
@@ -82,11 +82,12 @@ static void hgrm_lines(const struct hist *h, FILE *to)
 			(double)(hist_highest(h, i) < h->max ? hist_highest(h, i) : h->max);
 
 		seen += h->counts[i];
-		while (h->counts[i] > 0 && seen < h->count &&
-		       next <= 100 * (double)seen / (double)h->count) {
+		while (h->counts[i] > 0 && next <= 100 * (double)seen / (double)h->count) {
 			fprintf(to, "%12.6f %2.12f %10" PRIu64 " %14.2f\n", value / ns_per_ms,
 				next / 100, seen, 1 / (1 - next / 100));
 			next = hgrm_next(next);
+			if (seen == h->count)
+				break;
 		}
 	}
 	fprintf(to, "%12.6f %2.12f %10" PRIu64 "\n", (double)h->max / ns_per_ms, 1.0, h->count);
