@@ -91,7 +91,7 @@ static int64_t next_time_of_day(const char *text)
 	end = strptime(text, "%H:%M", &day);
 	if (end && *end == ':')
 		end = strptime(end, ":%S", &day);
-	if (!end || *end || !localtime_r(&now, &tm))
+	if (!end || *end || day.tm_sec > 59 || !localtime_r(&now, &tm)) /* %S takes leap seconds */
 		return -1;
 	tm.tm_hour = day.tm_hour;
 	tm.tm_min = day.tm_min;

@@ -11,6 +11,7 @@
 #define SUITES(X)         \
 	X(acceptor)       \
 	X(addr)           \
+	X(arrivals)       \
 	X(backend)        \
 	X(books)          \
 	X(cell)           \
@@ -28,6 +29,7 @@
 	X(log)            \
 	X(net_opt)        \
 	X(opt)            \
+	X(opts_type)      \
 	X(pace)           \
 	X(outage)         \
 	X(paired)         \
@@ -40,6 +42,7 @@
 	X(series)         \
 	X(size)           \
 	X(sock)           \
+	X(source)         \
 	X(stream)         \
 	X(timer)          \
 	X(units)          \
