@@ -37,7 +37,7 @@ static void live_done(const struct live *l, int64_t now_ns, uint64_t echoed, cha
 	if (s->config->messages)
 		snprintf(text, 32, "%" PRIu64 "/%" PRIu64, echoed, s->config->messages);
 	else
-		snprintf(text, 32, "%.1fs/%.0fs", (double)(now_ns - s->start_ns) / 1e9,
+		snprintf(text, 32, "%.1fs/%.5gs", (double)(now_ns - s->start_ns) / 1e9,
 			 (double)(s->end_ns - s->start_ns) / 1e9);
 }
 
@@ -67,7 +67,8 @@ void live_show(struct live *l)
 	live_done(l, now_ns, echoed, done);
 	if (l->run->series.p99_ns > 0)
 		units_time(l->run->series.p99_ns, 3, p99);
-	snprintf(line, sizeof(line), "%s  %.0f/s  %u open  %" PRIu64 " error%s%s%s%s", done,
+	snprintf(line, sizeof(line), "%.20s%s%s  %.0f/s  %u open  %" PRIu64 " error%s%s%s%s",
+		 l->run->phase ? l->run->phase : "", l->run->phase ? "  " : "", done,
 		 (double)(echoed - l->echoed) * 1e9 / (double)ns, atomic_load(&l->run->gang.conns),
 		 errors, errors == 1 ? "" : "s",
 		 outage_open(&l->run->shared.outages) ? "  OUTAGE" : "", p99[0] ? "  p99 " : "",

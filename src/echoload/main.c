@@ -9,9 +9,12 @@
 
 #include "echo/addr.h"
 #include "echo/backend.h"
+#include "echo/base.h"
+#include "echo/clock.h"
 #include "echo/log.h"
 #include "echo/opt.h"
 #include "echo/provenance.h"
+#include "echo/units.h"
 #include "line.h"
 #include "merge.h"
 #include "opts.h"
@@ -109,6 +112,16 @@ static int client_report(struct client *c, struct stream *stream)
 	return program_exit(c->result.exit_code);
 }
 
+/* It may wait for long: whoever looks on wants to know for what. */
+static void client_say_start(const struct client *c)
+{
+	const int64_t left_ns = c->config.start_at - clock_unix_ns();
+	char time[UNITS_MAX];
+
+	if (c->config.start_at != 0 && left_ns > SEC(1) && c->config.progress != PROGRESS_NEVER)
+		log_info("begins in %s", units_time(left_ns, 3, time));
+}
+
 static int client_run(struct client *c)
 {
 	struct stream stream;
@@ -121,6 +134,7 @@ static int client_run(struct client *c)
 	}
 	code = client_prepare(c);
 	if (code == EXIT_OK) {
+		client_say_start(c);
 		r = run_load(&c->run, &c->result, &stream);
 		if (r < 0) {
 			log_error("a worker failed: %s", strerror(-r));
@@ -190,6 +204,7 @@ static int client_once(struct client *c, const char *phase)
 		addr_format(&c->targets[i], c->result.targets[i].address);
 	}
 	c->run.shared.target_count = c->target_count;
+	c->run.phase = phase;
 	code = client_run(c);
 	run_fini(&c->run);
 	return code;

@@ -15,6 +15,7 @@ struct result;
 struct stream;
 
 struct run {
+	const char *phase; /* of a profile; NULL: it has none */
 	struct net_config net;
 	struct role role;
 	struct load_run shared;

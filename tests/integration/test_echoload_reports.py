@@ -188,7 +188,7 @@ class Reports(LoadCase):
         self.assertEqual(self.run_echoload("--start-at", "12", "127.0.0.1:1").code, USAGE)
         self.assertEqual(self.run_echoload("--start-at", "25:00", "127.0.0.1:1").code, USAGE)
         load = self.load(server, connections=1, start_at=int(at) + 3000)
-        self.wait_until(lambda: blocks_signals(load.pid), "it waits")
+        self.wait_until(lambda: "begins in " in load.err.text, "it says that it waits")
         self.assertEqual(load.interrupted()["messages"]["sent"], 0)
 
 
@@ -384,6 +384,13 @@ class Profiles(LoadCase):
         self.assertLess(one["context"]["start_unix_ns"], two["context"]["start_unix_ns"])
         self.assertEqual(re.findall(r"^phase +(\w+)$", r.out, re.M), ["one", "two"])
         self.assertEqual(events(at / "r.two.jsonl")[0]["phase"], "two")
+
+    def test_the_live_line_names_the_phase(self):
+        r = self.run_profile("[global]\nconnections = 2\nwarmup = 0s\nduration = 0.6s\n[report]\nprogress = always\n"
+                             "[phase one]\nsize = 10\n[phase two]\nsize = 20\n", self.echod(), OK)
+        lines = re.findall(r"(\w+)  ([\d.]+)s/([\d.]+)s  \d+/s  \d+ open  0 errors", r.err)
+        self.assertLessEqual({("one", "0.6"), ("two", "0.6")}, {(name, total) for name, _, total in lines}, r.err)
+        self.assertLessEqual(max(map(len, re.split(r"[\r\n]", r.err))), 80)
 
     def test_errors_have_their_place_before_anything_runs(self):
         for text, said in (("[phase a]\nsize = 1\n[phase b]\nsiz = 2\n", "p.conf:4: unknown key 'siz'"),
