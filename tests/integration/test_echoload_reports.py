@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a run leaves behind: JSON Lines, CSV, histograms, sums of results, pictures, profiles."""
+import base64
+import collections
 import csv
 import itertools
 import json
@@ -9,6 +11,7 @@ import signal
 import subprocess
 import time
 import unittest
+import zlib
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -29,6 +32,23 @@ def events(path):
 def blocks_signals(pid):
     """Whether it waits for them instead of dying of them."""
     return "SigBlk:\t0000000000000000" not in Path(f"/proc/{pid}/status").read_text()
+
+
+def hdr_counts(text):
+    """{index of a counter: count} of an HdrHistogram V2 in base64, read from its description alone."""
+    payload = zlib.decompress(base64.b64decode(text)[8:])[40:]
+    counts, index, value, shift = collections.Counter(), 0, 0, 0
+    for byte in payload:
+        value |= (byte & (0x7F if shift < 56 else 0xFF)) << shift
+        if byte & 0x80 and shift < 56:
+            shift += 7
+            continue
+        value, shift = (value >> 1) ^ -(value & 1), 0  # zigzag
+        if value > 0:
+            counts[index] = value
+        index += 1 if value > 0 else -value or 1
+        value = 0
+    return counts
 
 
 def total(rows, key):
@@ -219,6 +239,11 @@ class Merge(LoadCase):
             def get(o):
                 return o[path[0]][path[1]]
             self.assertEqual(get(j), sum(map(get, parts)), path)
+        for key in ("latency_ns", "latency_uncorrected_ns", "connect_ns"):
+            got, want = hdr_counts(j["histograms"][key]), sum((hdr_counts(p["histograms"][key]) for p in parts),
+                                                              collections.Counter())
+            self.assertEqual(got, want, key)
+            self.assertEqual(got.total(), j[key]["count"], key)
         self.assertEqual(j["latency_ns"]["min"], min(p["latency_ns"]["min"] for p in parts))
         self.assertEqual(j["latency_ns"]["max"], max(p["latency_ns"]["max"] for p in parts))
         self.assertEqual(len(j["context"]["merged"]), 3)
