@@ -4,7 +4,7 @@ import itertools
 import socket
 import time
 
-from echolab import OK, USAGE, covers, recv_exactly, slow
+from echolab import OK, USAGE, VERDICT, Namespace, covers, no_namespaces, recv_exactly, sh, slow
 from loadlab import INCONCLUSIVE, LoadCase, echo_all, for_each_client
 
 MS = 1000 * 1000
@@ -131,6 +131,24 @@ class EachOpenLoop(LoadCase):
         self.assertEqual(peer.accepted, 9)
         self.assertEqual(r["connections"]["established"], 9, r)
         self.assertEqual(r["messages"]["echoed"], r["measured"]["echoed"] + 7, r)
+
+
+class FewPorts(LoadCase):
+    def setUp(self):
+        if no_namespaces():
+            self.skipTest(no_namespaces())
+
+    def test_ports_that_run_out_are_said_with_what_helps(self):
+        ns = Namespace()
+        self.keep(ns.holder)
+        sh(*ns.prefix, "sysctl", "-q", "-w", "net.ipv4.ip_local_port_range=30000 30009")
+        server = self.echod(prefix=ns.prefix, listen="127.0.0.1:7007")
+        r = self.run_load(server, connections=30, messages=300, prefix=ns.prefix, code=VERDICT, **LONG)
+        self.assertEqual(r.errors, {("local_limit", "connecting", "EADDRNOTAVAIL"): 20}, r)
+        self.assertEqual(r["exit"]["reason"],
+                         "20 connects ended in local_limit: no local port was free, --source can add addresses")
+        r = self.run_load(server, connections=30, messages=300, source="127.0.0.16/28", prefix=ns.prefix, **LONG)
+        self.assertEqual(r["connections"]["established"], 30, r)
 
 
 class TooMuch(LoadCase):

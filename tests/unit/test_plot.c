@@ -12,12 +12,15 @@
 
 #include "suites.h"
 
-static char name[] = "/tmp/test_plot.XXXXXX";
+static char name[32];
 static struct plot_data p;
 
 static void setup(void)
 {
-	int fd = mkstemp(name);
+	int fd;
+
+	snprintf(name, sizeof(name), "/tmp/test_plot.XXXXXX");
+	fd = mkstemp(name);
 
 	ck_assert_int_ge(fd, 0);
 	close(fd);
@@ -26,6 +29,7 @@ static void setup(void)
 static void teardown(void)
 {
 	plot_free(&p);
+	p = (struct plot_data){ .count = 0 };
 	unlink(name);
 }
 
