@@ -41,6 +41,12 @@ static void begin(double rate, int64_t ago_ns)
 	}
 }
 
+static void each(void (*act)(struct load *l))
+{
+	for (unsigned i = 0; i < WORKERS; i++)
+		act(&loads[i]);
+}
+
 static uint64_t missed(void)
 {
 	uint64_t sum = 0;
@@ -66,12 +72,10 @@ START_TEST(what_is_due_waits_while_an_answer_may_still_come)
 {
 	begin(1000, SEC(1));
 	config.timeout = SEC(3600);
-	for (unsigned i = 0; i < WORKERS; i++)
-		arrivals_run(&loads[i]);
+	each(arrivals_run);
 	ck_assert_uint_eq(missed(), 0);
 	config.timeout = 0; /* for ever */
-	for (unsigned i = 0; i < WORKERS; i++)
-		arrivals_run(&loads[i]);
+	each(arrivals_run);
 	ck_assert_uint_eq(missed(), 0);
 	ck_assert_int_eq(workers[0].pace_ns, 0); /* nobody could send: it need not wake up */
 }
@@ -81,8 +85,7 @@ START_TEST(what_was_due_for_longer_is_given_up)
 {
 	begin(1000, SEC(3600));
 	config.timeout = SEC(3590);
-	for (unsigned i = 0; i < WORKERS; i++)
-		arrivals_run(&loads[i]);
+	each(arrivals_run);
 	ck_assert_uint_ge(missed(), 10000 - WORKERS);
 	ck_assert_uint_lt(missed(), 100000); /* of 3,600,000 */
 }
@@ -92,8 +95,7 @@ START_TEST(at_the_end_all_that_was_due_and_not_sent_was_missed)
 {
 	begin(1000, SEC(3600));
 	run.end_ns = run.start_ns + SEC(100);
-	for (unsigned i = 0; i < WORKERS; i++)
-		arrivals_stop(&loads[i]);
+	each(arrivals_stop);
 	ck_assert_uint_ge(missed(), 100000 - WORKERS);
 	ck_assert_uint_le(missed(), 100000 + WORKERS);
 }
@@ -102,10 +104,9 @@ END_TEST
 START_TEST(no_more_is_missed_than_was_asked_for)
 {
 	begin(1000, SEC(3600));
-	for (unsigned i = 0; i < WORKERS; i++) {
+	for (unsigned i = 0; i < WORKERS; i++)
 		loads[i].quota = 10;
-		arrivals_stop(&loads[i]);
-	}
+	each(arrivals_stop);
 	ck_assert_uint_eq(missed(), 10 * WORKERS);
 }
 END_TEST
