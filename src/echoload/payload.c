@@ -22,8 +22,12 @@ int payload_init(struct payload *p, uint64_t seed)
 		return -ENOMEM;
 	/* a multiplier in the middle half, so that neighbours' streams begin far apart */
 	p->step = PAYLOAD_PERIOD / 4 + rng_below(&seed, PAYLOAD_PERIOD / 2);
-	for (size_t i = 0; i < PAYLOAD_PERIOD; i++)
-		t[i] = (uint8_t)rng_next(&seed);
+	/* the last number goes beyond the period, where the beginning follows next */
+	for (size_t i = 0; i < PAYLOAD_PERIOD; i += sizeof(uint64_t)) {
+		uint64_t r = rng_next(&seed);
+
+		memcpy(t + i, &r, sizeof(r));
+	}
 	memcpy(t + PAYLOAD_PERIOD, t, PAYLOAD_SPAN_MAX);
 	mprotect(t, TABLE_LEN, PROT_READ);
 	p->table = t;

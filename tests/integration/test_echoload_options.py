@@ -133,7 +133,7 @@ class EachLoad(LoadCase):
             self.addCleanup(released.set)
             load = self.load(peer, connections=3, duration="200ms", warmup="0s", grace=grace, progress="always", **LONG)
             if answer:  # after the end of sending
-                self.wait_until(lambda: any(float(t) > 0.4 for t in re.findall(r"([\d.]+)s/0s", load.err.text)),
+                self.wait_until(lambda: any(float(t) > 0.4 for t in re.findall(r"([\d.]+)s/[\d.]+s", load.err.text)),
                                 "the end of sending is past", 60)
                 released.set()
             return load.done()
