@@ -640,6 +640,10 @@ class Namespace:
         for command in commands:
             sh(*self.prefix, *command.split())
 
+    def sysctl(self, name, value):
+        with self:
+            Path("/proc/sys", name.replace(".", "/")).write_text(value)
+
     @staticmethod
     def enter(path):
         with open(path) as ns:
@@ -789,6 +793,15 @@ class TestCase(unittest.TestCase):
         trace = Strace(pids, calls, counts)
         self.keep(trace.process)
         return trace
+
+    def namespace(self, *commands):
+        """A network of its own, in which these commands have run; skips the test where that is impossible."""
+        if no_namespaces():
+            self.skipTest(no_namespaces())
+        ns = Namespace()
+        self.keep(ns.holder)
+        ns.run(*commands)
+        return ns
 
     def lab(self):
         """Three hosts, for faults on the path; skips the test where that is impossible."""

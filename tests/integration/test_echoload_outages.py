@@ -4,7 +4,7 @@ import signal
 import socket
 import time
 
-from echolab import NO_ANSWER, OK, SLOW, VERDICT, covers, no_namespaces, recv_exactly, rst, slow
+from echolab import NO_ANSWER, OK, SLOW, VERDICT, covers, recv_exactly, rst, slow
 from loadlab import LONG, LoadCase, Peer, echo_all, for_each_client, for_each_pair, silence
 
 SECOND = 1_000_000_000
@@ -333,17 +333,6 @@ class EachHalf(OutageCase):
 class EachPath(OutageCase):
     """What the path does, in networks of our own."""
 
-    def setUp(self):
-        if no_namespaces():
-            self.skipTest(no_namespaces())
-
-    def namespace(self, *commands):
-        from echolab import Namespace
-        ns = Namespace()
-        self.keep(ns.holder)
-        ns.run(*commands)
-        return ns
-
     def connects(self, ns, errors, code=NO_ANSWER, to="10.9.9.9", **options):
         r = self.run_load((to, 7007), connections=5, messages=100, code=code, prefix=ns.prefix,
                           **{"connect_timeout": "10m", "timeout": "10m"} | options)
@@ -384,9 +373,7 @@ class EachPath(OutageCase):
         """Some connections cannot be made here: that is no fault of the server, and no outage."""
         ns = self.namespace()
         server = self.echod(backend="epoll", prefix=ns.prefix)
-        with open("/dev/null"), ns:
-            with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as f:
-                f.write("40000 40009")
+        ns.sysctl("net.ipv4.ip_local_port_range", "40000 40009")
         r = self.run_load(server, connections=16, messages=4000, code=VERDICT, prefix=ns.prefix, **LONG)
         self.assertEqual(r.errors, {("local_limit", "connecting", "EADDRNOTAVAIL"): 6}, r)
         self.assertEqual((r["connections"]["established"], r["outages"], r["messages"]["echoed"]), (10, [], 4000), r)
