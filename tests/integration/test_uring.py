@@ -251,6 +251,7 @@ class OldKernel(UringCase):
 @unittest.skipIf(CANNOT, CANNOT)
 class SlowReaders(UringCase):
     """Whoever does not read what it is owed may hold memory, but not the service of others."""
+    long = True
 
     def crowd(self, count, size, **options):
         server = self.echod(workers=1, **options)
