@@ -765,7 +765,8 @@ class TestCase(unittest.TestCase):
         try:
             self.wait_until(ask, what, timeout)
         except self.failureException as e:
-            raise self.failureException(f"{e}\n{last}") from None
+            sockets = "\n".join(ss("-tanoeiO", f"sport = :{server.port}")[:20])
+            raise self.failureException(f"{e}\n{last}\nits sockets:\n{sockets}") from None
         return last
 
     def assertEcho(self, sock, data):

@@ -126,7 +126,7 @@ class EachKill(OutageCase):
                 self.assertGreater(r["latency_outside_outage_ns"]["count"], 0)
 
     def test_the_exit_code_after_a_recovery_is_that_of_errors(self):
-        server, load, _ = self.killed(reconnect="backoff 10ms..50ms", duration=f"{slow(4)}s")
+        server, load, _ = self.killed(reconnect="backoff 10ms..50ms", duration=f"{1 + slow(2)}s")
         again = self.echod(listen=f"127.0.0.1:{server.port}")
         r = load.done()
         self.assertEqual(r.code, VERDICT, r)
