@@ -8,8 +8,6 @@ from echolab import BIN, COVERED, TestCase, program, run
 
 PROGRAMS = [name for name in ("echod", "echoload") if (BIN / name).exists()]
 
-GROUPS = ("limits", "report")  # sections of a profile whose keys have no longer names elsewhere
-
 
 def rows(name):
     """Keys of all sections, those after the first with their section's name, and the flags of --help."""

@@ -305,6 +305,18 @@ class EachConnect(LoadCase):
         self.assertEqual(r["messages"]["sent"], 0)
         self.assertIn("refused", r["exit"]["reason"])
 
+    @covers("echoload", "reconnect")
+    def test_back_off_grows_with_every_failure(self):
+        """Up to 10, 20, 40 ms and so on, half of that in the mean: some eight attempts each in a second, not hundreds."""
+        attempts = {}
+        for policy in ("backoff 10ms..1s", "backoff 10ms..10ms", "immediate"):
+            r = self.run_load(self.closed_port(), connections=50, duration="1s", warmup="0s", reconnect=policy,
+                              grace="0s", code=NO_ANSWER, **LONG)
+            attempts[policy] = r["connections"]["attempts"] / 50
+        self.assertTrue(3 < attempts["backoff 10ms..1s"] < 12, attempts)
+        self.assertGreater(attempts["backoff 10ms..10ms"], 3 * attempts["backoff 10ms..1s"], attempts)
+        self.assertGreater(attempts["immediate"], attempts["backoff 10ms..10ms"], attempts)
+
     @covers("echoload", "connect_timeout")
     def test_a_listener_that_never_accepts(self):
         """Its queue is full: SYNs are dropped."""
