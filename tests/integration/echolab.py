@@ -205,6 +205,15 @@ class Process:
         self.send_signal(number)
         return self.wait(timeout)
 
+    def hold(self):
+        """SIGSTOP; returns when all its threads stand still."""
+        self.send_signal(signal.SIGSTOP)
+        until = time.monotonic() + slow(PATIENCE)
+        while any(stat_fields(f"{self.pid}/task/{t}")[:1] != ["T"] for t in self.threads()):
+            if time.monotonic() > until:
+                raise Failed(f"it does not stop: {self.said()}")
+            time.sleep(0.001)
+
     def kill9(self):
         """SIGKILL; returns when it is gone (its children are not)."""
         return self.stop(signal.SIGKILL)

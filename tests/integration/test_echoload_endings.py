@@ -198,19 +198,11 @@ class EachEnding(LoadCase):
                 acted.set()
         load = self.load(self.peer(script), connections=1, messages=100, **LONG)
         self.assertTrue(begun.wait(slow(60)))
-        self.stop(load)
+        load.hold()
         stopped.set()
         self.assertTrue(acted.wait(slow(60)))
         load.send_signal(signal.SIGCONT)
         return load.done()
-
-    def stop(self, load):
-        load.send_signal(signal.SIGSTOP)
-        self.wait_until(lambda: all(self.state(load.pid, t) == "T" for t in load.threads()), "it is stopped")
-
-    def state(self, pid, thread):
-        with open(f"/proc/{pid}/task/{thread}/stat") as f:
-            return f.read().rpartition(")")[2].split()[0]
 
     # the server does not leave
 
@@ -307,7 +299,7 @@ class EachConnect(LoadCase):
 
     @covers("echoload", "reconnect")
     def test_back_off_grows_with_every_failure(self):
-        """Up to 10, 20, 40 ms and so on, half of that in the mean: some eight attempts each in a second, not hundreds."""
+        """Up to 10, 20, 40 ms and so on, half of that in the mean: some eight attempts in a second, not hundreds."""
         attempts = {}
         for policy in ("backoff 10ms..1s", "backoff 10ms..10ms", "immediate"):
             r = self.run_load(self.closed_port(), connections=50, duration="1s", warmup="0s", reconnect=policy,

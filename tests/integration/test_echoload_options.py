@@ -473,8 +473,8 @@ class Config(TestCase):
     def test_defaults_are_those_of_the_manual(self):
         values = self.values(self.printed())
         defaults = {"connections": "10", "threads": "1", "duration": "10s", "size": "64", "pipeline": "1",
-                    "warmup": "1s", "timeout": "2s", "connect_timeout": "1s", "reconnect": "never", "verify": "on", "backend": "auto",
-                    "grace": "1s", "stall": "1s"}
+                    "warmup": "1s", "timeout": "2s", "connect_timeout": "1s", "reconnect": "never", "verify": "on",
+                    "backend": "auto", "grace": "1s", "stall": "1s"}
         self.assertEqual({k: values.get(k) for k in defaults}, defaults)
 
     @covers("echoload", "version", "help", "man")
