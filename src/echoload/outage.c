@@ -181,6 +181,20 @@ static int64_t outage_silent_since(const struct outage_watch *o)
 	return since == INT64_MAX || since > last ? since : last;
 }
 
+/* Messages lost before the first error since @begin_ns; all of them if there was none. */
+static uint64_t outage_lost_before(const struct outage_watch *o, int64_t begin_ns)
+{
+	uint64_t lost = o->messages_lost;
+
+	for (uint32_t i = 0; i < o->half && i < o->errors; i++) {
+		const struct outage_error *e = &o->ring[i];
+
+		if (e->at_ns >= begin_ns && e->lost_before < lost)
+			lost = e->lost_before;
+	}
+	return lost;
+}
+
 int64_t outage_check_stall(struct outage_watch *o, int64_t now_ns)
 {
 	int64_t since;
@@ -190,8 +204,10 @@ int64_t outage_check_stall(struct outage_watch *o, int64_t now_ns)
 	if (outage_open(o) || since == INT64_MAX) {
 		since = now_ns; /* nothing to find now */
 	} else if (now_ns - since >= o->stall_ns) {
-		o->lost_before = o->messages_lost;
-		outage_begin(o, outage_last_echo(o), since + o->stall_ns);
+		const int64_t begin_ns = outage_last_echo(o);
+
+		o->lost_before = outage_lost_before(o, begin_ns);
+		outage_begin(o, begin_ns, since + o->stall_ns);
 		outage_current(o)->by_silence = true;
 		since = now_ns;
 	}

@@ -232,10 +232,24 @@ START_TEST(an_echo_to_any_worker_breaks_the_silence)
 }
 END_TEST
 
+START_TEST(errors_since_the_last_echo_belong_to_a_silent_one)
+{
+	outage_error(&o, &seats[SEATS - 1], ms(400), 1); /* before it: not its own */
+	echo(0, ms(500));
+	errors(3, ms(600)); /* too few to open it themselves */
+	outage_check_stall(&o, ms(1500));
+	ck_assert_uint_eq(outage_open(&o), 1);
+	ck_assert_int_eq(o.list[0].begin_ns, ms(500));
+	outage_error(&o, &seats[3], ms(1600), 1);
+	outage_finish(&o);
+	ck_assert_uint_eq(o.list[0].messages_lost, 4);
+}
+END_TEST
+
 START_TEST(errors_during_a_silent_one_belong_to_it)
 {
+	errors(2, ms(50)); /* before the last echo: not its own */
 	echo(0, ms(100));
-	errors(2, ms(200)); /* before: not its own */
 	outage_check_stall(&o, ms(1100));
 	ck_assert_uint_eq(outage_open(&o), 1);
 	errors(SEATS, ms(1500));
@@ -336,6 +350,7 @@ Suite *outage_suite(void)
 	tcase_add_test(tc, it_is_noticed_when_the_time_was_over_though_we_look_late);
 	tcase_add_test(tc, silence_is_none_when_nothing_is_owed);
 	tcase_add_test(tc, an_echo_to_any_worker_breaks_the_silence);
+	tcase_add_test(tc, errors_since_the_last_echo_belong_to_a_silent_one);
 	tcase_add_test(tc, errors_during_a_silent_one_belong_to_it);
 	tcase_add_test(tc, errors_of_an_outage_do_not_open_the_next_one);
 	tcase_add_test(tc, the_next_outage_is_another_one);
