@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * paired: the means of all pairs (Walsh averages) serve everything here: their median is the
  * estimate, their order statistics are the ends of the signed-rank interval, and how many of them
- * are positive is Wilcoxon's statistic.
+ * are positive is Wilcoxon's statistic. They are sorted once; a bootstrap sample only says how
+ * often each counts.
  */
 #include "echo/paired.h"
 
@@ -34,64 +35,50 @@ double paired_median(double *v, unsigned n)
 	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-static unsigned walsh(const double *v, unsigned n, double *to)
+/* The mean of two values, and which they are. */
+struct walsh {
+	double mean;
+	uint16_t i, j;
+};
+
+static int by_mean(const void *a, const void *b)
+{
+	return by_value(&((const struct walsh *)a)->mean, &((const struct walsh *)b)->mean);
+}
+
+/* All of them, in order. */
+static void walsh_all(const double *v, unsigned n, struct walsh *to)
 {
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		for (unsigned j = i; j < n; j++)
-			to[count++] = (v[i] + v[j]) / 2;
+			to[count++] = (struct walsh){ (v[i] + v[j]) / 2, (uint16_t)i, (uint16_t)j };
 	}
-	return count;
+	qsort(to, count, sizeof(*to), by_mean);
 }
 
-static void swap(double *a, double *b)
+/* The median of the means that a sample has in which value i comes times[i] times: each pair of
+ * different values as often as one can be taken with the other, and so for equal ones. */
+static double walsh_median(const struct walsh *w, const unsigned *times, unsigned n)
 {
-	double c = *a;
+	unsigned count = n * (n + 1) / 2, seen = 0;
+	const struct walsh *lower;
 
-	*a = *b;
-	*b = c;
-}
+	for (;; w++) {
+		unsigned i = times[w->i], j = times[w->j];
 
-/* The k-th smallest; partly sorts @v so that all before it are no greater (Hoare 1961). */
-static double select_nth(double *v, int n, int k)
-{
-	int low = 0, high = n - 1;
-
-	while (low < high) {
-		double pivot = v[low + (high - low) / 2];
-		int i = low, j = high;
-
-		while (i <= j) {
-			while (v[i] < pivot)
-				i++;
-			while (v[j] > pivot)
-				j--;
-			if (i <= j)
-				swap(&v[i++], &v[j--]);
-		}
-		if (k <= j)
-			high = j;
-		else if (k >= i)
-			low = i;
-		else
-			break; /* between the parts stand pivots only */
+		seen += w->i == w->j ? i * (i + 1) / 2 : i * j;
+		if (seen >= (count + 1) / 2)
+			break;
 	}
-	return v[k];
-}
-
-static double walsh_median(const double *v, unsigned n)
-{
-	static double w[WALSH_MAX];
-	unsigned count = walsh(v, n, w);
-	double upper = select_nth(w, (int)count, (int)count / 2), lower;
-
-	if (count % 2)
-		return upper;
-	lower = w[0];
-	for (unsigned i = 1; i < count / 2; i++)
-		lower = fmax(lower, w[i]);
-	return (lower + upper) / 2;
+	lower = w;
+	while (seen < count / 2 + 1) { /* an even count: two of them are in the middle */
+		w++;
+		seen += w->i == w->j ? times[w->i] * (times[w->i] + 1) / 2
+				     : times[w->i] * times[w->j];
+	}
+	return (lower->mean + w->mean) / 2;
 }
 
 /* P(W <= k) of Wilcoxon's signed ranks for @n values without ties, all k at once. */
@@ -150,37 +137,36 @@ unsigned paired_needed(double alpha)
 	return n;
 }
 
-static void judge_ranks(struct paired *out, const double *v, unsigned n, double alpha)
+static void judge_ranks(struct paired *out, const struct walsh *w, unsigned n, double alpha)
 {
-	static double w[WALSH_MAX];
-	unsigned count = walsh(v, n, w), negative = 0, positive = 0, least;
+	unsigned count = n * (n + 1) / 2, negative = 0, positive = 0, least;
 	int cut = signed_rank_cut(n, alpha);
 
-	qsort(w, count, sizeof(*w), by_value);
 	for (unsigned i = 0; i < count; i++) {
-		negative += w[i] <= 0; /* a zero speaks against both sides */
-		positive += w[i] >= 0;
+		negative += w[i].mean <= 0; /* a zero speaks against both sides */
+		positive += w[i].mean >= 0;
 	}
 	least = negative < positive ? negative : positive;
-	out->middle = count % 2 ? w[count / 2] : (w[count / 2 - 1] + w[count / 2]) / 2;
+	out->middle = (w[count / 2].mean + w[(count - 1) / 2].mean) / 2;
 	out->bounded = cut >= 0;
 	cut = cut < 0 ? 0 : cut;
-	out->low = w[cut];
-	out->high = w[count - 1 - (unsigned)cut];
+	out->low = w[cut].mean;
+	out->high = w[count - 1 - (unsigned)cut].mean;
 	out->p = fmin(1, 2 * signed_rank_below(n, least));
 }
 
-static void judge_bootstrap(struct paired *out, const double *v, unsigned n, double alpha,
+static void judge_bootstrap(struct paired *out, const struct walsh *w, unsigned n, double alpha,
 			    unsigned resamples, uint64_t seed)
 {
 	static double middles[RESAMPLES_MAX];
-	double sample[PAIRED_MAX];
 	unsigned cut, negative = 0, positive = 0;
 
 	for (unsigned b = 0; b < resamples; b++) {
+		unsigned times[PAIRED_MAX] = { 0 };
+
 		for (unsigned i = 0; i < n; i++)
-			sample[i] = v[rng_below(&seed, n)];
-		middles[b] = walsh_median(sample, n);
+			times[rng_below(&seed, n)]++;
+		middles[b] = walsh_median(w, times, n);
 		negative += middles[b] <= 0;
 		positive += middles[b] >= 0;
 	}
@@ -195,11 +181,14 @@ static void judge_bootstrap(struct paired *out, const double *v, unsigned n, dou
 void paired_judge(struct paired *out, const double *v, unsigned n, double alpha, unsigned resamples,
 		  uint64_t seed)
 {
+	static struct walsh all[WALSH_MAX];
+
 	assert(n > 0 && n <= PAIRED_MAX);
 	assert(resamples <= RESAMPLES_MAX);
-	judge_ranks(out, v, n, alpha);
+	walsh_all(v, n, all);
+	judge_ranks(out, all, n, alpha);
 	if (resamples > 0)
-		judge_bootstrap(out, v, n, alpha, resamples, seed);
+		judge_bootstrap(out, all, n, alpha, resamples, seed);
 }
 
 void paired_holm(const double *p, unsigned n, double alpha, double *level)
