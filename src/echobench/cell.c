@@ -12,14 +12,19 @@
 #include "echo/base.h"
 #include "echo/units.h"
 
-enum { RESAMPLES = 20000, RESAMPLES_FEW = 2000, MANY_BLOCKS = 64 };
+enum { RESAMPLES = 20000 };
 
 /* From here on we say that somebody is the bottleneck. */
 static const double busy_limit = 0.9;
 
+unsigned cell_blocks_needed(double alpha)
+{
+	return (paired_needed(alpha) + TWINS - 1) / TWINS;
+}
+
 bool cell_measured(const struct cell *c, double alpha)
 {
-	return c->block_count >= paired_needed(alpha);
+	return c->block_count >= cell_blocks_needed(alpha);
 }
 
 static double field(const struct sample *s, size_t offset)
@@ -113,18 +118,20 @@ static void block_logs(const struct block *b, size_t offset, double log_of[SIDES
 static void compare_ratio(const struct cell *c, size_t offset, struct paired *out, double alpha,
 			  unsigned resamples, uint64_t seed)
 {
-	double v[BLOCKS_MAX], l[SIDES][TWINS];
+	double v[BLOCKS_MAX * TWINS], l[SIDES][TWINS];
+	unsigned n = 0;
 
 	for (unsigned i = 0; i < c->block_count; i++) {
 		block_logs(&c->blocks[i], offset, l);
-		v[i] = (l[SIDE_B][0] + l[SIDE_B][1] - l[SIDE_A][0] - l[SIDE_A][1]) / 2;
+		for (unsigned t = 0; t < TWINS; t++)
+			v[n++] = l[SIDE_B][t] - l[SIDE_A][t];
 	}
-	paired_judge(out, v, c->block_count, alpha, resamples, seed);
+	paired_judge(out, v, n, alpha, resamples, seed);
 }
 
 static void compare_noise(const struct cell *c, size_t offset, struct paired *out, double alpha)
 {
-	double v[BLOCKS_MAX * 2], l[SIDES][TWINS];
+	double v[BLOCKS_MAX * TWINS], l[SIDES][TWINS];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < c->block_count; i++) {
@@ -177,32 +184,43 @@ static enum winner winner(const struct cell *c)
 	return more == (c->decided_by == DECIDED_BY_RATE) ? WINNER_B : WINNER_A;
 }
 
+/* The intervals at this level, unless they are there already: cells are judged again whenever
+ * another one is done, and a bootstrap takes its time. */
+static void judge_at(struct cell *c, double alpha, uint64_t seed)
+{
+	if (c->judged_blocks == c->block_count && c->judged_level == alpha)
+		return;
+	cell_compare(c, alpha, RESAMPLES, seed);
+	c->judged_blocks = c->block_count;
+	c->judged_level = alpha;
+}
+
 void cells_judge(struct cell *cells, unsigned count, double alpha, uint64_t seed)
 {
 	double p[PAIRED_CELLS_MAX] = { 0 }, level[PAIRED_CELLS_MAX] = { 0 };
 
 	for (unsigned i = 0; i < count; i++) {
 		struct cell *c = &cells[i];
-		unsigned many = c->block_count > MANY_BLOCKS ? RESAMPLES_FEW : RESAMPLES;
 
 		p[i] = 1;
 		c->winner = WINNER_NONE;
 		if (!cell_measured(c, alpha))
 			continue;
-		cell_summarise(c);
-		cell_compare(c, alpha, many, seed + i);
-		p[i] = cell_decider(c)->ratio.p;
+		if (c->judged_blocks != c->block_count) { /* p is the same at every level */
+			cell_summarise(c);
+			judge_at(c, alpha / count, seed + i);
+			c->p = cell_decider(c)->ratio.p;
+		}
+		p[i] = c->p;
 	}
 	paired_holm(p, count, alpha, level);
 	for (unsigned i = 0; i < count; i++) {
 		struct cell *c = &cells[i];
-		unsigned many = c->block_count > MANY_BLOCKS ? RESAMPLES_FEW : RESAMPLES;
 
 		c->level = level[i];
 		if (!cell_measured(c, alpha))
 			continue;
-		if (level[i] < alpha)
-			cell_compare(c, level[i], many, seed + i);
+		judge_at(c, level[i], seed + i);
 		c->winner = winner(c);
 	}
 }

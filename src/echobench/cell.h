@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * cell: one workload with two servers, what was measured of them, and what may be said about it.
  *
- * A block is four rounds in random order, two of each side, every one against a server of its own
- * that was started for this block. Of the logarithms of what they measured, three sums are of use:
- * B1 + B2 - A1 - A2 is the difference of the sides; A1 - A2 + B1 - B2 and A1 - A2 - B1 + B2 are
- * what the same server differs from itself. If the sides were equal all three would have the same
- * distribution, so the noise floor costs no rounds of its own, and what differs from one start of
- * a server to the next is part of it.
+ * A block is two pairs, A1 B1 and A2 B2, each in random order, every round against a server of its
+ * own that was started for this block. Of the logarithms of what they measured, B1 - A1 and B2 - A2
+ * are the difference of the sides; (A1 - A2 + B1 - B2) / 2 and (A1 - A2 - B1 + B2) / 2 are what the
+ * same server differs from itself. So the noise floor costs no rounds of its own, and what differs
+ * from one start of a server to the next is part of it, as is what drifts from pair to pair.
+ *
+ * Pairs rather than blocks are compared: a round that somebody disturbed spoils one of them.
  */
 #ifndef ECHOBENCH_CELL_H
 #define ECHOBENCH_CELL_H
@@ -19,7 +20,7 @@
 #include "opts.h"
 
 enum { TWINS = 2, BLOCK_ROUNDS = 4, BLOCKS_MAX = 200, WHY_MAX = 320 };
-static_assert(BLOCKS_MAX * 2 <= PAIRED_MAX, "the noise has two values a block");
+static_assert(BLOCKS_MAX * TWINS <= PAIRED_MAX, "two pairs a block, and two values of noise");
 
 enum side { SIDE_A, SIDE_B, SIDES };
 
@@ -70,9 +71,15 @@ struct cell {
 	enum bottleneck bottleneck;
 	enum decider decided_by;
 	enum winner winner;
-	double level; /* the alpha that Holm's correction gave this cell */
+	double level;           /* the alpha that Holm's correction gave this cell */
+	double p;               /* of the ratio that decides */
+	unsigned judged_blocks; /* p and the intervals are of so many blocks; and of this level */
+	double judged_level;
 	unsigned stolen, disturbed;
 };
+
+/* How many blocks a claim at this level needs at least. */
+unsigned cell_blocks_needed(double alpha);
 
 /* Fewer blocks say nothing: the cell counts as not measured. */
 bool cell_measured(const struct cell *c, double alpha);

@@ -29,7 +29,7 @@ static const double still = 0.1;
 
 unsigned schedule_min_blocks(const struct bench_config *c, double alpha)
 {
-	unsigned needed = paired_needed(alpha) + 4;
+	unsigned needed = cell_blocks_needed(alpha) + 4;
 
 	if (c->min_blocks > needed)
 		needed = c->min_blocks;
@@ -43,14 +43,11 @@ int64_t schedule_block_ns(const struct bench_config *c, const struct workload *w
 
 void schedule_order(uint64_t *rng, uint8_t order[BLOCK_ROUNDS])
 {
-	for (unsigned i = 0; i < BLOCK_ROUNDS; i++)
-		order[i] = (uint8_t)i;
-	for (unsigned i = BLOCK_ROUNDS - 1; i > 0; i--) { /* Fisher and Yates */
-		unsigned j = (unsigned)rng_below(rng, i + 1);
-		uint8_t other = order[j];
+	for (unsigned twin = 0; twin < TWINS; twin++) {
+		unsigned first = (unsigned)rng_below(rng, SIDES);
 
-		order[j] = order[i];
-		order[i] = other;
+		for (unsigned i = 0; i < SIDES; i++)
+			order[twin * SIDES + i] = (uint8_t)((first ^ i) * TWINS + twin);
 	}
 }
 
@@ -185,6 +182,6 @@ int cell_run(struct cell *c, struct schedule *s)
 		snprintf(c->why, sizeof(c->why), "interrupted");
 	else if (!cell_measured(c, s->alpha) && !c->why[0])
 		snprintf(c->why, sizeof(c->why), "%u blocks in the time limit, %u are needed",
-			 c->block_count, paired_needed(s->alpha));
+			 c->block_count, cell_blocks_needed(s->alpha));
 	return r == -EINTR ? r : 0;
 }

@@ -22,7 +22,7 @@ unsigned schedule_min_blocks(const struct bench_config *c, double alpha);
 /* What one block takes, all told. */
 int64_t schedule_block_ns(const struct bench_config *c, const struct workload *w);
 
-/* A random order of a block's rounds. */
+/* The order of a block's rounds: one pair after the other, each in random order. */
 void schedule_order(uint64_t *rng, uint8_t order[BLOCK_ROUNDS]);
 
 /* Whether the last of @n rates are about the same, with no way left to go. */

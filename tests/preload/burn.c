@@ -10,7 +10,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-enum { EVERY = 16 }; /* calls: to read the clock costs time, too */
+enum { EVERY = 64 }; /* calls: to read the clock costs time, too */
 
 static int64_t percent;
 
@@ -32,17 +32,18 @@ static int64_t cpu_ns(void)
 ssize_t recv(int fd, void *buf, size_t len, int flags)
 {
 	static ssize_t (*real)(int, void *, size_t, int);
-	static _Thread_local int64_t last_ns;
+	static _Thread_local int64_t last_ns, owed_ns;
 	static _Thread_local unsigned calls;
-	int64_t end_ns;
+	int64_t begin_ns;
 
 	if (!real)
 		real = (ssize_t(*)(int, void *, size_t, int))dlsym(RTLD_NEXT, "recv");
 	if (percent > 0 && ++calls % EVERY == 0) {
-		end_ns = cpu_ns();
-		end_ns += (end_ns - last_ns) * percent / 100;
-		while ((last_ns = cpu_ns()) < end_ns)
+		begin_ns = cpu_ns();
+		owed_ns += (begin_ns - last_ns) * percent / 100;
+		while ((last_ns = cpu_ns()) < begin_ns + owed_ns)
 			;
+		owed_ns -= last_ns - begin_ns; /* less than 0: it burned too long */
 	}
 	return real(fd, buf, len, flags);
 }
