@@ -30,7 +30,8 @@ struct tasks_syscalls {
  * right to use perf's tracepoints). */
 int tasks_syscalls_begin(struct tasks_syscalls *s, pid_t pid);
 
-/* Ends counting; returns how many there were. */
-uint64_t tasks_syscalls_end(struct tasks_syscalls *s);
+/* How many there have been so far. */
+uint64_t tasks_syscalls_sum(const struct tasks_syscalls *s);
+void tasks_syscalls_end(struct tasks_syscalls *s);
 
 #endif

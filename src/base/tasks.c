@@ -11,13 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "echo/base.h"
 
-enum { TREE_MAX = 8192, PATH_LEN = 128 };
+enum { TREE_MAX = 8192, PATH_LEN = 128, TRACEPOINT_UNKNOWN = -1 };
 
 /* Processes that are yet to be visited. */
 struct tree {
@@ -26,15 +27,20 @@ struct tree {
 };
 
 /* The beginning of a small file, as text. Returns its length, 0 if there is none. */
-static size_t read_text(const char *path, char *text, size_t size)
+static size_t read_text_at(int dir, const char *path, char *text, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
 
 	if (fd >= 0)
 		close(fd);
 	text[n > 0 ? n : 0] = '\0';
 	return n > 0 ? (size_t)n : 0;
+}
+
+static size_t read_text(const char *path, char *text, size_t size)
+{
+	return read_text_at(AT_FDCWD, path, text, size);
 }
 
 /* The children that a thread has started. Needs CONFIG_PROC_CHILDREN; else there are none. */
@@ -157,7 +163,9 @@ static void open_thread(void *arg, pid_t pid, const char *tid)
 	int fd;
 
 	(void)pid;
-	if (o->to->count == ARRAY_LEN(o->to->fds) || o->error)
+	if (o->to->count == ARRAY_LEN(o->to->fds))
+		o->error = -E2BIG;
+	if (o->error)
 		return;
 	fd = (int)syscall(SYS_perf_event_open, &o->attr, (pid_t)strtol(tid, NULL, 10), -1, -1,
 			  PERF_FLAG_FD_CLOEXEC);
@@ -167,24 +175,48 @@ static void open_thread(void *arg, pid_t pid, const char *tid)
 		o->error = -errno;
 }
 
+/* The number of the tracepoint at which every system call begins. Where nobody has mounted tracefs
+ * we open one that is mounted nowhere. */
+static int64_t tracepoint(void)
+{
+	static int64_t id = TRACEPOINT_UNKNOWN; /* never changes */
+	char text[32] = "";
+	int fs, root;
+
+	if (id != TRACEPOINT_UNKNOWN)
+		return id;
+	if (!read_text("/sys/kernel/tracing/events/raw_syscalls/sys_enter/id", text,
+		       sizeof(text))) {
+		fs = fsopen("tracefs", FSOPEN_CLOEXEC);
+		if (fs < 0)
+			return -errno;
+		root = fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0
+			       ? -1
+			       : fsmount(fs, FSMOUNT_CLOEXEC, 0);
+		close(fs);
+		if (root < 0)
+			return -EPERM;
+		read_text_at(root, "events/raw_syscalls/sys_enter/id", text, sizeof(text));
+		close(root);
+	}
+	if (!text[0])
+		return -ENOENT;
+	id = strtoll(text, NULL, 10);
+	return id;
+}
+
 int tasks_syscalls_begin(struct tasks_syscalls *s, pid_t pid)
 {
-	static const char *const paths[] = {
-		"/sys/kernel/tracing/events/raw_syscalls/sys_enter/id",
-		"/sys/kernel/debug/tracing/events/raw_syscalls/sys_enter/id",
-	};
+	int64_t id = tracepoint();
 	struct opening o = { .to = s,
 			     .attr = { .type = PERF_TYPE_TRACEPOINT,
 				       .size = sizeof(struct perf_event_attr),
 				       .inherit = 1 } };
-	char text[32] = "";
 
 	s->count = 0;
-	for (size_t i = 0; i < ARRAY_LEN(paths) && !text[0]; i++)
-		read_text(paths[i], text, sizeof(text));
-	if (!text[0])
-		return -ENOENT;
-	o.attr.config = strtoull(text, NULL, 10);
+	if (id < 0)
+		return (int)id;
+	o.attr.config = (uint64_t)id;
 	tree_walk(pid, NULL, open_thread, &o);
 	if (o.error) {
 		tasks_syscalls_end(s);
@@ -193,15 +225,20 @@ int tasks_syscalls_begin(struct tasks_syscalls *s, pid_t pid)
 	return 0;
 }
 
-uint64_t tasks_syscalls_end(struct tasks_syscalls *s)
+uint64_t tasks_syscalls_sum(const struct tasks_syscalls *s)
 {
 	uint64_t sum = 0, n;
 
 	for (unsigned i = 0; i < s->count; i++) {
 		if (read(s->fds[i], &n, sizeof(n)) == sizeof(n))
 			sum += n;
-		close(s->fds[i]);
 	}
-	s->count = 0;
 	return sum;
+}
+
+void tasks_syscalls_end(struct tasks_syscalls *s)
+{
+	for (unsigned i = 0; i < s->count; i++)
+		close(s->fds[i]);
+	s->count = 0;
 }

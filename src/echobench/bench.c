@@ -31,7 +31,7 @@ static int bench_add(struct bench *r, const struct bench_config *c, const char *
 	cell->load = *w;
 	cell->name[SIDE_A] = c->a;
 	cell->name[SIDE_B] = b;
-	cell->syscalls[SIDE_A] = cell->syscalls[SIDE_B] = -1;
+	cell->syscalls[SIDE_A] = cell->syscalls[SIDE_B] = -ENODATA;
 	cell->level = 1;
 	snprintf(cell->why, sizeof(cell->why), "its turn did not come");
 	cell->blocks = calloc(BLOCKS_MAX, sizeof(*cell->blocks));

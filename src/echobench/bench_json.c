@@ -126,6 +126,10 @@ static json_t *cell(const struct bench *r, unsigned i)
 		"narrow", c->narrow, "confidence", 1 - c->level, "duration_ns",
 		(json_int_t)c->spent_ns);
 
+	json_object_set_new(o, "system_calls_reason",
+			    measured && c->syscalls[SIDE_A] < 0
+				    ? text(strerror((int)-c->syscalls[SIDE_A]))
+				    : json_null());
 	client_command(c->config, &c->load, "{addr}", client);
 	json_object_set_new(o, "client", text(client));
 	if (measured)

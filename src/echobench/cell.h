@@ -63,7 +63,7 @@ struct cell {
 	bool stationary; /* the warm-up ended because the rate stood still */
 	bool narrow;     /* the interval became as narrow as asked */
 	int64_t spent_ns;
-	double syscalls[SIDES]; /* for a message; < 0: not measured */
+	double syscalls[SIDES]; /* for a message; < 0: -errno, not measured */
 	char why[WHY_MAX];      /* why it was not measured, or not to the end */
 	/* verdict */
 	struct sample middle[SIDES]; /* medians */

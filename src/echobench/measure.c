@@ -32,6 +32,7 @@ static const double wait_limit = 0.05;
 struct look {
 	int64_t unix_ns, steal_ns;
 	struct tasks_usage server, client;
+	uint64_t calls; /* of the server */
 };
 
 int64_t round_warmup_ns(const struct bench_config *c, const struct workload *w)
@@ -71,11 +72,12 @@ void client_command(const struct bench_config *c, const struct workload *w, cons
 		 congestion ? " --congestion " : "", congestion ? c->congestion : "", address);
 }
 
-static void look(const struct server *s, const struct child *client, struct look *l)
+static void look(const struct round *r, const struct child *client, struct look *l)
 {
 	l->steal_ns = provenance_steal_ns();
 	tasks_usage(client->pid, &l->client);
-	tasks_usage(s->child.pid, &l->server);
+	tasks_usage(r->server->child.pid, &l->server);
+	l->calls = tasks_syscalls_sum(r->calls);
 	l->unix_ns = clock_unix_ns();
 }
 
@@ -130,6 +132,16 @@ static double busy(const struct tasks_usage *first, const struct tasks_usage *la
 	return share(cpu_ns, fmax(most_ns - wait_ns, cpu_ns));
 }
 
+/* Whether both looks fell into the time that the client measured: on a busy machine it may have
+ * come up too late. */
+static bool in_time(const json_t *json, const struct look *first, const struct look *last)
+{
+	double start_ns = number(json, "context", "start_unix_ns");
+
+	return (double)first->unix_ns >= start_ns + number(json, "measured", "begin_ns") &&
+	       (double)last->unix_ns <= start_ns + number(json, "measured", "end_ns");
+}
+
 /* From the client's result and the two looks to what one message cost. */
 static void evaluate(struct round *r, const json_t *json, const struct look *first,
 		     const struct look *last)
@@ -145,6 +157,8 @@ static void evaluate(struct round *r, const json_t *json, const struct look *fir
 	s->cpu_ns = share((double)(last->server.cpu_ns - first->server.cpu_ns), in_window);
 	s->switches =
 		share((double)last->server.switches - (double)first->server.switches, in_window);
+	if (r->syscalls >= 0)
+		r->syscalls = share((double)(last->calls - first->calls), in_window);
 	s->server_busy =
 		busy(&first->server, &last->server, window_ns * CPU_COUNT(&c->server_cpus.set));
 	s->client_busy = busy(&first->client, &last->client, window_ns * fmax(threads, 1));
@@ -152,6 +166,7 @@ static void evaluate(struct round *r, const json_t *json, const struct look *fir
 	s->p99_ns = number(json, "latency_ns", "p99");
 	s->stolen = first->steal_ns >= 0 && last->steal_ns > first->steal_ns;
 	s->disturbed =
+		!in_time(json, first, last) ||
 		(double)(last->client.wait_ns - first->client.wait_ns) > wait_limit * window_ns ||
 		(double)(last->server.wait_ns - first->server.wait_ns) >
 			wait_limit * window_ns * last->server.threads;
@@ -166,13 +181,13 @@ static int watch(struct round *r, struct child *client, struct look *first, stru
 	int64_t inset_ns = c->round / 10;
 	int e = child_wait(client, begin_ns + inset_ns - clock_now_ns());
 
-	look(r->server, client, first);
+	look(r, client, first);
 	if (e == -ETIME)
 		e = child_wait(client, begin_ns + c->round - inset_ns / 2 - clock_now_ns());
 	if (e == 0)
 		return 0; /* too early: its exit code says why */
 	if (e == -ETIME) {
-		look(r->server, client, last);
+		look(r, client, last);
 		e = child_wait(client, SEC(30));
 	}
 	return e;
@@ -208,7 +223,6 @@ static int finish(struct round *r, struct child *client, const struct look *firs
 				 "the server got no CPU time, or none that can be seen");
 			e = -EAGAIN;
 		}
-		r->syscalls = r->syscalls > 0 ? share(r->syscalls, all) : r->syscalls;
 	}
 	json_decref(json);
 	return e;
@@ -220,23 +234,25 @@ int round_measure(struct round *r, char why[WHY_MAX])
 	char command[COMMAND_MAX];
 	struct look first = { 0 }, last = { 0 };
 	struct child client;
-	bool counting;
 	int e;
 
 	client_command(r->config, r->load, r->server->address, command);
-	counting = r->count_syscalls && tasks_syscalls_begin(&calls, r->server->child.pid) == 0;
+	r->calls = &calls;
+	r->syscalls =
+		r->count_syscalls ? tasks_syscalls_begin(&calls, r->server->child.pid) : -ENODATA;
 	r->begin_cpu_ns = server_cpu_ns(r->server);
 	e = child_start(&client, command, NULL);
 	if (e < 0) {
 		snprintf(why, WHY_MAX, "cannot start the client: %s", strerror(-e));
-		return e;
+		goto out;
 	}
 	e = watch(r, &client, &first, &last);
-	r->syscalls = counting ? (double)tasks_syscalls_end(&calls) : -1;
 	if (e == -ETIME)
 		snprintf(why, WHY_MAX, "the client did not end");
 	if (e == 0)
 		e = finish(r, &client, &first, &last, why);
 	child_stop(&client, SEC(1));
+out:
+	tasks_syscalls_end(&calls);
 	return e;
 }

@@ -5,6 +5,7 @@
 #define ECHOBENCH_MEASURE_H
 
 #include "cell.h"
+#include "echo/tasks.h"
 #include "server.h"
 
 struct round {
@@ -13,9 +14,10 @@ struct round {
 	struct server *server;
 	bool count_syscalls;
 	int64_t begin_cpu_ns; /* of the server */
+	struct tasks_syscalls *calls;
 	/* out */
 	struct sample sample;
-	double syscalls; /* for a message, the whole run; < 0: not measured */
+	double syscalls; /* for a message; < 0: -errno, not measured */
 };
 
 /* What the client does before it measures: a connection takes time, too. */

@@ -93,12 +93,12 @@ static int measure(struct round *r, char why[WHY_MAX])
 	return e;
 }
 
-/* Alternating rounds that nobody judges; system calls are counted in the first of each side, which
- * costs time. */
+/* Alternating rounds that nobody judges. System calls are counted in them, because that costs time:
+ * the median counts. */
 static int warm_up(struct cell *c)
 {
 	struct server servers[SIDES] = { 0 };
-	double rates[SIDES][WARM_MAX];
+	double rates[SIDES][WARM_MAX], calls[SIDES][WARM_MAX];
 	int r = start_servers(servers, c, 1, c->why);
 
 	for (unsigned i = 0; i < WARM_MAX && r == 0 && !c->stationary; i++) {
@@ -106,17 +106,19 @@ static int warm_up(struct cell *c)
 		struct round round = { .config = c->config,
 				       .load = &c->load,
 				       .server = &servers[side],
-				       .count_syscalls = nth == 0 };
+				       .count_syscalls = true };
 
 		r = measure(&round, c->why);
-		if (nth == 0)
-			c->syscalls[side] = round.syscalls;
+		calls[side][nth] = round.syscalls;
 		rates[side][nth] = round.sample.rate;
 		c->warm_rounds++;
 		c->stationary = side == SIDE_B && rates_stationary(rates[SIDE_A], nth + 1) &&
 				rates_stationary(rates[SIDE_B], nth + 1);
 	}
 	stop_servers(servers, SIDES);
+	for (unsigned side = 0; side < SIDES && c->warm_rounds > side; side++)
+		c->syscalls[side] =
+			paired_median(calls[side], (c->warm_rounds + SIDES - 1 - side) / SIDES);
 	return r;
 }
 

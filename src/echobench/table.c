@@ -150,8 +150,16 @@ static void print_costs(const struct bench *r, FILE *to)
 		fprintf(to, "%6.3f%6.3f%6s%6s%8s%8s\n", c->middle[0].switches,
 			c->middle[1].switches, calls[0], calls[1], p99[0], p99[1]);
 	}
-	fprintf(to, "CPU in ns, switches, system calls (-: not measured): of the server, for a "
-		    "message\n");
+	fprintf(to, "CPU in ns, switches, system calls: of the server, for a message\n");
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct cell *c = &r->cells[i];
+
+		if (cell_measured(c, r->alpha) && c->syscalls[SIDE_A] < 0) {
+			fprintf(to, "-: not measured: %s (counting needs root)\n",
+				strerror((int)-c->syscalls[SIDE_A]));
+			break;
+		}
+	}
 }
 
 static void print_other(const struct cell *c, FILE *to)

@@ -77,8 +77,9 @@ class Answers(Bench):
             self.assertGreater(cell[side]["rate"], 100)
             self.assertLessEqual(cell[side]["latency_ns"]["p50"], cell[side]["latency_ns"]["p99"])
         if cell["b"]["system_calls_per_message"] is not None:
-            # read and write; connecting is in it, which is much where few messages came
-            self.assertGreater(cell["b"]["system_calls_per_message"], 1.9)
+            # read and write: 2; how many messages there were between the looks is known by their rate only
+            self.assertGreater(cell["b"]["system_calls_per_message"], 1.4)
+            self.assertLess(cell["b"]["system_calls_per_message"], 4)
         self.assertEqual(len(cell["samples"]), 4 * cell["blocks"])
         for block in range(cell["blocks"]):
             sides = [s["side"] for s in cell["samples"] if s["block"] == block]
