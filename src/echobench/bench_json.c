@@ -77,12 +77,12 @@ static json_t *rounds(const struct cell *c)
 			unsigned which = c->blocks[i].order[k];
 			const struct sample *s = &c->blocks[i].at[which / TWINS][which % TWINS];
 
-			json_array_append_new(all, json_pack("{s:i, s:s, s:f, s:f, s:f, s:b, s:b}",
-							     "block", (int)i, "side", names[which],
-							     "rate", s->rate,
-							     "server_cpu_ns_per_message", s->cpu_ns,
-							     "p99_ns", s->p99_ns, "stolen",
-							     s->stolen, "disturbed", s->disturbed));
+			json_array_append_new(
+				all, json_pack("{s:i, s:s, s:f, s:f, s:f, s:b, s:b, s:b}", "block",
+					       (int)i, "side", names[which], "rate", s->rate,
+					       "server_cpu_ns_per_message", s->cpu_ns, "p99_ns",
+					       s->p99_ns, "stolen", s->stolen, "throttled",
+					       s->throttled, "disturbed", s->disturbed));
 		}
 	}
 	return all;
@@ -117,14 +117,14 @@ static json_t *cell(const struct bench *r, unsigned i)
 	bool measured = cell_measured(c, r->alpha);
 	char client[COMMAND_MAX];
 	json_t *o = json_pack(
-		"{s:o, s:b, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:f, s:I}",
+		"{s:o, s:b, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:f, s:I}",
 		"workload", workload(&c->load), "measured", measured, "reason",
 		c->why[0] ? text(c->why) : json_null(), "a", side(c, SIDE_A, measured), "b",
 		side(c, SIDE_B, measured), "rounds", (int)(c->block_count * BLOCK_ROUNDS), "blocks",
 		(int)c->block_count, "failed_blocks", (int)c->failed_blocks, "rounds_stolen",
-		(int)c->stolen, "rounds_disturbed", (int)c->disturbed, "stationary", c->stationary,
-		"narrow", c->narrow, "confidence", 1 - c->level, "duration_ns",
-		(json_int_t)c->spent_ns);
+		(int)c->stolen, "rounds_throttled", (int)c->throttled, "rounds_disturbed",
+		(int)c->disturbed, "stationary", c->stationary, "narrow", c->narrow, "confidence",
+		1 - c->level, "duration_ns", (json_int_t)c->spent_ns);
 
 	json_object_set_new(o, "system_calls_reason",
 			    measured && c->syscalls[SIDE_A] < 0

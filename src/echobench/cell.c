@@ -49,12 +49,13 @@ static double median_of(const struct cell *c, enum side side, size_t offset)
 
 static void count_flags(struct cell *c)
 {
-	c->stolen = c->disturbed = 0;
+	c->stolen = c->throttled = c->disturbed = 0;
 	for (unsigned i = 0; i < c->block_count; i++) {
 		for (unsigned k = 0; k < BLOCK_ROUNDS; k++) {
 			const struct sample *s = &c->blocks[i].at[k / TWINS][k % TWINS];
 
 			c->stolen += s->stolen;
+			c->throttled += s->throttled;
 			c->disturbed += s->disturbed;
 		}
 	}

@@ -35,7 +35,8 @@ struct sample {
 	double cpu_ns, switches;         /* of the server, for a message */
 	double server_busy, client_busy; /* 1: all of its CPUs, all of its threads */
 	double p50_ns, p99_ns;
-	bool stolen;    /* the hypervisor took CPU time, or a quota throttled us */
+	bool stolen;    /* the hypervisor took CPU time */
+	bool throttled; /* a quota was used up, or a CPU too hot */
 	bool disturbed; /* somebody else had the CPU while server or client wanted it */
 };
 
@@ -75,7 +76,7 @@ struct cell {
 	double p;               /* of the ratio that decides */
 	unsigned judged_blocks; /* p and the intervals are of so many blocks; and of this level */
 	double judged_level;
-	unsigned stolen, disturbed;
+	unsigned stolen, throttled, disturbed;
 };
 
 /* How many blocks a claim at this level needs at least. */

@@ -19,6 +19,7 @@
 #include "echo/clock.h"
 #include "echo/provenance.h"
 #include "echo/tasks.h"
+#include "throttle.h"
 
 enum {
 	CONN_COST_NS = 150 * 1000, /* generous: to connect, on a machine like the author's */
@@ -32,7 +33,7 @@ static const double wait_limit = 0.05;
 struct look {
 	int64_t unix_ns, steal_ns;
 	struct tasks_usage server, client;
-	uint64_t calls; /* of the server */
+	uint64_t calls, throttles; /* calls: of the server */
 };
 
 int64_t round_warmup_ns(const struct bench_config *c, const struct workload *w)
@@ -75,6 +76,7 @@ void client_command(const struct bench_config *c, const struct workload *w, cons
 static void look(const struct round *r, const struct child *client, struct look *l)
 {
 	l->steal_ns = provenance_steal_ns();
+	l->throttles = throttle_count();
 	tasks_usage(client->pid, &l->client);
 	tasks_usage(r->server->child.pid, &l->server);
 	l->calls = tasks_syscalls_sum(r->calls);
@@ -165,6 +167,7 @@ static void evaluate(struct round *r, const json_t *json, const struct look *fir
 	s->p50_ns = number(json, "latency_ns", "p50");
 	s->p99_ns = number(json, "latency_ns", "p99");
 	s->stolen = first->steal_ns >= 0 && last->steal_ns > first->steal_ns;
+	s->throttled = last->throttles > first->throttles;
 	s->disturbed =
 		!in_time(json, first, last) ||
 		(double)(last->client.wait_ns - first->client.wait_ns) > wait_limit * window_ns ||

@@ -168,16 +168,17 @@ static void print_other(const struct cell *c, FILE *to)
 	const struct paired *o = c->decided_by == DECIDED_BY_CPU ? &c->rate.ratio : &c->cpu.ratio;
 	char nl[CELL_TEXT], nh[CELL_TEXT], ol[CELL_TEXT], oh[CELL_TEXT], om[CELL_TEXT];
 
-	fprintf(to, "  %s-%s  %-4s%6s %s-%s%6u%5u%5u%5.0f\n", ratio_text(d->noise.low, nl),
+	fprintf(to, " %s-%s %-4s%6s %s-%s%5u%5u%5u%5u%5.0f\n", ratio_text(d->noise.low, nl),
 		ratio_text(d->noise.high, nh), c->decided_by == DECIDED_BY_CPU ? "rate" : "CPU",
 		ratio_text(o->middle, om), ratio_text(o->low, ol), ratio_text(o->high, oh),
-		c->block_count * BLOCK_ROUNDS, c->stolen, c->disturbed, (double)c->spent_ns / 1e9);
+		c->block_count * BLOCK_ROUNDS, c->stolen, c->throttled, c->disturbed,
+		(double)c->spent_ns / 1e9);
 }
 
 static void print_noise(const struct bench *r, FILE *to)
 {
-	fprintf(to, "\n conns    size pipe mode    A against A     the other B/A        rounds "
-		    "stol dist   s\n");
+	fprintf(to, "\n conns    size pipe mode   A against A the other B/A        rounds "
+		    "stol thro dist   s\n");
 	for (unsigned i = 0; i < r->count; i++) {
 		const struct cell *c = &r->cells[i];
 
@@ -186,8 +187,9 @@ static void print_noise(const struct bench *r, FILE *to)
 		print_load(c, to);
 		print_other(c, to);
 	}
-	fprintf(to, "stol: rounds with time stolen or throttled; dist: rounds in which others had "
-		    "the CPU\n");
+	fprintf(to,
+		"rounds in which: stol, the hypervisor stole time; thro, a quota was used up or a\n"
+		"CPU too hot; dist, others had the CPU\n");
 }
 
 static void print_recommendation(const struct bench *r, FILE *to)

@@ -44,6 +44,7 @@
 	X(sock)           \
 	X(source)         \
 	X(stream)         \
+	X(throttle)       \
 	X(timer)          \
 	X(units)          \
 	X(unsent)         \
