@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * child: programs under measurement. Each runs in a process group of its own and dies with its
- * parent; what it says goes into memory files, so that nobody has to empty a pipe while the clock
- * runs.
+ * child: programs under measurement. Each runs in a process group of its own, and dies with its
+ * parent, as all of its group do: a process beside us sees to that when we are killed. What it says
+ * goes into memory files, so that nobody has to empty a pipe while the clock runs.
  *
  * Waiting is done with SIGCHLD, SIGINT and SIGTERM blocked (child_block_signals, before anything is
  * started): a signal that asks to stop ends a wait, and nothing else.
@@ -25,7 +25,10 @@ struct child {
 /* Call once, before the first child. */
 void child_block_signals(void);
 
-/* The signal that asked this program to stop, once a wait has seen it; 0: none. */
+/* When the last child has gone: from now on such a signal ends this program as usual. */
+void child_unblock_signals(void);
+
+/* The signal that has asked this program to stop; 0: none. */
 int child_stop_signal(void);
 
 /* Starts a command line of the shell, on @cpus only (NULL: where we may run). Returns 0 or -errno;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,7 +19,16 @@
 #include "echo/base.h"
 #include "echo/clock.h"
 
+enum { GROUPS_MAX = 256 };
+
 static int stop_signal; /* one flag for the process, as its signals are */
+
+/* The process that outlives us when we are killed, and kills what we have started. */
+static struct {
+	pid_t pid;  /* 0: not started */
+	pid_t user; /* whose it is */
+	int socket; /* process groups: n, running; -n, has ended */
+} guard;
 
 static sigset_t child_signals(void)
 {
@@ -38,9 +48,90 @@ void child_block_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+void child_unblock_signals(void)
+{
+	sigset_t set = child_signals();
+
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 int child_stop_signal(void)
 {
+	static const struct timespec now;
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sig = sigtimedwait(&set, NULL, &now); /* one that came while nobody waited */
+	if (sig > 0)
+		stop_signal = sig;
 	return stop_signal;
+}
+
+/* Keeps the list of groups until the other end is closed, by whatever cause. */
+static __attribute__((noreturn)) void guard_run(int fd)
+{
+	pid_t groups[GROUPS_MAX], said;
+	unsigned count = 0;
+
+	while (read(fd, &said, sizeof(said)) == sizeof(said)) {
+		unsigned i = 0;
+
+		while (i < count && groups[i] != abs(said))
+			i++;
+		if (said < 0 && i < count)
+			groups[i] = groups[--count];
+		else if (said > 0 && i == count && count < GROUPS_MAX)
+			groups[count++] = said;
+	}
+	for (unsigned i = 0; i < count; i++)
+		kill(-groups[i], SIGKILL);
+	_exit(0);
+}
+
+static void guard_end(void)
+{
+	if (guard.pid <= 0 || guard.user != getpid())
+		return;
+	close(guard.socket);
+	waitpid(guard.pid, NULL, 0);
+	guard.pid = 0;
+}
+
+/* Starts it, once. Without it children still die with us, but not what those have started. */
+static void guard_start(void)
+{
+	sigset_t all;
+	int ends[2];
+
+	if (guard.pid > 0 && guard.user == getpid())
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return;
+	guard.pid = fork();
+	if (guard.pid == 0) {
+		close(ends[1]);
+		setsid(); /* what a terminal sends is not for us */
+		sigfillset(&all);
+		sigprocmask(SIG_BLOCK, &all, NULL);
+		guard_run(ends[0]);
+	}
+	close(ends[0]);
+	guard.user = getpid();
+	guard.socket = ends[1];
+	if (guard.pid < 0)
+		close(ends[1]);
+	else
+		atexit(guard_end);
+}
+
+static void guard_tell(pid_t group)
+{
+	/* if somebody killed it, so be it */
+	if (guard.pid > 0)
+		(void)send(guard.socket, &group, sizeof(group), MSG_NOSIGNAL);
 }
 
 static __attribute__((noreturn)) void child_run(const struct child *c, const char *line,
@@ -52,6 +143,7 @@ static __attribute__((noreturn)) void child_run(const struct child *c, const cha
 	if (getppid() != parent)
 		_exit(127); /* it died before the call above */
 	setpgid(0, 0);
+	guard_tell(getpid());
 	if (cpus)
 		sched_setaffinity(0, sizeof(*cpus), cpus);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
@@ -85,6 +177,7 @@ int child_start(struct child *c, const char *command, const cpu_set_t *cpus)
 		r = -errno;
 		goto out;
 	}
+	guard_start();
 	c->pid = fork();
 	if (c->pid == 0)
 		child_run(c, line, cpus, self);
@@ -139,6 +232,7 @@ void child_stop(struct child *c, int64_t patience_ns)
 		while (r == -EINTR); /* we are stopping already */
 	}
 	kill(-c->group, SIGKILL); /* children that outlived it */
+	guard_tell(-c->group);
 	child_close(c);
 	c->group = 0;
 }

@@ -94,8 +94,9 @@ static int write_results(struct bench *r)
 		log_error("cannot write %s: %s", c->json, strerror(-e));
 		return EXIT_ENVIRONMENT;
 	}
-	if (c->plot[0] && plot_write(r, c->plot, why) < 0)
+	if (c->plot[0] && !r->interrupted_by && plot_write(r, c->plot, why) < 0)
 		log_warn("no pictures: %s", why);
+	child_unblock_signals(); /* whoever does not read what we print can still end us */
 	if (c->output == OUTPUT_TEXT)
 		table_print(r, stdout);
 	else if (c->output == OUTPUT_JSON && bench_json_print(r, stdout) < 0)
@@ -121,6 +122,7 @@ static int bench_run(struct bench *r)
 	bench_measure(r);
 	if (c->baseline[0] && baseline_compare(r, c->baseline, why) < 0)
 		log_warn("baseline %s", why);
+	r->interrupted_by = child_stop_signal();
 	bench_verdict(r);
 	return write_results(r);
 }

@@ -153,6 +153,17 @@ class Endings(Bench):
         self.wait_until(lambda: not [q for q in pids if os.path.exists(f"/proc/{q}/exe")], "all gone")
 
 
+    @not_in("valgrind")
+    def test_killed_it_leaves_nothing_that_a_server_has_started(self):
+        p = self.start("--b", f"sleep 1000 & {SOCAT} & wait")
+        def started():
+            found = descendants(p.pid)
+            return found if any("sleep" in self.command(q) for q in found) else []
+        pids = self.wait_until(started, "a server's child")
+        p.kill9()
+        self.wait_until(lambda: not [q for q in pids if os.path.exists(f"/proc/{q}/exe")], "all gone")
+
+
 class Files(Bench):
     @not_in("asan", "ubsan", "tsan", "valgrind")
     def test_a_regression_against_the_baseline_is_exit_code_1(self):

@@ -12,11 +12,11 @@
 
 #include "suites.h"
 
-static char root[] = "/tmp/echolab-throttle-XXXXXX";
+static char root[64];
 
 static void setup(void)
 {
-	strcpy(root + sizeof(root) - 7, "XXXXXX");
+	snprintf(root, sizeof(root), "/tmp/echolab-throttle-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(root));
 }
 
@@ -34,7 +34,7 @@ static void make(const char *path, const char *text)
 	FILE *f;
 
 	snprintf(all, sizeof(all), "%s%s", root, path);
-	for (char *p = all + sizeof(root); (p = strchr(p, '/')); p++) {
+	for (char *p = all + strlen(root) + 1; (p = strchr(p, '/')); p++) {
 		*p = '\0';
 		mkdir(all, 0700);
 		*p = '/';
