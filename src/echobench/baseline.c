@@ -35,51 +35,80 @@ static bool same_cell(const json_t *o, const struct cell *c)
 	       same_number(w, "size", c->load.size) &&
 	       same_number(w, "pipeline", c->load.pipeline) &&
 	       same_text(w, "mode", bench_mode_names[c->load.mode]) &&
+	       (c->load.mode != MODE_OPEN || same_number(w, "rate", c->config->rate)) &&
+	       (c->load.mode != MODE_CHURN || same_number(w, "churn", c->config->churn)) &&
 	       same_text(json_object_get(o, "a"), "name", c->name[SIDE_A]) &&
 	       same_text(json_object_get(o, "b"), "name", c->name[SIDE_B]);
 }
 
-static enum baseline_verdict compare(const json_t *old, const struct cell *c)
+static void compare(struct baseline *b, const json_t *old, const struct cell *c)
 {
-	bool cpu = c->decided_by == DECIDED_BY_CPU;
+	bool cpu = c->decided_by == DECIDED_BY_CPU, more, less;
 	const struct paired *now = &cell_decider(c)->ratio;
 	const json_t *then = json_object_get(old, cpu ? "cpu_ratio" : "ratio");
-	double low = json_number_value(json_object_get(then, "low")),
+	double median = json_number_value(json_object_get(then, "median")),
+	       low = json_number_value(json_object_get(then, "low")),
 	       high = json_number_value(json_object_get(then, "high"));
 
-	if (!(low > 0 && high > 0))
-		return BASELINE_NONE;
-	if (now->low > log(high))
-		return cpu ? BASELINE_WORSE : BASELINE_BETTER;
-	if (now->high < log(low))
-		return cpu ? BASELINE_BETTER : BASELINE_WORSE;
-	return BASELINE_SAME;
+	if (!(median > 0 && low > 0 && high >= low))
+		return;
+	b->then = (struct paired){ .middle = log(median), .low = log(low), .high = log(high) };
+	more = now->low > b->then.high;
+	less = now->high < b->then.low;
+	b->verdict = !more && !less ? BASELINE_SAME
+		     : more == cpu  ? BASELINE_WORSE
+				    : BASELINE_BETTER;
 }
 
-int baseline_compare(struct bench *r, const char *path, char why[WHY_MAX])
+int baseline_load(struct bench *r, const char *path, char why[WHY_MAX])
 {
 	json_error_t error;
-	json_t *root = json_load_file(path, 0, &error), *cells, *old;
-	size_t k;
+	json_t *root = json_load_file(path, 0, &error);
 
-	cells = json_object_get(root, "cells");
-	if (!same_text(root, "schema", "echobench/1") || !json_is_array(cells)) {
+	if (!same_text(root, "schema", "echobench/1") ||
+	    !json_is_array(json_object_get(root, "cells"))) {
 		snprintf(why, WHY_MAX, "%.200s: %.100s", path,
 			 root ? "is no result of echobench" : error.text);
 		json_decref(root);
 		return -EINVAL;
 	}
-	free(r->baseline);
-	r->baseline = calloc(r->count ? r->count : 1, sizeof(*r->baseline));
-	r->regressions = 0;
+	r->kept = root;
+	r->baseline = calloc(r->count, sizeof(*r->baseline));
+	return r->baseline ? 0 : -ENOMEM;
+}
+
+void baseline_compare(struct bench *r)
+{
+	const json_t *cells = json_object_get(r->kept, "cells"), *old;
+	size_t k;
+
+	r->regressions = r->compared = 0;
 	for (unsigned i = 0; r->baseline && i < r->count; i++) {
+		struct baseline *b = &r->baseline[i];
+
+		*b = (struct baseline){ .verdict = BASELINE_NONE };
 		json_array_foreach(cells, k, old)
 		{
 			if (same_cell(old, &r->cells[i]) && cell_measured(&r->cells[i], r->alpha))
-				r->baseline[i] = compare(old, &r->cells[i]);
+				compare(b, old, &r->cells[i]);
 		}
-		r->regressions += r->baseline[i] == BASELINE_WORSE;
+		r->regressions += b->verdict == BASELINE_WORSE;
+		r->compared += b->verdict != BASELINE_NONE;
 	}
-	json_decref(root);
-	return r->baseline ? 0 : -ENOMEM;
+}
+
+char *baseline_sentence(const struct bench *r, unsigned i, char text[WHY_MAX])
+{
+	static const char *const names[] = { "", "no difference", "better", "worse" };
+	const struct baseline *b = &r->baseline[i];
+	const struct paired *now = &cell_decider(&r->cells[i])->ratio;
+
+	if (b->verdict == BASELINE_NONE)
+		snprintf(text, WHY_MAX, "nothing to compare");
+	else
+		snprintf(text, WHY_MAX, "%s B/A was %.3f (%.3f-%.3f), is %.3f: %s",
+			 r->cells[i].decided_by == DECIDED_BY_CPU ? "CPU" : "rate",
+			 exp(b->then.middle), exp(b->then.low), exp(b->then.high), exp(now->middle),
+			 names[b->verdict]);
+	return text;
 }

@@ -4,6 +4,7 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +68,6 @@ int bench_plan(struct bench *r)
 
 	r->floor_ns = -1;
 	r->recommend = "either";
-	r->recommend_why = "nothing was measured";
 	r->cells = calloc(CELLS_MAX, sizeof(*r->cells));
 	if (!r->cells)
 		return -ENOMEM;
@@ -91,6 +91,7 @@ void bench_free(struct bench *r)
 		free(r->cells[i].blocks);
 	free(r->cells);
 	free(r->baseline);
+	json_decref(r->kept);
 }
 
 double bench_cell_alpha(const struct bench *r)
@@ -125,7 +126,8 @@ static void bench_block_done(void *arg, const struct cell *c)
 static void bench_judge(struct bench *r)
 {
 	cells_judge(r->cells, r->count, r->alpha, r->plans[0].config.seed);
-	r->recommend = cells_recommend(r->cells, r->count, &r->recommend_why);
+	r->recommend = cells_recommend(r->cells, r->count, r->alpha, r->recommend_why);
+	baseline_compare(r);
 }
 
 static int bench_cell(struct bench *r, struct cell *c, struct progress *p)
@@ -140,13 +142,26 @@ static int bench_cell(struct bench *r, struct cell *c, struct progress *p)
 	return cell_run(c, &s);
 }
 
-void bench_measure(struct bench *r)
+/* What is known so far: whatever happens next, there is a result. */
+static int bench_keep(struct bench *r)
+{
+	r->end_ns = clock_now_ns();
+	bench_judge(r);
+	bench_verdict(r);
+	return bench_json_keep(r);
+}
+
+int bench_measure(struct bench *r)
 {
 	struct progress p = { .run = r };
+	int e;
 
 	r->start_unix_ns = clock_unix_ns();
 	r->start_ns = clock_now_ns();
 	provenance_read(&r->provenance, "");
+	e = bench_keep(r);
+	if (e < 0)
+		return e;
 	progress_begin(&p);
 	r->floor_ns = floor_measure(&r->plans[0].config);
 	while (r->done < r->count && !child_stop_signal()) {
@@ -154,19 +169,15 @@ void bench_measure(struct bench *r)
 
 		bench_cell(r, c, &p);
 		r->done++;
-		bench_judge(r);
-		r->end_ns = clock_now_ns();
 		r->interrupted_by = child_stop_signal();
+		if (bench_keep(r) < 0)
+			log_warn("the result cannot be kept for now");
 		progress_cell(&p, c);
-		if (r->done < r->count) { /* whatever happens now, there is a result */
-			bench_verdict(r);
-			bench_json_keep(r);
-		}
 	}
 	r->interrupted_by = child_stop_signal();
-	r->end_ns = clock_now_ns();
 	r->finished = true;
 	progress_end(&p);
+	return 0;
 }
 
 /* Cells without an answer: not measured, or neither a winner nor as narrow as asked. */
@@ -183,6 +194,19 @@ static void bench_count(const struct bench *r, unsigned *unmeasured, unsigned *w
 	}
 }
 
+/* Which cell got worse, and how much: the first of them. */
+static void bench_blame(struct bench *r)
+{
+	char load[80], said[WHY_MAX];
+	unsigned i = 0;
+
+	while (r->baseline[i].verdict != BASELINE_WORSE)
+		i++;
+	snprintf(r->exit_reason, WHY_MAX, "%u of %u cells worse than the baseline: %s: %.150s",
+		 r->regressions, r->count, workload_text(&r->cells[i].load, load, sizeof(load)),
+		 baseline_sentence(r, i, said));
+}
+
 void bench_verdict(struct bench *r)
 {
 	unsigned unmeasured, wide;
@@ -194,8 +218,10 @@ void bench_verdict(struct bench *r)
 			 r->count - unmeasured, r->count);
 	} else if (r->regressions > 0) {
 		r->exit_code = EXIT_VERDICT;
-		snprintf(r->exit_reason, WHY_MAX, "%u of %u cells are worse than the baseline",
-			 r->regressions, r->count);
+		bench_blame(r);
+	} else if (r->kept && r->compared == 0) {
+		r->exit_code = EXIT_INCONCLUSIVE;
+		snprintf(r->exit_reason, WHY_MAX, "no cell could be compared with the baseline");
 	} else if (unmeasured > 0) {
 		r->exit_code = EXIT_INCONCLUSIVE;
 		snprintf(r->exit_reason, WHY_MAX, "%u of %u cells could not be measured",

@@ -19,6 +19,11 @@ struct plan {
 /* What --baseline found about one cell. */
 enum baseline_verdict { BASELINE_NONE, BASELINE_SAME, BASELINE_BETTER, BASELINE_WORSE };
 
+struct baseline {
+	enum baseline_verdict verdict;
+	struct paired then; /* the kept ratio of what decides now */
+};
+
 struct bench {
 	struct plan *plans; /* the first one's output options count */
 	unsigned plan_count;
@@ -31,9 +36,11 @@ struct bench {
 	struct provenance provenance;
 	int interrupted_by; /* signal */
 	bool finished;
-	enum baseline_verdict *baseline; /* of each cell; NULL: not asked */
-	unsigned regressions;
-	const char *recommend, *recommend_why;
+	struct json_t *kept;       /* the result to compare with; NULL: not asked */
+	struct baseline *baseline; /* of each cell */
+	unsigned regressions, compared;
+	const char *recommend;
+	char recommend_why[WHY_MAX];
 	int exit_code;
 	char exit_reason[WHY_MAX];
 };
@@ -45,8 +52,9 @@ void bench_free(struct bench *r);
 /* How long it will take, at least and at most, nanoseconds. */
 void bench_estimate(const struct bench *r, int64_t *least_ns, int64_t *most_ns);
 
-/* Measures all cells; each that is done is judged, shown and kept at once. */
-void bench_measure(struct bench *r);
+/* Measures all cells; each that is done is judged, shown and kept at once. Returns 0, or -errno
+ * when the result cannot be kept: nothing was measured then. */
+int bench_measure(struct bench *r);
 
 /* Exit code and its sentence. */
 void bench_verdict(struct bench *r);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -38,10 +39,18 @@ static json_t *text(const char *s)
 	return json_stringn(ascii, n);
 }
 
+static json_t *ratio(const struct paired *p)
+{
+	return json_pack("{s:o, s:o, s:o}", "median", real(exp(p->middle)), "low",
+			 real(exp(p->low)), "high", real(exp(p->high)));
+}
+
 static json_t *interval(const struct paired *p)
 {
-	return json_pack("{s:o, s:o, s:o, s:o}", "median", real(exp(p->middle)), "low",
-			 real(exp(p->low)), "high", real(exp(p->high)), "p", real(p->p));
+	json_t *o = ratio(p);
+
+	json_object_set_new(o, "p", real(p->p));
+	return o;
 }
 
 static json_t *noise(const struct paired *p)
@@ -88,11 +97,18 @@ static json_t *rounds(const struct cell *c)
 	return all;
 }
 
-static json_t *workload(const struct workload *w)
+static json_t *workload(const struct cell *c)
 {
-	return json_pack("{s:I, s:I, s:I, s:s}", "connections", (json_int_t)w->connections, "size",
-			 (json_int_t)w->size, "pipeline", (json_int_t)w->pipeline, "mode",
-			 bench_mode_names[w->mode]);
+	const struct workload *w = &c->load;
+	json_t *o = json_pack("{s:I, s:I, s:I, s:s}", "connections", (json_int_t)w->connections,
+			      "size", (json_int_t)w->size, "pipeline", (json_int_t)w->pipeline,
+			      "mode", bench_mode_names[w->mode]);
+
+	if (w->mode == MODE_OPEN)
+		json_object_set_new(o, "rate", json_integer((json_int_t)c->config->rate));
+	if (w->mode == MODE_CHURN)
+		json_object_set_new(o, "churn", json_integer(c->config->churn));
+	return o;
 }
 
 /* What only a measured cell has. */
@@ -118,7 +134,7 @@ static json_t *cell(const struct bench *r, unsigned i)
 	char client[COMMAND_MAX];
 	json_t *o = json_pack(
 		"{s:o, s:b, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:f, s:I}",
-		"workload", workload(&c->load), "measured", measured, "reason",
+		"workload", workload(c), "measured", measured, "reason",
 		c->why[0] ? text(c->why) : json_null(), "a", side(c, SIDE_A, measured), "b",
 		side(c, SIDE_B, measured), "rounds", (int)(c->block_count * BLOCK_ROUNDS), "blocks",
 		(int)c->block_count, "failed_blocks", (int)c->failed_blocks, "rounds_stolen",
@@ -138,9 +154,11 @@ static json_t *cell(const struct bench *r, unsigned i)
 		json_object_set_new(o, "winner", json_string("none"));
 	if (r->baseline)
 		json_object_set_new(o, "baseline",
-				    baselines[r->baseline[i]]
-					    ? json_string(baselines[r->baseline[i]])
+				    baselines[r->baseline[i].verdict]
+					    ? json_string(baselines[r->baseline[i].verdict])
 					    : json_null());
+	if (r->baseline && r->baseline[i].verdict != BASELINE_NONE)
+		json_object_set_new(o, "baseline_ratio", ratio(&r->baseline[i].then));
 	json_object_set_new(o, "samples", rounds(c));
 	return o;
 }
@@ -224,21 +242,23 @@ int bench_json_keep(const struct bench *r)
 {
 	const char *name = r->plans[0].config.json;
 	char temporary[PATH_MAX];
+	struct stat st;
+	bool special = stat(name, &st) == 0 && !S_ISREG(st.st_mode);
 	FILE *f;
 	int e;
 
-	if (!name[0])
+	if (!name[0] || (special && !r->finished))
 		return 0;
 	snprintf(temporary, sizeof(temporary), "%s.%d.tmp", name, (int)getpid());
-	f = fopen(temporary, "we");
+	f = fopen(special ? name : temporary, "we");
 	if (!f)
 		return -errno;
 	e = bench_json_print(r, f);
 	if (fclose(f) != 0 && e == 0)
 		e = -errno;
-	if (e == 0 && rename(temporary, name) < 0)
+	if (e == 0 && !special && rename(temporary, name) < 0)
 		e = -errno;
-	if (e < 0)
+	if (e < 0 && !special)
 		unlink(temporary);
 	return e;
 }

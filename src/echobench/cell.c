@@ -226,28 +226,70 @@ void cells_judge(struct cell *cells, unsigned count, double alpha, uint64_t seed
 	}
 }
 
-const char *cells_recommend(const struct cell *cells, unsigned count, const char **why)
+/* Whether @name wins or loses any cell. */
+static bool ever(const struct cell *cells, unsigned count, const char *name, bool wins)
 {
-	const char *best = NULL;
-	unsigned blocks = 0;
+	for (unsigned i = 0; i < count; i++) {
+		enum side winner = cells[i].winner == WINNER_B ? SIDE_B : SIDE_A;
 
-	for (unsigned i = 0; i < count; i++)
-		blocks += cells[i].block_count;
-	*why = blocks ? "no cell named a winner" : "nothing was measured";
+		if (cells[i].winner != WINNER_NONE &&
+		    strcmp(cells[i].name[wins ? winner : !winner], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Why there is no winner at all. */
+static void explain_none(const struct cell *cells, unsigned count, double alpha, char why[WHY_MAX])
+{
+	unsigned open = 0;
+	double most = 0;
+
 	for (unsigned i = 0; i < count; i++) {
 		const struct cell *c = &cells[i];
-		const char *name;
+		const struct paired *p = &cell_decider(c)->ratio;
 
-		if (c->winner == WINNER_NONE)
+		if (!cell_measured(c, alpha) || !c->narrow)
+			open++;
+		else
+			most = fmax(most, fmax(fabs(p->low), fabs(p->high)));
+	}
+	if (open > 0)
+		snprintf(why, WHY_MAX, "cannot say: %u of %u cells not measured, or too noisy",
+			 open, count);
+	else
+		snprintf(why, WHY_MAX,
+			 "it does not matter: nowhere do they differ by more than "
+			 "%.1f %%",
+			 expm1(most) * 100);
+}
+
+const char *cells_recommend(const struct cell *cells, unsigned count, double alpha,
+			    char why[WHY_MAX])
+{
+	const char *best = NULL;
+	bool any = false;
+
+	for (unsigned i = 0; i < count * SIDES; i++) {
+		const char *name = cells[i / SIDES].name[i % SIDES];
+
+		any |= ever(cells, count, name, true);
+		if (!ever(cells, count, name, true) || ever(cells, count, name, false) ||
+		    (best && strcmp(best, name) == 0))
 			continue;
-		name = c->name[c->winner == WINNER_B ? SIDE_B : SIDE_A];
-		if (best && strcmp(best, name) != 0) {
-			*why = "it depends on the workload: each wins somewhere";
+		if (best) {
+			snprintf(why, WHY_MAX,
+				 "several win, and were not compared with each other");
 			return "either";
 		}
 		best = name;
-		*why = "it wins where there is a difference, and loses nowhere";
 	}
+	if (best)
+		snprintf(why, WHY_MAX, "wins where there is a difference, loses nowhere");
+	else if (any)
+		snprintf(why, WHY_MAX, "it depends on the workload: each wins somewhere");
+	else
+		explain_none(cells, count, alpha, why);
 	return best ? best : "either";
 }
 

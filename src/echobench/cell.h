@@ -101,8 +101,10 @@ const struct comparison *cell_decider(const struct cell *c);
 /* Judges all cells of a run together (Holm): intervals, levels, winners. */
 void cells_judge(struct cell *cells, unsigned count, double alpha, uint64_t seed);
 
-/* What to put into the configuration: the name of a side, or "either". *why says why. */
-const char *cells_recommend(const struct cell *cells, unsigned count, const char **why);
+/* What to put into the configuration: the name of a side that won and never lost, or "either". @why
+ * says why: that it depends, that it does not matter, or that it cannot be said. */
+const char *cells_recommend(const struct cell *cells, unsigned count, double alpha,
+			    char why[WHY_MAX]);
 
 /* "64 connections, 64 B, 1 in flight, closed" */
 char *workload_text(const struct workload *w, char *text, size_t size);

@@ -84,23 +84,43 @@ static int read_plans(struct bench *r, int operands, char **words, int argc)
 	return code;
 }
 
+static int cannot_write(const char *name, int error)
+{
+	log_error("cannot write %s: %s", name, strerror(-error));
+	return EXIT_ENVIRONMENT;
+}
+
+/* Pictures first: if they cannot be drawn, the result says so. */
+static void draw(struct bench *r, const struct bench_config *c)
+{
+	char why[WHY_MAX] = "";
+
+	if (!c->plot[0] || r->interrupted_by || plot_write(r, c->plot, why) == 0)
+		return;
+	log_error("no pictures: %s", why);
+	r->exit_code = EXIT_ENVIRONMENT;
+	snprintf(r->exit_reason, WHY_MAX, "no pictures: %.300s", why);
+}
+
 static int write_results(struct bench *r)
 {
 	const struct bench_config *c = &r->plans[0].config;
-	char why[WHY_MAX] = "";
-	int e = bench_json_keep(r);
+	int e;
 
-	if (e < 0) {
-		log_error("cannot write %s: %s", c->json, strerror(-e));
-		return EXIT_ENVIRONMENT;
-	}
-	if (c->plot[0] && !r->interrupted_by && plot_write(r, c->plot, why) < 0)
-		log_warn("no pictures: %s", why);
+	draw(r, c);
+	e = bench_json_keep(r);
+	if (e < 0)
+		r->exit_code = cannot_write(c->json, e); /* people get to see it all the same */
 	child_unblock_signals(); /* whoever does not read what we print can still end us */
 	if (c->output == OUTPUT_TEXT)
 		table_print(r, stdout);
-	else if (c->output == OUTPUT_JSON && bench_json_print(r, stdout) < 0)
-		return EXIT_ENVIRONMENT;
+	if (c->output != OUTPUT_JSON && c->recommend)
+		recommendation_print(r, stdout);
+	if (c->output == OUTPUT_JSON) {
+		e = bench_json_print(r, stdout);
+		if (e < 0)
+			return cannot_write("standard output", e);
+	}
 	return program_exit(r->exit_code);
 }
 
@@ -114,14 +134,14 @@ static int bench_run(struct bench *r)
 		log_error(e == -E2BIG ? "more than %d cells" : "no memory for %d cells", CELLS_MAX);
 		return e == -E2BIG ? EXIT_USAGE : EXIT_ENVIRONMENT;
 	}
-	if (c->baseline[0] && baseline_compare(r, c->baseline, why) < 0) {
+	if (c->baseline[0] && baseline_load(r, c->baseline, why) < 0) {
 		log_error("baseline %s", why);
 		return EXIT_USAGE;
 	}
 	child_block_signals();
-	bench_measure(r);
-	if (c->baseline[0] && baseline_compare(r, c->baseline, why) < 0)
-		log_warn("baseline %s", why);
+	e = bench_measure(r);
+	if (e < 0)
+		return cannot_write(c->json, e);
 	r->interrupted_by = child_stop_signal();
 	bench_verdict(r);
 	return write_results(r);

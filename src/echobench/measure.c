@@ -254,6 +254,8 @@ int round_measure(struct round *r, char why[WHY_MAX])
 		snprintf(why, WHY_MAX, "the client did not end");
 	if (e == 0)
 		e = finish(r, &client, &first, &last, why);
+	if (e < 0 && e != -EINTR && server_ended(r->server, why))
+		e = -ECHILD;
 	child_stop(&client, SEC(1));
 out:
 	tasks_syscalls_end(&calls);

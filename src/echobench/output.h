@@ -18,13 +18,23 @@ void table_print(const struct bench *r, FILE *to);
 /* echobench/1. Returns 0 or -errno. */
 int bench_json_print(const struct bench *r, FILE *to);
 
-/* Writes the --json file, if one was asked for. Returns 0 or -errno. */
+/* Writes the --json file, if one was asked for: whole under its name or not at all, and where that
+ * cannot be (a device, a pipe) only at the end. Returns 0 or -errno. */
 int bench_json_keep(const struct bench *r);
 
 /* Writes @prefix-ratio and @prefix-load as .svg and .png. Returns 0 or -errno with @why. */
 int plot_write(const struct bench *r, const char *prefix, char why[WHY_MAX]);
 
-/* Reads a kept result and compares. Returns 0 or -errno with @why. */
-int baseline_compare(struct bench *r, const char *path, char why[WHY_MAX]);
+/* What belongs into the configuration, as a file that echod reads. */
+void recommendation_print(const struct bench *r, FILE *to);
+
+/* Reads a kept result. Returns 0 or -errno with @why. */
+int baseline_load(struct bench *r, const char *path, char why[WHY_MAX]);
+
+/* Compares with it what has been measured so far. */
+void baseline_compare(struct bench *r);
+
+/* "rate B/A was 1.050 (1.031-1.069), is 0.912: worse" */
+char *baseline_sentence(const struct bench *r, unsigned i, char text[WHY_MAX]);
 
 #endif

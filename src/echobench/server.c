@@ -133,7 +133,7 @@ static void last_words(const struct server *s, char *text, size_t size)
 	free(all);
 }
 
-static int gone(const struct server *s, char why[WHY_MAX])
+static void say_ended(const struct server *s, char why[WHY_MAX])
 {
 	char words[WHY_MAX];
 
@@ -143,7 +143,14 @@ static int gone(const struct server *s, char why[WHY_MAX])
 		 WIFEXITED(s->child.status) ? WEXITSTATUS(s->child.status)
 					    : WTERMSIG(s->child.status),
 		 words);
-	return -ECHILD;
+}
+
+bool server_ended(struct server *s, char why[WHY_MAX])
+{
+	if (child_wait(&s->child, 0) != 0)
+		return false;
+	say_ended(s, why);
+	return true;
 }
 
 /* Sends one byte and waits for it. Returns 0 or -errno. */
@@ -188,8 +195,10 @@ int server_ready(struct server *s, char why[WHY_MAX])
 			return r;
 		}
 		w = child_wait(&s->child, MSEC(1));
-		if (w == 0)
-			return gone(s, why);
+		if (w == 0) {
+			say_ended(s, why);
+			return -ECHILD;
+		}
 		if (w == -EINTR)
 			return w;
 	}

@@ -33,6 +33,9 @@ int server_start(struct server *s, const struct bench_config *c, const char *sid
  * it is for the caller to stop it. */
 int server_ready(struct server *s, char why[WHY_MAX]);
 
+/* Whether it has ended by itself; @why says how. */
+bool server_ended(struct server *s, char why[WHY_MAX]);
+
 void server_stop(struct server *s);
 
 #endif

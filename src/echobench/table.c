@@ -192,17 +192,14 @@ static void print_noise(const struct bench *r, FILE *to)
 		"CPU too hot; dist, others had the CPU\n");
 }
 
-static void print_recommendation(const struct bench *r, FILE *to)
+void recommendation_print(const struct bench *r, FILE *to)
 {
-	if (strcmp(r->recommend, "either") == 0)
-		fprintf(to,
-			"\n; for this workload and machine it does not matter, as far as can be "
-			"seen:\n; %s\n",
-			r->recommend_why);
-	else if (side_is_backend(r->recommend))
-		fprintf(to, "\n[server]\nbackend = %s  ; %s\n", r->recommend, r->recommend_why);
+	if (strcmp(r->recommend, "either") != 0 && side_is_backend(r->recommend))
+		fprintf(to, "[server]\nbackend = %s ; %s\n", r->recommend, r->recommend_why);
+	else if (strcmp(r->recommend, "either") != 0)
+		fprintf(to, "; use %.200s\n; %s\n", r->recommend, r->recommend_why);
 	else
-		fprintf(to, "\n; use: %s\n; %s\n", r->recommend, r->recommend_why);
+		fprintf(to, "; %s\n", r->recommend_why);
 }
 
 static void print_reasons(const struct bench *r, FILE *to)
@@ -219,12 +216,12 @@ static void print_reasons(const struct bench *r, FILE *to)
 
 static void print_baseline(const struct bench *r, FILE *to)
 {
-	static const char *const names[] = { "not in it", "no difference", "better", "worse" };
+	char said[WHY_MAX];
 
-	fprintf(to, "\nagainst the baseline\n");
+	fprintf(to, "\nagainst %.60s\n", r->plans[0].config.baseline);
 	for (unsigned i = 0; i < r->count; i++) {
 		print_load(&r->cells[i], to);
-		fprintf(to, "  %s\n", names[r->baseline[i]]);
+		fprintf(to, " %s\n", baseline_sentence(r, i, said));
 	}
 }
 
@@ -242,8 +239,6 @@ void table_print(const struct bench *r, FILE *to)
 	print_reasons(r, to);
 	if (r->baseline)
 		print_baseline(r, to);
-	if (r->plans[0].config.recommend)
-		print_recommendation(r, to);
 	fprintf(to, "\n%g %% confidence for all cells together", r->plans[0].config.confidence);
 	if (r->floor_ns >= 0)
 		fprintf(to, "; floor %.0f ns for one echo", r->floor_ns);

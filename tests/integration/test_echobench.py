@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
@@ -104,11 +105,42 @@ class Answers(Bench):
             self.assertIsNone(cell["b"]["rate"])
         self.assertEqual(doc["recommend"], "either")
 
+    def test_the_reason_names_who_failed(self):
+        python = 'python3 -c "import socket, os; s = socket.create_server((\'{host}\', {port})); '
+        for server, reason in (
+                # echoes the byte of the first connection, and dies of the second
+                (python + 'c = s.accept()[0]; c.send(c.recv(1)); s.accept(); os.abort()"', "the server ended (exit 134)"),
+                (python + 'c = s.accept()[0]; c.send(c.recv(1)); s.accept(); os._exit(3)"', "the server ended (exit 3)"),
+                ("socat TCP-LISTEN:{port},fork,reuseaddr,bind={host} SYSTEM:'tr e f'", "does not echo"),
+                # all is well for a byte, but not for what comes later
+                ("socat TCP-LISTEN:{port},fork,reuseaddr,bind={host} SYSTEM:'dd bs=1 count=100'", "the client ended with exit code"),
+                ("echo listening 127.0.0.1:9; exec sleep 100", "did not accept connections within 10 s"),
+                ("/nonexistent/server {port}", "the server ended (exit 127)")):
+            with self.subTest(server=server):
+                cell, = self.result("--b", server, "-c", "1", "--limit", "20s", code=INCONCLUSIVE)["cells"]
+                self.assertFalse(cell["measured"])
+                self.assertIn(reason, cell["reason"])
+
+    def test_a_client_that_crashes_is_a_reason_not_an_end(self):
+        home = self.path("bin")
+        home.mkdir()
+        for name in ("echobench", "echod"):
+            shutil.copy(BIN / name, home / name)
+        for script, reason in (("kill -SEGV $$", "killed by signal 11"), ("echo '{}'", "nothing was echoed"),
+                               ("echo nonsense", "exit code 0"), ("exit 70", "exit code 70")):
+            with self.subTest(script=script):
+                (home / "echoload").write_text(f"#!/bin/sh\n{script}\n")
+                (home / "echoload").chmod(0o755)
+                r = run([home / "echobench", "run", "--b", "epoll", "-o", "json"], timeout=90)
+                cell, = json.loads(r.out)["cells"]
+                self.assertEqual((r.code, cell["measured"]), (INCONCLUSIVE, False), r)
+                self.assertIn(reason, cell["reason"])
+
     def test_it_says_how_long_it_will_take_and_the_table_fits_80_columns(self):
         r = self.bench("--b", "false {port}", "-p", "1,16", "--limit", "5s", "--recommend")
         self.assertRegex(r.err.splitlines()[0], r"^echobench: 2 cells, \d+ s to \d+ s; servers on CPU \d+")
         self.assertIn("not measured: the server ended", r.out)
-        self.assertIn("it does not matter", r.out)
+        self.assertIn("; cannot say: 2 of 2 cells not measured", r.out)
         self.assertLessEqual(max(map(len, r.out.splitlines())), 80, r.out)
 
 
@@ -173,13 +205,37 @@ class Files(Bench):
                 low, high = ratio
                 kept.write_text(json.dumps({"schema": "echobench/1", "cells": [{
                     "workload": {"connections": 4, "size": 64, "pipeline": 1, "mode": "closed"},
-                    "a": {"name": "epoll"}, "b": {"name": "fork"}, "ratio": {"low": low, "high": high},
-                    "cpu_ratio": {"low": 1 / high, "high": 1 / low}}]}))
+                    "a": {"name": "epoll"}, "b": {"name": "fork"},
+                    "ratio": {"median": low, "low": low, "high": high},
+                    "cpu_ratio": {"median": 1 / low, "low": 1 / high, "high": 1 / low}}]}))
                 doc = self.result("--b", "fork", *QUICK, "--baseline", kept, "--json", path)
                 self.assertEqual(json.loads(path.read_text()), doc)
                 self.assertTrue(doc["cells"][0]["measured"], doc["cells"][0]["reason"])
                 self.assertEqual(doc["cells"][0]["baseline"], word)
                 self.assertEqual(doc["exit"]["code"] == VERDICT, word == "worse")
+                if word == "worse":
+                    self.assertRegex(doc["exit"]["reason"], r"^1 of 1 cells worse than the baseline: 4 connections, "
+                                     r"64 B, 1 in flight, closed: (rate|CPU) B/A was [\d.]+ .*, is [\d.]+: worse$")
+
+    def test_a_baseline_may_be_the_file_that_is_written(self):
+        path = self.path("r.json")
+        path.write_text(json.dumps({"schema": "echobench/1", "cells": [
+            {"workload": {"connections": n, "size": 64, "pipeline": 1, "mode": "closed"}, "a": {"name": "false {port}"},
+             "b": {"name": "epoll"}, "ratio": {"median": 1, "low": 1, "high": 1}} for n in (1, 2)]}))
+        r = self.bench("--a", "false {port}", "--b", "epoll", "-c", "1,2", "--baseline", path, "--json", path)
+        self.assertEqual(r.code, INCONCLUSIVE, r)
+        self.assertEqual(r.out.count("nothing to compare"), 2, r.out)
+        validate(json.loads(path.read_text()))
+        self.assertIn("no cell could be compared with the baseline", r.out)
+
+    @not_in("asan", "ubsan", "tsan", "valgrind")
+    def test_what_is_recommended_is_a_configuration_that_echod_reads(self):
+        slow = SLOW_SERVER.replace("PERCENT=200", "PERCENT=400")
+        for options, expected in ((("--b", slow), r"(?m)^backend = epoll ;"), (("--b", "false {port}"), r"^; cannot say: ")):
+            r = self.bench(*LONGER, *options, "--recommend", "-o", "quiet")
+            self.assertRegex(r.out, expected, r)
+            check = run([*program("echod"), "-f", self.config_file(r.out), "--check"])
+            self.assertEqual((check.code, check.err), (OK, "echod: the configuration is good\n"), r.out)
 
     def test_every_file_is_a_matrix_of_its_own(self):
         one = self.config_file("[bench]\nb = false {port}\nconnections = 1,2\n")
@@ -236,7 +292,14 @@ class Usage(Bench):
     def test_a_result_that_cannot_be_written_is_said(self):
         r = self.bench("--b", "false {port}", "--json", "/nonexistent/r.json")
         self.assertEqual(r.code, ENVIRONMENT)
-        self.assertIn("/nonexistent/r.json", r.err)
+        self.assertEqual(r.err, "echobench: error: cannot write /nonexistent/r.json: No such file or directory\n")  # at once
+        for argv in (("--json", "/dev/full"), ("-o", "json")):
+            with open("/dev/full", "w") as full, self.subTest(argv=argv):
+                p = subprocess.run([*program("echobench"), "run", "--b", "false {port}", *argv], stdout=full,
+                                   stderr=subprocess.PIPE, text=True, timeout=60)
+                self.assertEqual(p.returncode, ENVIRONMENT, p.stderr)
+                self.assertIn("No space left on device", p.stderr)
+        self.assertTrue(Path("/dev/full").is_char_device())
 
 
 if __name__ == "__main__":

@@ -226,14 +226,28 @@ END_TEST
 START_TEST(the_recommendation_follows_the_winners)
 {
 	struct cell c[3] = { empty_cell(), empty_cell(), empty_cell() };
-	const char *why;
+	char why[WHY_MAX];
 
-	ck_assert_str_eq(cells_recommend(c, 3, &why), "either");
+	ck_assert_str_eq(cells_recommend(c, 3, 0.01, why), "either");
+	ck_assert_ptr_nonnull(strstr(why, "cannot say: 3 of 3"));
+	for (unsigned i = 0; i < 3; i++) {
+		c[i].block_count = 20;
+		c[i].narrow = true;
+		c[i].rate.ratio = (struct paired){ .low = -0.01, .high = 0.004 * i };
+	}
+	ck_assert_str_eq(cells_recommend(c, 3, 0.01, why), "either");
+	ck_assert_ptr_nonnull(
+		strstr(why, "does not matter: nowhere do they differ by more than 1.0 %"));
 	c[1].winner = WINNER_B;
-	ck_assert_str_eq(cells_recommend(c, 3, &why), "io_uring");
+	ck_assert_str_eq(cells_recommend(c, 3, 0.01, why), "io_uring");
 	c[2].winner = WINNER_A;
-	ck_assert_str_eq(cells_recommend(c, 3, &why), "either");
+	ck_assert_str_eq(cells_recommend(c, 3, 0.01, why), "either");
 	ck_assert_ptr_nonnull(strstr(why, "depends"));
+	c[2].name[SIDE_B] = "third"; /* loses against epoll, which loses against io_uring */
+	ck_assert_str_eq(cells_recommend(c, 3, 0.01, why), "io_uring");
+	c[2].winner = WINNER_B;
+	ck_assert_str_eq(cells_recommend(c, 3, 0.01, why), "either");
+	ck_assert_ptr_nonnull(strstr(why, "not compared with each other"));
 }
 END_TEST
 
