@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "bench.h"
 #include "echo/base.h"
 #include "echo/child.h"
 #include "echo/clock.h"
+#include "echo/units.h"
 #include "output.h"
 
 /* gnuplot's enhanced text and quotes: what they would take for theirs becomes a blank. */
@@ -30,18 +32,33 @@ static const char *plain(const char *s, char text[WHY_MAX])
 
 static void put_label(const struct bench *r, FILE *f)
 {
-	char kernel[WHY_MAX], cpu[WHY_MAX], version[WHY_MAX];
+	char kernel[WHY_MAX], cpu[WHY_MAX], version[WHY_MAX], day[32] = "";
+	time_t seconds = (time_t)(r->start_unix_ns / SEC(1));
+	struct tm tm;
 
+	if (gmtime_r(&seconds, &tm))
+		strftime(day, sizeof(day), "%Y-%m-%d %H:%M UTC", &tm);
 	fprintf(f,
-		"set label 1 \"echobench %s; %s; %s; %g %% for all cells together\" noenhanced at "
-		"screen 0.01,0.02 font ',8'\n",
-		plain(r->provenance.version, version), plain(r->provenance.kernel, kernel),
+		"set label 1 \"echobench %s; %s; %s; %s; %g %% for all cells together\" noenhanced "
+		"at screen 0.01,0.02 font ',8'\n",
+		plain(r->provenance.version, version), day, plain(r->provenance.kernel, kernel),
 		plain(r->provenance.cpu, cpu), r->plans[0].config.confidence);
+}
+
+/* The last part of a command's first word: "socat". Names of backends are short. */
+static const char *short_name(const char *side, char text[WHY_MAX])
+{
+	size_t len = strcspn(side, " "), first = len;
+
+	while (first > 0 && side[first - 1] != '/')
+		first--;
+	snprintf(text, WHY_MAX, "%.*s", len - first > 12 ? 12 : (int)(len - first), side + first);
+	return text;
 }
 
 static void put_ratios(const struct bench *r, FILE *f)
 {
-	char load[80], name[WHY_MAX];
+	char size[UNITS_MAX], a[WHY_MAX], b[WHY_MAX], name[WHY_MAX];
 	unsigned n = 0;
 
 	fprintf(f, "$ratio << EOD\n");
@@ -51,10 +68,14 @@ static void put_ratios(const struct bench *r, FILE *f)
 
 		if (!cell_measured(c, r->alpha))
 			continue;
-		fprintf(f, "%u %.6f %.6f %.6f %.6f %.6f \"%s, %.30s (%s)\"\n", n++, exp(p->middle),
-			exp(p->low), exp(p->high), exp(z->low), exp(z->high),
-			workload_text(&c->load, load, sizeof(load)), plain(c->name[SIDE_B], name),
-			c->decided_by == DECIDED_BY_CPU ? "CPU" : "rate");
+		snprintf(name, sizeof(name), "%s / %s", short_name(c->name[SIDE_B], b),
+			 short_name(c->name[SIDE_A], a));
+		fprintf(f, "%u %.6f %.6f %.6f %.6f %.6f \"%s of %s: %llu x %s, %llu deep, %s\"\n",
+			n++, exp(p->middle), exp(p->low), exp(p->high), exp(z->low), exp(z->high),
+			c->decided_by == DECIDED_BY_CPU ? "CPU" : "rate", plain(name, a),
+			(unsigned long long)c->load.connections,
+			units_bytes((double)c->load.size, 3, size),
+			(unsigned long long)c->load.pipeline, bench_mode_names[c->load.mode]);
 	}
 	fprintf(f, "EOD\nset yrange [%.1f:-0.5] \n", n - 0.5);
 }
@@ -62,7 +83,7 @@ static void put_ratios(const struct bench *r, FILE *f)
 /* One block of lines for each line in the picture: same servers, size, depth and mode. */
 static unsigned put_loads(const struct bench *r, FILE *f)
 {
-	char title[WHY_MAX];
+	char title[WHY_MAX], name[WHY_MAX];
 	unsigned lines = 0;
 
 	fprintf(f, "$load << EOD\n");
@@ -78,8 +99,9 @@ static unsigned put_loads(const struct bench *r, FILE *f)
 			j++;
 		if (j < i / SIDES)
 			continue; /* drawn already */
-		fprintf(f, "%s\"%.40s %lluB p%llu %s\"\n", lines++ ? "\n\n" : "",
-			plain(first->name[s], title), (unsigned long long)first->load.size,
+		fprintf(f, "%s\"%s %lluB p%llu %s\"\n", lines++ ? "\n\n" : "",
+			plain(short_name(first->name[s], name), title),
+			(unsigned long long)first->load.size,
 			(unsigned long long)first->load.pipeline,
 			bench_mode_names[first->load.mode]);
 		for (; j < r->count; j++) {
@@ -96,6 +118,22 @@ static unsigned put_loads(const struct bench *r, FILE *f)
 	return lines;
 }
 
+/* A mark for every number of connections, and room beside the outer ones. */
+static void put_connections(const struct bench *r, FILE *f)
+{
+	double least = INFINITY, most = 1;
+
+	fprintf(f, "set xtics (");
+	for (unsigned i = 0; i < r->count; i++) {
+		double n = (double)r->cells[i].load.connections;
+
+		fprintf(f, "%s%.0f", i ? "," : "", n);
+		least = fmin(least, n);
+		most = fmax(most, n);
+	}
+	fprintf(f, ")\nset xrange [%.2f:%.2f]\n", least / 2, most * 2);
+}
+
 static void put_script(const struct bench *r, const char *prefix, FILE *f)
 {
 	static const char *const formats[][2] = { { "svg size 900,", "svg" },
@@ -108,7 +146,9 @@ static void put_script(const struct bench *r, const char *prefix, FILE *f)
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
 		fprintf(f,
 			"set terminal %s%u noenhanced\nset output '%s-ratio.%s'\n"
-			"set bmargin 5\nset title 'B / A, with its interval (grey: A against A)'\n"
+			"set bmargin 5\nset tmargin 3\nset lmargin at screen 0.5\n"
+			"set label 2 'B / A with its interval; grey: A against A' at screen "
+			"0.01,screen 1 offset 0,-1\n"
 			"set xlabel 'ratio'\nset arrow 1 from 1, graph 0 to 1, graph 1 nohead dt "
 			"2\n"
 			"plot $ratio using 2:1:5:6 with xerrorbars lw 6 lc 'light-grey' pt 0 "
@@ -116,9 +156,11 @@ static void put_script(const struct bench *r, const char *prefix, FILE *f)
 			"'' using 2:1:3:4:ytic(7) with xerrorbars lw 2 pt 7 lc 'navy' notitle\n",
 			formats[i][0], height < 2000 ? height : 2000, prefix, formats[i][1]);
 	lines = put_loads(r, f);
-	fprintf(f, "unset arrow\nset autoscale y\nset ytics auto\nset logscale x\n"
-		   "set key inside top left samplen 2 font ',9'\nset offsets graph 0.1, graph 0.1, "
-		   "graph 0.3, 0\nset yrange [0:*]\nset xlabel 'connections'\nset title ''\n");
+	fprintf(f, "unset arrow\nunset label 2\nset autoscale y\nset ytics auto\nset logscale x\n"
+		   "set lmargin 12\nset tmargin 1\nset format y '%%.0s%%c'\n"
+		   "set key outside right samplen 2 font ',9'\n"
+		   "set yrange [0:*]\nset xlabel 'connections'\n");
+	put_connections(r, f);
 	for (size_t i = 0; i < ARRAY_LEN(formats) && lines > 0; i++)
 		fprintf(f,
 			"set terminal %s700 noenhanced\nset output '%s-load.%s'\n"
