@@ -94,8 +94,17 @@ static int cannot_write(const char *name, int error)
 static void draw(struct bench *r, const struct bench_config *c)
 {
 	char why[WHY_MAX] = "";
+	bool any = false;
 
-	if (!c->plot[0] || r->interrupted_by || plot_write(r, c->plot, why) == 0)
+	if (!c->plot[0] || r->interrupted_by)
+		return;
+	for (unsigned i = 0; i < r->count; i++)
+		any |= cell_measured(&r->cells[i], r->alpha);
+	if (!any) {
+		log_warn("no pictures: nothing was measured");
+		return;
+	}
+	if (plot_write(r, c->plot, why) == 0)
 		return;
 	log_error("no pictures: %s", why);
 	r->exit_code = EXIT_ENVIRONMENT;
