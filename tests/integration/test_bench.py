@@ -8,6 +8,7 @@ harness itself (bench/bench_self.c), so that no change of another module can fai
 import json
 import os
 import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -196,6 +197,39 @@ class ComparePy(unittest.TestCase):
         text = self.compare("-a", "filters", BENCH, "self_copy/4096", "self_copy/65536", FAST,
                             "--benchmark_repetitions=3")
         self.assertIn("[self_copy/4096 vs. self_copy/65536]_mean", text)
+
+
+class WholeCommands(unittest.TestCase):
+    """tools/hyperfine.sh."""
+
+    SCRIPT = os.path.join(ROOT, "tools/hyperfine.sh")
+
+    def script(self, *args, **env):
+        env = {**os.environ, "ECHOLAB_BIN": os.path.dirname(BENCH), **env}
+        return subprocess.run([self.SCRIPT, *args], capture_output=True, text=True, timeout=100, check=False, env=env)
+
+    @unittest.skipUnless(shutil.which("hyperfine"), "hyperfine is not installed")
+    def test_start_storm_and_teardown_are_timed_for_each_backend(self):
+        with tempfile.TemporaryDirectory() as d:
+            done = self.script("--runs", "2", d)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+            self.assertEqual(sorted(os.listdir(d)), ["start.json", "storm.json", "teardown.json"])
+            for name in ("start", "storm", "teardown"):
+                with open(os.path.join(d, f"{name}.json"), encoding="utf-8") as f:
+                    rows = json.load(f)["results"]
+                self.assertIn(f"{name} epoll", [r["command"] for r in rows])
+                for row in rows:
+                    self.assertEqual((len(row["times"]), set(row["exit_codes"])), (2, {0}))
+
+    def test_what_is_missing_is_said(self):
+        self.assertEqual(self.script("--rums").returncode, 2)
+        for env, word in (({"ECHOLAB_BIN": "/nonexistent"}, "no programs in /nonexistent"),
+                          ({"PATH": "/nonexistent"}, "hyperfine is missing")):
+            if word.startswith("no") and not shutil.which("hyperfine"):
+                continue
+            done = subprocess.run(["/bin/sh", self.SCRIPT], capture_output=True, text=True, timeout=60, check=False,
+                                  env={**os.environ, **env})
+            self.assertEqual((done.returncode, word in done.stderr), (4, True), done)
 
 
 def program(name):
