@@ -13,6 +13,7 @@
 #include "echo/opt.h"
 #include "opts.h"
 #include "output.h"
+#include "server.h"
 
 extern char **environ;
 
@@ -133,11 +134,33 @@ static int write_results(struct bench *r)
 	return program_exit(r->exit_code);
 }
 
+/* What can be known to be wrong before anything is measured. Returns an exit code. */
+static int check_plans(struct bench *r)
+{
+	unsigned needed = cell_blocks_needed(bench_cell_alpha(r));
+	char why[WHY_MAX] = "";
+
+	for (unsigned i = 0; i < r->plan_count; i++) {
+		struct plan *p = &r->plans[i];
+
+		if (p->config.max_blocks < needed) {
+			log_error("--max-blocks: %u of them are needed for %g %% and %u cells",
+				  needed, p->config.confidence, r->count);
+			return EXIT_USAGE;
+		}
+		if (sides_check(&p->config, why) < 0) {
+			log_error("%s", why);
+			return EXIT_USAGE;
+		}
+	}
+	return EXIT_OK;
+}
+
 static int bench_run(struct bench *r)
 {
 	const struct bench_config *c = &r->plans[0].config;
 	char why[WHY_MAX] = "";
-	int e = bench_plan(r);
+	int code, e = bench_plan(r);
 
 	if (e < 0) {
 		log_error(e == -E2BIG ? "more than %d cells" : "no memory for %d cells", CELLS_MAX);
@@ -148,6 +171,9 @@ static int bench_run(struct bench *r)
 		return EXIT_USAGE;
 	}
 	child_block_signals();
+	code = check_plans(r);
+	if (code != EXIT_OK)
+		return code;
 	e = bench_measure(r);
 	if (e < 0)
 		return cannot_write(c->json, e);

@@ -148,7 +148,7 @@ static bool cpus_read(const char *text, cpu_set_t *set)
 		if (*text < '0' || *text > '9')
 			return false;
 		first = last = strtoul(text, &end, 10);
-		if (*end == '-')
+		if (*end == '-' && end[1] >= '0' && end[1] <= '9')
 			last = strtoul(end + 1, &end, 10);
 		if (last < first || last >= CPU_SETSIZE || (*end && *end != ','))
 			return false;

@@ -40,6 +40,17 @@ static void warn_of_load(void)
 		log_warn("others are at work here (load %.1f): intervals will be wide", load);
 }
 
+/* With one CPU, or by wish. */
+static void warn_of_sharing(const struct bench_config *c)
+{
+	cpu_set_t both;
+
+	CPU_AND(&both, &c->server_cpus.set, &c->client_cpus.set);
+	if (CPU_COUNT(&both) > 0)
+		log_warn("server and client share CPUs: rates say little, what a message costs "
+			 "does");
+}
+
 void progress_begin(struct progress *p)
 {
 	const struct bench *r = p->run;
@@ -55,6 +66,8 @@ void progress_begin(struct progress *p)
 		 r->plans[0].config.server_cpus.text, r->plans[0].config.client_cpus.text);
 	if (p->lines)
 		warn_of_load();
+	if (p->lines)
+		warn_of_sharing(&r->plans[0].config);
 }
 
 void progress_block(struct progress *p, const struct cell *c)

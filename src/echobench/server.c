@@ -19,6 +19,7 @@
 #include "echo/addr.h"
 #include "echo/base.h"
 #include "echo/clock.h"
+#include "measure.h"
 
 enum { OWN_CONNS = 1000, TRY_MS = 2000 };
 
@@ -59,6 +60,63 @@ void side_command(const struct bench_config *c, const char *side, uint64_t conne
 		sibling_path("echod", path, sizeof(path)), side, c->server_cpus.text,
 		(unsigned long long)(connections + OWN_CONNS), reno ? " --congestion " : "",
 		reno ? c->congestion : "");
+}
+
+/* The last line of what it wrote to stderr, for messages. */
+static void last_words(const struct child *c, char *text, size_t size)
+{
+	char *all = child_text(c->err), *line;
+	size_t n = all ? strlen(all) : 0;
+
+	while (n > 0 && (all[n - 1] == '\n' || all[n - 1] == ' '))
+		all[--n] = '\0';
+	line = all ? strrchr(all, '\n') : NULL;
+	snprintf(text, size, "%.250s", line ? line + 1 : n ? all : "");
+	free(all);
+}
+
+/* Runs a command that only looks at its options. */
+static int check(const char *command, char why[WHY_MAX])
+{
+	struct child c;
+	int r = child_start(&c, command, NULL);
+
+	if (r < 0) {
+		snprintf(why, WHY_MAX, "%s", strerror(-r));
+		return r;
+	}
+	r = child_wait(&c, SEC(30));
+	if (r == 0 && (!WIFEXITED(c.status) || WEXITSTATUS(c.status) == EXIT_USAGE)) {
+		last_words(&c, why, WHY_MAX);
+		r = -EINVAL;
+	}
+	child_stop(&c, SEC(1));
+	return r == -EINVAL ? r : 0; /* what else went wrong will be the reason of a cell */
+}
+
+int sides_check(const struct bench_config *c, char why[WHY_MAX])
+{
+	const struct workload one = { 1, 1, 1, MODE_CLOSED };
+	const char *sides[SERVERS_MAX + 2] = { c->a, c->b };
+	char command[COMMAND_MAX], all[COMMAND_MAX + 32];
+	unsigned count = 2;
+	int r = 0;
+
+	for (unsigned i = 0; i < c->server.count; i++)
+		sides[count++] = c->server.at[i];
+	for (unsigned i = 0; i < count && r == 0; i++) {
+		if (!side_is_backend(sides[i]))
+			continue;
+		side_command(c, sides[i], 1, command);
+		snprintf(all, sizeof(all), "%s --check", command);
+		r = check(all, why);
+	}
+	if (r == 0) {
+		client_command(c, &one, "127.0.0.1:1", command);
+		snprintf(all, sizeof(all), "%s --print-config", command);
+		r = check(all, why);
+	}
+	return r;
 }
 
 /* A port that is free now. */
@@ -120,29 +178,16 @@ int server_start(struct server *s, const struct bench_config *c, const char *sid
 	return r;
 }
 
-/* The last line of what it wrote to stderr, for messages. */
-static void last_words(const struct server *s, char *text, size_t size)
-{
-	char *all = child_text(s->child.err), *line;
-	size_t n = all ? strlen(all) : 0;
-
-	while (n > 0 && (all[n - 1] == '\n' || all[n - 1] == ' '))
-		all[--n] = '\0';
-	line = all ? strrchr(all, '\n') : NULL;
-	snprintf(text, size, "%s%.200s", n ? ": " : "", line ? line + 1 : n ? all : "");
-	free(all);
-}
-
 static void say_ended(const struct server *s, char why[WHY_MAX])
 {
 	char words[WHY_MAX];
 
-	last_words(s, words, sizeof(words));
-	snprintf(why, WHY_MAX, "the server ended (%s %d)%.240s",
+	last_words(&s->child, words, sizeof(words));
+	snprintf(why, WHY_MAX, "the server ended (%s %d)%s%.240s",
 		 WIFEXITED(s->child.status) ? "exit" : "signal",
 		 WIFEXITED(s->child.status) ? WEXITSTATUS(s->child.status)
 					    : WTERMSIG(s->child.status),
-		 words);
+		 words[0] ? ": " : "", words);
 }
 
 bool server_ended(struct server *s, char why[WHY_MAX])

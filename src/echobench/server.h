@@ -25,6 +25,10 @@ bool side_is_backend(const char *side);
 void side_command(const struct bench_config *c, const char *side, uint64_t connections,
 		  char command[COMMAND_MAX]);
 
+/* Whether our own programs understand what they will be told, before anything is measured. Returns
+ * 0, or -EINVAL with @why in the program's own words, or another -errno. */
+int sides_check(const struct bench_config *c, char why[WHY_MAX]);
+
 /* Starts it; it need not listen yet. Returns 0 or -errno with @why. */
 int server_start(struct server *s, const struct bench_config *c, const char *side,
 		 uint64_t connections, char why[WHY_MAX]);
