@@ -413,6 +413,8 @@ static int act_step(struct run *r, unsigned nth)
 			     left_out(&d) ? "(left out) " : "", s->text);
 	result = verbs[s->verb](&d);
 	act_mark(rec, s->label, begin);
+	if (s->verb == VERB_START && s->proc == WHO_CLIENT)
+		act_mark(rec, RECORD_CLIENT_STARTED, begin);
 	if (s->fault)
 		act_mark(rec, "fault", begin);
 	return result;

@@ -4,6 +4,7 @@
  */
 #include "drill.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #include "hosts.h"
 #include "timeline.h"
 
-const char *const drill_groups[] = { "classic", "relative", "long", NULL };
+const char *const drill_groups[] = { "classic", "relative", "matrix", "long", NULL };
 static const char *const families[] = { "ipv4", "ipv6", NULL };
 
 static int text_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
@@ -41,7 +42,28 @@ static bool text_print(const struct opt *o, const void *field, unsigned nth,
 	return nth < l->count;
 }
 
+/* What begins with a host. */
+static int host_text_parse(const struct opt *o, const char *text, void *field,
+			   char why[OPT_ERROR_MAX])
+{
+	char host[DRILL_WORD_MAX] = "";
+	const char *at = text;
+
+	drill_word(&at, host, sizeof(host));
+	if (hosts_number(host) < 0) {
+		snprintf(why, OPT_ERROR_MAX, "begins with no host: client, wire, router or server");
+		return -EINVAL;
+	}
+	at += strspn(at, " ");
+	if (*at == '\0' || (strcmp(o->key, "sysctl") == 0 && !strchr(at, ' '))) {
+		snprintf(why, OPT_ERROR_MAX, "must be %s", o->help);
+		return -EINVAL;
+	}
+	return text_parse(o, text, field, why);
+}
+
 static const struct opt_type text_type = { "TEXT", text_parse, text_print };
+static const struct opt_type host_text_type = { "TEXT", host_text_parse, text_print };
 
 #define DRILL_ROW(key_, field_, type_, fallback_, help_, ...)                                      \
 	{                                                                                          \
@@ -52,14 +74,18 @@ static const struct opt_type text_type = { "TEXT", text_parse, text_print };
 static const struct opt drill_rows[] = {
 	OPT(drill, story, text_type, NULL, "what happens, and why, in a few lines",
 	    .repeats = true),
-	OPT_ENUM(drill, group, "relative", drill_groups, "classic, relative or long (opt-in)"),
+	OPT(drill, sooner, text_type, NULL, "what to set to see it sooner", .repeats = true),
+	OPT_ENUM(drill, group, "relative", drill_groups,
+		 "classic, relative, matrix or long (opt-in)"),
 	OPT_ENUM(drill, family, "ipv4", families, "ipv4 or ipv6"),
 	OPT_TIME(drill, delay, "1ms", 0, MSEC(500), "of the wire, each way"),
 	OPT_TIME(drill, limit, "30s", SEC(1), SEC(3600), "the whole drill ends after this"),
 	OPT_END,
 };
 static const struct opt hosts_rows[] = {
-	OPT(drill, sysctl, text_type, NULL, "HOST NAME VALUE", .repeats = true),
+	OPT(drill, sysctl, host_text_type, NULL, "HOST NAME VALUE", .repeats = true),
+	OPT(drill, ip, host_text_type, NULL, "HOST TEXT: more of the network, for `ip -batch`",
+	    .repeats = true),
 	OPT_END,
 };
 static const struct opt server_rows[] = {
@@ -86,6 +112,17 @@ static const struct opt expect_rows[] = {
 	OPT_END,
 };
 
+#define MEANS_ROW(name_, which_)                                                                   \
+	DRILL_ROW(name_, means[which_], means_type, NULL,                                          \
+		  "never, or FROM..TO CAUSE: when a client knows with these means")
+
+static const struct opt means_rows[] = {
+	MEANS_ROW("none", MEANS_NONE), MEANS_ROW("limit", MEANS_LIMIT),
+	MEANS_ROW("user", MEANS_USER), MEANS_ROW("keepalive", MEANS_KEEPALIVE),
+	MEANS_ROW("icmp", MEANS_ICMP), OPT_END,
+};
+static_assert(ARRAY_LEN(means_rows) == MEANS_COUNT + 1, "every means has a row");
+
 int drill_word(const char **text, char *word, size_t size)
 {
 	size_t len;
@@ -110,6 +147,14 @@ int drill_time(const char *text, int64_t *ns)
 	return opt_time.parse(&row, text, ns, why) < 0 ? -EINVAL : 0;
 }
 
+bool drill_has_means(const struct drill *d)
+{
+	for (unsigned i = 0; i < MEANS_COUNT; i++)
+		if (d->means[i].set)
+			return true;
+	return false;
+}
+
 /* What no single row can see. */
 static int drill_whole(struct drill *d, struct opt_set *s)
 {
@@ -129,7 +174,7 @@ static int drill_whole(struct drill *d, struct opt_set *s)
 	}
 	if (!fault)
 		return opt_blame(s, "steps.step", "no step is a fault: what is the drill about?");
-	if (d->expect.count == 0)
+	if (d->expect.count == 0 && !drill_has_means(d))
 		return opt_blame(s, "expect.expect", "a drill without expectations shows nothing");
 	return 0;
 }
@@ -154,6 +199,7 @@ int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX])
 	opt_add(&s, "client", client_rows, d);
 	opt_add(&s, "steps", step_rows, d);
 	opt_add(&s, "expect", expect_rows, d);
+	opt_add(&s, "means", means_rows, d);
 	memset(d, 0, sizeof(*d));
 	r = opt_read_defaults(&s);
 	if (r == 0)

@@ -2,11 +2,12 @@
  * drill: a drill file: a named failure as data. What runs, what is done when, and what must be
  * seen.
  *
- *     [drill]   story, group, family, delay, limit
- *     [hosts]   sysctl = HOST NAME VALUE (repeats)
+ *     [drill]   story, sooner, group, family, delay, limit
+ *     [hosts]   sysctl = HOST NAME VALUE, ip = HOST TEXT (repeat)
  *     [server]  [client]  options = words of the command line
  *     [steps]   step = [at T|after T] [LABEL:] [fault] VERB ... (repeats; step.c)
  *     [expect]  expect = WHAT OP VALUE (repeats; expect.c)
+ *     [means]   NAME = WHEN (means.h)
  */
 #ifndef ECHODRILL_DRILL_H
 #define ECHODRILL_DRILL_H
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "echo/opt.h"
+#include "means.h"
 
 enum {
 	DRILL_STEPS_MAX = 48,
@@ -103,19 +105,23 @@ struct drill {
 	bool client_lines; /* the client is the interactive one: it gets lines, and writes no JSON
 			    */
 	char name[DRILL_NAME_MAX];
-	struct text_list story, sysctl;
+	struct text_list story, sooner, sysctl, ip;
 	struct text_list server_options, client_options;
 	struct step_list step;
 	struct expect_list expect;
+	struct means_cell means[MEANS_COUNT];
 };
 
-enum drill_group { GROUP_CLASSIC, GROUP_RELATIVE, GROUP_LONG };
+enum drill_group { GROUP_CLASSIC, GROUP_RELATIVE, GROUP_MATRIX, GROUP_LONG };
 extern const char *const drill_groups[];
 
 extern const struct opt_type step_type, expect_type;
 
 /* Reads a drill file into *d. Returns 0, or -errno with the place and the reason in @error. */
 int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX]);
+
+/* Is it to be run with one means after the other? */
+bool drill_has_means(const struct drill *d);
 
 /* Finds the file of the drill @name: a path if it has a '/' or ends in .conf, else NAME.conf in
  * @dir. */

@@ -131,10 +131,12 @@ enum held expect_holds(const struct expect *e, const struct seen *s)
 		return HELD_NO;
 	if (e->is_text || s->kind == SEEN_TEXT)
 		return e->is_text ? holds_text(e, s) : HELD_NO;
-	late = s->kind == SEEN_TIME;
+	late = s->kind == SEEN_TIME || (s->kind == SEEN_FRAMES && s->least > e->high);
 	switch (e->op) {
 	case EXPECT_EQ:
-		return s->least <= e->low && s->most >= e->low ? HELD_YES : HELD_NO;
+		if (s->least <= e->low && s->most >= e->low)
+			return HELD_YES;
+		return late && s->kind == SEEN_FRAMES ? HELD_LATE : HELD_NO;
 	case EXPECT_NE:
 		return s->least != e->low ? HELD_YES : HELD_NO;
 	case EXPECT_LT:

@@ -78,6 +78,14 @@ static int hosts_fail(struct hosts *h, int r, const char *what)
 	return r;
 }
 
+int hosts_number(const char *name)
+{
+	for (int i = 0; i < HOST_COUNT; i++)
+		if (strcmp(host_names[i], name) == 0)
+			return i;
+	return -1;
+}
+
 const char *hosts_address(int family, enum host host)
 {
 	static const char *const v4[] = { "10.77.1.2", "", "10.77.1.1", "10.77.2.2" };

@@ -27,6 +27,9 @@ struct hosts {
 /* "client", ...; NULL-terminated. */
 extern const char *const host_names[];
 
+/* The host of that name, or -1. */
+int hosts_number(const char *name);
+
 /* Address of a host as text: "10.77.2.2" or "fd77:2::2". */
 const char *hosts_address(int family, enum host host);
 

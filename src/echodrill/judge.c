@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -97,23 +98,26 @@ static void judge_await(const struct run *r, unsigned nth, struct judgement *j)
 	snprintf(f->observed, sizeof(f->observed), o->came ? "after %s" : "not within %s", text);
 }
 
+/* @negate: what holds is wrong, and the other way round. */
+static void rule(const struct run *r, struct finding *f, enum held held, bool negate)
+{
+	bool yes = (held == HELD_YES) != negate;
+
+	f->ruling = yes ? RULING_OK : RULING_NO;
+	if (held == HELD_LATE && timers_were_late(r, late_ns))
+		f->ruling = RULING_LATE;
+}
+
 static void judge_expect(const struct run *r, const struct expect *e, bool negate,
 			 struct judgement *j)
 {
 	struct finding *f = found(j, RULING_OK);
-	enum held held = HELD_NO;
 	struct seen seen;
 
-	if (observe(r, e->what, &seen) > 0) {
+	if (observe(r, e->what, &seen) > 0)
 		f->ruling = RULING_SKIPPED;
-	} else {
-		held = expect_holds(e, &seen);
-		f->ruling = held == HELD_YES ? RULING_OK : RULING_NO;
-		if (held == HELD_LATE && timers_were_late(r, late_ns))
-			f->ruling = RULING_LATE;
-		else if (negate)
-			f->ruling = held == HELD_YES ? RULING_NO : RULING_OK;
-	}
+	else
+		rule(r, f, expect_holds(e, &seen), negate);
 	snprintf(f->what, sizeof(f->what), "%s", e->what);
 	snprintf(f->expected, sizeof(f->expected), "%s%.100s", negate ? "not " : "",
 		 e->text + strlen(e->what) + 1);
@@ -191,8 +195,20 @@ static void judge_words(const struct run *r, struct judgement *j)
 	}
 }
 
-/* When the client said so, or the first error of its result. */
-static void judge_knew(const struct run *r, struct judgement *j)
+/* What the client's knowledge counts from: see judge.h. */
+static const char *knew_base(const struct record *rec)
+{
+	static const char *const labels[] = { "from", RECORD_CLIENT_STARTED };
+
+	for (size_t i = 0; i < ARRAY_LEN(labels); i++)
+		if (record_mark(rec, labels[i]))
+			return labels[i];
+	return "fault";
+}
+
+/* When the client said so, or the first error of its result. What comes of the clean-up does not
+ * count. Returns what was seen of it. */
+static struct seen judge_knew(const struct run *r, struct judgement *j)
 {
 	static const char *const names[] = {
 		"client.when./server is gone|write: E|connect: E|\\(timeout/",
@@ -210,14 +226,20 @@ static void judge_knew(const struct run *r, struct judgement *j)
 		"outcome.corrupt.*.*.first",
 		"outcome.other.*.*.first",
 	};
+	const char *base = knew_base(r->record);
+	const struct mark *from = record_mark(r->record, base);
+	struct seen first = { .kind = SEEN_NOTHING, .text = "never" };
 
-	j->knew_ns = -1;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(names) && from; i++) {
+		char name[160];
 		struct seen s;
 
-		if (observe(r, names[i], &s) != 0 || s.kind != SEEN_TIME || s.most < 0 ||
+		snprintf(name, sizeof(name), "%s@%s", names[i], base);
+		if (observe(r, name, &s) != 0 || s.kind != SEEN_TIME || s.most < 0 ||
+		    from->begin_ns + s.most > r->record->end_ns ||
 		    (j->knew_ns >= 0 && s.most >= j->knew_ns))
 			continue;
+		first = s;
 		j->knew_ns = s.most;
 		if (i == 0)
 			judge_words(r, j);
@@ -225,13 +247,46 @@ static void judge_knew(const struct run *r, struct judgement *j)
 			snprintf(j->knew, sizeof(j->knew), "%.*s", (int)strcspn(names[i] + 8, "."),
 				 names[i] + 8);
 	}
+	return first;
+}
+
+/* What [means] says of the means that this run has. */
+static enum held means_hold(const struct means_cell *c, const struct seen *s,
+			    const struct judgement *j)
+{
+	const struct expect when = { .op = EXPECT_IN, .low = c->low, .high = c->high };
+
+	if (c->never)
+		return j->knew_ns < 0 ? HELD_YES : HELD_NO;
+	if (j->knew_ns < 0 || strcmp(c->cause, j->knew) != 0)
+		return HELD_NO;
+	return expect_holds(&when, s);
+}
+
+static void judge_means(const struct run *r, const struct seen *s, bool negate, struct judgement *j)
+{
+	const struct means_kind *means = r->options->means;
+	const struct means_cell *c = &r->drill->means[means - means_kinds];
+	struct finding *f = found(j, RULING_OK);
+
+	if (r->options->client[0]) {
+		f->ruling = RULING_SKIPPED;
+	} else {
+		rule(r, f, means_hold(c, s, j), negate);
+	}
+	snprintf(f->what, sizeof(f->what), "the client knows, with %s,", means->name);
+	snprintf(f->expected, sizeof(f->expected), "%s%s", negate ? "not " : "", c->text);
+	snprintf(f->observed, sizeof(f->observed), "%.60s %.60s", s->text,
+		 j->knew_ns >= 0 ? j->knew : "");
 }
 
 void judge(const struct run *r, unsigned negate, struct judgement *j)
 {
 	const struct drill *d = r->drill;
+	struct seen knew;
 
 	memset(j, 0, sizeof(*j));
+	j->knew_ns = -1;
 	if (r->record->complete) {
 		for (unsigned i = 0; i < d->step.count; i++) {
 			if (d->step.at[i].fault)
@@ -240,7 +295,9 @@ void judge(const struct run *r, unsigned negate, struct judgement *j)
 		}
 		for (unsigned i = 0; i < d->expect.count; i++)
 			judge_expect(r, &d->expect.at[i], negate == i + 1, j);
-		judge_knew(r, j);
+		knew = judge_knew(r, j);
+		if (r->options->means)
+			judge_means(r, &knew, negate == d->expect.count + 1, j);
 	}
 	judge_verdict(r, j);
 }

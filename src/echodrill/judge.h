@@ -31,8 +31,10 @@ struct judgement {
 	char reason[320]; /* "": pass */
 	unsigned count;
 	struct finding at[FINDINGS_MAX];
-	int64_t knew_ns; /* from the fault until the client knew; -1: it never did */
-	char knew[64];   /* how: "reset awaiting ECONNRESET" */
+	/* Until the client knew, from the step labelled `from`, else from the client's start if a
+	 * step starts it, else from the fault; -1: it never did. */
+	int64_t knew_ns;
+	char knew[64]; /* how: "reset awaiting ECONNRESET" */
 };
 
 /* @negate: the expectation, counted from 1, that is turned round; 0: none. Between observe_open and

@@ -17,7 +17,7 @@
 
 extern char **environ;
 
-enum { DRILLS_MAX = 96 };
+enum { DRILLS_MAX = 192 };
 
 struct master {
 	struct drill_config config;

@@ -321,8 +321,11 @@ static int see_wire(const struct run *r, const struct name *n, struct seen *s)
 			      &last);
 	if (count < 0)
 		return see_nothing(s, "the capture cannot be read");
-	if (!when)
-		return see_number(s, count);
+	if (!when) {
+		see_number(s, count);
+		s->kind = SEEN_FRAMES;
+		return 0;
+	}
 	return count ? see_moment(r, n, s, first) : see_nothing(s, "never");
 }
 

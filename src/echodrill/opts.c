@@ -7,15 +7,14 @@
 
 static const char *const outputs[] = { "text", "json", "tap", "markdown", NULL };
 static const char *const timelines[] = { "auto", "always", "never", NULL };
-static const char *const groups[] = { "classic", "relative", "long", "default", NULL };
+static const char *const groups[] = { "classic", "relative", "matrix", "long", "default", NULL };
 
 const struct opt drill_opts[] = {
 	OPT_UINT(drill_config, jobs, "1", 1, 64, "drills at a time", .letter = 'j'),
-	OPT_ENUM(
-		drill_config, output, "text", outputs,
-		"what is printed; json: an object of echodrill/1 a line; markdown: a table of what "
-		"clients saw, and when",
-		.letter = 'o'),
+	OPT_ENUM(drill_config, output, "text", outputs,
+		 "what is printed; json: an object of echodrill/1 a line; markdown: a page of what "
+		 "clients saw, and when",
+		 .letter = 'o'),
 	OPT_ENUM(drill_config, timeline, "auto", timelines,
 		 "show what happened, in order; auto: of a single drill, and of those that do "
 		 "not pass"),
@@ -62,8 +61,8 @@ const char drill_after[] =
 	"  explain             when a client notices each fault, on this host, by TCP's formulas\n"
 	"\n"
 	"Drill files:\n"
-	"  [drill]   story (repeats), group, family = ipv4|ipv6, delay, limit\n"
-	"  [hosts]   sysctl = HOST NAME VALUE (repeats)\n"
+	"  [drill]   story (repeats), sooner, group, family = ipv4|ipv6, delay, limit\n"
+	"  [hosts]   sysctl = HOST NAME VALUE, ip = HOST TEXT (both repeat)\n"
 	"  [server]  options, count = 1|2, fork = on (a server of many processes will do)\n"
 	"  [client]  options\n"
 	"  [steps]   step = [at T|after T] [LABEL:] [fault] VERB ... (repeats), with\n"
@@ -80,6 +79,10 @@ const char drill_after[] =
 	"    state.LOOK.HOST.STATE  unread.LOOK.HOST  unsent.LOOK.HOST  backlog.LOOK.HOST\n"
 	"    wire.SIDE.DIR.KIND or wire.SIDE./FILTER/ [.when]; DIR: c2s s2c any; KIND: syn\n"
 	"    fin rst data ack icmp all  counter.HOST.NAME (as nstat names it)\n"
+	"  [means]   NAME = never | FROM..TO CAUSE: the drill is run with each of these means\n"
+	"    of the client alone, and then it must know; NAME: none limit user keepalive\n"
+	"    icmp. Drills with means make the table of `run`'s end. A step labelled\n"
+	"    from is what the time is counted from, else the fault.\n"
 	"  Times and frames count from the first fault, NAME@LABEL from another step,\n"
 	"  @start from the client's start, @heard from the last news of the server.\n"
 	"  PROC: client, server, server2, child, children; HOST: client, router, server.\n"

@@ -14,6 +14,9 @@
 #include "timeline.h"
 #include "wire.h"
 
+/* The label of the step that starts the client. */
+#define RECORD_CLIENT_STARTED "client-started"
+
 enum {
 	RECORD_MARKS_MAX = 32,
 	RECORD_LOOKS_MAX = 16,

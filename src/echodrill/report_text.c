@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "act.h"
+#include "columns.h"
 #include "echo/base.h"
 #include "echo/units.h"
 #include "hosts.h"
@@ -15,7 +16,8 @@
 #include "report.h"
 #include "run.h"
 
-enum { DONE_WIDTH = 44, WIRE_WIDTH = 24 };
+/* where the columns of the timeline begin */
+enum { DONE_AT = 9, WIRE_AT = 38, CLIENT_AT = 54, FINDING_AT = 8, REASON_AT = 13 };
 
 static const char *const marks[] = { [RULING_OK] = "ok  ",
 				     [RULING_NO] = "NO  ",
@@ -27,6 +29,18 @@ static void text_lines(const char *what, const struct text_list *l, FILE *to)
 {
 	for (unsigned i = 0; i < l->count; i++)
 		fprintf(to, "%s%s\n", what, l->at[i]);
+}
+
+/* A story is one text, however its file has broken it. */
+static void text_story(const struct text_list *l, FILE *to)
+{
+	char text[DRILL_SYSCTLS_MAX * OPT_TEXT_MAX];
+	size_t len = 0;
+
+	for (unsigned i = 0; i < l->count; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? " " : "",
+					l->at[i]);
+	columns_put(to, "", 2, 0, text);
 }
 
 static void text_hosts(const struct drill *d, FILE *to)
@@ -51,7 +65,7 @@ void report_drill(const struct drill *d, FILE *to)
 	char text[OPT_TEXT_MAX * 2];
 
 	fprintf(to, "%s (%s, IPv%u)\n", d->name, drill_groups[d->group], d->family);
-	text_lines("  ", &d->story, to);
+	text_story(&d->story, to);
 	text_hosts(d, to);
 	fprintf(to, "\n--- programs\n");
 	text_lines("echod    ", &d->server_options, to);
@@ -84,27 +98,24 @@ static const char *without_stamp(const char *text)
 
 static void text_event(const struct event *e, int64_t start_ns, FILE *to)
 {
-	double t = (double)(e->t_ns - start_ns) / 1e9;
-	const char *text = e->text;
+	static const struct {
+		unsigned at, end;
+		const char *before;
+	} places[] = {
+		[WHO_CLIENT] = { CLIENT_AT, COLUMNS, "" },
+		[WHO_SERVER] = { DONE_AT, WIRE_AT, "" },
+		[WHO_SERVER2] = { DONE_AT, WIRE_AT, "" },
+		[WHO_DRILL] = { DONE_AT, WIRE_AT, "* " },
+		[WHO_STATES] = { DONE_AT, COLUMNS, "sockets, client | server: " },
+		[WHO_WIRE] = { WIRE_AT, CLIENT_AT, "" },
+	};
+	unsigned at = places[e->who].at, end = places[e->who].end;
+	char head[32], text[EVENT_TEXT_MAX + 32];
 
-	switch (e->who) {
-	case WHO_STATES:
-		fprintf(to, "%9.4f  sockets (client | server): %s\n", t, text);
-		break;
-	case WHO_WIRE:
-		fprintf(to, "%9.4f  %-*s  %s\n", t, DONE_WIDTH, "", text);
-		break;
-	case WHO_CLIENT:
-		fprintf(to, "%9.4f  %-*s  %-*s  %s\n", t, DONE_WIDTH, "", WIRE_WIDTH, "",
-			without_stamp(text));
-		break;
-	case WHO_SERVER:
-	case WHO_SERVER2:
-	case WHO_DRILL:
-	case WHO_COUNT:
-		fprintf(to, "%9.4f  %s%s\n", t, e->who == WHO_DRILL ? "* " : "", text);
-		break;
-	}
+	snprintf(head, sizeof(head), "%8.3f", (double)(e->t_ns - start_ns) / 1e9);
+	snprintf(text, sizeof(text), "%s%s", places[e->who].before,
+		 e->who == WHO_CLIENT ? without_stamp(e->text) : e->text);
+	columns_put(to, head, at, end - at - (end < COLUMNS), text);
 }
 
 /* echod's counters are for programs. */
@@ -118,39 +129,62 @@ static void text_timeline(const struct record *rec, FILE *to)
 {
 	const struct timeline *t = &rec->timeline;
 
-	fprintf(to, "\n   second  %-*s  %-*s  %s\n", DONE_WIDTH, "done; server", WIRE_WIDTH,
-		"wire at the client", "client");
+	fprintf(to, "\n  second %-*s%-*s%s\n", WIRE_AT - DONE_AT, "done; server",
+		CLIENT_AT - WIRE_AT, "client's wire", "client");
 	for (unsigned i = 0; i < t->count; i++)
 		if (!is_counter(&t->at[i]))
 			text_event(&t->at[i], rec->start_ns, to);
 	if (t->lost > 0)
-		fprintf(to, "           (%u more events were not kept)\n", t->lost);
+		fprintf(to, "         (%u more events were not kept)\n", t->lost);
 	fprintf(to, "\n");
+}
+
+static void text_finding(const struct finding *f, FILE *to)
+{
+	char head[FINDING_AT + 1], text[OPT_TEXT_MAX + 264];
+
+	snprintf(head, sizeof(head), "  %s", marks[f->ruling]);
+	snprintf(text, sizeof(text), "%s %s: %s", f->what, f->expected, f->observed);
+	columns_put(to, head, FINDING_AT, 0, text);
+}
+
+/* All that was done and seen. */
+static void text_whole(const struct result *r, FILE *to)
+{
+	const struct record *rec = r->run->record;
+	const struct judgement *j = r->judgement;
+	char late[UNITS_MAX];
+
+	fprintf(to, "\n%s\n", r->name);
+	text_story(&r->drill->story, to);
+	for (unsigned i = 0; i < rec->commands; i++)
+		columns_put(to, "", 4, 0, rec->command[i]);
+	text_timeline(rec, to);
+	for (unsigned i = 0; i < j->count; i++)
+		text_finding(&j->at[i], to);
+	fprintf(to, "  (a timer beside it was late by at most %s)\n",
+		units_time(atomic_load(&rec->canary_ns), 3, late));
 }
 
 void report_run_text(const struct result *r, bool whole, FILE *to)
 {
-	const struct record *rec = r->run->record;
 	const struct judgement *j = r->judgement;
 	const struct run_options *o = r->run->options;
-	char took[UNITS_MAX], knew[UNITS_MAX] = "-";
+	char took[UNITS_MAX], knew[UNITS_MAX] = "-", text[400];
 
-	if (whole) {
-		fprintf(to, "\n%s\n", r->drill->name);
-		text_lines("  ", &r->drill->story, to);
-		for (unsigned i = 0; i < rec->commands; i++)
-			fprintf(to, "  %s\n", rec->command[i]);
-		text_timeline(rec, to);
-		for (unsigned i = 0; i < j->count; i++)
-			fprintf(to, "  %s  %s %s: %s\n", marks[j->at[i].ruling], j->at[i].what,
-				j->at[i].expected, j->at[i].observed);
-		units_time(atomic_load(&rec->canary_ns), 3, took);
-		fprintf(to, "  (a timer beside it was late by at most %s)\n", took);
-	}
+	if (whole)
+		text_whole(r, to);
 	if (j->knew_ns >= 0)
 		units_time(j->knew_ns, 3, knew);
-	fprintf(to, "%-12s  %-34s %s%s%s%s%7s  %-9s %s%s%s\n", verdict_name(j->verdict),
-		r->drill->name, o->server_backend, o->client_backend[0] ? "/" : "",
-		o->client_backend, o->client_backend[0] ? " " : "", units_time(r->took_ns, 2, took),
-		knew, j->knew_ns >= 0 ? j->knew : "", j->reason[0] ? "  " : "", j->reason);
+	snprintf(text, sizeof(text), "%-12s %-31s %7s  %-8s %s", verdict_name(j->verdict), r->name,
+		 units_time(r->took_ns, 2, took), knew, j->knew_ns >= 0 ? j->knew : "");
+	columns_put(to, "", 0, 0, text);
+	if (o->server_backend[0] || o->client_backend[0]) {
+		snprintf(text, sizeof(text), "server: %s, client: %s",
+			 o->server_backend[0] ? o->server_backend : "auto",
+			 o->client_backend[0] ? o->client_backend : "auto");
+		columns_put(to, "", REASON_AT, 0, text);
+	}
+	if (j->reason[0])
+		columns_put(to, "", REASON_AT, 0, j->reason);
 }

@@ -178,22 +178,38 @@ static void run_counters(struct run *r, struct diag_counters c[RECORD_HOSTS])
 	hosts_leave(&r->hosts);
 }
 
-static int run_sysctls(struct run *r)
+/* The host that a line of [hosts] is about; *at goes on behind it. */
+static enum host run_host(const char **at)
 {
-	for (unsigned i = 0; i < r->drill->sysctl.count; i++) {
-		const char *at = r->drill->sysctl.at[i];
-		char host[DRILL_WORD_MAX] = "", name[96] = "";
-		unsigned h = 0;
+	char word[DRILL_WORD_MAX] = "";
 
-		drill_word(&at, host, sizeof(host));
+	drill_word(at, word, sizeof(word));
+	*at += strspn(*at, " ");
+	return (enum host)hosts_number(word); /* drill_read has looked */
+}
+
+/* What a drill's [hosts] adds to them. */
+static int run_hosts(struct run *r)
+{
+	const struct drill *d = r->drill;
+
+	for (unsigned i = 0; i < d->ip.count; i++) {
+		const char *at = d->ip.at[i];
+		enum host host = run_host(&at);
+
+		record_command(r->record, "on %s: ip %s", host_names[host], at);
+		if (hosts_ip(&r->hosts, host, at) < 0)
+			return run_problem(r, -EINVAL, at, r->hosts.why);
+	}
+	for (unsigned i = 0; i < d->sysctl.count; i++) {
+		const char *at = d->sysctl.at[i];
+		enum host host = run_host(&at);
+		char name[96] = "";
+
 		drill_word(&at, name, sizeof(name));
-		while (host_names[h] && strcmp(host_names[h], host) != 0)
-			h++;
-		if (h == HOST_COUNT)
-			return run_problem(r, -EINVAL, host, "is no host");
-		record_command(r->record, "on %s: sysctl -w %s=%s", host, name,
-			       at + strspn(at, " "));
-		if (hosts_sysctl(&r->hosts, h, name, at + strspn(at, " ")) < 0)
+		at += strspn(at, " ");
+		record_command(r->record, "on %s: sysctl -w %s=%s", host_names[host], name, at);
+		if (hosts_sysctl(&r->hosts, host, name, at) < 0)
 			return run_problem(r, -EINVAL, "sysctl", r->hosts.why);
 	}
 	return 0;
@@ -206,7 +222,7 @@ static int run_set_up(struct run *r)
 
 	if (err < 0)
 		return run_problem(r, err, "cannot make the hosts", r->hosts.why);
-	err = run_sysctls(r);
+	err = run_hosts(r);
 	if (err < 0)
 		return err;
 	r->wire = wire_start(&r->hosts, r->drill->delay, r->pcap, &r->record->wire);

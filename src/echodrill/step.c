@@ -23,10 +23,14 @@ static int step_why(char why[OPT_ERROR_MAX], const char *reason)
 
 static int step_host(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
-	if (drill_word(text, s->who, sizeof(s->who)) == 0)
-		for (s->host = 0; host_names[s->host]; s->host++)
-			if (strcmp(host_names[s->host], s->who) == 0)
-				return 0;
+	int host;
+
+	if (drill_word(text, s->who, sizeof(s->who)) == 0) {
+		host = hosts_number(s->who);
+		s->host = (unsigned)host;
+		if (host >= 0)
+			return 0;
+	}
 	return step_why(why, "needs a host: client, wire, router or server");
 }
 

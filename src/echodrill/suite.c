@@ -35,6 +35,12 @@ struct place {
 	int64_t started_ns;
 };
 
+/* What is not the drill's verdict but ends the program with a code of its own. */
+static int environment_is_missing(const struct record *rec)
+{
+	return !rec->complete && (rec->why.text[0] || rec->problem[0]);
+}
+
 struct suite {
 	const struct drill_config *config;
 	unsigned count, next, running, reported;
@@ -43,6 +49,7 @@ struct suite {
 	FILE *json;
 	int trouble; /* an exit code that is not a verdict's */
 	struct place at[SUITE_MAX];
+	struct summary summary[SUITE_MAX];
 };
 
 static void suite_keep_pcap(const struct suite *s, const struct place *p)
@@ -84,7 +91,7 @@ static void suite_judge(const struct suite *s, const struct run *r, struct judge
 	judge(r, 0, j);
 	if (!s->config->negate || j->verdict != VERDICT_PASS)
 		return;
-	for (unsigned i = 1; i <= r->drill->expect.count; i++) {
+	for (unsigned i = 1; i <= r->drill->expect.count + (r->options->means != NULL); i++) {
 		judge(r, i, &worst);
 		if (i == 1 || weight[worst.verdict] > weight[j->verdict])
 			*j = worst;
@@ -94,7 +101,8 @@ static void suite_judge(const struct suite *s, const struct run *r, struct judge
 static void suite_report(struct suite *s, struct place *p)
 {
 	static struct judgement j;
-	struct result result = { p->drill, &p->run, &j, clock_now_ns() - p->started_ns };
+	struct summary *sum = &s->summary[p - s->at];
+	struct result result = { sum->name, p->drill, &p->run, &j, clock_now_ns() - p->started_ns };
 	bool whole;
 
 	capture_tell(p->run.pcap[WIRE_CLIENT], &p->run.record->timeline, "", SUITE_WIRE_EVENTS);
@@ -104,6 +112,12 @@ static void suite_report(struct suite *s, struct place *p)
 	observe_close();
 	s->verdicts[j.verdict]++;
 	s->reported++;
+	sum->done = true;
+	sum->verdict = j.verdict;
+	sum->knew_ns = j.knew_ns;
+	snprintf(sum->knew, sizeof(sum->knew), "%s", j.knew);
+	if (environment_is_missing(p->run.record))
+		s->trouble = EXIT_ENVIRONMENT;
 	whole = s->config->timeline == TIMELINE_ALWAYS ||
 		(s->config->timeline == TIMELINE_AUTO &&
 		 (s->count == 1 || j.verdict == VERDICT_FAIL));
@@ -166,20 +180,38 @@ static void suite_kill(struct suite *s)
 	s->next = s->count;
 }
 
-static void suite_add(struct suite *s, const struct drill *d, const char *server,
-		      const char *client)
+static void suite_add(struct suite *s, const struct drill *d, const struct run_options *o)
 {
 	struct place *p = &s->at[s->count];
+	struct summary *sum = &s->summary[s->count];
 
 	if (s->count == SUITE_MAX)
 		return;
 	s->count++;
-	p->drill = d;
-	p->options = (struct run_options){ .without_fault = s->config->without_fault,
-					   .server = s->config->server,
-					   .client = s->config->client,
-					   .server_backend = server,
-					   .client_backend = client };
+	p->drill = sum->drill = d;
+	p->options = *o;
+	sum->means = o->means;
+	snprintf(sum->name, sizeof(sum->name), "%s%s%s", d->name, o->means ? "/" : "",
+		 o->means ? o->means->name : "");
+}
+
+/* Once, or with each of its means. */
+static void suite_add_means(struct suite *s, const struct drill *d, const char *server,
+			    const char *client)
+{
+	struct run_options o = { .without_fault = s->config->without_fault,
+				 .server = s->config->server,
+				 .client = s->config->client,
+				 .server_backend = server,
+				 .client_backend = client };
+
+	if (!drill_has_means(d))
+		suite_add(s, d, &o);
+	for (unsigned i = 0; i < MEANS_COUNT; i++) {
+		o.means = &means_kinds[i];
+		if (d->means[i].set)
+			suite_add(s, d, &o);
+	}
 }
 
 /* Each drill once, or with every pair of backends that it leaves open. */
@@ -201,8 +233,8 @@ static void suite_fill(struct suite *s, const struct drill *drills, unsigned cou
 			if (server && !d->server_fork && strcmp(servers.name[a], "fork") == 0)
 				continue;
 			for (unsigned b = 0; b < (client ? clients.count : 1); b++)
-				suite_add(s, d, server ? servers.name[a] : c->server_backend,
-					  client ? clients.name[b] : c->client_backend);
+				suite_add_means(s, d, server ? servers.name[a] : c->server_backend,
+						client ? clients.name[b] : c->client_backend);
 		}
 	}
 }
@@ -246,7 +278,6 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 		s.trouble = EXIT_ENVIRONMENT;
 	if (s.signal)
 		return s.signal == SIGINT ? EXIT_SIGINT : EXIT_SIGTERM;
-	if (s.count > 1)
-		report_end(c->output, s.verdicts);
+	report_end(c->output, s.summary, s.count);
 	return s.trouble ? s.trouble : verdict_exit(s.verdicts);
 }

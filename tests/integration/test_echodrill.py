@@ -11,20 +11,28 @@ from pathlib import Path
 from echolab import (BIN, OK, ROOT, SANITIZERS, USAGE, VARIANT, VERDICT, TestCase, clean_env, not_in, program, run, slow)
 
 DRILLS = ROOT / "configs/drills"
-INCONCLUSIVE, SKIPPED = 5, 77
+ENVIRONMENT, INCONCLUSIVE, SKIPPED = 4, 5, 77
 Report = collections.namedtuple("Report", "code results err")
 
 
 def drill(*args, timeout=200, prefix=(), env=None):
-    """Runs echodrill with -o json: the exit code, {name: result}, what it said."""
+    """Runs echodrill with -o json: the exit code, {name or name/means: result}, what it said."""
     r = run([*prefix, *program("echodrill"), "-o", "json", *args], env, timeout=timeout)
-    return Report(r.code, {d["drill"]: d for d in map(json.loads, r.out.splitlines())}, r.err)
+    return Report(r.code, {full_name(d): d for d in map(json.loads, r.out.splitlines())}, r.err)
+
+
+def full_name(d):
+    return f"{d['drill']}/{d['means']}" if d["means"] else d["drill"]
 
 
 def names(group):
     """Names of the drills of a group."""
     out = run([*program("echodrill"), "list"]).out
     return [line.split()[1] for line in out.splitlines() if line.split()[0] == group]
+
+
+def everything():
+    return names("classic") + names("relative") + names("matrix")
 
 
 def complaint(results):
@@ -35,12 +43,12 @@ class Runs(TestCase):
     def run_until_conclusive(self, *args, wanted, prefix=()):
         """What a busy machine leaves open is run again: alone, a few times. Returns {name: result}."""
         done, todo = {}, list(wanted)
-        for jobs in (4, 1, 1):
+        for jobs in (6, 2, 1):
             report = drill("run", "-j", str(jobs), *args, *todo, prefix=prefix)
             self.assertNotIn(report.code, (USAGE, SKIPPED), report.err)
-            self.assertEqual(sorted(report.results), sorted(todo), report.err)
+            self.assertEqual({d["drill"] for d in report.results.values()}, set(todo), report.err)
             done |= report.results
-            todo = [name for name, d in done.items() if d["verdict"] == "inconclusive"]
+            todo = sorted({d["drill"] for d in done.values() if d["verdict"] == "inconclusive"})
             if not todo:
                 break
         return done
@@ -59,6 +67,26 @@ class Passes(Runs):
         self.assertAllPass(self.run_until_conclusive(wanted=names("relative")))
 
 
+class Matrix(Runs):
+    @not_in("valgrind", *SANITIZERS)
+    def test_every_fault_is_noticed_when_its_means_say(self):
+        results = self.run_until_conclusive(wanted=names("matrix"))
+        self.assertAllPass(results)
+        self.assertGreaterEqual(len(results), 5 * 15)
+        # never is what it says: the drill watched for longer than any of the means would have taken
+        silent = {d["means"]: d["knew"] for d in results.values() if d["drill"] == "grid-silent-idle"}
+        self.assertEqual(silent, {"none": None, "limit": None, "user": None, "keepalive": "timeout_tcp", "icmp": None})
+
+    @not_in("valgrind", *SANITIZERS)
+    def test_the_table_is_drills_by_means(self):
+        r = run([*program("echodrill"), "--timeline", "never", "-j", "5", "run", "grid-refused-connect"])
+        self.assertRegex(r.out, r"(?m)^fault +none +limit +user +keepalive +icmp$")
+        self.assertRegex(r.out, r"(?m)^refused-connect( +[\d.]+ m?s!?){5}$")
+        self.assertRegex(r.out, r"(?m)^  keepalive +-T off --connect-timeout off --keepalive 1s/1s/2$")
+        r = run([*program("echodrill"), "-o", "markdown", "-j", "5", "run", "grid-refused-connect"])
+        self.assertRegex(r.out, r"\| Nobody listens when the client connects\. \|( [\d.]+ m?s!?, `ECONNREFUSED` \|){5}\n")
+
+
 class Sanitized(Runs):
     def test_some_drills_of_each_kind_pass(self):
         """In every variant: the programs are slower there, the drills are the same."""
@@ -69,17 +97,17 @@ class Sanitized(Runs):
 class LeftOut(Runs):
     @not_in("valgrind", *SANITIZERS)
     def test_no_drill_passes_without_its_fault(self):
-        report = drill("run", "-j", "8", "--without-fault", timeout=110)
+        report = drill("run", "-j", "12", "--without-fault", timeout=110)
         self.assertEqual({d["verdict"] for d in report.results.values()} - {"fail"}, {"inconclusive"},
                          complaint(report.results))
         self.assertIn(report.code, (VERDICT, INCONCLUSIVE))
-        self.assertEqual(sorted(report.results), sorted(names("classic") + names("relative")))
+        self.assertEqual({d["drill"] for d in report.results.values()}, set(everything()))
 
 
 class Negated(Runs):
     @not_in("valgrind", *SANITIZERS)
     def test_no_expectation_holds_turned_round(self):
-        results = self.run_until_conclusive("--negate", wanted=names("classic") + names("relative"))
+        results = self.run_until_conclusive("--negate", wanted=everything())
         self.assertEqual({d["verdict"] for d in results.values()}, {"fail"},
                          [name for name, d in results.items() if d["verdict"] != "fail"])
         for name, d in results.items():
@@ -124,8 +152,8 @@ class Nobody(Runs):
         exe = str(self.place / "build/x/echodrill")
         r = run(["unshare", "-U", "--map-root-user", "sh", "-c", "echo 0 >/proc/sys/user/max_user_namespaces && "
                  f"exec setpriv --bounding-set=-sys_admin --inh-caps=-all --no-new-privs {exe} run server-killed"])
-        self.assertEqual(r.code, SKIPPED, r)
-        self.assertRegex(r.out, r"(?m)^skipped +server-killed .*namespaces")
+        self.assertEqual(r.code, ENVIRONMENT, r)
+        self.assertRegex(r.out, r"(?m)^skipped +server-killed .*\n +this kernel gives no private namespaces")
 
 
 class Everything(Runs):

@@ -96,9 +96,10 @@ class Formats(TestCase):
     @covers("echodrill", "timeline")
     def test_the_timeline_is_side_by_side(self):
         r = self.echodrill("run", ONE)
-        self.assertRegex(r.out, r"second +done; server +wire at the client +client")
+        self.assertRegex(r.out, r"second +done; server +client's wire +client")
         self.assertRegex(r.out, r"(?m)^ +[\d.]+ +<-- FIN ACK")
-        self.assertRegex(r.out, r"(?m)^ +[\d.]+ +sockets \(client \| server\): 1 ESTAB \| 1 ESTAB")
+        self.assertRegex(r.out, r"(?m)^ +[\d.]+ +sockets, client \| server: 1 ESTAB \| 1 ESTAB")
+        self.assertLessEqual(max(map(len, r.out.splitlines())), 80)
         r = self.echodrill("run", "--timeline", "never", ONE)
         self.assertEqual(len(r.out.splitlines()), 1, r.out)
         self.assertRegex(r.out, rf"^pass +{ONE} .* ms ")
