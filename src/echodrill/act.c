@@ -16,6 +16,7 @@
 
 #include "echo/base.h"
 #include "echo/clock.h"
+#include "prove.h"
 #include "run.h"
 
 enum { CHILDREN_MAX = 64 };
@@ -25,7 +26,6 @@ struct doing {
 	const struct step *s;
 	struct outcome *o;
 	char text[OPT_TEXT_MAX * 2]; /* s->rest with addresses */
-	pid_t pid;                   /* who gets a signal */
 };
 
 static const struct {
@@ -88,7 +88,6 @@ static int cannot(struct doing *d, const char *why)
 struct waiting {
 	const struct step *s;
 	regex_t re;
-	pid_t pid;
 };
 
 /* Scans only what has not been waited for before: a transcript is awaited in order. */
@@ -137,23 +136,6 @@ static bool has_caught(struct run *r, void *arg)
 	return hosts_fault_packets(&r->hosts) >= (int64_t)w->s->count;
 }
 
-static bool is_gone(struct run *r, void *arg)
-{
-	const struct waiting *w = arg;
-	char state = proc_state(w->pid);
-
-	(void)r;
-	return state == 0 || state == 'Z';
-}
-
-static bool is_stopped(struct run *r, void *arg)
-{
-	const struct waiting *w = arg;
-
-	(void)r;
-	return proc_state(w->pid) == 'T';
-}
-
 static bool is_foreign(const struct run *r, unsigned proc)
 {
 	return (proc == WHO_CLIENT ? r->options->client : r->options->server)[0] != '\0';
@@ -188,10 +170,7 @@ static int do_await(struct doing *d)
 
 static int do_start(struct doing *d)
 {
-	if (!left_out(d))
-		return run_program(d->r, d->s->proc);
-	doubt(d, "left out");
-	return 0;
+	return run_program(d->r, d->s->proc);
 }
 
 static int do_type(struct doing *d)
@@ -209,23 +188,6 @@ static int do_hangup(struct doing *d)
 	return 0;
 }
 
-/* Has the signal done what it does? */
-static void verify_signal(struct doing *d, pid_t pid)
-{
-	struct waiting w = { .s = d->s, .pid = pid };
-	int64_t until = clock_now_ns() + (left_out(d) ? MSEC(200) : SEC(5));
-	bool known = true;
-
-	if (d->s->number == SIGKILL)
-		known = run_until(d->r, until, is_gone, &w);
-	else if (d->s->number == SIGSTOP)
-		known = run_until(d->r, until, is_stopped, &w);
-	else if (left_out(d))
-		known = false; /* the others leave no trace of their own */
-	if (!known)
-		doubt(d, "process %d is in state %c", (int)pid, proc_state(pid));
-}
-
 static int do_signal(struct doing *d)
 {
 	const struct proc *p = &d->r->procs[d->s->proc >= STEP_CHILD ? WHO_SERVER : d->s->proc];
@@ -238,11 +200,13 @@ static int do_signal(struct doing *d)
 		count = 1;
 	if (count == 0 || pids[0] <= 0 || p->ended)
 		return cannot(d, "there is no such process");
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
+		prove_signal_before(d->s, pids[i], d->o);
 		if (!left_out(d) && kill(pids[i], d->s->number) < 0)
 			return cannot(d, strerror(errno));
+	}
 	for (unsigned i = 0; i < count; i++)
-		verify_signal(d, pids[i]);
+		prove_signal(d->r, d->s, pids[i], left_out(d), d->o);
 	return 0;
 }
 
@@ -268,6 +232,8 @@ static int do_exhaust(struct doing *d)
 
 	if (r < 0)
 		doubt(d, "its descriptors are not limited");
+	else
+		snprintf(d->o->shown, sizeof(d->o->shown), "no descriptor is left");
 	return 0;
 }
 
@@ -308,10 +274,8 @@ static int do_tool(struct doing *d)
 	static const char *const tc[] = { "tc", "-batch", "-", NULL };
 	int r;
 
-	if (left_out(d)) {
-		doubt(d, "left out");
+	if (left_out(d))
 		return 0;
-	}
 	r = d->s->verb == VERB_IP ? hosts_ip(&d->r->hosts, d->s->host, d->text)
 				  : hosts_tool(&d->r->hosts, d->s->host, tc, d->text);
 	return r < 0 ? cannot(d, d->r->hosts.why) : 0;
@@ -322,10 +286,8 @@ static int do_sysctl(struct doing *d)
 	char *value = strchr(d->text, ' ');
 
 	*value++ = '\0';
-	if (left_out(d)) {
-		doubt(d, "left out");
+	if (left_out(d))
 		return 0;
-	}
 	if (hosts_sysctl(&d->r->hosts, d->s->host, d->text, value) < 0)
 		return cannot(d, d->r->hosts.why);
 	return 0;
@@ -357,9 +319,11 @@ static int do_destroy(struct doing *d)
 		return cannot(d, "there is nothing to destroy");
 	if (!left_out(d) && hosts_tool(&d->r->hosts, d->s->host, argv, NULL) < 0)
 		return cannot(d, d->r->hosts.why);
-	if (!run_until(d->r, clock_now_ns() + (left_out(d) ? MSEC(200) : SEC(2)), no_connections,
-		       &w))
+	/* the kernel has done it when ss returns; later they may have ended by themselves */
+	if (!run_until(d->r, clock_now_ns() + MSEC(100), no_connections, &w))
 		doubt(d, "the sockets are still there (needs CONFIG_INET_DIAG_DESTROY)");
+	else
+		snprintf(d->o->shown, sizeof(d->o->shown), "no connection is left");
 	return 0;
 }
 
@@ -406,6 +370,8 @@ static int act_step(struct run *r, unsigned nth)
 		run_look(r, "before");
 	d.o->faulted = s->fault;
 	d.o->active = true;
+	if (s->fault)
+		prove_before(r, s, d.o);
 	begin = clock_now_ns();
 	if (s->verb != VERB_AWAIT && s->verb != VERB_LOOK && s->verb != VERB_TYPE &&
 	    s->verb != VERB_WAIT && s->verb != VERB_DIAL)
@@ -415,8 +381,10 @@ static int act_step(struct run *r, unsigned nth)
 	act_mark(rec, s->label, begin);
 	if (s->verb == VERB_START && s->proc == WHO_CLIENT)
 		act_mark(rec, RECORD_CLIENT_STARTED, begin);
-	if (s->fault)
+	if (s->fault) {
 		act_mark(rec, "fault", begin);
+		prove_after(r, s, d.o);
+	}
 	return result;
 }
 

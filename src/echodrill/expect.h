@@ -18,7 +18,11 @@ struct seen {
 	char text[128];      /* SEEN_TEXT; else as people read it; SEEN_NOTHING: why */
 };
 
-enum held { HELD_NO, HELD_YES, HELD_LATE /* too late or, of frames, too many: it may be the machine */ };
+enum held {
+	HELD_NO,
+	HELD_YES,
+	HELD_LATE /* too late or, of frames, too many: it may be the machine */
+};
 
 /* Does it hold? Times are compared so that what holds for either end of `seen` is not called
  * wrong: from below with `most`, from above with `least`. */

@@ -145,24 +145,55 @@ int hosts_nft(struct hosts *h, enum host host, const char *text)
 	return hosts_tool(h, host, argv, text);
 }
 
-int hosts_sysctl(struct hosts *h, enum host host, const char *name, const char *value)
+static int sysctl_open(struct hosts *h, enum host host, const char *name, int flags)
 {
 	char path[160];
 	size_t n = (size_t)snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	int fd, r = 0;
+	int fd;
 
 	if (n >= sizeof(path))
-		return hosts_fail(h, -ENAMETOOLONG, name);
+		return -ENAMETOOLONG;
 	for (char *c = path; *c; c++)
 		*c = *c == '.' ? '/' : *c;
 	hosts_enter(h, host);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	hosts_leave(h);
+	return fd;
+}
+
+int hosts_sysctl(struct hosts *h, enum host host, const char *name, const char *value)
+{
+	int fd = sysctl_open(h, host, name, O_WRONLY), r = 0;
+
+	if (fd < 0)
+		return hosts_fail(h, fd, name);
+	if (write(fd, value, strlen(value)) < 0)
 		r = hosts_fail(h, -errno, name);
+	close(fd);
+	return r;
+}
+
+void hosts_sysctl_read(struct hosts *h, enum host host, const char *name, char *value, size_t size)
+{
+	int fd = sysctl_open(h, host, name, O_RDONLY);
+	ssize_t n = fd >= 0 ? read(fd, value, size - 1) : 0;
+
+	value[n > 0 ? n : 0] = '\0';
+	value[strcspn(value, "\n")] = '\0';
 	if (fd >= 0)
 		close(fd);
-	hosts_leave(h);
-	return r;
+}
+
+int hosts_ask(struct hosts *h, enum host host, const char *const *argv, char *out, size_t size)
+{
+	int r = proc_helper(h->ns[host], argv, NULL, out, size, clock_now_ns() + SEC(10));
+
+	if (r == 0)
+		return 0;
+	out[0] = '\0';
+	return r < 0 ? r : -EIO;
 }
 
 int64_t hosts_fault_packets(struct hosts *h)
@@ -171,11 +202,10 @@ int64_t hosts_fault_packets(struct hosts *h)
 		"nft", "list", "counter", "inet", "drill", "fault", NULL
 	};
 	char said[512];
-	int r = proc_helper(h->ns[HOST_ROUTER], argv, NULL, said, sizeof(said),
-			    clock_now_ns() + SEC(10));
-	const char *at = strstr(said, "packets ");
+	int r = hosts_ask(h, HOST_ROUTER, argv, said, sizeof(said));
+	const char *at = r == 0 ? strstr(said, "packets ") : NULL;
 
-	return r != 0 || !at ? -EIO : strtoll(at + 8, NULL, 10);
+	return at ? strtoll(at + 8, NULL, 10) : -EIO;
 }
 
 static int hosts_make_namespaces(struct hosts *h)

@@ -54,6 +54,12 @@ int hosts_nft(struct hosts *h, enum host host, const char *text);
 /* Writes a sysctl ("net.ipv4.tcp_retries2") on a host. Returns 0, or -errno with h->why. */
 int hosts_sysctl(struct hosts *h, enum host host, const char *name, const char *value);
 
+/* Reads one; "" if there is none. */
+void hosts_sysctl_read(struct hosts *h, enum host host, const char *name, char *value, size_t size);
+
+/* Runs a tool that looks, and takes down what it prints. Returns 0, or -errno: then it is "". */
+int hosts_ask(struct hosts *h, enum host host, const char *const *argv, char *out, size_t size);
+
 /* Connects from the client's host to the server's port, and closes. Returns "connected", "timeout"
  * (ours) or the errno's name. */
 const char *hosts_dial(const struct hosts *h, int64_t limit_ns);

@@ -61,22 +61,16 @@ static void judge_fault(const struct run *r, unsigned nth, struct judgement *j)
 {
 	const struct step *s = &r->drill->step.at[nth];
 	const struct outcome *o = &r->record->outcome[nth];
-	bool nft = s->verb == VERB_NFT;
-	bool active = o->faulted && o->active && (!nft || r->record->fault_packets > 0);
+	bool active = o->faulted && o->active && o->shown[0];
 	struct finding *f = found(j, active ? RULING_OK : RULING_DOUBT);
 
 	snprintf(f->what, sizeof(f->what), "fault %.200s", s->text);
 	snprintf(f->expected, sizeof(f->expected), "is active");
-	if (active && nft)
-		snprintf(f->observed, sizeof(f->observed), "caught %lld packets",
-			 (long long)r->record->fault_packets);
-	else if (active)
-		snprintf(f->observed, sizeof(f->observed), "active");
-	else
-		snprintf(f->observed, sizeof(f->observed), "%s",
-			 !o->faulted  ? "not reached"
-			 : !o->active ? o->doubt
-				      : "its counter caught nothing");
+	snprintf(f->observed, sizeof(f->observed), "%s",
+		 active        ? o->shown
+		 : !o->faulted ? "not reached"
+		 : o->doubt[0] ? o->doubt
+			       : "nothing shows it");
 }
 
 static void judge_await(const struct run *r, unsigned nth, struct judgement *j)

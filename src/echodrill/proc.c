@@ -257,6 +257,32 @@ char proc_state(pid_t pid)
 	return proc_stat(pid, &state, &parent) ? state : 0;
 }
 
+int proc_signals(pid_t pid, struct proc_signals *s)
+{
+	char path[64], line[256];
+	unsigned long long set;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	memset(s, 0, sizeof(*s));
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "SigPnd: %llx", &set) == 1 ||
+		    sscanf(line, "ShdPnd: %llx", &set) == 1)
+			s->pending |= set;
+		else if (sscanf(line, "SigBlk: %llx", &set) == 1)
+			s->blocked = set;
+		else if (sscanf(line, "SigIgn: %llx", &set) == 1)
+			s->ignored = set;
+		else if (sscanf(line, "SigCgt: %llx", &set) == 1)
+			s->caught = set;
+	}
+	fclose(f);
+	return 0;
+}
+
 unsigned proc_children(pid_t parent, pid_t *pids, unsigned max)
 {
 	DIR *d = opendir("/proc");

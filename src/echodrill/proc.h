@@ -49,6 +49,14 @@ const char *proc_status(const struct proc *p, char text[64]);
 /* State of any process: a letter of ps ('T': stopped, 'Z': zombie), 0 when it is gone. */
 char proc_state(pid_t pid);
 
+/* What becomes of signals of a process, a bit for each: 1 << (number - 1). */
+struct proc_signals {
+	uint64_t pending, blocked, ignored, caught;
+};
+
+/* Returns 0, or -errno when it is gone. */
+int proc_signals(pid_t pid, struct proc_signals *s);
+
 /* Writes the pids of @parent's living children, the youngest first. Returns how many there are (at
  * most @max). */
 unsigned proc_children(pid_t parent, pid_t *pids, unsigned max);

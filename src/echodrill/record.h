@@ -54,7 +54,8 @@ struct ending {
 struct outcome {
 	bool waited, came, faulted, active;
 	int64_t took_ns;
-	char doubt[120];
+	int64_t counted;             /* packets before a fault that catches them */
+	char shown[128], doubt[128]; /* what showed that it is active, or that it is not */
 };
 
 struct record {

@@ -21,6 +21,7 @@
 #include "echo/base.h"
 #include "echo/clock.h"
 #include "echo/program.h"
+#include "prove.h"
 
 enum { CANARY_STEP_MS = 5, DISCARD_PORT = 9 };
 
@@ -299,6 +300,7 @@ static void run_tear_down(struct run *r)
 		rec->ending[i] = (struct ending){ p->pid != 0, p->ended, p->status, p->ended_ns };
 	}
 	rec->fault_packets = hosts_fault_packets(&r->hosts);
+	prove_end(r);
 	command_take_load(rec->load, sizeof(rec->load));
 	for (unsigned i = 0; i < RUN_PROCS; i++)
 		if (r->procs[i].pid && !r->procs[i].ended) {

@@ -218,6 +218,13 @@ static const struct {
 
 static_assert(ARRAY_LEN(verbs) == VERB_COUNT, "every verb has a parser");
 
+/* What prove.c can prove. */
+static bool can_be_fault(enum verb verb)
+{
+	return verb == VERB_SIGNAL || verb == VERB_NFT || verb == VERB_IP || verb == VERB_TC ||
+	       verb == VERB_SYSCTL || verb == VERB_DESTROY || verb == VERB_EXHAUST;
+}
+
 /* at T, after T, LABEL:, fault; *text then is at the verb. */
 static int step_head(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
@@ -269,6 +276,8 @@ static int step_parse(const struct opt *o, const char *text, void *field, char w
 	r = verbs[s.verb].parse(&s, &at, why);
 	if (r < 0)
 		return r;
+	if (s.fault && !can_be_fault(s.verb))
+		return step_why(why, "cannot be the fault: nothing shows that it is active");
 	if (at[strspn(at, " ")])
 		return step_why(why, "goes on after its end");
 	for (unsigned i = 0; i < l->count; i++)
