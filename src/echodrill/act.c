@@ -18,6 +18,7 @@
 #include "echo/clock.h"
 #include "prove.h"
 #include "run.h"
+#include "sockets.h"
 
 enum { CHILDREN_MAX = 64 };
 
@@ -129,6 +130,14 @@ static bool has_unread(struct run *r, void *arg)
 	return run_states(r, w->s->host, &now) == 0 && now.unread >= w->s->count;
 }
 
+static bool has_backlog(struct run *r, void *arg)
+{
+	const struct waiting *w = arg;
+	struct diag_states now;
+
+	return run_states(r, w->s->host, &now) == 0 && now.backlog >= w->s->count;
+}
+
 static bool has_caught(struct run *r, void *arg)
 {
 	const struct waiting *w = arg;
@@ -144,8 +153,9 @@ static bool is_foreign(const struct run *r, unsigned proc)
 static int do_await(struct doing *d)
 {
 	static bool (*const done[])(struct run *, void *) = {
-		[AWAIT_SAID] = heard_it,     [AWAIT_EXIT] = has_ended,    [AWAIT_STATE] = has_state,
-		[AWAIT_UNREAD] = has_unread, [AWAIT_CAUGHT] = has_caught,
+		[AWAIT_SAID] = heard_it,       [AWAIT_EXIT] = has_ended,
+		[AWAIT_STATE] = has_state,     [AWAIT_UNREAD] = has_unread,
+		[AWAIT_BACKLOG] = has_backlog, [AWAIT_CAUGHT] = has_caught,
 	};
 	struct waiting w = { .s = d->s };
 	int64_t began = clock_now_ns();
@@ -188,17 +198,33 @@ static int do_hangup(struct doing *d)
 	return 0;
 }
 
+/* The processes that a signal is for. Returns how many. */
+static unsigned find_pids(const struct doing *d, pid_t pids[CHILDREN_MAX])
+{
+	const struct proc *p;
+	unsigned count;
+
+	if (d->s->proc == STEP_LISTENER) {
+		pids[0] = d->r->listener;
+		return pids[0] > 0;
+	}
+	p = &d->r->procs[d->s->proc >= STEP_CHILD ? WHO_SERVER : d->s->proc];
+	if (p->pid <= 0 || p->ended)
+		return 0;
+	if (d->s->proc < STEP_CHILD) {
+		pids[0] = p->pid;
+		return 1;
+	}
+	count = proc_children(p->pid, pids, CHILDREN_MAX);
+	return d->s->proc == STEP_CHILD && count > 1 ? 1 : count;
+}
+
 static int do_signal(struct doing *d)
 {
-	const struct proc *p = &d->r->procs[d->s->proc >= STEP_CHILD ? WHO_SERVER : d->s->proc];
-	pid_t pids[CHILDREN_MAX] = { p->pid };
-	unsigned count = 1;
+	pid_t pids[CHILDREN_MAX];
+	unsigned count = find_pids(d, pids);
 
-	if (d->s->proc >= STEP_CHILD)
-		count = proc_children(p->pid, pids, CHILDREN_MAX);
-	if (d->s->proc == STEP_CHILD && count > 1)
-		count = 1;
-	if (count == 0 || pids[0] <= 0 || p->ended)
+	if (count == 0)
 		return cannot(d, "there is no such process");
 	for (unsigned i = 0; i < count; i++) {
 		prove_signal_before(d->s, pids[i], d->o);
@@ -207,6 +233,21 @@ static int do_signal(struct doing *d)
 	}
 	for (unsigned i = 0; i < count; i++)
 		prove_signal(d->r, d->s, pids[i], left_out(d), d->o);
+	return 0;
+}
+
+static int do_share(struct doing *d)
+{
+	d->r->listener = sockets_share(&d->r->hosts);
+	return d->r->listener < 0 ? cannot(d, strerror(-d->r->listener)) : 0;
+}
+
+static int do_leak(struct doing *d)
+{
+	pid_t pids[CHILDREN_MAX];
+
+	if (find_pids(d, pids) == 0 || sockets_leak(pids[0]) == 0)
+		return cannot(d, "there is no connection to keep");
 	return 0;
 }
 
@@ -227,7 +268,7 @@ static int do_dial(struct doing *d)
 
 static int do_exhaust(struct doing *d)
 {
-	const struct proc *p = &d->r->procs[d->s->proc <= WHO_SERVER2 ? d->s->proc : WHO_SERVER];
+	const struct proc *p = &d->r->procs[d->s->proc];
 	int r = left_out(d) || !p->pid ? -ESRCH : proc_exhaust(p->pid);
 
 	if (r < 0)
@@ -339,6 +380,7 @@ static int (*const verbs[])(struct doing *) = {
 	[VERB_NFT] = do_nft,       [VERB_HEAL] = do_heal,     [VERB_IP] = do_tool,
 	[VERB_TC] = do_tool,       [VERB_SYSCTL] = do_sysctl, [VERB_DESTROY] = do_destroy,
 	[VERB_WAIT] = do_wait,     [VERB_DIAL] = do_dial,     [VERB_EXHAUST] = do_exhaust,
+	[VERB_SHARE] = do_share,   [VERB_LEAK] = do_leak,
 };
 
 static_assert(ARRAY_LEN(verbs) == VERB_COUNT, "every verb can be done");

@@ -44,10 +44,12 @@ enum verb {
 	VERB_WAIT,    /* wait T */
 	VERB_DIAL,    /* dial LABEL: the drill itself connects, from the client's host */
 	VERB_EXHAUST, /* exhaust PROC: it gets no descriptor more */
+	VERB_SHARE,   /* share: a process listens beside the server, and accepts nobody */
+	VERB_LEAK,    /* leak child: somebody else keeps its connections open */
 	VERB_COUNT
 };
 
-enum await_what { AWAIT_SAID, AWAIT_EXIT, AWAIT_STATE, AWAIT_UNREAD, AWAIT_CAUGHT };
+enum await_what { AWAIT_SAID, AWAIT_EXIT, AWAIT_STATE, AWAIT_UNREAD, AWAIT_BACKLOG, AWAIT_CAUGHT };
 
 struct step {
 	enum verb verb;
@@ -59,7 +61,7 @@ struct step {
 	/* as far as the verb has them */
 	char who[DRILL_WORD_MAX]; /* PROC or HOST */
 	unsigned host;            /* enum host */
-	unsigned proc;            /* enum who; STEP_CHILD: the server's youngest child, or all */
+	unsigned proc;            /* enum who, or one of those below */
 	int number;               /* signal; state */
 	enum await_what what;
 	uint64_t count;
@@ -67,7 +69,8 @@ struct step {
 	char rest[OPT_TEXT_MAX]; /* regular expression, command, NAME VALUE */
 };
 
-enum { STEP_CHILD = 100, STEP_CHILDREN };
+/* The server's youngest child, all of them, the process of VERB_SHARE. */
+enum { STEP_CHILD = 100, STEP_CHILDREN, STEP_LISTENER };
 
 struct step_list {
 	unsigned count;

@@ -36,6 +36,7 @@ struct run {
 	unsigned steps_done;
 	int probe[RECORD_HOSTS]; /* UDP sockets that knock at the other end */
 	pid_t wire;
+	pid_t listener; /* that shares the server's port; 0: none */
 };
 
 /* Makes shared memory and files for the captures. Returns 0 or -errno. */

@@ -34,20 +34,36 @@ static int step_host(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 	return step_why(why, "needs a host: client, wire, router or server");
 }
 
-static int step_proc(struct step *s, const char **text, char why[OPT_ERROR_MAX])
+static int step_program(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
-	if (drill_word(text, s->who, sizeof(s->who)) == 0) {
+	if (drill_word(text, s->who, sizeof(s->who)) == 0)
 		for (s->proc = 0; s->proc <= WHO_SERVER2; s->proc++)
 			if (strcmp(who_name(s->proc), s->who) == 0)
 				return 0;
-		s->proc = STEP_CHILD;
-		if (strcmp(s->who, "child") == 0)
-			return 0;
-		s->proc = STEP_CHILDREN;
-		if (strcmp(s->who, "children") == 0)
+	return step_why(why, "needs a program: client, server or server2");
+}
+
+/* A program, or a process that is no program of its own. */
+static int step_process(struct step *s, const char **text, char why[OPT_ERROR_MAX])
+{
+	static const char *const names[] = { "child", "children", "listener" };
+
+	if (step_program(s, text, why) == 0)
+		return 0;
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+		s->proc = STEP_CHILD + i;
+		if (strcmp(s->who, names[i]) == 0)
 			return 0;
 	}
-	return step_why(why, "needs a program: client, server, server2, child or children");
+	return step_why(why, "needs a process: client, server, server2, child, children or "
+			     "listener");
+}
+
+static int step_child(struct step *s, const char **text, char why[OPT_ERROR_MAX])
+{
+	int r = step_process(s, text, why);
+
+	return r == 0 && s->proc != STEP_CHILD ? step_why(why, "needs the word child") : r;
 }
 
 static int step_rest(struct step *s, const char **text, char why[OPT_ERROR_MAX])
@@ -104,7 +120,8 @@ static int step_state(struct step *s, const char **text, char why[OPT_ERROR_MAX]
 	return step_number(&s->count, text, why);
 }
 
-/* await client /re/ | exit PROC | state HOST STATE N | unread HOST N | caught N; all: [within T] */
+/* await client /re/ | exit PROC | state HOST STATE N | unread HOST N | backlog HOST N
+ * | caught N; all: [within T] */
 static int step_await(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
 	const char *before = *text;
@@ -115,12 +132,12 @@ static int step_await(struct step *s, const char **text, char why[OPT_ERROR_MAX]
 	s->limit_ns = SEC(5);
 	if (strcmp(word, "exit") == 0) {
 		s->what = AWAIT_EXIT;
-		r = step_proc(s, text, why);
+		r = step_program(s, text, why);
 	} else if (strcmp(word, "state") == 0) {
 		s->what = AWAIT_STATE;
 		r = step_state(s, text, why);
-	} else if (strcmp(word, "unread") == 0) {
-		s->what = AWAIT_UNREAD;
+	} else if (strcmp(word, "unread") == 0 || strcmp(word, "backlog") == 0) {
+		s->what = word[0] == 'u' ? AWAIT_UNREAD : AWAIT_BACKLOG;
 		r = step_host(s, text, why);
 		r = r < 0 ? r : step_number(&s->count, text, why);
 	} else if (strcmp(word, "caught") == 0) {
@@ -129,7 +146,7 @@ static int step_await(struct step *s, const char **text, char why[OPT_ERROR_MAX]
 	} else {
 		*text = before;
 		s->what = AWAIT_SAID;
-		r = step_proc(s, text, why);
+		r = step_program(s, text, why);
 		r = r < 0 ? r : step_regex(s, text, why);
 	}
 	if (r < 0 || drill_word(text, word, sizeof(word)) < 0)
@@ -148,7 +165,7 @@ static int step_signal(struct step *s, const char **text, char why[OPT_ERROR_MAX
 	s->number = proc_signal_number(word);
 	if (s->number == 0)
 		return step_why(why, "needs a signal such as KILL, TERM, STOP or CONT");
-	return step_proc(s, text, why);
+	return step_process(s, text, why);
 }
 
 static int step_sysctl(struct step *s, const char **text, char why[OPT_ERROR_MAX])
@@ -206,14 +223,23 @@ static const struct {
 	const char *name;
 	int (*parse)(struct step *s, const char **text, char why[OPT_ERROR_MAX]);
 } verbs[] = {
-	[VERB_START] = { "start", step_proc },      [VERB_TYPE] = { "type", step_rest },
-	[VERB_HANGUP] = { "hangup", step_nothing }, [VERB_SIGNAL] = { "signal", step_signal },
-	[VERB_AWAIT] = { "await", step_await },     [VERB_LOOK] = { "look", step_look },
-	[VERB_NFT] = { "nft", step_nft },           [VERB_HEAL] = { "heal", step_nothing },
-	[VERB_IP] = { "ip", step_host_rest },       [VERB_TC] = { "tc", step_host_rest },
-	[VERB_SYSCTL] = { "sysctl", step_sysctl },  [VERB_DESTROY] = { "destroy", step_host },
-	[VERB_WAIT] = { "wait", step_wait },        [VERB_DIAL] = { "dial", step_look },
-	[VERB_EXHAUST] = { "exhaust", step_proc },
+	[VERB_START] = { "start", step_program },
+	[VERB_TYPE] = { "type", step_rest },
+	[VERB_HANGUP] = { "hangup", step_nothing },
+	[VERB_SIGNAL] = { "signal", step_signal },
+	[VERB_AWAIT] = { "await", step_await },
+	[VERB_LOOK] = { "look", step_look },
+	[VERB_NFT] = { "nft", step_nft },
+	[VERB_HEAL] = { "heal", step_nothing },
+	[VERB_IP] = { "ip", step_host_rest },
+	[VERB_TC] = { "tc", step_host_rest },
+	[VERB_SYSCTL] = { "sysctl", step_sysctl },
+	[VERB_DESTROY] = { "destroy", step_host },
+	[VERB_WAIT] = { "wait", step_wait },
+	[VERB_DIAL] = { "dial", step_look },
+	[VERB_EXHAUST] = { "exhaust", step_program },
+	[VERB_SHARE] = { "share", step_nothing },
+	[VERB_LEAK] = { "leak", step_child },
 };
 
 static_assert(ARRAY_LEN(verbs) == VERB_COUNT, "every verb has a parser");
@@ -272,7 +298,8 @@ static int step_parse(const struct opt *o, const char *text, void *field, char w
 		s.verb++;
 	if (s.verb == VERB_COUNT)
 		return step_why(why, "must begin with start, type, hangup, signal, await, look, "
-				     "nft, heal, ip, tc, sysctl, destroy, wait, dial or exhaust");
+				     "nft, heal, ip, tc, sysctl, destroy, wait, dial, exhaust, "
+				     "share or leak");
 	r = verbs[s.verb].parse(&s, &at, why);
 	if (r < 0)
 		return r;
