@@ -84,6 +84,13 @@ static int cannot(struct doing *d, const char *why)
 	return -EINVAL;
 }
 
+/* A tool that said no or, which is no fault of the drill, is missing. */
+static int tool_failed(struct doing *d, int r)
+{
+	d->r->record->environment = r == -ENOENT;
+	return cannot(d, d->r->hosts.why);
+}
+
 /* ---- waiting ---- */
 
 struct waiting {
@@ -294,10 +301,13 @@ static void knock(struct run *r)
 
 static int do_nft(struct doing *d)
 {
+	int r;
+
 	if (left_out(d))
 		return 0; /* the counter will show it */
-	if (hosts_nft(&d->r->hosts, HOST_ROUTER, d->text) < 0)
-		return cannot(d, d->r->hosts.why);
+	r = hosts_nft(&d->r->hosts, HOST_ROUTER, d->text);
+	if (r < 0)
+		return tool_failed(d, r);
 	if (d->s->fault)
 		knock(d->r);
 	return 0;
@@ -305,9 +315,9 @@ static int do_nft(struct doing *d)
 
 static int do_heal(struct doing *d)
 {
-	if (hosts_nft(&d->r->hosts, HOST_ROUTER, "flush chain inet drill forward") < 0)
-		return cannot(d, d->r->hosts.why);
-	return 0;
+	int r = hosts_nft(&d->r->hosts, HOST_ROUTER, "flush chain inet drill forward");
+
+	return r < 0 ? tool_failed(d, r) : 0;
 }
 
 static int do_tool(struct doing *d)
@@ -319,7 +329,7 @@ static int do_tool(struct doing *d)
 		return 0;
 	r = d->s->verb == VERB_IP ? hosts_ip(&d->r->hosts, d->s->host, d->text)
 				  : hosts_tool(&d->r->hosts, d->s->host, tc, d->text);
-	return r < 0 ? cannot(d, d->r->hosts.why) : 0;
+	return r < 0 ? tool_failed(d, r) : 0;
 }
 
 static int do_sysctl(struct doing *d)
@@ -355,11 +365,13 @@ static int do_destroy(struct doing *d)
 				     "state", "connected",
 				     NULL };
 	struct waiting w = { .s = d->s };
+	int r;
 
 	if (no_connections(d->r, &w))
 		return cannot(d, "there is nothing to destroy");
-	if (!left_out(d) && hosts_tool(&d->r->hosts, d->s->host, argv, NULL) < 0)
-		return cannot(d, d->r->hosts.why);
+	r = left_out(d) ? 0 : hosts_tool(&d->r->hosts, d->s->host, argv, NULL);
+	if (r < 0)
+		return tool_failed(d, r);
 	/* the kernel has done it when ss returns; later they may have ended by themselves */
 	if (!run_until(d->r, clock_now_ns() + MSEC(100), no_connections, &w))
 		doubt(d, "the sockets are still there (needs CONFIG_INET_DIAG_DESTROY)");

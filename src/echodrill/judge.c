@@ -159,7 +159,8 @@ static void judge_verdict(const struct run *r, struct judgement *j)
 			 : rec->problem[0] ? rec->problem
 					   : "it did not come to its end");
 	else if (rec->problem[0])
-		conclude(j, VERDICT_INCONCLUSIVE, "%s", rec->problem);
+		conclude(j, rec->environment ? VERDICT_SKIPPED : VERDICT_INCONCLUSIVE, "%s",
+			 rec->problem);
 	else if (doubt)
 		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
 	else if (no && dropped > 0)

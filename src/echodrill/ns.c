@@ -86,7 +86,9 @@ static int ns_enter(struct ns_why *why)
 	if (uid == 0 && unshare(NS_FLAGS) == 0)
 		return 0;
 	if (unshare(CLONE_NEWUSER | NS_FLAGS) < 0)
-		return ns_fail(why, "this kernel gives no private namespaces");
+		return ns_fail(why, "this kernel gives no private namespaces (%s)",
+			       errno == ENOSPC ? "user.max_user_namespaces"
+					       : "ask as root, or allow users to make them");
 	return ns_map_user(uid, gid, why);
 }
 

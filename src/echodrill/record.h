@@ -62,6 +62,7 @@ struct record {
 	struct ns_why why;
 	bool complete;                    /* to the last step and through the clean-up */
 	char problem[256];                /* why it could not be run to its end; "": none */
+	bool environment;                 /* ... and it is this machine that lacks something */
 	int64_t end_ns;                   /* the last step is done; what follows is the clean-up */
 	int64_t start_ns, unix_offset_ns; /* clock_unix_ns - clock_now_ns */
 	struct timeline timeline;

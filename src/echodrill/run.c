@@ -110,6 +110,26 @@ static bool is_listening(struct run *r, void *arg)
 	       s.count[10] >= (*who == WHO_SERVER2 ? 2u : 1u); /* LISTEN */
 }
 
+enum { NOT_RUN = 126 }; /* this and the next: exit codes of what could not be executed */
+
+/* A program that is not up: why, in its own last words. */
+static int program_failed(struct run *r, enum who who, const char *shown)
+{
+	const struct timeline *t = &r->record->timeline;
+	const struct proc *p = &r->procs[who];
+	const char *said = "";
+
+	/* the line about its end is ours */
+	for (unsigned i = 0; i < t->count; i++)
+		if (t->at[i].who == who && t->at[i].text[0] != '(')
+			said = t->at[i].text;
+	if (p->ended && WIFEXITED(p->status) && WEXITSTATUS(p->status) >= NOT_RUN)
+		r->record->environment = true;
+	snprintf(r->record->problem, sizeof(r->record->problem), "%.120s: does not %s%s%.100s",
+		 shown, who == WHO_CLIENT ? "run" : "listen", said[0] ? ": " : "", said);
+	return -ECONNREFUSED;
+}
+
 int run_program(struct run *r, enum who who)
 {
 	struct command c;
@@ -127,7 +147,7 @@ int run_program(struct run *r, enum who who)
 	if (who == WHO_CLIENT)
 		return 0;
 	if (!run_until(r, clock_now_ns() + SEC(20), is_listening, &who) || p->ended)
-		return run_problem(r, -ECONNREFUSED, c.shown, "does not listen");
+		return program_failed(r, who, c.shown);
 	return 0;
 }
 
@@ -210,8 +230,10 @@ static int run_hosts(struct run *r)
 		drill_word(&at, name, sizeof(name));
 		at += strspn(at, " ");
 		record_command(r->record, "on %s: sysctl -w %s=%s", host_names[host], name, at);
-		if (hosts_sysctl(&r->hosts, host, name, at) < 0)
+		if (hosts_sysctl(&r->hosts, host, name, at) < 0) {
+			r->record->environment = false; /* one kernel has it, another not */
 			return run_problem(r, -EINVAL, "sysctl", r->hosts.why);
+		}
 	}
 	return 0;
 }
@@ -221,6 +243,7 @@ static int run_set_up(struct run *r)
 	pthread_t thread;
 	int err = hosts_open(&r->hosts, (int)r->drill->family);
 
+	r->record->environment = true; /* until all is made */
 	if (err < 0)
 		return run_problem(r, err, "cannot make the hosts", r->hosts.why);
 	err = run_hosts(r);
@@ -234,6 +257,7 @@ static int run_set_up(struct run *r)
 	err = pthread_create(&thread, NULL, canary, r->record);
 	if (err != 0)
 		return run_problem(r, -err, "canary", strerror(err));
+	r->record->environment = false;
 	return 0;
 }
 
@@ -299,6 +323,9 @@ static void run_tear_down(struct run *r)
 
 		rec->ending[i] = (struct ending){ p->pid != 0, p->ended, p->status, p->ended_ns };
 	}
+	if (r->procs[WHO_CLIENT].ended && WIFEXITED(r->procs[WHO_CLIENT].status) &&
+	    WEXITSTATUS(r->procs[WHO_CLIENT].status) >= NOT_RUN)
+		program_failed(r, WHO_CLIENT, "the client");
 	rec->fault_packets = hosts_fault_packets(&r->hosts);
 	prove_end(r);
 	command_take_load(rec->load, sizeof(rec->load));

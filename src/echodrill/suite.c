@@ -35,12 +35,6 @@ struct place {
 	int64_t started_ns;
 };
 
-/* What is not the drill's verdict but ends the program with a code of its own. */
-static int environment_is_missing(const struct record *rec)
-{
-	return !rec->complete && (rec->why.text[0] || rec->problem[0]);
-}
-
 struct suite {
 	const struct drill_config *config;
 	unsigned count, next, running, reported;
@@ -52,30 +46,46 @@ struct suite {
 	struct summary summary[SUITE_MAX];
 };
 
-static void suite_keep_pcap(const struct suite *s, const struct place *p)
+/* A whole file or none: it gets its name when it is written. */
+static int suite_copy(int from, const char *dir, const char *path)
+{
+	char buf[65536], self[64];
+	int fd = open(dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644), r = 0;
+	off_t at = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while (r == 0 && (n = pread(from, buf, sizeof(buf), at)) > 0) {
+		at += n;
+		r = write(fd, buf, (size_t)n) == n ? 0 : -EIO;
+	}
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	unlink(path);
+	if (r == 0 && linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+static void suite_keep_pcap(struct suite *s, const struct place *p)
 {
 	static const char *const sides[] = { "client", "server" };
-	char path[OPT_TEXT_MAX + 128], buf[65536];
+	const struct run_options *o = &p->options;
+	char path[OPT_TEXT_MAX + 160];
 
 	for (unsigned i = 0; i < WIRE_SIDES; i++) {
-		ssize_t n = 0;
-		off_t at = 0;
-		int fd;
+		int r;
 
-		snprintf(path, sizeof(path), "%s/%s%s%s%s%s.%s.pcap", s->config->pcap,
-			 p->drill->name, p->options.server_backend[0] ? "-" : "",
-			 p->options.server_backend, p->options.client_backend[0] ? "-" : "",
-			 p->options.client_backend, sides[i]);
-		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-		while (fd >= 0 && (n = pread(p->run.pcap[i], buf, sizeof(buf), at)) > 0) {
-			if (write(fd, buf, (size_t)n) != n)
-				break;
-			at += n;
+		snprintf(path, sizeof(path), "%s/%s%s%s%s%s%s%s.%s.pcap", s->config->pcap,
+			 p->drill->name, o->means ? "-" : "", o->means ? o->means->name : "",
+			 o->server_backend[0] ? "-" : "", o->server_backend,
+			 o->client_backend[0] ? "-" : "", o->client_backend, sides[i]);
+		r = suite_copy(p->run.pcap[i], s->config->pcap, path);
+		if (r < 0) {
+			log_error("cannot write %s: %s", path, strerror(-r));
+			s->trouble = EXIT_ENVIRONMENT;
 		}
-		if (fd < 0 || n != 0)
-			log_warn("cannot write %s: %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
 	}
 }
 
@@ -116,7 +126,7 @@ static void suite_report(struct suite *s, struct place *p)
 	sum->verdict = j.verdict;
 	sum->knew_ns = j.knew_ns;
 	snprintf(sum->knew, sizeof(sum->knew), "%s", j.knew);
-	if (environment_is_missing(p->run.record))
+	if (p->run.record->environment || p->run.record->why.text[0])
 		s->trouble = EXIT_ENVIRONMENT;
 	whole = s->config->timeline == TIMELINE_ALWAYS ||
 		(s->config->timeline == TIMELINE_AUTO &&
@@ -203,7 +213,7 @@ static void suite_add_means(struct suite *s, const struct drill *d, const char *
 				 .server = s->config->server,
 				 .client = s->config->client,
 				 .server_backend = server,
-				 .client_backend = client };
+				 .client_backend = d->client_lines ? "" : client };
 
 	if (!drill_has_means(d))
 		suite_add(s, d, &o);
@@ -250,11 +260,35 @@ static void suite_signals(sigset_t *signals)
 	sigprocmask(SIG_BLOCK, signals, NULL);
 }
 
+/* A backend that is asked for must be one. */
+static int suite_backend(const char *program, const char *name)
+{
+	struct backend_list l;
+
+	if (name[0] == '\0' || strcmp(name, "auto") == 0)
+		return EXIT_OK;
+	backends_find(&l, program);
+	for (unsigned i = 0; i < l.count; i++)
+		if (strcmp(l.name[i], name) == 0)
+			return EXIT_OK;
+	log_error("%s has no backend '%s' that runs here", program, name);
+	return EXIT_USAGE;
+}
+
 int suite_run(const struct drill_config *c, const struct drill *drills, unsigned count)
 {
 	static struct suite s;
 	sigset_t signals;
+	int code = suite_backend("echod", c->server_backend);
 
+	if (code == EXIT_OK)
+		code = suite_backend("echoload", c->client_backend);
+	if (code == EXIT_OK && c->pcap[0] && access(c->pcap, W_OK | X_OK) < 0) {
+		log_error("cannot write to %s: %s", c->pcap, strerror(errno));
+		code = EXIT_ENVIRONMENT;
+	}
+	if (code != EXIT_OK)
+		return code;
 	s.config = c;
 	suite_fill(&s, drills, count);
 	if (c->json[0]) {
