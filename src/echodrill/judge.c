@@ -17,8 +17,10 @@
 #include "observe.h"
 #include "run.h"
 
-/* A timer that is later than this makes upper bounds of times worthless. */
-static const int64_t late_ns = MSEC(20);
+/* A timer that is later than this makes upper bounds of times worthless, and one that is later than
+ * the second everything: requests are acknowledged before they are answered, retransmissions
+ * overtake steps. */
+static const int64_t late_ns = MSEC(20), too_late_ns = MSEC(150);
 
 static const char *const ruling_words[] = {
 	[RULING_OK] = "",    [RULING_NO] = "",      [RULING_LATE] = ", but timers here were late",
@@ -149,6 +151,7 @@ static void judge_verdict(const struct run *r, struct judgement *j)
 	const struct finding *doubt = first_of(j, RULING_DOUBT), *no = first_of(j, RULING_NO);
 	const struct finding *late = first_of(j, RULING_LATE);
 	unsigned dropped = atomic_load(&rec->wire.dropped);
+	char late_by[UNITS_MAX];
 
 	if (!rec->complete)
 		conclude(j,
@@ -165,6 +168,10 @@ static void judge_verdict(const struct run *r, struct judgement *j)
 		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
 	else if (no && dropped > 0)
 		conclude(j, VERDICT_INCONCLUSIVE, "the wire had no room for %u frames", dropped);
+	else if (no && timers_were_late(r, too_late_ns))
+		conclude(j, VERDICT_INCONCLUSIVE,
+			 "%.100s: %.90s, but a timer beside it was late by %s", no->what,
+			 no->observed, units_time(atomic_load(&rec->canary_ns), 3, late_by));
 	else if (no)
 		conclude_finding(j, VERDICT_FAIL, no);
 	else if (late)

@@ -49,6 +49,7 @@ struct wire {
 	int64_t delay_ns;
 	FILE *pcap[WIRE_SIDES];
 	long written[WIRE_SIDES];
+	int64_t unix_offset_ns; /* of the kernel's stamps, against the timeline's clock */
 	struct wire_counts *counts;
 	struct wire_queue queue[2]; /* what came in at w0, at w1 */
 };
@@ -71,6 +72,8 @@ static int wire_socket(const struct hosts *h, enum host host, const char *dev, b
 	at.sll_ifindex = (int)if_nametoindex(dev);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
 		r = -errno;
+	if (r == 0 && setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one)) < 0)
+		r = -errno;
 	if (r == 0 && incoming &&
 	    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) < 0)
 		r = -errno;
@@ -90,9 +93,10 @@ static void pcap_begin(FILE *f)
 	fwrite(head, sizeof(head), 1, f);
 }
 
-static void pcap_frame(struct wire *w, enum wire_side side, const unsigned char *data, size_t len)
+static void pcap_frame(struct wire *w, enum wire_side side, const struct frame_slot *f)
 {
-	int64_t now = clock_now_ns(); /* the same clock as the timeline's */
+	int64_t now = f->due_ns;
+	size_t len = f->len;
 	uint32_t kept = (uint32_t)size_min(len, WIRE_SNAP);
 	const uint32_t head[] = { (uint32_t)(now / SEC(1)), (uint32_t)(now % SEC(1)), kept,
 				  (uint32_t)len };
@@ -103,34 +107,59 @@ static void pcap_frame(struct wire *w, enum wire_side side, const unsigned char 
 		return;
 	}
 	fwrite(head, sizeof(head), 1, w->pcap[side]);
-	fwrite(data, kept, 1, w->pcap[side]);
+	fwrite(f->data, kept, 1, w->pcap[side]);
 	w->written[side] += (long)(sizeof(head) + kept);
+}
+
+/* Receives a frame and when it came, by the kernel's stamp: we may be late. Returns false when
+ * there is none; its length may be more than was kept. */
+static bool wire_receive(const struct wire *w, int fd, struct frame_slot *f)
+{
+	_Alignas(struct cmsghdr) char control[64];
+	struct iovec part = { f->data, sizeof(f->data) };
+	struct msghdr m = { .msg_iov = &part,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(fd, &m, MSG_TRUNC);
+	struct timespec ts;
+
+	if (n <= 0)
+		return false;
+	f->len = (uint32_t)n;
+	f->due_ns = clock_now_ns();
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+			memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+			f->due_ns = SEC(ts.tv_sec) + ts.tv_nsec - w->unix_offset_ns;
+		}
+	return true;
 }
 
 /* Takes what arrived; a bounded batch, so that what is due goes out in time. */
 static void wire_take(struct wire *w, unsigned from)
 {
 	struct wire_queue *q = from < 2 ? &w->queue[from] : NULL;
-	unsigned char data[WIRE_FRAME_MAX];
+	struct frame_slot f, *s;
 
 	for (unsigned i = 0; i < 64; i++) {
-		ssize_t n = recv(w->fds[from], data, sizeof(data), MSG_TRUNC);
-		struct frame_slot *s;
+		bool cut;
 
-		if (n <= 0)
+		if (!wire_receive(w, w->fds[from], &f))
 			return;
-		pcap_frame(w, q ? WIRE_CLIENT : WIRE_SERVER, data,
-			   size_min((size_t)n, sizeof(data)));
+		cut = f.len > sizeof(f.data);
+		f.len = (uint32_t)size_min(f.len, sizeof(f.data));
+		pcap_frame(w, q ? WIRE_CLIENT : WIRE_SERVER, &f);
 		if (!q)
 			continue;
-		if ((size_t)n > sizeof(data) || q->count == WIRE_QUEUE) {
+		if (cut || q->count == WIRE_QUEUE) {
 			atomic_fetch_add(&w->counts->dropped, 1);
 			continue;
 		}
 		s = &q->at[(q->head + q->count++) % WIRE_QUEUE];
-		s->due_ns = clock_now_ns() + w->delay_ns;
-		s->len = (uint32_t)n;
-		memcpy(s->data, data, (size_t)n);
+		s->len = f.len;
+		s->due_ns = f.due_ns + w->delay_ns;
+		memcpy(s->data, f.data, f.len);
 	}
 }
 
@@ -214,6 +243,7 @@ pid_t wire_start(const struct hosts *h, int64_t delay_ns, const int pcap[WIRE_SI
 	int r;
 
 	w.delay_ns = delay_ns;
+	w.unix_offset_ns = clock_unix_ns() - clock_now_ns();
 	w.counts = counts;
 	r = wire_open(&w, h, pcap);
 	if (r < 0)

@@ -1,60 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Every drill: it passes, it does not pass with its fault left out, and no expectation of it holds turned round."""
-import collections
 import json
-import os
-import shutil
-import subprocess
-import tempfile
-from pathlib import Path
 
-from echolab import (BIN, OK, ROOT, SANITIZERS, USAGE, VARIANT, VERDICT, TestCase, clean_env, not_in, program, run, slow)
-
-DRILLS = ROOT / "configs/drills"
-ENVIRONMENT, INCONCLUSIVE, SKIPPED = 4, 5, 77
-Report = collections.namedtuple("Report", "code results err")
-
-
-def drill(*args, timeout=200, prefix=(), env=None):
-    """Runs echodrill with -o json: the exit code, {name or name/means: result}, what it said."""
-    r = run([*prefix, *program("echodrill"), "-o", "json", *args], env, timeout=timeout)
-    return Report(r.code, {full_name(d): d for d in map(json.loads, r.out.splitlines())}, r.err)
-
-
-def full_name(d):
-    return f"{d['drill']}/{d['means']}" if d["means"] else d["drill"]
-
-
-def names(group):
-    """Names of the drills of a group."""
-    out = run([*program("echodrill"), "list"]).out
-    return [line.split()[1] for line in out.splitlines() if line.split()[0] == group]
-
-
-def everything():
-    return names("classic") + names("relative") + names("matrix")
-
-
-def complaint(results):
-    return "\n".join(f"{d['verdict']} {name}: {d['reason']}" for name, d in results.items() if d["verdict"] != "pass")
-
-
-class Runs(TestCase):
-    def run_until_conclusive(self, *args, wanted, prefix=()):
-        """What a busy machine leaves open is run again: alone, a few times. Returns {name: result}."""
-        done, todo = {}, list(wanted)
-        for jobs in (6, 2, 1):
-            report = drill("run", "-j", str(jobs), *args, *todo, prefix=prefix)
-            self.assertNotIn(report.code, (USAGE, SKIPPED), report.err)
-            self.assertEqual({d["drill"] for d in report.results.values()}, set(todo), report.err)
-            done |= report.results
-            todo = sorted({d["drill"] for d in done.values() if d["verdict"] == "inconclusive"})
-            if not todo:
-                break
-        return done
-
-    def assertAllPass(self, results):
-        self.assertFalse(complaint(results), complaint(results))
+from drilllab import INCONCLUSIVE, NobodyCase, Runs, complaint, drill, everything, names
+from echolab import ENVIRONMENT, OK, SANITIZERS, VERDICT, not_in, program, run
 
 
 class Passes(Runs):
@@ -114,46 +63,17 @@ class Negated(Runs):
             self.assertIn("not ", d["reason"], name)
 
 
-class Nobody(Runs):
-    """User 65534, without any privilege."""
-    prefix = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
-
-    def setUp(self):
-        if os.geteuid() != 0:
-            self.skipTest("cannot become another user")
-        probe = subprocess.run([*self.prefix, "unshare", "-Urn", "true"], capture_output=True, text=True)
-        if probe.returncode:
-            self.skipTest(f"no namespaces for users here: {probe.stderr.strip()}")
-        # the build may lie where others cannot look
-        self.place = Path(tempfile.mkdtemp(prefix="echolab-"))
-        self.addCleanup(shutil.rmtree, self.place)
-        for part in ("build/x", "configs/drills"):
-            (self.place / part).mkdir(parents=True)
-        for name in ("echod", "echoload", "echodrill"):
-            shutil.copy(BIN / name, self.place / "build/x")
-        for path in DRILLS.glob("*.conf"):
-            shutil.copy(path, self.place / "configs/drills")
-        for path in (self.place, *self.place.rglob("*")):
-            path.chmod(0o755)
-
+class Nobody(NobodyCase):
     @not_in("valgrind", *SANITIZERS)
-    def test_the_classic_drills_pass(self):
-        exe, done, todo = str(self.place / "build/x/echodrill"), {}, names("classic")
-        for jobs in ("4", "1", "1"):
-            r = run([*self.prefix, exe, "-o", "json", "-j", jobs, "run", *todo], timeout=110)
-            done |= {d["drill"]: d for d in map(json.loads, r.out.splitlines())}
-            todo = [name for name, d in done.items() if d["verdict"] == "inconclusive"]
-            if not todo:
-                break
-        self.assertEqual(sorted(done), sorted(names("classic")), r.err)
-        self.assertAllPass(done)
+    def test_the_classic_drills_pass_for_user_65534(self):
+        self.assertAllPass(self.run_until_conclusive(wanted=names("classic"), prefix=self.prefix, exe=self.exe))
 
     def test_without_namespaces_drills_are_skipped_and_say_why(self):
-        exe = str(self.place / "build/x/echodrill")
         r = run(["unshare", "-U", "--map-root-user", "sh", "-c", "echo 0 >/proc/sys/user/max_user_namespaces && "
-                 f"exec setpriv --bounding-set=-sys_admin --inh-caps=-all --no-new-privs {exe} run server-killed"])
+                 f"exec setpriv --bounding-set=-sys_admin --inh-caps=-all --no-new-privs {self.exe} run server-killed"])
         self.assertEqual(r.code, ENVIRONMENT, r)
-        self.assertRegex(r.out, r"(?m)^skipped +server-killed .*\n +this kernel gives no private namespaces")
+        self.assertRegex(r.out, r"(?m)^skipped +server-killed .*\n +this kernel gives no private namespaces "
+                                r"\(user.max_user_namespaces\)")
 
 
 class Everything(Runs):

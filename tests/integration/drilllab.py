@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""What tests of echodrill share: runs and their results, an unprivileged user, traces that a run may have left."""
+import collections
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from echolab import BIN, ROOT, USAGE, TestCase, clean_env, program, run, sh, stat_fields
+
+DRILLS = ROOT / "configs/drills"
+INCONCLUSIVE, SKIPPED = 5, 77  # exit codes, beside those of echolab
+Report = collections.namedtuple("Report", "code results err")
+
+
+def drill(*args, timeout=200, prefix=(), exe=None, env=None):
+    """Runs echodrill with -o json: the exit code, {name or name/means: result}, what it said."""
+    r = run([*prefix, *([exe] if exe else program("echodrill")), "-o", "json", *args], env, timeout=timeout)
+    return Report(r.code, {full_name(d): d for d in map(json.loads, r.out.splitlines())}, r.err)
+
+
+def full_name(d):
+    return f"{d['drill']}/{d['means']}" if d["means"] else d["drill"]
+
+
+def names(group):
+    """Names of the drills of a group."""
+    out = run([*program("echodrill"), "list"]).out
+    return [line.split()[1] for line in out.splitlines() if line.split()[0] == group]
+
+
+def everything():
+    return names("classic") + names("relative") + names("matrix")
+
+
+def complaint(results):
+    return "\n".join(f"{d['verdict']} {name}: {d['reason']}" for name, d in results.items() if d["verdict"] != "pass")
+
+
+def traces():
+    """What this machine shows of anybody's network: links, rules, named namespaces, mounts."""
+    return (sh("ip", "-o", "link"), sh("nft", "list", "ruleset") if os.geteuid() == 0 else "", sh("ip", "netns"),
+            Path("/proc/self/mounts").read_text())
+
+
+def alive(pid):
+    return stat_fields(pid)[:1] not in ([], ["Z"])
+
+
+class Runs(TestCase):
+    def run_until_conclusive(self, *args, wanted, **more):
+        """What a busy machine leaves open is run again: alone, a few times. Returns {name: result}."""
+        done, todo = {}, list(wanted)
+        for jobs in (6, 2, 1):
+            report = drill("run", "-j", str(jobs), *args, *todo, **more)
+            self.assertNotIn(report.code, (USAGE, SKIPPED), report.err)
+            self.assertEqual({d["drill"] for d in report.results.values()}, set(todo), report.err)
+            done |= report.results
+            todo = sorted({d["drill"] for d in done.values() if d["verdict"] == "inconclusive"})
+            if not todo:
+                break
+        return done
+
+    def assertAllPass(self, results):
+        self.assertFalse(complaint(results), complaint(results))
+
+
+class NobodyCase(Runs):
+    """User 65534, without any privilege: self.prefix becomes it, self.exe is an echodrill that it can read."""
+    prefix = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
+
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("cannot become another user")
+        probe = subprocess.run([*self.prefix, "unshare", "-Urn", "true"], capture_output=True, text=True, env=clean_env())
+        if probe.returncode:
+            self.skipTest(f"no namespaces for users here: {probe.stderr.strip()}")
+        # the build may lie where others cannot look
+        self.place = Path(tempfile.mkdtemp(prefix="echolab-"))
+        self.addCleanup(shutil.rmtree, self.place)
+        for part in ("build/x", "configs/drills"):
+            (self.place / part).mkdir(parents=True)
+        for name in ("echod", "echoload", "echodrill"):
+            shutil.copy(BIN / name, self.place / "build/x")
+        for path in DRILLS.glob("*.conf"):
+            shutil.copy(path, self.place / "configs/drills")
+        for path in (self.place, *self.place.rglob("*")):
+            path.chmod(0o755)
+        self.exe = str(self.place / "build/x/echodrill")
