@@ -8,6 +8,7 @@
 #   make lint             clang-tidy cppcheck shellcheck make tidy         our own limits and layers
 #   make format           let clang-format decide        make format-check only ask it
 #   make plot-demo        docs/outage.svg: a run with its server killed in the middle
+#   make failures         docs/failures.md: what clients see, from a run of every drill
 #   make install          into $(DESTDIR)$(PREFIX)       make uninstall    take it out again
 #   make man              manual pages                   make dist         release archive
 #   make compdb           compile_commands.json          make clean        remove build/
@@ -153,6 +154,11 @@ demo: all
 plot-demo: all
 	$(Q)tools/plot-demo docs/outage.svg
 
+# the page as it came out, and only if every drill passed
+failures: all
+	$(Q)$(B)/echodrill -j 4 -o markdown run >docs/failures.tmp && mv docs/failures.tmp docs/failures.md || \
+		{ echo 'not every drill passed: see docs/failures.tmp' >&2; exit 1; }
+
 asan ubsan tsan valgrind:
 	$(sub) VARIANT=$@ check
 coverage:
@@ -239,7 +245,7 @@ clean:
 help:
 	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all check unit integration demo plot-demo bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
+.PHONY: all check unit integration demo plot-demo failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
 	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man install uninstall dist compdb clean \
 	help FORCE
 .DELETE_ON_ERROR:

@@ -29,7 +29,7 @@ void columns_put(FILE *to, const char *head, unsigned at, unsigned width, const 
 	do {
 		size_t n = columns_fit(text, width);
 
-		fprintf(to, "%-*.*s%.*s\n", (int)at, (int)at, head, (int)n, text);
+		fprintf(to, "%-*.*s%.*s\n", n ? (int)at : 0, (int)at, head, (int)n, text);
 		head = "";
 		text += n;
 		text += strspn(text, " ");

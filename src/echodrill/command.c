@@ -20,12 +20,13 @@ struct writer {
 	unsigned argc;
 };
 
-/* Adds a word; one that does not fit is a bug of a drill of an absurd length, and is left out. */
+/* Adds a word. */
 static void put(struct writer *w, const char *word)
 {
 	size_t n = strlen(word) + 1;
 
-	if (w->argc + 1 >= PROC_ARGS_MAX || w->len + n > sizeof(w->c->words))
+	w->c->full |= w->argc + 1 >= PROC_ARGS_MAX || w->len + n > sizeof(w->c->words);
+	if (w->c->full)
 		return;
 	memcpy(w->c->words + w->len, word, n);
 	w->c->argv[w->argc++] = w->c->words + w->len;

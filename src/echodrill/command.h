@@ -4,6 +4,7 @@
 #ifndef ECHODRILL_COMMAND_H
 #define ECHODRILL_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "drill.h"
@@ -16,6 +17,7 @@ struct command {
 	const char *argv[PROC_ARGS_MAX];
 	char shown[OPT_TEXT_MAX * 2]; /* as one would type it */
 	char words[OPT_TEXT_MAX * 6]; /* what argv points to */
+	bool full;                    /* it had more words than that */
 };
 
 /* Of our program beside this one, or of the shell that runs somebody else's. */

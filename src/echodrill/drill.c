@@ -42,6 +42,19 @@ static bool text_print(const struct opt *o, const void *field, unsigned nth,
 	return nth < l->count;
 }
 
+/* Words of a command line, of which 'some are quoted'. */
+static int words_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
+{
+	unsigned quotes = 0;
+
+	for (const char *c = text; *c; c++)
+		quotes += *c == '\'';
+	if (quotes % 2 == 0)
+		return text_parse(o, text, field, why);
+	snprintf(why, OPT_ERROR_MAX, "has a quote that is not closed");
+	return -EINVAL;
+}
+
 /* What begins with a host. */
 static int host_text_parse(const struct opt *o, const char *text, void *field,
 			   char why[OPT_ERROR_MAX])
@@ -63,6 +76,7 @@ static int host_text_parse(const struct opt *o, const char *text, void *field,
 }
 
 static const struct opt_type text_type = { "TEXT", text_parse, text_print };
+static const struct opt_type words_type = { "WORDS", words_parse, text_print };
 static const struct opt_type host_text_type = { "TEXT", host_text_parse, text_print };
 
 #define DRILL_ROW(key_, field_, type_, fallback_, help_, ...)                                      \
@@ -89,7 +103,7 @@ static const struct opt hosts_rows[] = {
 	OPT_END,
 };
 static const struct opt server_rows[] = {
-	DRILL_ROW("options", server_options, text_type, NULL, "words of its command line",
+	DRILL_ROW("options", server_options, words_type, NULL, "words of its command line",
 		  .repeats = true),
 	DRILL_ROW("fork", server_fork, opt_bool, "off",
 		  "its processes may be many: --all runs it with the fork backend too"),
@@ -98,7 +112,7 @@ static const struct opt server_rows[] = {
 	OPT_END,
 };
 static const struct opt client_rows[] = {
-	DRILL_ROW("options", client_options, text_type, NULL, "words of its command line",
+	DRILL_ROW("options", client_options, words_type, NULL, "words of its command line",
 		  .repeats = true),
 	OPT_END,
 };

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,25 @@ static size_t what_length(const char *text)
 	return n;
 }
 
+/* Is there such a thing, of that unit, in this drill? Its steps come before what is expected. */
+static int expect_check(const struct expect_list *l, const struct expect *e,
+			char why[OPT_ERROR_MAX])
+{
+	const struct drill *d = (const void *)((const char *)l - offsetof(struct drill, expect));
+	const char *missing;
+
+	if (observe_check(e->what, why) < 0)
+		return -EINVAL;
+	if (observe_is_time(e->what) != e->is_time && !e->is_text && (e->low != 0 || e->high != 0))
+		return expect_why(why, e->is_time ? "is no time, and has no unit"
+						  : "is a time, and needs a unit such as 500ms");
+	missing = observe_missing(d, e->what);
+	if (!missing)
+		return 0;
+	snprintf(why, OPT_ERROR_MAX, "names '%.40s', a label that no step above has", missing);
+	return -EINVAL;
+}
+
 static int expect_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {
 	struct expect_list *l = field;
@@ -96,8 +116,8 @@ static int expect_parse(const struct opt *o, const char *text, void *field, char
 	if (e.op > EXPECT_IN)
 		return expect_why(why, "compares with none of == != < <= > >= in");
 	r = expect_value(&e, value, why);
-	if (r == 0 && observe_check(e.what, why) < 0)
-		return -EINVAL;
+	if (r == 0)
+		r = expect_check(l, &e, why);
 	if (r == 0)
 		l->at[l->count++] = e;
 	return r;

@@ -57,6 +57,18 @@ int64_t explain_retries(const struct explain_tcp *t)
 	return at;
 }
 
+int64_t explain_unreachable(const struct explain_tcp *t)
+{
+	int64_t limit = model_timeout(t->retries2, t->rto_max_ns);
+	int64_t begin = first_retransmission(t), at = begin;
+
+	if (t->user_timeout_ns > 0)
+		return explain_user_timeout(t);
+	while (at - begin < limit)
+		at += first_rto(t);
+	return at;
+}
+
 int64_t explain_user_timeout(const struct explain_tcp *t)
 {
 	if (t->user_timeout_ns == 0)
@@ -128,7 +140,7 @@ static void line(FILE *to, const char *fault, const char *how, int64_t ns)
 {
 	char text[UNITS_MAX];
 
-	fprintf(to, "%-47s  %-34s  %s\n", fault, how,
+	fprintf(to, "%-45s %-24s %s\n", fault, how,
 		ns < 0    ? "never"
 		: ns == 1 ? "at once"
 			  : units_time(ns, 4, text));
@@ -147,14 +159,13 @@ void explain(const struct drill_config *c, FILE *to)
 
 	explain_read(&t, c);
 	fprintf(to,
-		"tcp_retries2 %u, tcp_syn_retries %u, longest RTO %s; of the client: answer "
-		"timeout, TCP_USER_TIMEOUT\nand keepalive as given (--help). Times for a round "
+		"tcp_retries2 %u, tcp_syn_retries %u, longest RTO %s; of the client: answer\n"
+		"timeout, TCP_USER_TIMEOUT and keepalive as given (--help). Times for a round\n"
 		"trip that is small against 200 ms.\n\n",
 		t.retries2, t.syn_retries, units_time(t.rto_max_ns, 4, max));
-	fprintf(to, "%-47s  %-34s  %s\n", "fault", "the client sees", "after");
+	fprintf(to, "%-45s %-24s %s\n", "fault", "the client sees", "after");
 	line(to, "server process killed, client waits on socket", "EOF; reset if unread data", 1);
-	line(to, "server process killed, client blocked in fgets", "EOF or reset at its next line",
-	     -1);
+	line(to, "server process killed, client blocked in fgets", "EOF, reset: next line", -1);
 	line(to, "server host silent, data in flight", answer ? "its own timeout" : "ETIMEDOUT",
 	     sooner(explain_user_timeout(&t), answer));
 	line(to, "server host silent, idle", t.keepalive_idle_ns ? "ETIMEDOUT" : "nothing",
@@ -166,7 +177,10 @@ void explain(const struct drill_config *c, FILE *to)
 	line(to, "server hung, zero window, data waits",
 	     t.user_timeout_ns ? "ETIMEDOUT" : "nothing",
 	     t.user_timeout_ns ? t.user_timeout_ns + MSEC(204) : -1);
-	line(to, "router says unreachable, data in flight", "EHOSTUNREACH as soon as ETIMEDOUT",
-	     explain_user_timeout(&t));
+	line(to, "router says unreachable, data in flight", "EHOSTUNREACH",
+	     c->icmp_errors ? 1 : explain_unreachable(&t));
 	line(to, "router says unreachable, connecting", "EHOSTUNREACH", 1);
+	line(to, "nobody on the LAN has its address, connecting", "EHOSTUNREACH",
+	     MSEC(host_value("neigh/default/mcast_solicit", 3) *
+		  host_value("neigh/default/retrans_time_ms", 1000)));
 }

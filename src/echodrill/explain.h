@@ -25,6 +25,8 @@ struct explain_tcp {
 int64_t explain_retries(const struct explain_tcp *t);
 /* The same with TCP_USER_TIMEOUT. */
 int64_t explain_user_timeout(const struct explain_tcp *t);
+/* Data in flight, a router says that host or net are unreachable: no timeout is doubled. */
+int64_t explain_unreachable(const struct explain_tcp *t);
 /* Idle, silence, with keepalive; from the last segment received. */
 int64_t explain_keepalive(const struct explain_tcp *t);
 /* Connecting, silence. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * observe: a name is cut at its dots; the first part says whose it is.
+ * observe: one function for each kind of name.
  */
 #include "observe.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <regex.h>
@@ -16,58 +17,10 @@
 #include "echo/units.h"
 #include "expect.h"
 #include "hosts.h"
+#include "name.h"
 #include "run.h"
 
-enum { PARTS_MAX = 8, PART_MAX = 160 };
-
-struct name {
-	unsigned count;
-	char part[PARTS_MAX][PART_MAX];
-	char base[DRILL_LABEL_MAX]; /* what times count from */
-};
-
 static json_t *observe_load; /* the client's JSON, NULL: none */
-
-/* Cuts at dots outside of /.../; "@LABEL" at the end is the base. */
-static int name_read(struct name *n, const char *what)
-{
-	const char *at = strrchr(what, '@');
-	bool inside = false;
-	size_t len = 0;
-
-	memset(n, 0, sizeof(*n));
-	snprintf(n->base, sizeof(n->base), "fault");
-	if (at && !strchr(at, '/'))
-		snprintf(n->base, sizeof(n->base), "%s", at + 1);
-	else
-		at = what + strlen(what);
-	for (n->count = 1; what < at; what++) {
-		inside ^= *what == '/';
-		if (*what == '.' && !inside) {
-			if (n->count++ == PARTS_MAX)
-				return -EINVAL;
-			len = 0;
-		} else if (len + 1 < PART_MAX) {
-			n->part[n->count - 1][len++] = *what;
-		} else {
-			return -EINVAL;
-		}
-	}
-	return inside ? -EINVAL : 0;
-}
-
-static int name_who(const char *text)
-{
-	for (int i = 0; i < RUN_PROCS; i++)
-		if (strcmp(who_name((enum who)i), text) == 0)
-			return i;
-	return -1;
-}
-
-static int name_host(const char *text)
-{
-	return strcmp(text, "client") == 0 ? 0 : strcmp(text, "server") == 0 ? 1 : -1;
-}
 
 static int see_number(struct seen *s, int64_t value)
 {
@@ -133,7 +86,7 @@ static bool is_foreign(const struct run *r, int who)
 static int see_lines(const struct run *r, const struct name *n, int who, struct seen *s)
 {
 	const struct timeline *t = &r->record->timeline;
-	char pattern[PART_MAX];
+	char pattern[NAME_PART_MAX];
 	int64_t count = 0, first = 0;
 	regex_t re;
 
@@ -266,7 +219,7 @@ static int see_outcome(const struct run *r, const struct name *n, struct seen *s
 static int see_outage(const struct run *r, const struct name *n, struct seen *s)
 {
 	const json_t *all, *o, *value;
-	char key[PART_MAX + 4];
+	char key[NAME_PART_MAX + 4];
 	int need = need_load(r, s);
 
 	if (need != 0)
@@ -308,7 +261,7 @@ static int see_wire(const struct run *r, const struct name *n, struct seen *s)
 	struct mark m;
 	bool when = strcmp(n->part[n->count - 1], "when") == 0;
 	int64_t first, last, count;
-	char what[PART_MAX * 2];
+	char what[NAME_PART_MAX * 2];
 
 	if (!find_base(r, n, r->record->end_ns, &m))
 		return see_nothing(s, "what it counts from did not happen");
@@ -354,83 +307,20 @@ static int see_fault(const struct run *r, const struct name *n, struct seen *s)
 	return see_number(s, r->record->fault_packets);
 }
 
-/* How names of a kind look: parts, and a check of each where one is needed. */
-static const struct {
-	const char *first;
-	unsigned least, most;
-	int (*see)(const struct run *r, const struct name *n, struct seen *s);
-} kinds[] = {
-	{ "client", 2, 3, see_program },  { "server", 2, 3, see_program },
-	{ "server2", 2, 3, see_program }, { "load", 2, 6, see_load },
-	{ "outcome", 5, 5, see_outcome }, { "outage", 2, 3, see_outage },
-	{ "state", 4, 4, see_sockets },   { "unread", 3, 3, see_sockets },
-	{ "unsent", 3, 3, see_sockets },  { "backlog", 3, 3, see_sockets },
-	{ "wire", 3, 5, see_wire },       { "counter", 3, 3, see_counter },
-	{ "fault", 2, 2, see_fault },     { "dial", 2, 2, see_dial },
-};
-
-static bool one_of(const char *text, const char *const *list)
-{
-	for (; *list; list++)
-		if (strcmp(*list, text) == 0)
-			return true;
-	return false;
-}
-
-/* Is every part of it one that can be looked up? */
-static bool name_is_known(const struct name *n)
-{
-	static const char *const ends[] = { "exit", "signal", "ended", "running", NULL };
-	static const char *const lines[] = { "said", "when", NULL };
-	static const char *const numbers[] = { "count", "lost", "first", "last", NULL };
-	const char *first = n->part[0];
-	char what[PART_MAX * 2];
-
-	if (name_who(first) >= 0)
-		return n->count == 2 ? one_of(n->part[1], ends)
-				     : one_of(n->part[1], lines) && n->part[2][0] == '/';
-	if (strcmp(first, "outcome") == 0)
-		return one_of(n->part[4], numbers);
-	if (strcmp(first, "counter") == 0)
-		return name_host(n->part[1]) >= 0;
-	if (strcmp(first, "state") == 0)
-		return name_host(n->part[2]) >= 0 && diag_state(n->part[3]) > 0;
-	if (n->count == 3 && strcmp(first, "outage") != 0 && strcmp(first, "wire") != 0 &&
-	    strcmp(first, "load") != 0)
-		return name_host(n->part[2]) >= 0;
-	if (strcmp(first, "wire") != 0)
-		return true;
-	snprintf(what, sizeof(what), n->part[2][0] == '/' ? "%s" : "%s.%s", n->part[2], n->part[3]);
-	return name_host(n->part[1]) >= 0 && capture_check(what) == 0;
-}
-
-static int name_kind(const struct name *n)
-{
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (strcmp(kinds[i].first, n->part[0]) == 0 && n->count >= kinds[i].least &&
-		    n->count <= kinds[i].most)
-			return (int)i;
-	return -1;
-}
-
-int observe_check(const char *what, char why[OPT_ERROR_MAX])
-{
-	struct name n;
-
-	if (name_read(&n, what) == 0 && name_kind(&n) >= 0 && name_is_known(&n))
-		return 0;
-	snprintf(why, OPT_ERROR_MAX, "expects something of '%.100s', which is no name of anything",
-		 what);
-	return -EINVAL;
-}
-
 int observe(const struct run *r, const char *what, struct seen *s)
 {
+	static int (*const see[])(const struct run *r, const struct name *n, struct seen *s) = {
+		[NAME_PROGRAM] = see_program, [NAME_LOAD] = see_load,
+		[NAME_OUTCOME] = see_outcome, [NAME_OUTAGE] = see_outage,
+		[NAME_SOCKETS] = see_sockets, [NAME_WIRE] = see_wire,
+		[NAME_COUNTER] = see_counter, [NAME_FAULT] = see_fault,
+		[NAME_DIAL] = see_dial,
+	};
 	struct name n;
-	int kind = name_read(&n, what) == 0 ? name_kind(&n) : -1;
 
+	static_assert(ARRAY_LEN(see) == NAME_COUNT, "every kind can be looked up");
 	memset(s, 0, sizeof(*s));
-	return kind < 0 ? see_nothing(s, "no such name") : kinds[kind].see(r, &n, s);
+	return name_read(&n, what) < 0 ? see_nothing(s, "no such name") : see[n.kind](r, &n, s);
 }
 
 void observe_open(const struct run *r)

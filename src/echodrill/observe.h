@@ -5,7 +5,7 @@
  *     client.said./re/  client.when./re/              lines that it printed: how many; the first
  *     load.messages.lost                              any whole number of the client's JSON
  *     outcome.CAUSE.PHASE.ERRNO.count|lost|first|last with * for any
- *     outage.N.noticed|first_success|recovered|lost
+ *     outage.N.begin|noticed|first_success|recovered, outage.count
  *     state.LOOK.client.CLOSE-WAIT                    sockets in that state when LOOK was taken
  *     unread.LOOK.server  unsent.LOOK.client  backlog.LOOK.server
  *     wire.client.c2s.rst  wire.server./filter/       frames on that side of the router
@@ -21,13 +21,22 @@
 #ifndef ECHODRILL_OBSERVE_H
 #define ECHODRILL_OBSERVE_H
 
+#include <stdbool.h>
+
 #include "echo/opt.h"
 
+struct drill;
 struct run;
 struct seen;
 
 /* Is @what a name? Returns 0, or -EINVAL with the reason. */
 int observe_check(const char *what, char why[OPT_ERROR_MAX]);
+
+/* Is it a time, which needs a unit? */
+bool observe_is_time(const char *what);
+
+/* The label that it names and no step of the drill has, or NULL. Valid until the next call. */
+const char *observe_missing(const struct drill *d, const char *what);
 
 /* Looks it up in what was recorded. Returns 0; 1 when it cannot be known with the programs that
  * ran (other people's): the expectation is to be skipped; *s says why. */

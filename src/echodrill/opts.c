@@ -43,6 +43,7 @@ const struct opt drill_opts[] = {
 		 "explain: TCP_USER_TIMEOUT of the client"),
 	OPT_TIME(drill_config, answer_timeout, "off", 0, SEC(86400),
 		 "explain: how long the client waits for an answer"),
+	OPT_FLAG(drill_config, icmp_errors, "explain: IP_RECVERR, an ICMP error is an end"),
 	OPT_UINT(drill_config, keepalive_idle, "0", 0, 32767,
 		 "explain: TCP_KEEPIDLE in seconds; 0: no keepalive"),
 	OPT_UINT(drill_config, keepalive_interval, "0", 0, 32767,

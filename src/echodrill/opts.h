@@ -21,6 +21,7 @@ struct drill_config {
 	bool all, without_fault, negate;
 	/* explain */
 	int64_t user_timeout, answer_timeout;
+	bool icmp_errors;
 	unsigned keepalive_idle, keepalive_interval, keepalive_count;
 };
 

@@ -138,6 +138,8 @@ int run_program(struct run *r, enum who who)
 
 	command_make(&c, r, who);
 	record_command(r->record, "on %s: %s", who == WHO_CLIENT ? "client" : "server", c.shown);
+	if (c.full)
+		return run_problem(r, -E2BIG, c.shown, "has too many words");
 	if (p->pid && !p->ended)
 		return run_problem(r, -EBUSY, c.shown, "is running already");
 	err = proc_start(p, who, r->hosts.ns[who == WHO_CLIENT ? HOST_CLIENT : HOST_SERVER],

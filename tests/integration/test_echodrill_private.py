@@ -274,10 +274,15 @@ class Words(TestCase):
             r = self.echodrill(*args)
             self.assertEqual((r.code, why in r.err), (USAGE, True), r)
 
-    @covers("echodrill", "user_timeout", "answer_timeout", "keepalive_idle", "keepalive_interval", "keepalive_count")
+    @covers("echodrill", "user_timeout", "answer_timeout", "keepalive_idle", "keepalive_interval", "keepalive_count",
+            "icmp_errors")
     def test_explain_computes_when_a_client_notices(self):
         r = self.echodrill("explain")
         self.assertRegex(r.out, r"silent, idle +nothing +never")
+        self.assertLessEqual(max(map(len, r.out.splitlines())), 80)
+        self.assertRegex(r.out, r"router says unreachable, data in flight +EHOSTUNREACH +\d")
+        r = self.echodrill("explain", "--icmp-errors")
+        self.assertRegex(r.out, r"router says unreachable, data in flight +EHOSTUNREACH +at once")
         r = self.echodrill("explain", "--user-timeout", "1s")
         self.assertRegex(r.out, r"silent, data in flight +ETIMEDOUT +1\.4\d\d s")
         r = self.echodrill("explain", "--answer-timeout", "500ms")

@@ -22,6 +22,7 @@
 	X(drill_explain)  \
 	X(drill_file)     \
 	X(drill_frame)    \
+	X(drill_report)   \
 	X(fail)           \
 	X(hist)           \
 	X(hist_hdr)       \

@@ -33,6 +33,18 @@ START_TEST(silence_with_data_in_flight_ends_when_it_was_seen_to_end)
 }
 END_TEST
 
+/* FAILURES.md, d6: codes 0 and 1 take the back-off away */
+START_TEST(an_unreachable_host_is_asked_at_every_timeout_until_the_time_is_over)
+{
+	struct explain_tcp t = tcp(2);
+
+	ck_assert_int_ge(explain_unreachable(&t), MSEC(1800));
+	ck_assert_int_le(explain_unreachable(&t), MSEC(1920));
+	t.user_timeout_ns = SEC(1);
+	ck_assert_int_eq(explain_unreachable(&t), explain_user_timeout(&t));
+}
+END_TEST
+
 START_TEST(the_default_is_a_quarter_of_an_hour)
 {
 	struct explain_tcp t = tcp(15);
@@ -106,6 +118,7 @@ Suite *drill_explain_suite(void)
 
 	tcase_add_loop_test(c, silence_with_data_in_flight_ends_when_it_was_seen_to_end, 0,
 			    ARRAY_LEN(retries));
+	tcase_add_test(c, an_unreachable_host_is_asked_at_every_timeout_until_the_time_is_over);
 	tcase_add_test(c, the_default_is_a_quarter_of_an_hour);
 	tcase_add_test(c, user_timeout_counts_from_the_first_retransmission);
 	tcase_add_loop_test(c, keepalive_is_idle_and_count_intervals, 0, ARRAY_LEN(keepalives));

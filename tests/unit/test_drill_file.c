@@ -103,7 +103,14 @@ static const struct {
 	{ "fault", "has no verb" },
 	{ "at noon look x", "needs a time" },
 	{ "signal FOO server", "needs a signal" },
-	{ "signal KILL nobody", "needs a program" },
+	{ "signal KILL nobody", "needs a process" },
+	{ "start child", "needs a program" },
+	{ "exhaust children", "needs a program" },
+	{ "await exit listener", "needs a program" },
+	{ "leak server", "needs the word child" },
+	{ "share it", "goes on after its end" },
+	{ "fault wait 1s", "cannot be the fault" },
+	{ "fault start client", "cannot be the fault" },
 	{ "await client up", "needs a /regular expression/" },
 	{ "await client /(/", "that is none" },
 	{ "await client /a/ in 3s", "within TIME" },
@@ -142,6 +149,16 @@ static const struct {
 	{ "wire.client.c2s.smile == 1", "no name of anything" },
 	{ "wire.client./port port/ == 1", "no name of anything" },
 	{ "outcome.reset.count == 1", "no name of anything" },
+	{ "client.said./(/ == 1", "no name of anything" },
+	{ "client.said./a/b == 1", "no name of anything" },
+	{ "wire.client.c2s.syn.soon == 1", "no name of anything" },
+	{ "outage.first.noticed <= 1s", "no name of anything" },
+	{ "fault.smile == 1", "no name of anything" },
+	{ "client.when./a/ <= 2", "needs a unit" },
+	{ "outcome.reset.*.*.count == 2s", "has no unit" },
+	{ "client.when./a/@nowhere <= 2s", "'nowhere', a label that no step above has" },
+	{ "state.nowhere.client.ESTAB == 1", "'nowhere', a label" },
+	{ "dial.nowhere == connected", "'nowhere', a label" },
 };
 
 START_TEST(a_wrong_expectation_is_told_with_its_line)
@@ -155,13 +172,38 @@ START_TEST(a_wrong_expectation_is_told_with_its_line)
 }
 END_TEST
 
+static const struct {
+	const char *text, *why;
+} bad_lines[] = {
+	{ "[hosts]\nsysctl = moon net.ipv4.tcp_retries2 1\n", "begins with no host" },
+	{ "[hosts]\nsysctl = client net.ipv4.tcp_retries2\n", "must be HOST NAME VALUE" },
+	{ "[hosts]\nip = client\n", "must be HOST TEXT" },
+	{ "[server]\noptions = --shutdown 'drain 1s\n", "a quote that is not closed" },
+	{ "[means]\nnone = soon\n", "must be never, or a time and a cause" },
+	{ "[means]\nuser = 2s..1s timeout_tcp\n", "must be never, or a time and a cause" },
+	{ "[means]\nkeepalive = 1s..2s\n", "must be never, or a time and a cause" },
+	{ "[means]\nluck = never\n", "luck" },
+};
+
+START_TEST(a_wrong_line_is_told_with_its_number)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%s%s", whole, bad_lines[_i].text);
+	ck_assert_int_lt(read_text(text), 0);
+	ck_assert_msg(strstr(error, ":8: "), "%s", error);
+	ck_assert_msg(strstr(error, bad_lines[_i].why), "%s", error);
+}
+END_TEST
+
 START_TEST(a_drill_needs_a_story_a_fault_and_an_expectation)
 {
 	ck_assert_int_eq(read_text("[drill]\n"), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(error, "story"));
 	ck_assert_int_eq(read_text("[drill]\nstory = s\n[steps]\nstep = look x\n"), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(error, "fault"));
-	ck_assert_int_eq(read_text("[drill]\nstory = s\n[steps]\nstep = fault hangup\n"), -EINVAL);
+	ck_assert_int_eq(read_text("[drill]\nstory = s\n[steps]\nstep = fault destroy client\n"),
+			 -EINVAL);
 	ck_assert_ptr_nonnull(strstr(error, "expectation"));
 	ck_assert_int_eq(drill_read(&d, "/nowhere/x.conf", error), -ENOENT);
 }
@@ -206,6 +248,18 @@ START_TEST(a_time_is_wrong_from_below_and_late_from_above)
 }
 END_TEST
 
+START_TEST(frames_may_be_too_many_because_of_a_late_machine_but_not_too_few)
+{
+	const struct seen three = { .kind = SEEN_FRAMES, .least = 3, .most = 3 };
+
+	ck_assert_int_eq(expect_holds(one_expect("wire.client.s2c.fin == 3"), &three), HELD_YES);
+	ck_assert_int_eq(expect_holds(one_expect("wire.client.s2c.fin == 2"), &three), HELD_LATE);
+	ck_assert_int_eq(expect_holds(one_expect("wire.client.s2c.fin <= 2"), &three), HELD_LATE);
+	ck_assert_int_eq(expect_holds(one_expect("wire.client.s2c.fin == 4"), &three), HELD_NO);
+	ck_assert_int_eq(expect_holds(one_expect("wire.client.s2c.fin >= 4"), &three), HELD_NO);
+}
+END_TEST
+
 START_TEST(a_timeline_is_sorted_and_bounded)
 {
 	static struct timeline t;
@@ -235,9 +289,11 @@ Suite *drill_file_suite(void)
 	tcase_add_loop_test(c, a_wrong_step_is_told_with_its_line, 0, ARRAY_LEN(bad_steps));
 	tcase_add_loop_test(c, a_wrong_expectation_is_told_with_its_line, 0,
 			    ARRAY_LEN(bad_expects));
+	tcase_add_loop_test(c, a_wrong_line_is_told_with_its_number, 0, ARRAY_LEN(bad_lines));
 	tcase_add_test(c, a_drill_needs_a_story_a_fault_and_an_expectation);
 	tcase_add_test(c, numbers_are_compared_exactly);
 	tcase_add_test(c, a_time_is_wrong_from_below_and_late_from_above);
+	tcase_add_test(c, frames_may_be_too_many_because_of_a_late_machine_but_not_too_few);
 	tcase_add_test(c, a_timeline_is_sorted_and_bounded);
 	suite_add_tcase(s, c);
 	return s;

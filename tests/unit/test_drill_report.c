@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+ * test_drill_report: what keeps to its columns, and the table of faults by means.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "echo/base.h"
+#include "echodrill/columns.h"
+#include "echodrill/report.h"
+#include "suites.h"
+
+static char *text;
+static size_t size;
+static FILE *to;
+
+static void begin(void)
+{
+	to = open_memstream(&text, &size);
+	ck_assert_ptr_nonnull(to);
+}
+
+static void end(void)
+{
+	free(text);
+}
+
+static const char *written(void)
+{
+	fclose(to);
+	return text;
+}
+
+START_TEST(a_text_is_wrapped_between_words_in_its_column)
+{
+	columns_put(to, " 1.5", 6, 10, "one two three");
+	columns_put(to, "", 2, 8, "unbreakable and");
+	columns_put(to, "x", 2, 0, "");
+	ck_assert_str_eq(written(), " 1.5  one two\n"
+				    "      three\n"
+				    "  unbreaka\n"
+				    "  ble and\n"
+				    "x\n");
+}
+END_TEST
+
+static struct summary cell(const struct drill *d, enum means means, int64_t knew_ns)
+{
+	struct summary s = { .drill = d,
+			     .means = &means_kinds[means],
+			     .done = true,
+			     .verdict = VERDICT_PASS,
+			     .knew_ns = knew_ns };
+
+	snprintf(s.knew, sizeof(s.knew), "timeout_tcp");
+	return s;
+}
+
+/* Two drills; the second has not been run with all means, and has failed with one. */
+static unsigned some(struct summary at[4])
+{
+	static struct drill a = { .name = "grid-silent" }, b = { .name = "other" };
+
+	snprintf(a.story.at[0], OPT_TEXT_MAX, "It is silent.");
+	snprintf(b.story.at[0], OPT_TEXT_MAX, "It is not.");
+	at[0] = cell(&a, MEANS_NONE, -1);
+	at[1] = cell(&a, MEANS_KEEPALIVE, MSEC(3070));
+	at[2] = cell(&b, MEANS_NONE, MSEC(40));
+	at[3] = cell(&b, MEANS_ICMP, SEC(1));
+	at[3].verdict = VERDICT_FAIL;
+	return 4;
+}
+
+START_TEST(the_table_has_a_row_for_each_drill_and_a_column_for_each_of_the_means)
+{
+	struct summary at[4];
+	unsigned count = some(at);
+
+	report_matrix_text(at, count, to);
+	ck_assert_ptr_nonnull(strstr(
+		written(),
+		"\nfault                         none      limit       user  keepalive       icmp\n"
+		"silent                       never          -          -     3.07 s          -\n"
+		"other                      40.0 ms          -          -          -    1.00 "
+		"s!\n"));
+}
+END_TEST
+
+START_TEST(the_page_says_what_was_seen_and_when)
+{
+	struct summary at[4];
+	unsigned count = some(at);
+
+	report_matrix_markdown(at, count, to);
+	ck_assert_ptr_nonnull(
+		strstr(written(), "| It is silent. | never | - | - | 3.07 s, `ETIMEDOUT` | - |\n"));
+}
+END_TEST
+
+START_TEST(without_drills_that_have_means_there_is_no_table)
+{
+	struct summary at[4];
+
+	some(at);
+	at[0].means = NULL;
+	report_matrix_text(at, 1, to);
+	ck_assert_str_eq(written(), "");
+}
+END_TEST
+
+Suite *drill_report_suite(void)
+{
+	Suite *s = suite_create("drill_report");
+	TCase *c = tcase_create("report");
+
+	tcase_add_checked_fixture(c, begin, end);
+	tcase_add_test(c, a_text_is_wrapped_between_words_in_its_column);
+	tcase_add_test(c, the_table_has_a_row_for_each_drill_and_a_column_for_each_of_the_means);
+	tcase_add_test(c, the_page_says_what_was_seen_and_when);
+	tcase_add_test(c, without_drills_that_have_means_there_is_no_table);
+	suite_add_tcase(s, c);
+	return s;
+}
