@@ -99,6 +99,17 @@ void run_look(struct run *r, const char *label)
 		     diag_words(&l->of[1], server, sizeof(server)));
 }
 
+/* echod says so when all of it has started; of somebody else's server only the port is known. */
+static bool has_announced(const struct run *r, enum who who)
+{
+	const struct timeline *t = &r->record->timeline;
+
+	for (unsigned i = t->count; i-- > 0 && t->at[i].t_ns >= r->procs[who].started_ns;)
+		if (t->at[i].who == who && strstr(t->at[i].text, "listening on"))
+			return true;
+	return r->options->server[0];
+}
+
 static bool is_listening(struct run *r, void *arg)
 {
 	const enum who *who = arg;
@@ -106,6 +117,8 @@ static bool is_listening(struct run *r, void *arg)
 
 	if (r->procs[*who].ended)
 		return true;
+	if (!has_announced(r, *who))
+		return false;
 	return run_states(r, HOST_SERVER, &s) == 0 &&
 	       s.count[10] >= (*who == WHO_SERVER2 ? 2u : 1u); /* LISTEN */
 }

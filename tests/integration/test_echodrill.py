@@ -2,7 +2,7 @@
 """Every drill: it passes, it does not pass with its fault left out, and no expectation of it holds turned round."""
 import json
 
-from drilllab import INCONCLUSIVE, NobodyCase, Runs, complaint, drill, everything, names
+from drilllab import INCONCLUSIVE, NobodyCase, Runs, complaint, drill, names
 from echolab import ENVIRONMENT, OK, SANITIZERS, VERDICT, not_in, program, run
 
 
@@ -44,23 +44,45 @@ class Sanitized(Runs):
 
 
 class LeftOut(Runs):
-    @not_in("valgrind", *SANITIZERS)
-    def test_no_drill_passes_without_its_fault(self):
-        report = drill("run", "-j", "12", "--without-fault", timeout=110)
+    def assertNonePass(self, group):
+        report = drill("run", "-j", "12", "--without-fault", *names(group), timeout=110)
         self.assertEqual({d["verdict"] for d in report.results.values()} - {"fail"}, {"inconclusive"},
                          complaint(report.results))
         self.assertIn(report.code, (VERDICT, INCONCLUSIVE))
-        self.assertEqual({d["drill"] for d in report.results.values()}, set(everything()))
+        self.assertEqual({d["drill"] for d in report.results.values()}, set(names(group)))
+
+    @not_in("valgrind", *SANITIZERS)
+    def test_no_classic_drill_passes_without_its_fault(self):
+        self.assertNonePass("classic")
+
+    @not_in("valgrind", *SANITIZERS)
+    def test_no_relative_passes_without_its_fault(self):
+        self.assertNonePass("relative")
+
+    @not_in("valgrind", *SANITIZERS)
+    def test_nothing_is_noticed_without_the_fault(self):
+        self.assertNonePass("matrix")
 
 
 class Negated(Runs):
-    @not_in("valgrind", *SANITIZERS)
-    def test_no_expectation_holds_turned_round(self):
-        results = self.run_until_conclusive("--negate", wanted=everything())
+    def assertNoneHold(self, group):
+        results = self.run_until_conclusive("--negate", wanted=names(group))
         self.assertEqual({d["verdict"] for d in results.values()}, {"fail"},
                          [name for name, d in results.items() if d["verdict"] != "fail"])
         for name, d in results.items():
             self.assertIn("not ", d["reason"], name)
+
+    @not_in("valgrind", *SANITIZERS)
+    def test_no_expectation_of_a_classic_drill_holds_turned_round(self):
+        self.assertNoneHold("classic")
+
+    @not_in("valgrind", *SANITIZERS)
+    def test_no_expectation_of_a_relative_holds_turned_round(self):
+        self.assertNoneHold("relative")
+
+    @not_in("valgrind", *SANITIZERS)
+    def test_no_time_of_the_table_holds_turned_round(self):
+        self.assertNoneHold("matrix")
 
 
 class Nobody(NobodyCase):

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from drilllab import INCONCLUSIVE, NobodyCase, alive, traces
-from echolab import (ENVIRONMENT, OK, ROOT, SANITIZERS, USAGE, VERDICT, Process, TestCase, clean_env, covers,
+from echolab import (ENVIRONMENT, OK, ROOT, SANITIZERS, USAGE, VERDICT, Process, TestCase, children, clean_env, covers,
                      descendants, no_namespaces, not_in, program, run)
 
 ONE = "server-killed-cure"
@@ -73,6 +73,24 @@ class Private(TestCase):
             self.wait_until(lambda: len(descendants(d.pid)) >= 4, "a drill under way")
             self.assertEqual(d.stop(number), code)
             self.wait_until(lambda: not any(map(alive, descendants(os.getpid()))), "end of all processes")
+
+
+class Late(TestCase):
+    def test_what_a_late_machine_explains_is_inconclusive(self):
+        """The machine of the drill is stopped for a while: it is late, and so is the timer beside it."""
+        if no_namespaces():
+            self.skipTest(no_namespaces())
+        path = self.config_file(DRILL.replace("after 100ms", "after 1s") + "expect = client.ended@start <= 1ms\n")
+        d = self.keep(Process([*program("echodrill"), "-o", "json", "run", path]))
+        self.wait_until(lambda: len(descendants(d.pid)) >= 5, "a drill under way")
+        inside = children(children(d.pid)[0])[0]  # process 1 of the private machine
+        os.kill(inside, signal.SIGSTOP)
+        time.sleep(0.2)  # is what is tested
+        os.kill(inside, signal.SIGCONT)
+        self.assertEqual(d.wait(), INCONCLUSIVE, d.said())
+        result = json.loads(d.out.text)
+        self.assertGreater(result["canary_late_ns"], 100_000_000)
+        self.assertRegex(result["reason"], "client.ended@start .*late")
 
 
 class Formats(TestCase):
