@@ -200,12 +200,13 @@ static void judge_words(const struct run *r, struct judgement *j)
 /* What the client's knowledge counts from: see judge.h. */
 static const char *knew_base(const struct record *rec)
 {
-	static const char *const labels[] = { "from", RECORD_CLIENT_STARTED };
+	const struct mark *started = record_mark(rec, RECORD_CLIENT_STARTED);
+	const struct mark *fault = record_mark(rec, "fault");
 
-	for (size_t i = 0; i < ARRAY_LEN(labels); i++)
-		if (record_mark(rec, labels[i]))
-			return labels[i];
-	return "fault";
+	if (record_mark(rec, "from"))
+		return "from";
+	return started && fault && started->begin_ns > fault->begin_ns ? RECORD_CLIENT_STARTED
+								       : "fault";
 }
 
 /* When the client said so, or the first error of its result. What comes of the clean-up does not

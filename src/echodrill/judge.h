@@ -31,8 +31,8 @@ struct judgement {
 	char reason[320]; /* "": pass */
 	unsigned count;
 	struct finding at[FINDINGS_MAX];
-	/* Until the client knew, from the step labelled `from`, else from the client's start if a
-	 * step starts it, else from the fault; -1: it never did. */
+	/* Until the client knew, from the step labelled `from`, else from the fault or, if that is
+	 * later, from the client's start; -1: it never did. */
 	int64_t knew_ns;
 	char knew[64]; /* how: "reset awaiting ECONNRESET" */
 };

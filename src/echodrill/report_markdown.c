@@ -46,7 +46,8 @@ static void head(FILE *to)
 		fprintf(to, "Kernel: %s %s, %s. Echolab %s.\n", u.sysname, u.release, u.machine,
 			program_version());
 	fprintf(to,
-		"\nTimes count from the fault, or from the client's start where that is later; "
+		"\nTimes count from the fault, or from the client's start or line where that is "
+		"later; "
 		"*never* is: not while the\ndrill lasted. `echodrill show NAME` prints all that a "
 		"drill does, `echodrill run NAME` does it again and shows\nwhat went over the "
 		"wire. "
