@@ -130,8 +130,9 @@ def memory_with(backend, idle):
     return held
 
 
-def main(parts, doc):
-    """Runs the parts named on the command line, all by default; exit code 1 when a claim was missed."""
+def main(parts, doc, default=None):
+    """Runs the parts named on the command line, all or the default ones if none is; exit code 1 when a claim was
+    missed."""
     global quick
     names = [n for n in sys.argv[1:] if n != "--quick"]
     quick = "--quick" in sys.argv[1:]
@@ -142,7 +143,7 @@ def main(parts, doc):
         if name not in parts:
             sys.exit(f"{os.path.basename(sys.argv[0])}: '{name}' is none of {', '.join(parts)}")
     try:
-        for name in names or parts:
+        for name in names or default or parts:
             parts[name]()
     except KeyboardInterrupt:
         return 130
