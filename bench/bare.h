@@ -306,17 +306,23 @@ static inline void bare_print(const struct bare_options *o, const struct bare_re
 	printf("}\n");
 }
 
+/* What a server has done; events: readiness events or completions. */
+struct bare_served {
+	uint64_t bytes, recvs, turns, events;
+	int64_t cpu_ns;
+};
+
 /* A server's line: -s says how many bytes make an echo. */
-static inline void bare_print_server(const struct bare_options *o, uint64_t bytes, uint64_t recvs,
-				     uint64_t turns, int64_t cpu_ns)
+static inline void bare_print_server(const struct bare_options *o, const struct bare_served *s)
 {
-	uint64_t echoes = bytes / o->size;
+	uint64_t echoes = s->bytes / o->size;
 
 	printf("{\"echoes\": %llu, \"bytes\": %llu, \"recvs\": %llu, \"turns\": %llu, "
-	       "\"cpu_ns\": %lld, \"cpu_ns_per_echo\": %.1f}\n",
-	       (unsigned long long)echoes, (unsigned long long)bytes, (unsigned long long)recvs,
-	       (unsigned long long)turns, (long long)cpu_ns,
-	       (double)cpu_ns / (echoes ? (double)echoes : 1));
+	       "\"events\": %llu, \"cpu_ns\": %lld, \"cpu_ns_per_echo\": %.1f}\n",
+	       (unsigned long long)echoes, (unsigned long long)s->bytes,
+	       (unsigned long long)s->recvs, (unsigned long long)s->turns,
+	       (unsigned long long)s->events, (long long)s->cpu_ns,
+	       (double)s->cpu_ns / (echoes ? (double)echoes : 1));
 }
 
 static inline void bare_address(struct bare_options *o, const char *text)

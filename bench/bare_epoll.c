@@ -23,7 +23,7 @@ struct conn {
 
 struct server {
 	int epoll, listener, stop;
-	uint64_t bytes, recvs, turns;
+	struct bare_served served;
 	struct conn conns[MAX_FD]; /* by descriptor */
 	unsigned char scratch[BARE_CHUNK];
 };
@@ -113,8 +113,8 @@ static int conn_serve(struct server *s, struct conn *c, uint32_t events)
 		n = recv(c->fd, s->scratch, sizeof(s->scratch), 0);
 		if (n <= 0)
 			return n < 0 && errno == EAGAIN ? 0 : -1;
-		s->recvs++;
-		s->bytes += (uint64_t)n;
+		s->served.recvs++;
+		s->served.bytes += (uint64_t)n;
 		r = conn_echo(c, s->scratch, (size_t)n);
 		/* a short read is the last one, unless an end or an error waits behind it */
 		if (n < (ssize_t)sizeof(s->scratch) &&
@@ -130,7 +130,8 @@ static bool server_turn(struct server *s, const struct bare_options *o)
 	struct epoll_event events[EVENTS];
 	int n = epoll_wait(s->epoll, events, EVENTS, -1);
 
-	s->turns++;
+	s->served.turns++;
+	s->served.events += n > 0 ? (uint64_t)n : 0;
 	for (int i = 0; i < n; i++) {
 		void *what = events[i].data.ptr;
 
@@ -147,8 +148,8 @@ static bool server_turn(struct server *s, const struct bare_options *o)
 static void server_run(const struct bare_options *o)
 {
 	static struct server s;
-	int64_t cpu_ns = bare_cpu_ns();
 
+	s.served.cpu_ns = -bare_cpu_ns();
 	bare_raise_files();
 	s.stop = bare_stop_fd();
 	s.epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -159,7 +160,8 @@ static void server_run(const struct bare_options *o)
 	watch(s.epoll, s.listener, EPOLLIN, &s.listener);
 	while (server_turn(&s, o))
 		;
-	bare_print_server(o, s.bytes, s.recvs, s.turns, bare_cpu_ns() - cpu_ns);
+	s.served.cpu_ns += bare_cpu_ns();
+	bare_print_server(o, &s.served);
 }
 
 /* Sends what may be sent; an EPOLLOUT edge comes for what the socket refuses. */

@@ -41,7 +41,7 @@ struct server {
 	struct fifo starved;
 	int listener;
 	bool stop;
-	uint64_t bytes, recvs, turns;
+	struct bare_served served;
 };
 
 static uint64_t token(enum op op, int slot)
@@ -177,8 +177,8 @@ static void received(struct server *s, int fd, const struct io_uring_cqe *cqe)
 		}
 	}
 	if (cqe->res > 0) {
-		s->recvs++;
-		s->bytes += (uint64_t)cqe->res;
+		s->served.recvs++;
+		s->served.bytes += (uint64_t)cqe->res;
 	} else if (cqe->res == -ENOBUFS && !c->ended) {
 		c->starved = true;
 		fifo_put(&s->starved, s->starved_next, fd);
@@ -294,13 +294,14 @@ static void server_turn(struct server *s)
 
 	ring_wait(&s->ring, quiet > 0 && (s->behind || s->starved.first != NONE));
 	s->behind = false;
-	s->turns++;
+	s->served.turns++;
 	io_uring_for_each_cqe(&s->ring.uring, head, cqe)
 	{
 		completed(s, cqe);
 		n++;
 	}
 	io_uring_cq_advance(&s->ring.uring, n);
+	s->served.events += n;
 	if (quiet > 0)
 		quiet_sent(s, quiet);
 	for (int free = s->ring.free; free > 0 && s->starved.first != NONE; free--) {
@@ -314,9 +315,9 @@ static void server_turn(struct server *s)
 static void server_run(const struct bare_options *o)
 {
 	static struct server s = { .starved.first = NONE };
-	int64_t cpu_ns = bare_cpu_ns();
 
 	s.o = o;
+	s.served.cpu_ns = -bare_cpu_ns();
 	bare_raise_files();
 	ring_open(&s.ring, o->variant);
 	arm_poll(&s.ring, bare_stop_fd(), token(STOP, 0));
@@ -324,7 +325,8 @@ static void server_run(const struct bare_options *o)
 	arm_accept(&s);
 	while (!s.stop)
 		server_turn(&s);
-	bare_print_server(o, s.bytes, s.recvs, s.turns, bare_cpu_ns() - cpu_ns);
+	s.served.cpu_ns += bare_cpu_ns();
+	bare_print_server(o, &s.served);
 	if (*s.ring.uring.cq.koverflow > 0)
 		fprintf(stderr, "%u completions overflowed\n", *s.ring.uring.cq.koverflow);
 }

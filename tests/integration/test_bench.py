@@ -294,14 +294,16 @@ class Bare(unittest.TestCase):
                     with self.subTest(server=server, client=client, shape=shape):
                         self.echo(program(server), program(client), shape)
 
-    def echo(self, server, client, shape):
-        with subprocess.Popen([server, "server"], stdout=subprocess.PIPE, text=True) as p:
+    def echo(self, server, client, shape, *variant):
+        """What the server says that it has done, after a client that was content."""
+        with subprocess.Popen([server, "server", *variant], stdout=subprocess.PIPE, text=True) as p:
             line = p.stdout.readline().split()
             if not line:
                 self.assertEqual(p.wait(), 4)
                 self.skipTest("io_uring is not to be had here")
-            done = subprocess.run([client, "client", line[1], "-d", "0.2", "--verify", "--latency", *shape],
-                                  capture_output=True, text=True, timeout=30, check=False)
+            done = subprocess.run([client, "client", line[1], "-w", "0", "-d", "0.2", "--verify", "--latency",
+                                   "--observe", str(p.pid), *shape], capture_output=True, text=True, timeout=30,
+                                  check=False)
             p.terminate()
             served = json.loads(p.communicate(timeout=10)[0].splitlines()[-1])
         self.assertEqual((done.returncode, p.returncode), (0, 0), done.stderr)
@@ -309,6 +311,40 @@ class Bare(unittest.TestCase):
         self.assertGreater(got["messages"], 0)
         self.assertEqual(served["bytes"], got["messages"] * got["size"])
         self.assertLessEqual(got["p50_ns"], got["p99_ns"])
+        self.assertLessEqual(got["server_cpu_ns_per_message"] * got["messages"], served["cpu_ns"])
+        return served
+
+    def test_a_ring_echoes_in_each_way_that_is_measured(self):
+        for variant in ("quiet", "inline", "eager", "plain-files", "packed", "buffers=4,buffer-size=512", "min-wait=20",
+                        "quiet,buffers=8"):
+            for shape in (("-c", "8"), ("-s", "65536", "-p", "4", "-c", "3")):
+                with self.subTest(variant=variant, shape=shape):
+                    self.echo(program("bare_uring"), program("bare_epoll"), shape, "--variant", variant)
+
+    def test_a_quiet_send_saves_the_second_completion_of_an_echo(self):
+        for variant, most, least in ((("--variant", "quiet"), 1.2, 1), ((), 2.2, 1.8)):
+            served = self.echo(program("bare_uring"), program("bare_epoll"), ("-c", "8"), *variant)
+            self.assertTrue(least <= served["events"] / served["recvs"] <= most, served)
+
+    def test_a_client_counts_only_what_comes_after_its_warm_up(self):
+        with subprocess.Popen([program("bare_epoll"), "server"], stdout=subprocess.PIPE, text=True) as p:
+            address = p.stdout.readline().split()[1]
+            done = subprocess.run([program("bare_uring"), "client", address, "--spin", "-w", "0.3", "-d", "0.1"],
+                                  capture_output=True, text=True, timeout=30, check=True)
+            p.terminate()
+            served = json.loads(p.communicate(timeout=10)[0].splitlines()[-1])
+        got = json.loads(done.stdout)
+        self.assertGreater(served["bytes"], got["messages"] * got["size"])
+
+    def test_the_blocking_pair_echoes_asleep_and_spinning(self):
+        for spin in ((), ("--spin",)):
+            with subprocess.Popen([program("bare_block"), "server", *spin], stdout=subprocess.PIPE, text=True) as p:
+                address = p.stdout.readline().split()[1]
+                done = subprocess.run([program("bare_block"), "client", address, "-c", "1", "-d", "0.1", "--verify",
+                                       *spin], capture_output=True, text=True, timeout=30, check=False)
+                p.terminate()
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertGreater(json.loads(done.stdout)["messages"], 0)
 
     def test_the_floor_is_measured_with_one_cpu_and_with_two(self):
         for more in ((), ("--peer-cpu", "0")):
