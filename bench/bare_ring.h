@@ -190,14 +190,17 @@ static inline struct io_uring_sqe *arm_send(struct ring *r, int fd, const void *
 }
 
 /*
- * Submits and waits for one completion, but sleeps at least min_wait_us for more of them. Which
- * liburing 2.3 cannot: min_wait_usec has the place of a field that was called pad, and the queue is
- * flushed by hand.
+ * Submits and waits for one completion, but sleeps at least min_wait_us for more of them. liburing
+ * 2.3 cannot: the queue is flushed by hand, and min_wait_us has the place of what was padding.
  */
 static inline int ring_wait_min(struct ring *r)
 {
 	struct io_uring_sq *sq = &r->uring.sq;
-	struct io_uring_getevents_arg arg = { .pad = r->how.min_wait_us };
+	const struct { /* io_uring_getevents_arg, as Linux 6.12 has it */
+		uint64_t sigmask;
+		uint32_t sigmask_size, min_wait_us;
+		uint64_t limit;
+	} arg = { .min_wait_us = r->how.min_wait_us };
 	unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
 	unsigned count = sq->sqe_tail - sq->sqe_head;
 
