@@ -145,7 +145,8 @@ static void conclude_finding(struct judgement *j, enum verdict v, const struct f
 		 ruling_words[f->ruling]);
 }
 
-static void judge_verdict(const struct run *r, struct judgement *j)
+/* @negate: what was turned round is wrong however late the machine was. */
+static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 {
 	const struct record *rec = r->record;
 	const struct finding *doubt = first_of(j, RULING_DOUBT), *no = first_of(j, RULING_NO);
@@ -168,7 +169,7 @@ static void judge_verdict(const struct run *r, struct judgement *j)
 		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
 	else if (no && dropped > 0)
 		conclude(j, VERDICT_INCONCLUSIVE, "the wire had no room for %u frames", dropped);
-	else if (no && timers_were_late(r, too_late_ns))
+	else if (no && !negate && timers_were_late(r, too_late_ns))
 		conclude(j, VERDICT_INCONCLUSIVE,
 			 "%.100s: %.90s, but a timer beside it was late by %s", no->what,
 			 no->observed, units_time(atomic_load(&rec->canary_ns), 3, late_by));
@@ -302,5 +303,5 @@ void judge(const struct run *r, unsigned negate, struct judgement *j)
 		if (r->options->means)
 			judge_means(r, &knew, negate == d->expect.count + 1, j);
 	}
-	judge_verdict(r, j);
+	judge_verdict(r, negate > 0, j);
 }
