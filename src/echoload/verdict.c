@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * verdict: the first question that has an answer decides. Do the books balance? Could this machine
  * make a connection at all? Was it interrupted? Was there one echo? Were there errors? Was anything
- * measured, and in time? Was a limit missed? Was the load what was asked for? Limits go before
- * that: messages that were not even sent would have been slower still.
+ * measured, with all connections, and in time? Was a limit missed? Was the load what was asked for?
+ * Limits go before that: messages that were not even sent would have been slower still.
  */
 #include "verdict.h"
 
@@ -179,6 +179,33 @@ static int judge_nothing_measured(const struct result *r, struct sentence *s)
 	return EXIT_INCONCLUSIVE;
 }
 
+/* Attempts that the end of the run cut short, where the connections asked for were never all open.
+ * With --churn or -n that is no promise. */
+static uint64_t never_opened(const struct result *r)
+{
+	const struct books *b = &r->books;
+	uint64_t n = 0;
+
+	if (r->config->churn > 0 || r->config->messages > 0 || b->peak >= r->config->connections)
+		return 0;
+	for (unsigned i = 0; i < b->outcome_count; i++) {
+		const struct outcome *o = &b->outcomes[i];
+
+		n += o->why == FAIL_FINISHED && o->at == PHASE_CONNECTING ? o->count : 0;
+	}
+	return n;
+}
+
+static int judge_never_opened(const struct result *r, struct sentence *s)
+{
+	uint64_t n = never_opened(r);
+
+	say(s, "of %u connections at most %llu were open: %llu connect%s had no answer by the end",
+	    r->config->connections, (unsigned long long)r->books.peak, (unsigned long long)n,
+	    plural(n));
+	return EXIT_INCONCLUSIVE;
+}
+
 static int judge_late(const struct result *r, struct sentence *s)
 {
 	say(s, "the generator was overloaded: %llu of %llu sends were more than 1 ms late",
@@ -272,6 +299,8 @@ static int judge(const struct result *r, struct sentence *s)
 	}
 	if (b->measured.echoed == 0)
 		return judge_nothing_measured(r, s);
+	if (never_opened(r) > 0)
+		return judge_never_opened(r, s);
 	if (r->late_sends * 100 > r->lateness->count)
 		return judge_late(r, s);
 	say_limits(s, r);

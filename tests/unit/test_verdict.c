@@ -223,6 +223,17 @@ START_TEST(what_an_outage_made_miss_is_no_question_of_the_rate)
 }
 END_TEST
 
+START_TEST(connections_that_were_asked_for_and_never_opened_are_inconclusive)
+{
+	sample_connect_fails(FAIL_FINISHED, 0, 3);
+	expect(0, "ok"); /* all were open once */
+	sample_config.connections = 7;
+	expect(5, "of 7 connections at most 4 were open: 3 connects had no answer by the end");
+	sample_config.churn = 1; /* they come and go */
+	expect(0, "ok");
+}
+END_TEST
+
 START_TEST(a_late_generator_is_inconclusive)
 {
 	struct hist *late = hist_new(3);
@@ -303,6 +314,7 @@ Suite *verdict_suite(void)
 	tcase_add_test(t, limits_that_are_missed_are_all_said);
 	tcase_add_test(t, a_rate_that_was_not_reached_is_inconclusive);
 	tcase_add_test(t, what_an_outage_made_miss_is_no_question_of_the_rate);
+	tcase_add_test(t, connections_that_were_asked_for_and_never_opened_are_inconclusive);
 	tcase_add_test(t, a_late_generator_is_inconclusive);
 	tcase_add_test(t, what_is_inconclusive_goes_before_limits_and_after_errors);
 	tcase_add_test(t, broken_books_go_before_everything);
