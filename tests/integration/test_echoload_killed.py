@@ -166,7 +166,7 @@ class EachPhase(KilledCase):
         server = self.mute(reads=True)
         load = self.load(server, connections=self.COUNT, progress="always", grace="10m",
                          **NEVER_ENDS | {"duration": "200ms"})
-        self.wait_until(lambda: any(float(t) > 0.4 for t in re.findall(r"([\d.]+)s/0s", load.err.text)),
+        self.wait_until(lambda: any(float(t) > 0.4 for t in re.findall(r"([\d.]+)s/0\.2s", load.err.text)),
                         "sending is over", 60)
         self.assertTrue(server.out.wait_for(f"read {self.COUNT * 64}$"))
         server.kill9()
