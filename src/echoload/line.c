@@ -28,6 +28,7 @@ enum { LINE_MAX_BYTES = 64 * 1024 };
 struct line {
 	int fd;
 	int64_t start_ns;
+	int64_t owed_ns;         /* since when no byte has come of what is owed; 0: nothing is */
 	uint64_t sent, received; /* bytes */
 	size_t typed_len, typed_sent;
 	bool input_ended;
@@ -60,19 +61,34 @@ static void __attribute__((format(printf, 2, 3))) tell(const struct line *l, con
 	(void)r; /* a terminal that is gone cannot be told */
 }
 
-static int line_wait(int fd, short events)
+/* For poll: milliseconds until @ns after @since_ns, rounded up; -1: for ever. */
+static int left_ms(int64_t since_ns, int64_t ns)
 {
-	struct pollfd p = { fd, events, 0 };
+	int64_t left_ns = since_ns + ns - clock_now_ns();
+
+	if (since_ns == 0 || ns == 0)
+		return -1;
+	return left_ns > 0 ? (int)((left_ns + MSEC(1) - 1) / MSEC(1)) : 0;
+}
+
+/* Waits until it is connected, or not. Returns 0, 1 if that took longer than @limit_ns, or -errno.
+ */
+static int line_wait_connected(const struct line *l, int64_t limit_ns)
+{
+	struct pollfd p = { l->fd, POLLOUT, 0 };
 	int r;
 
 	do {
-		r = poll(&p, 1, -1);
+		r = poll(&p, 1, left_ms(l->start_ns, limit_ns));
 	} while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : 0;
+	if (r < 0)
+		return -errno;
+	return r == 0 ? 1 : sock_connected(l->fd);
 }
 
 /* Connects; says how that went. Returns 0 or an exit code. */
-static int line_connect(struct line *l, const struct addr *to, const struct sock_options *o)
+static int line_connect(struct line *l, const struct addr *to, const struct sock_options *o,
+			int64_t limit_ns)
 {
 	char text[ADDR_TEXT_MAX];
 	int r;
@@ -80,12 +96,13 @@ static int line_connect(struct line *l, const struct addr *to, const struct sock
 	l->start_ns = clock_now_ns();
 	r = l->fd = sock_dial(to, NULL, o);
 	if (r >= 0)
-		r = line_wait(l->fd, POLLOUT);
-	if (r == 0)
-		r = sock_connected(l->fd);
-	if (r < 0) {
-		tell(l, "connect: %s (%s, phase connecting)", fail_errno_name(-r),
-		     fail_name(fail_from_errno(PHASE_CONNECTING, -r)));
+		r = line_wait_connected(l, limit_ns);
+	if (r != 0) {
+		enum fail why =
+			r > 0 ? FAIL_TIMEOUT_CONNECT : fail_from_errno(PHASE_CONNECTING, -r);
+
+		tell(l, "connect: %s (%s, phase connecting)",
+		     r > 0 ? "no answer in time" : fail_errno_name(-r), fail_name(why));
 		return EXIT_NO_ANSWER;
 	}
 	l->start_ns = clock_now_ns();
@@ -161,6 +178,8 @@ static int line_push(struct line *l)
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (l->sent == l->received)
+		l->owed_ns = clock_now_ns();
 	l->typed_sent += (size_t)n;
 	l->sent += (size_t)n;
 	return 0;
@@ -173,6 +192,7 @@ static bool line_arrived(struct line *l, int *err)
 
 	if (n > 0) {
 		*err = line_print(l, (size_t)n);
+		l->owed_ns = l->sent > l->received ? clock_now_ns() : 0;
 		return *err == 0;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -186,16 +206,21 @@ static bool line_arrived(struct line *l, int *err)
 }
 
 /* One turn of terminal and socket. Returns whether the connection goes on; *err as line_arrived. */
-static bool line_turn(struct line *l, int *err)
+static bool line_turn(struct line *l, int64_t answer_ns, int *err)
 {
 	struct pollfd p[] = {
 		{ l->fd, POLLIN | (line_unsent(l) ? POLLOUT : 0), 0 },
 		{ l->input_ended || line_unsent(l) ? -1 : STDIN_FILENO, POLLIN, 0 },
 	};
-	int r;
+	int r = poll(p, ARRAY_LEN(p), left_ms(l->owed_ns, answer_ns));
 
-	if (poll(p, ARRAY_LEN(p), -1) < 0)
+	if (r < 0)
 		return errno == EINTR;
+	if (r == 0) {
+		tell(l, "no answer in time: the server is given up (%s, phase %s)",
+		     fail_name(FAIL_TIMEOUT_ANSWER), phase_name(line_phase(l)));
+		return false;
+	}
 	if ((p[0].revents & ~POLLOUT) && !line_arrived(l, err))
 		return false;
 	if (p[1].revents)
@@ -208,12 +233,12 @@ static bool line_turn(struct line *l, int *err)
 	return r == 0;
 }
 
-int line_client(const struct addr *to, const struct sock_options *o)
+int line_client(const struct addr *to, const struct sock_options *o, const struct line_patience *p)
 {
 	static struct line l;
-	int err = 0, code = line_connect(&l, to, o);
+	int err = 0, code = line_connect(&l, to, o, p->connect_ns);
 
-	while (code == EXIT_OK && line_turn(&l, &err))
+	while (code == EXIT_OK && line_turn(&l, p->answer_ns, &err))
 		;
 	if (l.fd >= 0)
 		close(l.fd);
@@ -275,7 +300,7 @@ int line_textbook(const struct addr *to, const struct sock_options *o)
 {
 	static struct line l;
 	bool gone = false;
-	int code = line_connect(&l, to, o);
+	int code = line_connect(&l, to, o, 0);
 
 	if (code != EXIT_OK)
 		return code;

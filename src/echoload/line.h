@@ -5,13 +5,22 @@
 #ifndef ECHOLOAD_LINE_H
 #define ECHOLOAD_LINE_H
 
+#include <stdint.h>
+
 struct addr;
 struct sock_options;
 
+/* How long it waits; 0: for as long as the kernel does. */
+struct line_patience {
+	int64_t connect_ns;
+	int64_t answer_ns; /* without a byte of what it is owed */
+};
+
 /* Waits on the terminal and on the socket at once: it says on stderr the moment that the server is
  * gone, and how. Lines that come back go to stdout. Returns an exit code: 0 when the input ended
- * and all of it had come back, 1 when the server went first, 3 when nothing ever came back. */
-int line_client(const struct addr *to, const struct sock_options *o);
+ * and all of it had come back, 1 when the server went first or was given up, 3 when nothing ever
+ * came back. */
+int line_client(const struct addr *to, const struct sock_options *o, const struct line_patience *p);
 
 /* The textbook's client: blocks on the terminal, then in write, then in read. It learns of the
  * server's end only after the next line, by EOF or ECONNRESET as the timing has it, and the write

@@ -150,11 +150,12 @@ static int client_run(struct client *c)
 
 static int client_line(const struct client *c)
 {
+	const struct line_patience patience = { c->config.connect_timeout, c->config.timeout };
 	struct sock_options o = { 0 };
 
 	load_sock_options(&c->config, &o);
 	return c->config.textbook ? line_textbook(&c->targets[0], &o)
-				  : line_client(&c->targets[0], &o);
+				  : line_client(&c->targets[0], &o, &patience);
 }
 
 /* Reads the configuration of @phase (NULL: there are none) and checks it. */

@@ -57,7 +57,9 @@ const struct opt load_opts[] = {
 	OPT_TIME(load_config, warmup, "1s", 0, SEC(86400),
 		 "send this long before measuring; with -n the default is 0", .letter = 'w'),
 	OPT_TIME(load_config, timeout, "2s", 0, SEC(86400),
-		 "a message that is not answered in time ends its connection", .letter = 'T'),
+		 "a message that is not answered in time ends its connection; --interactive waits "
+		 "for ever, unless told",
+		 .letter = 'T'),
 	OPT_TIME(load_config, connect_timeout, "1s", 0, SEC(86400),
 		 "an attempt to connect that is not answered in time has failed"),
 	OPT(load_config, reconnect, opt_reconnect, "never",
@@ -156,6 +158,40 @@ static int load_check_files(struct opt_set *s, const struct load_config *c)
 	return 0;
 }
 
+/* Options of the clients for people; all others are of a load, and would be without effect. */
+static bool interactive_takes(const struct load_config *c, const char *key)
+{
+	static const char *const keys[] = { "interactive",  "textbook",    "keepalive",
+					    "user_timeout", "icmp_errors", "congestion",
+					    "config" };
+	static const char *const waits[] = { "timeout", "connect_timeout" };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(waits) && !c->textbook; i++) {
+		if (strcmp(key, waits[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A person waits as long as the kernel does, unless told otherwise. */
+static int load_check_interactive(struct opt_set *s, struct load_config *c)
+{
+	for (const struct opt *o = load_opts; o->key; o++) {
+		if (opt_source_of(s, o->key)->level != OPT_DEFAULT && !interactive_takes(c, o->key))
+			return opt_blame(s, o->key, "means nothing to %s",
+					 c->textbook ? "the textbook's client" : "--interactive");
+	}
+	if (opt_source_of(s, "timeout")->level == OPT_DEFAULT)
+		c->timeout = 0;
+	if (opt_source_of(s, "connect_timeout")->level == OPT_DEFAULT)
+		c->connect_timeout = 0;
+	return 0;
+}
+
 int load_check(struct opt_set *s, struct load_config *c, const struct backend_ops *backend)
 {
 	if (!(backend->caps & BACKEND_CONNECT))
@@ -168,6 +204,8 @@ int load_check(struct opt_set *s, struct load_config *c, const struct backend_op
 		return -EINVAL;
 	if (c->textbook && !c->interactive)
 		return opt_blame(s, "textbook", "is a kind of --interactive, which is missing");
+	if (c->interactive && load_check_interactive(s, c) < 0)
+		return -EINVAL;
 	if (c->messages > 0 && opt_source_of(s, "warmup")->level == OPT_DEFAULT)
 		c->warmup = 0;
 	return 0;

@@ -102,6 +102,34 @@ class Right(InteractiveCase):
                 self.says(client, words)
                 self.assertEqual(client.wait(), VERDICT)
 
+    def test_a_server_that_does_not_answer_is_given_up_if_asked(self):
+        client, _ = self.after_a_line(lambda sock: None, "-T", "300ms")
+        self.type(client, "again")
+        self.says(client, r"no answer in time: the server is given up \(timeout_answer, phase awaiting\)")
+        self.assertEqual(client.wait(), VERDICT, client.said())
+
+    def test_silence_is_no_answer_that_is_owed(self):
+        client, _ = self.after_a_line(lambda sock: None, "-T", "100ms")
+        with self.assertRaises(subprocess.TimeoutExpired):  # nothing was typed, so nothing ends
+            client.popen.wait(0.5)
+
+    def test_a_connect_that_is_not_answered_is_given_up_if_asked(self):
+        with socket.socket() as full:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            with socket.create_connection(full.getsockname()):  # the only place in its queue
+                argv = [*program("echoload"), "--interactive", "--connect-timeout", "300ms",
+                        f"127.0.0.1:{full.getsockname()[1]}"]
+                r = run(argv)
+        self.assertEqual(r.code, NO_ANSWER, r)
+        self.assertIn("connect: no answer in time (timeout_connect, phase connecting)", r.err)
+
+    def test_options_of_a_load_are_refused(self):
+        for argv in (["-c", "2"], ["-n", "5"], ["--json", "x"], ["--textbook", "-T", "1s"]):
+            r = run([*program("echoload"), "--interactive", *argv, "127.0.0.1:9"])
+            self.assertEqual(r.code, 2, r)
+            self.assertRegex(r.err, r"means nothing to (--interactive|the textbook's client)\n$")
+
     def test_a_reset_in_the_middle_of_what_was_typed(self):
         """The socket is full, so that it waits for room, and for the end."""
         go = threading.Event()
