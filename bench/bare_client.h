@@ -35,7 +35,8 @@ static inline void bare_client_open(struct bare_client *cl, const struct bare_op
 {
 	bare_raise_files();
 	cl->o = o;
-	cl->table = bare_table();
+	if (!cl->table)
+		cl->table = bare_table();
 	cl->peers = calloc(o->conns, sizeof(*cl->peers));
 	if (!cl->peers)
 		bare_die(BARE_EXIT_ENVIRONMENT, "peers");
@@ -50,6 +51,17 @@ static inline void bare_client_open(struct bare_client *cl, const struct bare_op
 			bare_die(BARE_EXIT_ENVIRONMENT, "stamps");
 	}
 	cl->owed = (uint64_t)o->conns * o->depth;
+}
+
+/* Closes all connections; it may be opened again. */
+static inline void bare_client_close(struct bare_client *cl)
+{
+	for (unsigned k = 0; k < cl->o->conns; k++) {
+		close(cl->peers[k].fd);
+		free(cl->peers[k].stamps);
+	}
+	free(cl->peers);
+	cl->peers = NULL;
 }
 
 static inline void bare_client_arm(const struct bare_client *cl, double seconds)

@@ -33,6 +33,9 @@ struct variant {
 	unsigned min_wait_us; /* sleep at least so long for more completions (Linux 6.12) */
 };
 
+/* What a completion is of: op << 56 | slot. */
+enum op { ACCEPT, ACCEPT_LATER, RECV, SEND, CANCEL, STOP, TIMER };
+
 struct ring {
 	struct io_uring uring;
 	struct variant how;
@@ -42,6 +45,11 @@ struct ring {
 	int files; /* entries of the table of registered files */
 	int free; /* buffers that the kernel may fill, as far as the completions read so far tell */
 };
+
+static inline uint64_t token(enum op op, int slot)
+{
+	return (uint64_t)op << 56 | (unsigned)slot;
+}
 
 static inline void check(int r, const char *what)
 {
@@ -151,6 +159,15 @@ static inline void ring_open(struct ring *r, char *variant)
 		r->files = MAX_FD;
 	else
 		ring_table(r);
+}
+
+/* Ends all requests. The connections are the caller's. */
+static inline void ring_close(struct ring *r)
+{
+	io_uring_queue_exit(&r->uring);
+	munmap(r->bufs, r->how.buffers * sizeof(struct io_uring_buf));
+	munmap(r->memory, r->how.buffers * r->stride);
+	*r = (struct ring){ .files = 0 };
 }
 
 static inline struct io_uring_sqe *ring_sqe(struct ring *r)

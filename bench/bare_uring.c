@@ -5,10 +5,7 @@
  * when the send completes. One send in flight a connection, since two may overtake each other; what
  * arrives meanwhile queues behind it. Needs Linux 6.1 (DEFER_TASKRUN) and liburing 2.3.
  */
-#include "bare_client.h"
-#include "bare_ring.h"
-
-enum op { ACCEPT, ACCEPT_LATER, RECV, SEND, CANCEL, STOP, TIMER };
+#include "bare_ring_client.h"
 
 enum {
 	MAX_QUEUED = 8, /* buffers one slow reader may pin; 32 such readers starve everybody */
@@ -43,11 +40,6 @@ struct server {
 	bool stop;
 	struct bare_served served;
 };
-
-static uint64_t token(enum op op, int slot)
-{
-	return (uint64_t)op << 56 | (unsigned)slot;
-}
 
 static void fifo_put(struct fifo *f, int *next, int item)
 {
@@ -331,67 +323,6 @@ static void server_run(const struct bare_options *o)
 		fprintf(stderr, "%u completions overflowed\n", *s.ring.uring.cq.koverflow);
 }
 
-static void client_send(struct ring *r, const struct bare_client *cl, struct bare_peer *p)
-{
-	const unsigned char *span;
-	uint32_t len;
-
-	if (p->sending || p->unsent == 0)
-		return;
-	p->sending = true;
-	span = bare_client_span(cl, p, &len);
-	arm_send(r, p->fd, span, len, token(SEND, (int)(p - cl->peers)));
-}
-
-static void client_received(struct ring *r, struct bare_client *cl, const struct io_uring_cqe *cqe)
-{
-	struct bare_peer *p = &cl->peers[(uint32_t)cqe->user_data];
-
-	if (cqe->flags & IORING_CQE_F_BUFFER) {
-		int bid = (int)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
-
-		if (cqe->res > 0)
-			bare_client_data(cl, p, buffer(r, bid), (uint32_t)cqe->res);
-		give(r, bid);
-	}
-	if (cqe->res == 0) {
-		errno = ECONNRESET; /* an end of input is as bad: we are owed bytes */
-		bare_die(BARE_EXIT_FAILED, "recv");
-	} else if (cqe->res < 0 && cqe->res != -ENOBUFS) {
-		errno = -cqe->res;
-		bare_die(BARE_EXIT_FAILED, "recv");
-	}
-	/* ENOBUFS: this turn gives all buffers back, and then submits */
-	if (!(cqe->flags & IORING_CQE_F_MORE))
-		arm_recv(r, p->fd, cqe->user_data);
-	client_send(r, cl, p);
-}
-
-static void client_completed(struct ring *r, struct bare_client *cl, const struct io_uring_cqe *cqe)
-{
-	struct bare_peer *p = &cl->peers[(uint32_t)cqe->user_data];
-
-	switch ((enum op)(cqe->user_data >> 56)) {
-	case RECV:
-		client_received(r, cl, cqe);
-		break;
-	case SEND:
-		if (cqe->res < 0) {
-			errno = -cqe->res;
-			bare_die(BARE_EXIT_FAILED, "send");
-		}
-		p->sending = false;
-		bare_client_sent(p, (uint32_t)cqe->res);
-		client_send(r, cl, p);
-		break;
-	default: /* TIMER */
-		bare_client_tick(cl);
-		if (!(cqe->flags & IORING_CQE_F_MORE))
-			arm_poll(r, cl->timer, token(TIMER, 0));
-		break;
-	}
-}
-
 static void client_run(const struct bare_options *o)
 {
 	static struct bare_client cl;
@@ -401,23 +332,10 @@ static void client_run(const struct bare_options *o)
 	bare_client_open(&cl, o);
 	bare_client_start(&cl);
 	arm_poll(&ring, cl.timer, token(TIMER, 0));
-	for (unsigned k = 0; k < o->conns; k++) {
-		ring_file(&ring, cl.peers[k].fd, true);
-		arm_recv(&ring, cl.peers[k].fd, token(RECV, (int)k));
-		client_send(&ring, &cl, &cl.peers[k]);
-	}
+	ring_client_open(&ring, &cl, 1);
 	while (!cl.stopping || cl.owed > 0) {
-		struct io_uring_cqe *cqe;
-		unsigned head, n = 0;
-
-		ring_wait(&ring, o->spin);
+		ring_client_turn(&ring, &cl, o->spin);
 		cl.result.turns++;
-		io_uring_for_each_cqe(&ring.uring, head, cqe)
-		{
-			client_completed(&ring, &cl, cqe);
-			n++;
-		}
-		io_uring_cq_advance(&ring.uring, n);
 	}
 	bare_client_report(&cl);
 }

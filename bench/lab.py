@@ -46,6 +46,23 @@ def pair(*options, rounds=40, max_rounds=160, seconds=0.3):
     return {k["key"]: k for k in result["keys"]} | {"rounds": result["rounds"]}
 
 
+def duel(server_a, server_b, c, s, p, *options, width=0.01, blocks=20, max_blocks=60):
+    """Runs bench/duel, which keeps both servers running and speaks with them in turn; returns what pair() does."""
+    # a slice holds several messages of each connection
+    how = ["--blocks", "6", "--pairs", "5"] if quick else ["--blocks", str(blocks), "--max-blocks", str(max_blocks),
+                                                           "--until-width", str(width)]
+    with tempfile.NamedTemporaryFile(suffix=".json") as out:
+        argv = [f"{BIN}/bench/duel", *how, "--slice", str(max(10, c // 25)), "--cpu", "1", "--congestion", CONGESTION,
+                "-c", str(c), "-s", str(s), "-p", str(p), "--json", out.name, *options, "--server-a", server_a,
+                "--server-b", server_b]
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600)
+        if done.returncode not in (0, 5):
+            sys.exit(f"{' '.join(argv)}: {done.stdout}")
+        with open(out.name, encoding="utf-8") as f:
+            result = json.load(f)
+    return {k["key"]: k for k in result["keys"]} | {"rounds": result["rounds"]}
+
+
 def echod(backend, *options, workers=1, cpus="0"):
     return " ".join([f"{BIN}/echod --listen 127.0.0.1:0 --backend {backend} --workers {workers} --cpus {cpus} "
                      f"--congestion {CONGESTION}", *options])

@@ -17,7 +17,6 @@
 
 enum {
 	MAX_KEYS = 16,
-	MIN_ROUNDS = 6, /* fewer, and the interval is narrower than the truth */
 	CHECK_EVERY = 5,
 	EXIT_INCONCLUSIVE = 5,
 };
@@ -207,69 +206,27 @@ static void run_round(struct pair *p)
 	p->stolen += provenance_steal_ns() > steal_ns;
 }
 
-/* Judges all keys. Returns whether every interval is as narrow as was asked. */
-static bool judge_all(struct pair *p, uint64_t seed)
-{
-	bool narrow = p->done >= MIN_ROUNDS;
-
-	for (unsigned i = 0; i < p->key_count && p->done > 0; i++) {
-		struct key *k = &p->keys[i];
-
-		key_judge(k, p->done, seed);
-		if (p->width > 0 &&
-		    (k->high / k->median > 1 + p->width || k->low / k->median < 1 - p->width))
-			narrow = false;
-	}
-	return narrow;
-}
-
 static void print_report(const struct pair *p)
 {
-	printf("%-28s %12s %12s %7s %s\n", "key", "A", "B", "B/A", "95 % interval");
-	for (unsigned i = 0; i < p->key_count; i++) {
-		const struct key *k = &p->keys[i];
-
-		printf("%-28s %12.6g %12.6g %7.4f %.4f-%.4f\n", k->label, k->middle[0],
-		       k->middle[1], k->median, k->low, k->high);
-	}
-	printf("%u rounds%s", p->done, p->done < MIN_ROUNDS ? ", too few to say anything" : "");
-	for (unsigned i = 0; i < p->key_count && p->done >= MIN_ROUNDS; i++)
-		printf("%s %s: %s", i ? "," : ";", p->keys[i].label, key_winner(&p->keys[i]));
-	printf("\n");
+	keys_print(p->keys, p->key_count, p->done);
 	if (p->stolen > 0)
 		printf("in %u rounds the hypervisor took CPU time away\n", p->stolen);
 	if (p->interrupted)
 		printf("interrupted\n");
 }
 
-static json_t *json_key(const struct key *k, unsigned rounds)
-{
-	return json_pack("{s:s, s:f, s:f, s:{s:f, s:f, s:f}, s:s}", "key", k->label, "a",
-			 k->middle[0], "b", k->middle[1], "ratio", "median", k->median, "low",
-			 k->low, "high", k->high, "verdict",
-			 rounds < MIN_ROUNDS ? "too few rounds" : key_winner(k));
-}
-
-/* Writes the result under a temporary name and renames: no half files. */
 static void write_report(struct pair *p, uint64_t seed)
 {
-	char temporary[4096];
-	json_t *keys = json_array();
-	json_t *json = json_pack(
-		"{s:s, s:i, s:I, s:b, s:i, s:f, s:[{s:s?, s:s}, {s:s?, s:s}], s:o}", "schema",
-		"pair/1", "rounds", (int)p->done, "seed", (json_int_t)seed, "interrupted",
-		p->interrupted, "rounds_with_steal", (int)p->stolen, "round_seconds",
-		p->round_seconds, "sides", "server", p->side[0].server, "client", p->side[0].client,
-		"server", p->side[1].server, "client", p->side[1].client, "keys", keys);
+	json_t *json =
+		json_pack("{s:s, s:i, s:I, s:b, s:i, s:f, s:[{s:s?, s:s}, {s:s?, s:s}], s:o}",
+			  "schema", "pair/1", "rounds", (int)p->done, "seed", (json_int_t)seed,
+			  "interrupted", p->interrupted, "rounds_with_steal", (int)p->stolen,
+			  "round_seconds", p->round_seconds, "sides", "server", p->side[0].server,
+			  "client", p->side[0].client, "server", p->side[1].server, "client",
+			  p->side[1].client, "keys", keys_json(p->keys, p->key_count, p->done));
 
-	for (unsigned i = 0; i < p->key_count && p->done > 0; i++)
-		json_array_append_new(keys, json_key(&p->keys[i], p->done));
-	snprintf(temporary, sizeof(temporary), "%s.%d.tmp", p->json, getpid());
-	if (json_dump_file(json, temporary, JSON_INDENT(2)) < 0 || rename(temporary, p->json) < 0) {
-		unlink(temporary);
+	if (!json_write(json, p->json))
 		fail(p, "cannot write %s", p->json);
-	}
-	json_decref(json);
 }
 
 static void help(void)
@@ -411,9 +368,9 @@ int main(int argc, char **argv)
 	while (p.done < p.max_rounds && !p.interrupted && !narrow) {
 		run_round(&p);
 		if (p.width > 0 && p.done >= p.rounds && p.done % CHECK_EVERY == 0)
-			narrow = judge_all(&p, seed);
+			narrow = keys_judge(p.keys, p.key_count, p.done, p.width, seed);
 	}
-	narrow = judge_all(&p, seed);
+	narrow = keys_judge(p.keys, p.key_count, p.done, p.width, seed);
 	if (p.done > 0)
 		print_report(&p);
 	if (p.json)

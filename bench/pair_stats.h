@@ -7,16 +7,19 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "echo/paired.h"
 
 enum {
 	MAX_ROUNDS = PAIRED_MAX,
 	RESAMPLES = 2000,
+	MIN_ROUNDS = 6,    /* fewer, and the interval is narrower than the truth */
 	MANY_ROUNDS = 200, /* beyond, signed ranks alone: the two agree, and one is slow */
 };
 
@@ -67,10 +70,73 @@ static inline void key_judge(struct key *k, unsigned n, uint64_t seed)
 		k->middle[s] = key_median(k->value[s], n);
 }
 
+/* Judges all keys. Returns whether every interval is within +-@width; 0: any is. */
+static inline bool keys_judge(struct key *keys, unsigned count, unsigned n, double width,
+			      uint64_t seed)
+{
+	bool narrow = n >= MIN_ROUNDS;
+
+	for (unsigned i = 0; i < count && n > 0; i++) {
+		struct key *k = &keys[i];
+
+		key_judge(k, n, seed);
+		if (width > 0 &&
+		    (k->high / k->median > 1 + width || k->low / k->median < 1 - width))
+			narrow = false;
+	}
+	return narrow;
+}
+
 /* What may be said: no winner while the interval holds 1. */
 static inline const char *key_winner(const struct key *k)
 {
 	return k->low > 1 ? "B higher" : k->high < 1 ? "B lower" : "no difference";
+}
+
+static inline void keys_print(const struct key *keys, unsigned count, unsigned n)
+{
+	printf("%-28s %12s %12s %7s %s\n", "key", "A", "B", "B/A", "95 % interval");
+	for (unsigned i = 0; i < count; i++) {
+		const struct key *k = &keys[i];
+
+		printf("%-28s %12.6g %12.6g %7.4f %.4f-%.4f\n", k->label, k->middle[0],
+		       k->middle[1], k->median, k->low, k->high);
+	}
+	printf("%u rounds%s", n, n < MIN_ROUNDS ? ", too few to say anything" : "");
+	for (unsigned i = 0; i < count && n >= MIN_ROUNDS; i++)
+		printf("%s %s: %s", i ? "," : ";", keys[i].label, key_winner(&keys[i]));
+	printf("\n");
+}
+
+static inline json_t *keys_json(const struct key *keys, unsigned count, unsigned n)
+{
+	json_t *all = json_array();
+
+	for (unsigned i = 0; i < count && n > 0; i++) {
+		const struct key *k = &keys[i];
+
+		json_array_append_new(
+			all, json_pack("{s:s, s:f, s:f, s:{s:f, s:f, s:f}, s:s}", "key", k->label,
+				       "a", k->middle[0], "b", k->middle[1], "ratio", "median",
+				       k->median, "low", k->low, "high", k->high, "verdict",
+				       n < MIN_ROUNDS ? "too few rounds" : key_winner(k)));
+	}
+	return all;
+}
+
+/* Writes a result under a temporary name and renames: no half files. Takes @json. Returns whether
+ * it could. */
+static inline bool json_write(json_t *json, const char *path)
+{
+	char temporary[4096];
+	bool good;
+
+	snprintf(temporary, sizeof(temporary), "%s.%d.tmp", path, getpid());
+	good = json_dump_file(json, temporary, JSON_INDENT(2)) == 0 && rename(temporary, path) == 0;
+	if (!good)
+		unlink(temporary);
+	json_decref(json);
+	return good;
 }
 
 #endif
