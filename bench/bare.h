@@ -12,6 +12,7 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -50,6 +51,7 @@ struct bare_options {
 	bool spin;     /* never sleeps: the server is not charged for waking us */
 	pid_t observe; /* the server's process: its CPU time while we measure; 0: nobody's */
 	const char *congestion; /* NULL: the system's default */
+	bool threaded;          /* a server's loop is a second thread's, as a worker's is */
 	bool nagle, quickack;   /* ablations: what a server's sockets usually are not */
 	char *variant;          /* of the loop, for ablations; NULL: as it should be */
 };
@@ -342,7 +344,7 @@ static inline void bare_address(struct bare_options *o, const char *text)
 static inline void bare_help(void)
 {
 	printf("usage: %s server [--port P] [-s SIZE] [--cpu N] [--congestion NAME]\n"
-	       "              [--nagle] [--quickack] [--variant LIST]\n"
+	       "              [--threaded] [--nagle] [--quickack] [--variant LIST]\n"
 	       "       %s client HOST:PORT [-c CONNECTIONS] [-s SIZE] [-p DEPTH] [-d SECONDS]\n"
 	       "              [-w SECONDS] [--cpu N] [--congestion NAME] [--verify] [--latency]\n"
 	       "              [--spin] [--observe PID]\n"
@@ -350,6 +352,8 @@ static inline void bare_help(void)
 	       "server only by what to divide. --spin: the client never sleeps, so that nobody\n"
 	       "has to wake it; --observe: it also tells what CPU time the process PID, its\n"
 	       "server, used while it measured, which it does for -d seconds after -w seconds.\n"
+	       "--threaded: the server's loop is not the only thread of its process, so that\n"
+	       "descriptors are shared, as a worker's are: each call counts its reference.\n"
 	       "--variant: leaves something out, or does it in another way, to find out what it\n"
 	       "is worth; an unknown name lists them. Defaults: port 0 (chosen and printed), 64 "
 	       "connections, 64 bytes, depth 1, 2\n"
@@ -397,6 +401,9 @@ static inline void bare_option(struct bare_options *o, int option)
 	case 'O':
 		o->observe = (pid_t)bare_count(optarg, "--observe", 1, INT32_MAX);
 		break;
+	case 'T':
+		o->threaded = true;
+		break;
 	case 'N':
 		o->nagle = true;
 		break;
@@ -423,7 +430,8 @@ static inline struct bare_options bare_options(int argc, char **argv)
 		{ "latency", 0, NULL, 'L' },    { "spin", 0, NULL, 'S' },
 		{ "observe", 1, NULL, 'O' },    { "variant", 1, NULL, 'X' },
 		{ "nagle", 0, NULL, 'N' },      { "quickack", 0, NULL, 'Q' },
-		{ "help", 0, NULL, 'h' },       { NULL, 0, NULL, 0 },
+		{ "threaded", 0, NULL, 'T' },   { "help", 0, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct bare_options o = {
 		.conns = 64, .size = 64, .depth = 1, .seconds = 2, .warmup = 0.1, .cpu = -1
@@ -445,6 +453,21 @@ static inline struct bare_options bare_options(int argc, char **argv)
 	if (!o.server)
 		bare_address(&o, argv[optind + 1]);
 	return o;
+}
+
+/* Runs a server's loop, in a second thread if so asked. */
+static inline void bare_serve(const struct bare_options *o, void *(*loop)(void *options))
+{
+	pthread_t thread;
+
+	if (!o->threaded) {
+		loop((void *)(uintptr_t)o);
+		return;
+	}
+	bare_stop_fd(); /* blocks the signals that it reads, in both threads */
+	if (pthread_create(&thread, NULL, loop, (void *)(uintptr_t)o) != 0)
+		bare_die(BARE_EXIT_ENVIRONMENT, "thread");
+	pthread_join(thread, NULL);
 }
 
 #endif

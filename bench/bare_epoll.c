@@ -145,8 +145,9 @@ static bool server_turn(struct server *s, const struct bare_options *o)
 	return true;
 }
 
-static void server_run(const struct bare_options *o)
+static void *server_run(void *options)
 {
+	const struct bare_options *o = options;
 	static struct server s;
 
 	s.served.cpu_ns = -bare_cpu_ns();
@@ -162,6 +163,7 @@ static void server_run(const struct bare_options *o)
 		;
 	s.served.cpu_ns += bare_cpu_ns();
 	bare_print_server(o, &s.served);
+	return NULL;
 }
 
 /* Sends what may be sent; an EPOLLOUT edge comes for what the socket refuses. */
@@ -235,7 +237,7 @@ int main(int argc, char **argv)
 		bare_usage("--variant: this loop has none");
 	bare_pin(o.cpu);
 	if (o.server)
-		server_run(&o);
+		bare_serve(&o, server_run);
 	else
 		client_run(&o);
 	return 0;

@@ -29,6 +29,7 @@ struct variant {
 	bool eager;       /* receives try at once instead of polling first */
 	bool plain_files; /* no table of files */
 	bool packed;      /* buffers at equal strides */
+	bool partial;     /* a send ends with what the socket took at once: no WAITALL */
 	unsigned buffers, buffer_size;
 	unsigned min_wait_us; /* sleep at least so long for more completions (Linux 6.12) */
 };
@@ -107,11 +108,12 @@ static inline void ring_file(struct ring *r, int fd, bool on)
 /* "quiet,buffers=64": what the ring does, or the end of the program. */
 static inline struct variant ring_variant(char *text)
 {
-	static const char *const names[] = { "quiet",       "inline",   "eager",
-					     "plain-files", "packed",   "buffers",
-					     "buffer-size", "min-wait", NULL };
+	static const char *const names[] = { "quiet",    "inline",  "eager",   "plain-files",
+					     "packed",   "partial", "buffers", "buffer-size",
+					     "min-wait", NULL };
 	struct variant v = { .buffers = 256, .buffer_size = BARE_CHUNK };
-	bool *const flags[] = { &v.quiet, &v.inlined, &v.eager, &v.plain_files, &v.packed };
+	bool *const flags[] = { &v.quiet,       &v.inlined, &v.eager,
+				&v.plain_files, &v.packed,  &v.partial };
 	unsigned *const numbers[] = { &v.buffers, &v.buffer_size, &v.min_wait_us };
 	const int flag_count = sizeof(flags) / sizeof(*flags);
 	char *value;
@@ -124,9 +126,9 @@ static inline struct variant ring_variant(char *text)
 		else if (i >= flag_count && value)
 			*numbers[i - flag_count] = bare_count(value, names[i], 1, BARE_CHUNK);
 		else
-			bare_usage(
-				"--variant: a list of quiet, inline, eager, plain-files, packed, "
-				"buffers=N, buffer-size=N, min-wait=MICROSECONDS");
+			bare_usage("--variant: a list of quiet, inline, eager, plain-files, "
+				   "packed, partial, "
+				   "buffers=N, buffer-size=N, min-wait=MICROSECONDS");
 	}
 	if (v.buffers & (v.buffers - 1) || v.buffers > MAX_BUFS)
 		bare_usage("--variant: buffers must be a power of two, at most %d", MAX_BUFS);
@@ -199,7 +201,7 @@ static inline struct io_uring_sqe *arm_send(struct ring *r, int fd, const void *
 	struct io_uring_sqe *sqe = ring_sqe(r);
 
 	/* WAITALL: after a short send the kernel waits for room and goes on by itself */
-	io_uring_prep_send(sqe, fd, span, len, MSG_NOSIGNAL | MSG_WAITALL);
+	io_uring_prep_send(sqe, fd, span, len, MSG_NOSIGNAL | (r->how.partial ? 0 : MSG_WAITALL));
 	if (!r->how.plain_files)
 		sqe->flags |= IOSQE_FIXED_FILE;
 	io_uring_sqe_set_data64(sqe, data);

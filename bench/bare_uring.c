@@ -304,8 +304,9 @@ static void server_turn(struct server *s)
 	}
 }
 
-static void server_run(const struct bare_options *o)
+static void *server_run(void *options)
 {
+	const struct bare_options *o = options;
 	static struct server s = { .starved.first = NONE };
 
 	s.o = o;
@@ -321,6 +322,7 @@ static void server_run(const struct bare_options *o)
 	bare_print_server(o, &s.served);
 	if (*s.ring.uring.cq.koverflow > 0)
 		fprintf(stderr, "%u completions overflowed\n", *s.ring.uring.cq.koverflow);
+	return NULL;
 }
 
 static void client_run(const struct bare_options *o)
@@ -347,7 +349,7 @@ int main(int argc, char **argv)
 	o = bare_options(argc, argv);
 	bare_pin(o.cpu);
 	if (o.server)
-		server_run(&o);
+		bare_serve(&o, server_run);
 	else
 		client_run(&o);
 	return 0;

@@ -46,13 +46,13 @@ def pair(*options, rounds=40, max_rounds=160, seconds=0.3):
     return {k["key"]: k for k in result["keys"]} | {"rounds": result["rounds"]}
 
 
-def duel(server_a, server_b, c, s, p, *options, width=0.01, blocks=20, max_blocks=60):
+def duel(server_a, server_b, c, s, p, *options, width=0.01, blocks=12, max_blocks=60):
     """Runs bench/duel, which keeps both servers running and speaks with them in turn; returns what pair() does."""
     # a slice holds several messages of each connection
-    how = ["--blocks", "6", "--pairs", "5"] if quick else ["--blocks", str(blocks), "--max-blocks", str(max_blocks),
+    how = ["--blocks", "6"] if quick else ["--blocks", str(blocks), "--max-blocks", str(max_blocks),
                                                            "--until-width", str(width)]
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
-        argv = [f"{BIN}/bench/duel", *how, "--slice", str(max(10, c // 25)), "--cpu", "1", "--congestion", CONGESTION,
+        argv = [f"{BIN}/bench/duel", *how, "--slice", str(max(10, c // 25)), "--pairs", str(15 if c > 250 else 40), "--cpu", "1", "--congestion", CONGESTION,
                 "-c", str(c), "-s", str(s), "-p", str(p), "--json", out.name, *options, "--server-a", server_a,
                 "--server-b", server_b]
         done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600)
