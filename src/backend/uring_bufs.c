@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * uring_bufs: the ring of buffers that all connections of a worker receive into: an idle connection
  * holds none, the kernel takes one when bytes are there.
+ *
+ * The kernel takes the one that has lain in the ring for longest, which has left the caches if all
+ * of 256 lie there. So only a few do, and what is given back goes on top of a stack from which the
+ * ring is filled up: with large messages that saves a tenth of an echo. A burst that finds the ring
+ * empty doubles its depth.
  */
 #include <assert.h>
 #include <errno.h>
@@ -13,6 +18,7 @@ enum {
 	CACHE_LINE = 64, /* equal strides would put all starts into the same cache sets */
 	PAGE = 4096,
 	GROUP = 0,
+	DEPTH = 8, /* of the ring, to begin with */
 };
 
 static size_t round_up(size_t n, size_t to)
@@ -20,7 +26,7 @@ static size_t round_up(size_t n, size_t to)
 	return (n + to - 1) / to * to;
 }
 
-void uring_bufs_give(struct uring_bufs *b, uint32_t id)
+static void bufs_enqueue(struct uring_bufs *b, uint32_t id)
 {
 	assert(id < b->count && b->queued < b->count);
 	io_uring_buf_ring_add(b->ring, uring_bufs_at(b, id), (unsigned)b->size, (unsigned short)id,
@@ -29,20 +35,51 @@ void uring_bufs_give(struct uring_bufs *b, uint32_t id)
 	b->queued++;
 }
 
+static void bufs_fill(struct uring_bufs *b)
+{
+	while (b->queued < b->depth && b->spare_count > 0)
+		bufs_enqueue(b, b->spare[--b->spare_count]);
+}
+
+void uring_bufs_take(struct uring_bufs *b, uint32_t id, uint32_t len)
+{
+	b->queued--;
+	b->spans[id] = (struct uring_span){ .len = len };
+	bufs_fill(b);
+}
+
+void uring_bufs_give(struct uring_bufs *b, uint32_t id)
+{
+	assert(b->spare_count < b->count);
+	b->spare[b->spare_count++] = (uint16_t)id;
+	bufs_fill(b);
+}
+
+void uring_bufs_deepen(struct uring_bufs *b)
+{
+	if (b->depth < b->count)
+		b->depth *= 2;
+	bufs_fill(b);
+}
+
 /* mmap, not malloc: valgrind and the sanitizers then believe what the kernel writes there. */
 static int bufs_map(struct uring_bufs *b)
 {
 	const size_t ring_len = round_up(b->count * sizeof(struct io_uring_buf), PAGE);
 	const size_t spans_len = round_up(b->count * sizeof(struct uring_span), PAGE);
+	const size_t spare_len = round_up(b->count * sizeof(*b->spare), PAGE);
 	char *map;
 
-	b->map_len = ring_len + spans_len + b->count * b->stride;
+	b->map_len = ring_len + spans_len + spare_len + b->count * b->stride;
 	map = mmap(NULL, b->map_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
 		return -ENOMEM;
+	/* what peers have sent is nothing for core files; and smaps shows this memory by itself */
+	(void)madvise(map, b->map_len, MADV_DONTDUMP);
 	b->ring = (struct io_uring_buf_ring *)(void *)map;
 	b->spans = (struct uring_span *)(void *)(map + ring_len);
-	b->memory = map + ring_len + spans_len;
+	b->spare = (uint16_t *)(void *)(map + ring_len + spans_len);
+	b->memory = map + ring_len + spans_len + spare_len;
 	return 0;
 }
 
@@ -52,7 +89,9 @@ int uring_bufs_init(struct uring_bufs *b, struct io_uring *ring, unsigned count,
 	int r;
 
 	assert(count > 0 && (count & (count - 1)) == 0 && count < URING_NONE);
-	*b = (struct uring_bufs){ .count = count, .size = size };
+	*b = (struct uring_bufs){ .count = count,
+				  .size = size,
+				  .depth = count < DEPTH ? count : DEPTH };
 	b->stride = round_up(size, CACHE_LINE) + CACHE_LINE;
 	r = bufs_map(b);
 	if (r < 0)
@@ -64,8 +103,9 @@ int uring_bufs_init(struct uring_bufs *b, struct io_uring *ring, unsigned count,
 		return r;
 	}
 	io_uring_buf_ring_init(b->ring);
-	for (uint32_t id = 0; id < count; id++)
-		uring_bufs_give(b, id);
+	for (uint32_t id = count; id > 0; id--)
+		b->spare[b->spare_count++] = (uint16_t)(id - 1);
+	bufs_fill(b);
 	return 0;
 }
 

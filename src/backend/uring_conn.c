@@ -252,6 +252,7 @@ static void receive_ended(struct conn *c, int res)
 	struct uring_conn *u = uring_of(c);
 
 	if (res == -ENOBUFS) {
+		uring_bufs_deepen(&s->bufs);
 		if (u->wait == WAIT_NONE)
 			wait_in(&s->starved, c, WAIT_BUFFER);
 	} else if (u->send_err) {

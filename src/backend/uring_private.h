@@ -54,6 +54,9 @@ struct uring_bufs {
 	size_t map_len; /* of all, from the ring on */
 	uint32_t count;
 	uint32_t queued; /* in the ring, as far as the completions read so far tell */
+	uint32_t depth;  /* so many are kept there, if there are so many */
+	uint32_t spare_count;
+	uint16_t *spare; /* those that are in no use: the last one given back is the first taken */
 };
 
 /* Registers the buffers with @ring. Returns 0 or -errno. */
@@ -64,11 +67,10 @@ void uring_bufs_fini(struct uring_bufs *b);
 void uring_bufs_give(struct uring_bufs *b, uint32_t id);
 
 /* A completion gave us buffer @id with @len bytes. */
-static inline void uring_bufs_take(struct uring_bufs *b, uint32_t id, uint32_t len)
-{
-	b->queued--;
-	b->spans[id] = (struct uring_span){ .len = len };
-}
+void uring_bufs_take(struct uring_bufs *b, uint32_t id, uint32_t len);
+
+/* A receive found none in the ring: more are kept there from now on. */
+void uring_bufs_deepen(struct uring_bufs *b);
 
 static inline char *uring_bufs_at(const struct uring_bufs *b, uint32_t id)
 {
@@ -78,7 +80,7 @@ static inline char *uring_bufs_at(const struct uring_bufs *b, uint32_t id)
 /* So few are left for the kernel that what has to wait is better copied out of them. */
 static inline bool uring_bufs_scarce(const struct uring_bufs *b)
 {
-	return b->queued <= b->count / 4;
+	return b->queued + b->spare_count <= b->count / 4;
 }
 
 void uring_queue_put(struct uring_bufs *b, struct uring_queue *q, uint32_t id);
