@@ -133,6 +133,8 @@ static void run_block(struct duel *d)
 
 	start_server(d, first);
 	start_server(d, !first);
+	if (child_wait(&d->server[0], 0) == -EINTR)
+		exit(128 + child_stop_signal());
 	for (int s = 0; s < 2; s++) {
 		for (unsigned k = 0; k < d->o.conns; k++)
 			d->cl[s].peers[k].unsent = 0; /* a slice says when to send */

@@ -283,6 +283,50 @@ class Pair(unittest.TestCase):
         self.assertFalse([c for c in children if os.path.exists(f"/proc/{c}")])
 
 
+class Duel(unittest.TestCase):
+    """Two servers, spoken with in turn."""
+
+    def duel(self, a, b, *options, code=0):
+        with tempfile.TemporaryDirectory() as d:
+            path = os.path.join(d, "r.json")
+            done = subprocess.run([program("duel"), "--blocks", "6", "--pairs", "10", "--slice", "5", "--json", path,
+                                   *options, "--server-a", a, "--server-b", b], capture_output=True, text=True,
+                                  timeout=100, check=False)
+            self.assertEqual(done.returncode, code, done.stderr)
+            if code:
+                return done.stderr
+            with open(path, encoding="utf-8") as f:
+                return {k["key"]: k for k in json.load(f)["keys"]}
+
+    @unittest.skipIf(os.environ.get("ECHOLAB_VARIANT", "release") != "release", "burn.so does not go before a sanitizer")
+    def test_a_server_that_burns_as_much_again_costs_twice_as_much(self):
+        echod = program("../echod") + " --listen 127.0.0.1:0 --backend epoll --workers 1"
+        burn = f"env LD_PRELOAD={program('../preload/burn.so')} ECHOLAB_BURN_PERCENT=100 {echod}"
+        for shape in (("-c", "8"), ("-c", "3", "-s", "65536", "-p", "2")):
+            k = self.duel(echod, burn, *shape)["server_cpu_ns_per_message"]
+            self.assertTrue(1.3 < k["ratio"]["low"] < k["ratio"]["high"] < 3, k)
+
+    def test_an_interrupt_leaves_nobody_behind(self):
+        server = program("bare_epoll") + " server"
+        with subprocess.Popen([program("duel"), "--blocks", "900", "--pairs", "1", "-c", "1", "--server-a", server,
+                               "--server-b", server], stdout=subprocess.PIPE, text=True) as p:
+            children = f"/proc/{p.pid}/task/{p.pid}/children"
+            while not (pids := open(children, encoding="ascii").read().split()):
+                self.assertIsNone(p.poll())
+            p.send_signal(signal.SIGINT)
+            self.assertEqual(p.wait(timeout=30), 130)
+        self.assertFalse([c for c in pids if os.path.exists(f"/proc/{c}")])
+
+    def test_what_cannot_be_run_is_said(self):
+        self.assertIn("no server came of: false", self.duel("false", program("bare_epoll") + " server", code=4))
+        for argv, what in (([], "say --server-a and --server-b"), (["-c", "9000"], "-c: at most 8192"),
+                           (["extra"], "quote each command")):
+            done = subprocess.run([program("duel"), *(("--server-a", "x", "--server-b", "y") if argv else ()), *argv],
+                                  capture_output=True, text=True, timeout=10, check=False)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(what, done.stderr)
+
+
 class Bare(unittest.TestCase):
     """The bare loops echo every byte, each with each, and count alike."""
 
