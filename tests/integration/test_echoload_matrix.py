@@ -77,6 +77,18 @@ class EachPair(LoadCase):
         r = self.run_load(server, connections=8, size="1Mi", messages=64, pipeline=4, **LONG)
         self.assertAllEchoed(r, 64)
 
+    def test_many_share_a_pool_that_runs_dry(self):
+        """One block of 4 KiB for what a hundred or a thousand connections leave unsent, over IPv6."""
+        pools = {} if self.backend == "fork" else {"max_unsent": "4Ki", "max_unsent_total": "4Ki"}
+        server = self.echod(listen="[::1]:0", **pools)
+        for name, connections in (("64", 1000), ("4Ki", 1000), ("1Mi", 100)):
+            connections = min(connections, 100) if self.backend == "fork" or HEAVY else connections
+            with self.subTest(connections=connections, size=name):
+                n = messages(SIZES[name], connections) // (5 if HEAVY else 2)
+                r = self.run_load(server, connections=connections, size=name, messages=n, stall="10m", **LONG)
+                self.assertAllEchoed(r, n)
+                self.wait_counters(server, lambda c: c.open == 0, "all have left")
+
     def test_pipelines(self):
         server = self.echod()
         for pipeline in (16, 1000):
