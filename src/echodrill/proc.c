@@ -257,6 +257,30 @@ char proc_state(pid_t pid)
 	return proc_stat(pid, &state, &parent) ? state : 0;
 }
 
+bool proc_is_stopped(pid_t pid)
+{
+	char path[64], state;
+	struct dirent *e;
+	unsigned threads = 0;
+	bool all = true;
+	pid_t parent;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	d = opendir(path);
+	while (d && all && (e = readdir(d))) {
+		pid_t tid = (pid_t)strtol(e->d_name, NULL, 10);
+
+		if (tid <= 0)
+			continue;
+		threads++;
+		all = proc_stat(tid, &state, &parent) && state == 'T';
+	}
+	if (d)
+		closedir(d);
+	return all && threads > 0;
+}
+
 int proc_signals(pid_t pid, struct proc_signals *s)
 {
 	char path[64], line[256];

@@ -48,6 +48,8 @@ const char *proc_status(const struct proc *p, char text[64]);
 
 /* State of any process: a letter of ps ('T': stopped, 'Z': zombie), 0 when it is gone. */
 char proc_state(pid_t pid);
+/* Whether all of its threads stand still: the first one may, while a worker still accepts. */
+bool proc_is_stopped(pid_t pid);
 
 /* What becomes of signals of a process, a bit for each: 1 << (number - 1). */
 struct proc_signals {

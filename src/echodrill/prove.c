@@ -210,12 +210,15 @@ static bool is_stopped(struct run *r, void *arg)
 	const struct target *t = arg;
 
 	(void)r;
-	return proc_state(t->pid) == 'T';
+	return proc_is_stopped(t->pid);
 }
 
 static bool goes_on(struct run *r, void *arg)
 {
-	return !is_stopped(r, arg);
+	const struct target *t = arg;
+
+	(void)r;
+	return proc_state(t->pid) != 'T';
 }
 
 /* Gone, or it no longer waits to be taken. */
