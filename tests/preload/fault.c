@@ -55,22 +55,24 @@ static void __attribute__((constructor)) fault_init(void)
 	if (!text || sscanf(text, "%31[^:]:%u:%15s", fault.name, &fault.nth, what) != 3)
 		return;
 	fault.what = strcmp(what, "short") == 0 ? SHORT : (int)strtol(what, NULL, 10);
-	fault.calls = (void *)syscall(SYS_mmap, NULL, sizeof(*fault.calls), PROT_READ | PROT_WRITE,
-				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	fault.calls = (void *)libc_syscall(
+		SYS_mmap, (const long[6]){ 0, sizeof(*fault.calls), PROT_READ | PROT_WRITE,
+					   MAP_SHARED | MAP_ANONYMOUS, -1, 0 });
 }
 
 static void fault_log(const char *name)
 {
 	const char *path = getenv("ECHOLAB_FAULT_LOG");
-	int fd =
-		path ? (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT, 0600)
-		     : -1;
+	int fd = path ? (int)libc_syscall(SYS_openat,
+					  (const long[6]){ AT_FDCWD, (long)path,
+							   O_WRONLY | O_APPEND | O_CREAT, 0600 })
+		      : -1;
 
 	if (fd < 0)
 		return;
-	(void)!syscall(SYS_write, fd, name, strlen(name));
-	(void)!syscall(SYS_write, fd, "\n", 1);
-	syscall(SYS_close, fd);
+	(void)!libc_syscall(SYS_write, (const long[6]){ fd, (long)name, (long)strlen(name) });
+	(void)!libc_syscall(SYS_write, (const long[6]){ fd, (long)"\n", 1 });
+	libc_syscall(SYS_close, (const long[6]){ fd });
 }
 
 /* Whether this call is the one. Returns 0, SHORT, or the errno, which is then set. */
@@ -218,7 +220,8 @@ int accept4(int fd, struct sockaddr *a, socklen_t *len, int flags)
 		return -1;
 	r = real(fd, a, len, flags);
 	if (r >= 0 && bytes > 0)
-		(void)syscall(SYS_setsockopt, r, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+		(void)libc_syscall(SYS_setsockopt, (const long[6]){ r, SOL_SOCKET, SO_SNDBUF,
+								    (long)&bytes, sizeof(bytes) });
 	return r;
 }
 
