@@ -86,7 +86,7 @@ static int check(const char *command, char why[WHY_MAX])
 		return r;
 	}
 	r = child_wait(&c, SEC(30));
-	if (r == 0 && (!WIFEXITED(c.status) || WEXITSTATUS(c.status) == EXIT_USAGE)) {
+	if (r == 0 && WIFEXITED(c.status) && WEXITSTATUS(c.status) == EXIT_USAGE) {
 		last_words(&c, why, WHY_MAX);
 		r = -EINVAL;
 	}

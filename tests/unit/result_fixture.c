@@ -43,7 +43,7 @@ static void setup(void)
 	empty = hist_new(3);
 	ck_assert(latency && outside);
 	sample_config = (struct load_config){
-		.connections = 4, .pipeline = 1, .size = { 64, 64 }, .verify = true
+		.connections = 4, .pipeline = 1, .size = { .min = 64, .max = 64 }, .verify = true
 	};
 	sample = (struct result){
 		.config = &sample_config,
