@@ -190,7 +190,8 @@ class EachStop(OutageCase):
                 self.assertLess(r["latency_outside_outage_ns"]["count"], r["latency_ns"]["count"])
 
     def test_an_outage_alone_is_no_error(self):
-        server, load, _ = self.stopped(stall="200ms", duration=f"{1 + slow(1)}s", connect_timeout="10m", timeout="off")
+        server, load, _ = self.stopped(stall="200ms", duration=f"{1 + slow(1)}s", grace="10m", connect_timeout="10m",
+                                       timeout="off")
         self.wait_live(load, lambda lines: lines[-1][3], "the outage is noticed")
         server.send_signal(signal.SIGCONT)
         r = load.done()

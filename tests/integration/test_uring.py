@@ -19,7 +19,7 @@ DISABLED = Path("/proc/sys/kernel/io_uring_disabled")
 
 
 def rings(process):
-    """fdinfo of its rings, their sizes."""
+    """fdinfo of its rings, their sizes. Nothing is shown of a ring whose lock is taken just then."""
     found = []
     for path in sorted(Path(f"/proc/{process.pid}/fdinfo").iterdir()):
         masks = re.findall(r"^([SC]q)Mask:\s+(0x[0-9a-f]+)$", path.read_text(), re.M)
@@ -121,7 +121,7 @@ class Options(UringCase):
         load = self.load(server, backend="io_uring", connections=1, duration="10m", io_uring_entries=32,
                          io_uring_cq_entries=64, **LONG)
         self.wait_open(server, 1, 100)
-        ring, = rings(load)
+        ring, = self.wait_until(lambda: rings(load), "its ring can be read")
         self.assertEqual((ring["Sq"], ring["Cq"]), (32, 64))
         load.interrupted()
 
