@@ -424,7 +424,7 @@ static int uring_init(struct worker *w)
 		return r;
 	r = uring_bufs_init(&s->bufs, &s->ring, config->buffers, config->buffer_size);
 	if (r < 0) {
-		io_uring_queue_exit(&s->ring);
+		uring_ring_close(&s->ring);
 		return r;
 	}
 	uring_init_files(w);
@@ -446,7 +446,7 @@ static void uring_fini(struct worker *w)
 		if (s->listeners[i].acceptor.fd >= 0)
 			acceptor_fini(&s->listeners[i].acceptor);
 	}
-	io_uring_queue_exit(&s->ring);
+	uring_ring_close(&s->ring);
 	uring_bufs_fini(&s->bufs);
 }
 

@@ -90,6 +90,7 @@ uint32_t uring_queue_take(struct uring_bufs *b, struct uring_queue *q);
 
 /* Sets up a ring for the calling thread alone. Returns 0 or -errno. */
 int uring_ring_open(struct io_uring *ring, unsigned entries, unsigned cq_entries);
+void uring_ring_close(struct io_uring *ring);
 
 /* Whether this kernel can do all that we ask of it, by doing it: ops->probe. */
 int uring_probe(const char **why);

@@ -64,7 +64,8 @@ class Each(TestCase):
             self.rounds(server, tenth, 2 + i)
         c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "none open")
         self.assertEqual(server.descriptors(), descriptors)
-        self.assertLess(server.rss() - before, 2 * MIB)
+        # buffers are touched on use, and the thread sanitizer has shadows of what is touched
+        self.assertLess(server.rss() - before, 2 * MIB * (4 if VARIANT == "tsan" else 1))
         self.assertEqual(c.accepted, tenth * PEERS * 10)
         resets = -(-tenth // 3) * PEERS * 10
         self.assertEqual(dict(c.closed), {"eof": c.accepted - resets, "reset": resets})
