@@ -32,35 +32,31 @@ def interval(key):
     return f"{r['median']:.3f} ({r['low']:.3f}-{r['high']:.3f})"
 
 
-def pair(*options, rounds=40, max_rounds=160, seconds=0.3):
-    """Runs bench/pair; returns its keys by name, each with "a", "b" and "ratio", and the number of "rounds"."""
-    how = QUICK if quick else ["--rounds", str(rounds), "--max-rounds", str(max_rounds), "--round-seconds",
-                               str(seconds)]
+def compared(*argv):
+    """Runs a program that compares two sides; its keys by name, each with "a", "b", "ratio", and the "rounds"."""
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
-        argv = [f"{BIN}/bench/pair", *how, "--json", out.name, *options]
+        argv = [*map(str, argv), "--json", out.name]
         done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600)
         if done.returncode not in (0, 5):
             sys.exit(f"{' '.join(argv)}: {done.stdout}")
         with open(out.name, encoding="utf-8") as f:
             result = json.load(f)
     return {k["key"]: k for k in result["keys"]} | {"rounds": result["rounds"]}
+
+
+def pair(*options, rounds=40, max_rounds=160, seconds=0.3):
+    """bench/pair: whole runs in turn."""
+    how = QUICK if quick else ["--rounds", rounds, "--max-rounds", max_rounds, "--round-seconds", seconds]
+    return compared(f"{BIN}/bench/pair", *how, *options)
 
 
 def duel(server_a, server_b, c, s, p, *options, width=0.01, blocks=12, max_blocks=60):
-    """Runs bench/duel, which keeps both servers running and speaks with them in turn; returns what pair() does."""
+    """bench/duel: both servers run, and are spoken with in turn."""
     # a slice holds several messages of each connection
-    how = ["--blocks", "6"] if quick else ["--blocks", str(blocks), "--max-blocks", str(max_blocks),
-                                                           "--until-width", str(width)]
-    with tempfile.NamedTemporaryFile(suffix=".json") as out:
-        argv = [f"{BIN}/bench/duel", *how, "--slice", str(max(10, c // 25)), "--pairs", str(15 if c > 250 else 40), "--cpu", "1", "--congestion", CONGESTION,
-                "-c", str(c), "-s", str(s), "-p", str(p), "--json", out.name, *options, "--server-a", server_a,
-                "--server-b", server_b]
-        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600)
-        if done.returncode not in (0, 5):
-            sys.exit(f"{' '.join(argv)}: {done.stdout}")
-        with open(out.name, encoding="utf-8") as f:
-            result = json.load(f)
-    return {k["key"]: k for k in result["keys"]} | {"rounds": result["rounds"]}
+    how = ["--blocks", 6] if quick else ["--blocks", blocks, "--max-blocks", max_blocks, "--until-width", width]
+    return compared(f"{BIN}/bench/duel", *how, "--slice", max(10, c // 25), "--pairs", 15 if c > 250 else 40, "--cpu", 1,
+                    "--congestion", CONGESTION, "-c", c, "-s", s, "-p", p, *options, "--server-a", server_a,
+                    "--server-b", server_b)
 
 
 def echod(backend, *options, workers=1, cpus="0"):
