@@ -18,7 +18,11 @@ struct gang {
 	unsigned count, running, done;
 	_Atomic uint32_t conns; /* open connections of all */
 	int done_fd, signal_fd;
+	const int *watched; /* descriptors beside them that end a wait */
+	unsigned watched_count;
 };
+
+enum { GANG_WATCHED_MAX = 4 };
 
 /* Reserves @count workers of this configuration and role, pinned in turn to @cpus unless that is
  * all; the processes of a single worker share them. The caller sets role_state and listeners of
@@ -34,6 +38,10 @@ int gang_signals(struct gang *g, const sigset_t *mask);
 /* Starts all. Returns 0, or -errno when one could not; stop and join the others then. */
 int gang_start(struct gang *g);
 void gang_stop(struct gang *g, enum worker_stop how);
+
+/* From now on gang_wait returns when one of these descriptors is readable, too. @fds stays the
+ * caller's, and must last. At most GANG_WATCHED_MAX. */
+void gang_watch(struct gang *g, const int *fds, unsigned count);
 
 /* Waits for a signal, the end of a worker, or @timeout_ms (-1: for ever). Returns the number of a
  * signal that arrived, else 0; g->done says how many workers have ended. */

@@ -118,6 +118,9 @@ int worker_start(struct worker *w);
 /* Asks it to end; from any thread. */
 void worker_stop(struct worker *w, enum worker_stop how);
 
+/* Makes its turn end soon, so that role->turned is called; from any thread. */
+void worker_wake(struct worker *w);
+
 /* Waits for its end. Returns 0 or the -errno that ended the loop. */
 int worker_join(struct worker *w);
 

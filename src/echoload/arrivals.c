@@ -114,6 +114,11 @@ void arrivals_start(struct load *l)
 		pace_set_poisson(&l->pace, rng_mix(c->seed) + l->next_number);
 }
 
+void arrivals_resume(struct load *l, int64_t since_ns)
+{
+	l->pace.start_ns += clock_now_ns() - since_ns;
+}
+
 void arrivals_stop(struct load *l)
 {
 	int64_t now_ns = clock_now_ns();

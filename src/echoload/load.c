@@ -60,7 +60,7 @@ uint64_t load_may_begin(const struct load_conn *lc)
 
 	if (lc->seat->idle)
 		return l->stopping && !l->interrupted && lc->begun == 0;
-	if (l->stopping || lc->begun_end - lc->fed >= PAYLOAD_SPAN_MAX)
+	if (l->quiet || lc->begun_end - lc->fed >= PAYLOAD_SPAN_MAX)
 		return 0;
 	if (config->churn > 0 && config->churn - lc->begun < n)
 		n = config->churn - lc->begun;
@@ -349,6 +349,8 @@ static void load_start(struct worker *w)
 	interval_start(l);
 	if (load_is_open_loop(l))
 		arrivals_start(l);
+	if (run->gate.used)
+		gate_start(l);
 	for (uint32_t i = 0; i < l->seat_count; i++)
 		seat_wait(&l->seats[i]);
 	seat_dial(l);
@@ -365,11 +367,15 @@ static void load_finish(struct conn *c, void *arg)
 /* Sending ends; seats that hold no connection have nothing to wait for. */
 static void load_stop_sending(struct load *l)
 {
-	if (load_is_open_loop(l))
+	if (load_is_open_loop(l)) {
+		if (l->gate.shut)
+			arrivals_resume(l, l->gate.shut_ns);
 		arrivals_stop(l);
-	l->stopping = true;
+	}
+	l->stopping = l->quiet = true;
 	timer_cancel(&l->worker->timers, &l->end);
 	timer_cancel(&l->worker->timers, &l->stall);
+	timer_cancel(&l->worker->timers, &l->gate.timer);
 	seat_stop_all(l);
 }
 
@@ -377,7 +383,9 @@ static void load_turned(struct worker *w)
 {
 	struct load *l = w->role_state;
 
-	if (load_is_open_loop(l) && !l->stopping)
+	if (l->run->gate.used && !l->stopping)
+		gate_turned(l);
+	if (load_is_open_loop(l) && !l->quiet)
 		arrivals_run(l);
 }
 

@@ -13,6 +13,7 @@
 #include "echo/addr.h"
 #include "echo/list.h"
 #include "echo/timer.h"
+#include "gate.h"
 #include "interval.h"
 #include "outage.h"
 #include "pace.h"
@@ -43,6 +44,7 @@ struct load_run {
 	unsigned target_count;
 	struct payload payload;
 	struct outage_watch outages;
+	struct gate gate;
 	uint64_t stamp_mask; /* messages that a connection has room to time, minus one */
 	int64_t start_ns, measure_ns, end_ns; /* monotonic; end_ns INT64_MAX: the messages decide */
 };
@@ -66,7 +68,9 @@ struct load {
 	int64_t next_dial_ns;              /* --connect-rate */
 	uint64_t owed;                     /* messages sent and not answered */
 	uint64_t rng;
+	struct gate_seen gate;
 	bool stopping;    /* nothing more is sent */
+	bool quiet;       /* stopping, or the gate is shut */
 	bool interrupted; /* what is open now is counted as open */
 	struct timer end, stall, dial, interval;
 	struct books books[TARGETS_MAX]; /* one set for each target */

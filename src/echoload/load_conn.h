@@ -96,6 +96,8 @@ void arrivals_update(struct load_conn *lc);
 void arrivals_start(struct load *l);
 /* Sends what is due. */
 void arrivals_run(struct load *l);
+/* Nothing was sent since @since_ns, on purpose: what is due later is so by as much. */
+void arrivals_resume(struct load *l, int64_t since_ns);
 /* Sending is over: what is due by now and not sent was missed. */
 void arrivals_stop(struct load *l);
 

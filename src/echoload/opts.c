@@ -4,6 +4,7 @@
 #include "opts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "echo/backend.h"
@@ -54,6 +55,9 @@ const struct opt load_opts[] = {
 	    "connect from these addresses in turn: more ports than one address has"),
 	OPT(load_config, start_at, opt_start_at, "now",
 	    "begin at this time, to run several together: HH:MM:SS, or seconds since the epoch"),
+	OPT_UINT(load_config, gate, "0", 0, 1023,
+		 "a descriptor on which another program says when to send, and for how long; 0: "
+		 "none"),
 	OPT_TIME(load_config, warmup, "1s", 0, SEC(86400),
 		 "send this long before measuring; with -n the default is 0", .letter = 'w'),
 	OPT_TIME(load_config, timeout, "2s", 0, SEC(86400),
@@ -192,6 +196,16 @@ static int load_check_interactive(struct opt_set *s, struct load_config *c)
 	return 0;
 }
 
+/* Another program decides how long; what it leaves to us begins at once. */
+static int load_check_gate(struct opt_set *s, const struct load_config *c)
+{
+	if (fcntl((int)c->gate, F_GETFD) < 0)
+		return opt_blame(s, "gate", "descriptor %u is not open", c->gate);
+	if (opt_source_of(s, "duration")->level != OPT_DEFAULT)
+		return opt_blame(s, "duration", "means nothing with --gate");
+	return 0;
+}
+
 int load_check(struct opt_set *s, struct load_config *c, const struct backend_ops *backend)
 {
 	if (!(backend->caps & BACKEND_CONNECT))
@@ -206,7 +220,9 @@ int load_check(struct opt_set *s, struct load_config *c, const struct backend_op
 		return opt_blame(s, "textbook", "is a kind of --interactive, which is missing");
 	if (c->interactive && load_check_interactive(s, c) < 0)
 		return -EINVAL;
-	if (c->messages > 0 && opt_source_of(s, "warmup")->level == OPT_DEFAULT)
+	if (c->gate > 0 && load_check_gate(s, c) < 0)
+		return -EINVAL;
+	if ((c->messages > 0 || c->gate > 0) && opt_source_of(s, "warmup")->level == OPT_DEFAULT)
 		c->warmup = 0;
 	return 0;
 }

@@ -67,6 +67,7 @@ struct load_config {
 	unsigned progress;  /* enum progress_mode */
 	char json[OPT_TEXT_MAX], jsonl[OPT_TEXT_MAX], csv[OPT_TEXT_MAX], hist[OPT_TEXT_MAX];
 	int64_t start_at; /* ns since the epoch; 0: at once */
+	unsigned gate;    /* a descriptor; 0: none */
 };
 
 extern const struct opt_type opt_reconnect, opt_start_at;

@@ -109,6 +109,8 @@ int run_init(struct run *r, const struct load_config *c, const struct backend_ch
 	if (e == 0)
 		e = gang_init(&r->gang, threads, &r->net, &c->cpus);
 	if (e == 0)
+		e = gate_init(&r->shared.gate, (int)c->gate, threads);
+	if (e == 0)
 		e = run_init_loads(r, c, threads);
 	if (e == 0)
 		e = series_init(&r->series, r);
@@ -127,6 +129,7 @@ void run_fini(struct run *r)
 	series_fini(&r->series);
 	gang_fini(&r->gang);
 	outage_fini(&r->shared.outages);
+	gate_fini(&r->shared.gate);
 	payload_fini(&r->shared.payload);
 	for (size_t i = 0; i < ARRAY_LEN(hists); i++)
 		hist_free(*hists[i]);
@@ -139,24 +142,36 @@ static int run_wait_ms(const struct run *r, const struct live *live)
 	return shown >= 0 && shown < series ? shown : series;
 }
 
-/* Waits for the end of all workers; signals end them. */
-static void run_wait(struct run *r, struct result *result)
+/* Waits for the end of all workers; signals end them. Returns 0, or -EPROTO: what came through the
+ * gate made no sense. */
+static int run_wait(struct run *r, struct result *result)
 {
+	struct gate *gate = &r->shared.gate;
 	struct live live;
+	int e = 0;
 
 	live_begin(&live, r);
+	if (gate->used)
+		gang_watch(&r->gang, gate->fds, ARRAY_LEN(gate->fds));
 	while (r->gang.done < r->gang.running) {
 		int signal = gang_wait(&r->gang, run_wait_ms(r, &live));
+		int said = gate_poll(gate, &r->gang, r->loads);
 
 		if (signal) {
 			gang_stop(&r->gang, result->interrupted ? WORKER_QUIT : WORKER_CLOSE);
 			result->interrupted = true;
 			result->interrupted_by = signal;
 		}
+		if (said != 0) {
+			gang_stop(&r->gang, WORKER_DRAIN);
+			gang_watch(&r->gang, NULL, 0);
+			e = said < 0 ? said : 0;
+		}
 		series_poll(&r->series);
 		live_show(&live);
 	}
 	live_end(&live);
+	return e;
 }
 
 /* Adds up what the workers found. */
@@ -278,7 +293,7 @@ int run_load(struct run *r, struct result *result, struct stream *to)
 {
 	struct load_run *s = &r->shared;
 	int64_t steal_ns = provenance_steal_ns();
-	int e = 0;
+	int e = 0, said, joined;
 	bool begun = run_wait_start(r, result);
 
 	run_describe(r, result);
@@ -286,18 +301,17 @@ int run_load(struct run *r, struct result *result, struct stream *to)
 		stream_start(to, result);
 	s->start_ns = clock_now_ns();
 	s->measure_ns = s->start_ns + s->config->warmup;
-	s->end_ns = s->config->messages ? INT64_MAX : s->measure_ns + s->config->duration;
+	s->end_ns = s->config->messages || s->gate.used ? INT64_MAX : s->measure_ns + s->config->duration;
 	outage_start(&s->outages, s->start_ns);
 	series_start(&r->series, to);
 	if (begun)
 		e = gang_start(&r->gang);
 	if (e < 0)
 		gang_stop(&r->gang, WORKER_QUIT);
-	run_wait(r, result);
-	if (e < 0)
-		gang_join(&r->gang);
-	else
-		e = gang_join(&r->gang);
+	said = run_wait(r, result);
+	joined = gang_join(&r->gang);
+	if (e == 0)
+		e = joined < 0 ? joined : said;
 	run_collect(r, result);
 	run_collect_series(r, result);
 	run_collect_outages(r, result);

@@ -130,7 +130,7 @@ void seat_dial(struct load *l)
 			seat_leave(s);
 			continue;
 		}
-		if (!seat_may_dial(l))
+		if ((l->gate.shut && l->run->config->churn > 0) || !seat_may_dial(l))
 			break;
 		c = seat_connect(s, l->next_number);
 		if (!c) {

@@ -93,14 +93,24 @@ void gang_stop(struct gang *g, enum worker_stop how)
 		worker_stop(&g->workers[i], how);
 }
 
+void gang_watch(struct gang *g, const int *fds, unsigned count)
+{
+	assert(count <= GANG_WATCHED_MAX);
+	g->watched = fds;
+	g->watched_count = count;
+}
+
 int gang_wait(struct gang *g, int timeout_ms)
 {
-	struct pollfd p[] = { { g->signal_fd, POLLIN, 0 }, { g->done_fd, POLLIN, 0 } };
+	struct pollfd p[2 + GANG_WATCHED_MAX] = { { g->signal_fd, POLLIN, 0 },
+						  { g->done_fd, POLLIN, 0 } };
 	struct signalfd_siginfo info;
 	uint64_t ended;
 
+	for (unsigned i = 0; i < g->watched_count; i++)
+		p[2 + i] = (struct pollfd){ g->watched[i], POLLIN, 0 };
 	/* EINTR, and nothing at all, are an early end of the wait */
-	(void)poll(p, ARRAY_LEN(p), timeout_ms);
+	(void)poll(p, 2 + g->watched_count, timeout_ms);
 	if (read(g->done_fd, &ended, sizeof(ended)) == sizeof(ended))
 		g->done += (unsigned)ended;
 	if (read(g->signal_fd, &info, sizeof(info)) == sizeof(info))

@@ -210,6 +210,11 @@ void worker_stop(struct worker *w, enum worker_stop how)
 	worker_signal(w->wake_fd);
 }
 
+void worker_wake(struct worker *w)
+{
+	worker_signal(w->wake_fd);
+}
+
 int worker_join(struct worker *w)
 {
 	int r = pthread_join(w->thread, NULL);
