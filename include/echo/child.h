@@ -35,6 +35,9 @@ int child_stop_signal(void);
  * a command that cannot be run exits with 126 or 127, as the shell says it. */
 int child_start(struct child *c, const char *command, const cpu_set_t *cpus);
 
+/* The same, and @keep stays open in it, though it is closed on exec; -1: none. */
+int child_start_with(struct child *c, const char *command, const cpu_set_t *cpus, int keep);
+
 /* Waits for its end. Returns 0, -ETIME, or -EINTR when a signal asks to stop: it then runs on. */
 int child_wait(struct child *c, int64_t timeout_ns);
 

@@ -4,6 +4,7 @@
 #include "echo/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <regex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -112,7 +113,10 @@ static void guard_start(void)
 		return;
 	guard.pid = fork();
 	if (guard.pid == 0) {
-		close(ends[1]);
+		/* what others hold the ends of must not stay open because of us */
+		if (ends[0] > 3)
+			close_range(3, (unsigned)ends[0] - 1, 0);
+		close_range((unsigned)ends[0] + 1, ~0U, 0);
 		setsid(); /* what a terminal sends is not for us */
 		sigfillset(&all);
 		sigprocmask(SIG_BLOCK, &all, NULL);
@@ -135,7 +139,7 @@ static void guard_tell(pid_t group)
 }
 
 static __attribute__((noreturn)) void child_run(const struct child *c, const char *line,
-						const cpu_set_t *cpus, pid_t parent)
+						const cpu_set_t *cpus, int keep, pid_t parent)
 {
 	sigset_t set = child_signals();
 
@@ -147,6 +151,8 @@ static __attribute__((noreturn)) void child_run(const struct child *c, const cha
 	if (cpus)
 		sched_setaffinity(0, sizeof(*cpus), cpus);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	if (keep >= 0)
+		fcntl(keep, F_SETFD, 0);
 	dup2(c->out, STDOUT_FILENO);
 	dup2(c->err, STDERR_FILENO);
 	execl("/bin/sh", "sh", "-c", line, (char *)NULL);
@@ -164,6 +170,11 @@ static void child_close(struct child *c)
 
 int child_start(struct child *c, const char *command, const cpu_set_t *cpus)
 {
+	return child_start_with(c, command, cpus, -1);
+}
+
+int child_start_with(struct child *c, const char *command, const cpu_set_t *cpus, int keep)
+{
 	/* no shell in between where one command is all: it would die with us, the command not */
 	bool plain = !strpbrk(command, ";&|()\n");
 	pid_t self = getpid();
@@ -180,7 +191,7 @@ int child_start(struct child *c, const char *command, const cpu_set_t *cpus)
 	guard_start();
 	c->pid = fork();
 	if (c->pid == 0)
-		child_run(c, line, cpus, self);
+		child_run(c, line, cpus, keep, self);
 	if (c->pid < 0) {
 		r = -errno;
 		c->pid = 0;

@@ -14,11 +14,11 @@
 #include "echo/child.h"
 #include "echo/clock.h"
 #include "echo/log.h"
+#include "blocks.h"
 #include "echo/rng.h"
 #include "floor.h"
 #include "output.h"
 #include "progress.h"
-#include "rounds.h"
 
 /* Adds one cell, with room for its blocks. */
 static int bench_add(struct bench *r, const struct bench_config *c, const char *b,
@@ -106,7 +106,7 @@ void bench_estimate(const struct bench *r, int64_t *least_ns, int64_t *most_ns)
 		const struct cell *c = &r->cells[i];
 		int64_t block_ns = schedule_block_ns(c->config, &c->load), most, least, warm_ns;
 
-		warm_ns = block_ns * 3 / 2; /* six rounds */
+		warm_ns = schedule_warm_ns(c->config, &c->load);
 		least = block_ns * schedule_min_blocks(c->config, bench_cell_alpha(r));
 		most = block_ns * c->config->max_blocks;
 		if (least + warm_ns > c->config->limit)

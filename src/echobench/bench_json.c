@@ -75,23 +75,23 @@ static json_t *side(const struct cell *c, enum side s, bool measured)
 		real(m->client_busy + none));
 }
 
-/* Every round, in the order in which they were run: whoever doubts can count again. */
-static json_t *rounds(const struct cell *c)
+/* Every server of every block: whoever doubts can count again. */
+static json_t *samples(const struct cell *c)
 {
 	static const char *const names[] = { "a1", "a2", "b1", "b2" };
 	json_t *all = json_array();
 
 	for (unsigned i = 0; i < c->block_count; i++) {
-		for (unsigned k = 0; k < BLOCK_ROUNDS; k++) {
-			unsigned which = c->blocks[i].order[k];
-			const struct sample *s = &c->blocks[i].at[which / TWINS][which % TWINS];
+		for (unsigned k = 0; k < BLOCK_SERVERS; k++) {
+			const struct sample *s = &c->blocks[i].at[k / TWINS][k % TWINS];
 
 			json_array_append_new(
-				all, json_pack("{s:i, s:s, s:f, s:f, s:f, s:b, s:b, s:b}", "block",
-					       (int)i, "side", names[which], "rate", s->rate,
+				all, json_pack("{s:i, s:s, s:f, s:f, s:f, s:i, s:i, s:i, s:i}", "block",
+					       (int)i, "side", names[k], "rate", s->rate,
 					       "server_cpu_ns_per_message", s->cpu_ns, "p99_ns",
-					       s->p99_ns, "stolen", s->stolen, "throttled",
-					       s->throttled, "disturbed", s->disturbed));
+					       s->p99_ns, "rounds", (int)s->rounds, "stolen",
+					       (int)s->stolen, "throttled",
+					       (int)s->throttled, "disturbed", (int)s->disturbed));
 		}
 	}
 	return all;
@@ -136,7 +136,7 @@ static json_t *cell(const struct bench *r, unsigned i)
 		"{s:o, s:b, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:f, s:I}",
 		"workload", workload(c), "measured", measured, "reason",
 		c->why[0] ? text(c->why) : json_null(), "a", side(c, SIDE_A, measured), "b",
-		side(c, SIDE_B, measured), "rounds", (int)(c->block_count * BLOCK_ROUNDS), "blocks",
+		side(c, SIDE_B, measured), "rounds", (int)c->rounds, "blocks",
 		(int)c->block_count, "failed_blocks", (int)c->failed_blocks, "rounds_stolen",
 		(int)c->stolen, "rounds_throttled", (int)c->throttled, "rounds_disturbed",
 		(int)c->disturbed, "stationary", c->stationary, "narrow", c->narrow, "confidence",
@@ -159,7 +159,7 @@ static json_t *cell(const struct bench *r, unsigned i)
 					    : json_null());
 	if (r->baseline && r->baseline[i].verdict != BASELINE_NONE)
 		json_object_set_new(o, "baseline_ratio", ratio(&r->baseline[i].then));
-	json_object_set_new(o, "samples", rounds(c));
+	json_object_set_new(o, "samples", samples(c));
 	return o;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cell: from rounds to verdicts. Nothing here runs anything: it is tested with invented rounds.
+ * cell: from samples to verdicts. Nothing here runs anything: it is tested with invented ones.
  */
 #include "cell.h"
 
@@ -27,14 +27,6 @@ bool cell_measured(const struct cell *c, double alpha)
 	return c->block_count >= cell_blocks_needed(alpha);
 }
 
-static double field(const struct sample *s, size_t offset)
-{
-	double v;
-
-	memcpy(&v, (const char *)s + offset, sizeof(v));
-	return v;
-}
-
 static double median_of(const struct cell *c, enum side side, size_t offset)
 {
 	double v[BLOCKS_MAX * TWINS];
@@ -42,18 +34,19 @@ static double median_of(const struct cell *c, enum side side, size_t offset)
 
 	for (unsigned i = 0; i < c->block_count; i++) {
 		for (unsigned t = 0; t < TWINS; t++)
-			v[n++] = field(&c->blocks[i].at[side][t], offset);
+			v[n++] = sample_field(&c->blocks[i].at[side][t], offset);
 	}
 	return paired_median(v, n);
 }
 
 static void count_flags(struct cell *c)
 {
-	c->stolen = c->throttled = c->disturbed = 0;
+	c->rounds = c->stolen = c->throttled = c->disturbed = 0;
 	for (unsigned i = 0; i < c->block_count; i++) {
-		for (unsigned k = 0; k < BLOCK_ROUNDS; k++) {
+		for (unsigned k = 0; k < BLOCK_SERVERS; k++) {
 			const struct sample *s = &c->blocks[i].at[k / TWINS][k % TWINS];
 
+			c->rounds += s->rounds;
 			c->stolen += s->stolen;
 			c->throttled += s->throttled;
 			c->disturbed += s->disturbed;
@@ -83,7 +76,7 @@ static enum bottleneck bottleneck(const struct cell *c)
 static bool rate_decides(const struct cell *c)
 {
 	return c->bottleneck != BOTTLENECK_CLIENT && c->load.mode != MODE_OPEN &&
-	       c->disturbed <= c->block_count * BLOCK_ROUNDS / 2;
+	       c->disturbed <= c->rounds / 2;
 }
 
 void cell_summarise(struct cell *c)
@@ -108,12 +101,12 @@ void cell_summarise(struct cell *c)
 	c->decided_by = rate_decides(c) ? DECIDED_BY_RATE : DECIDED_BY_CPU;
 }
 
-/* ln of one quantity of a block's rounds. */
+/* ln of one quantity of a block's servers. */
 static void block_logs(const struct block *b, size_t offset, double log_of[SIDES][TWINS])
 {
 	for (unsigned s = 0; s < SIDES; s++)
 		for (unsigned t = 0; t < TWINS; t++)
-			log_of[s][t] = log(field(&b->at[s][t], offset));
+			log_of[s][t] = log(sample_field(&b->at[s][t], offset));
 }
 
 static void compare_ratio(const struct cell *c, size_t offset, struct paired *out, double alpha,

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: MIT
  * cell: one workload with two servers, what was measured of them, and what may be said about it.
  *
- * A block is two pairs, A1 B1 and A2 B2, each in random order, every round against a server of its
- * own that was started for this block. Of the logarithms of what they measured, B1 - A1 and B2 - A2
+ * A block is two pairs of servers that were started for it, A1 B1 and A2 B2, which are loaded in
+ * turn, a round of some milliseconds each (rounds.h). Of the logarithms of what they measured, B1 - A1 and B2 - A2
  * are the difference of the sides; (A1 - A2 + B1 - B2) / 2 and (A1 - A2 - B1 + B2) / 2 are what the
- * same server differs from itself. So the noise floor costs no rounds of its own, and what differs
- * from one start of a server to the next is part of it, as is what drifts from pair to pair.
+ * same server differs from itself. So the noise floor costs no time of its own, and what differs
+ * from one start of a server to the next is part of it.
  *
- * Pairs rather than blocks are compared: a round that somebody disturbed spoils one of them.
+ * Pairs rather than blocks are compared: a server that somebody disturbed spoils one of them.
  */
 #ifndef ECHOBENCH_CELL_H
 #define ECHOBENCH_CELL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "echo/base.h"
 #include "echo/paired.h"
 #include "opts.h"
 
-enum { TWINS = 2, BLOCK_ROUNDS = 4, BLOCKS_MAX = 200, WHY_MAX = 320 };
+enum { TWINS = 2, BLOCK_SERVERS = 4, BLOCKS_MAX = 200, WHY_MAX = 320 };
 static_assert(BLOCKS_MAX * TWINS <= PAIRED_MAX, "two pairs a block, and two values of noise");
 
 enum side { SIDE_A, SIDE_B, SIDES };
@@ -29,20 +31,30 @@ struct workload {
 	enum load_mode mode;
 };
 
-/* One round: the client's rate, and what the server used for a message meanwhile. */
+/* One server's part of a block, or a round of it: the client's rate, and what the server used for
+ * a message meanwhile. */
 struct sample {
 	double rate;                     /* echoes each second */
 	double cpu_ns, switches;         /* of the server, for a message */
 	double server_busy, client_busy; /* 1: all of its CPUs, all of its threads */
 	double p50_ns, p99_ns;
-	bool stolen;    /* the hypervisor took CPU time */
-	bool throttled; /* a quota was used up, or a CPU too hot */
-	bool disturbed; /* somebody else had the CPU while server or client wanted it */
+	unsigned rounds;
+	/* of them: */
+	unsigned stolen;    /* the hypervisor took CPU time */
+	unsigned throttled; /* a quota was used up, or a CPU too hot */
+	unsigned disturbed; /* somebody else had the CPU while server or client wanted it */
 };
+
+static inline double sample_field(const struct sample *s, size_t offset)
+{
+	double v;
+
+	memcpy(&v, (const char *)s + offset, sizeof(v));
+	return v;
+}
 
 struct block {
 	struct sample at[SIDES][TWINS];
-	uint8_t order[BLOCK_ROUNDS]; /* side * TWINS + twin, in the order of their rounds */
 };
 
 enum bottleneck { BOTTLENECK_UNKNOWN, BOTTLENECK_CLIENT, BOTTLENECK_SERVER };
@@ -76,7 +88,7 @@ struct cell {
 	double p;               /* of the ratio that decides */
 	unsigned judged_blocks; /* p and the intervals are of so many blocks; and of this level */
 	double judged_level;
-	unsigned stolen, throttled, disturbed;
+	unsigned rounds, stolen, throttled, disturbed;
 };
 
 /* How many blocks a claim at this level needs at least. */

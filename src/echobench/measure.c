@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * measure: runs echoload against a server and looks at the server twice meanwhile, soon after
- * measuring began and just before it ends. What it used in between, divided by the messages of that
- * time, is the cost of a message: neither the making of connections nor the start of a process is
- * in it.
+ * measure: lets echoload load a server for a round and looks at both before and after. Nothing is
+ * under way then, so what they used in between, divided by the messages of the round, is the cost
+ * of a message: neither the making of connections nor the start of a process is in it.
  */
 #include "measure.h"
 
@@ -21,25 +20,19 @@
 #include "echo/tasks.h"
 #include "throttle.h"
 
-enum {
-	CONN_COST_NS = 150 * 1000, /* generous: to connect, on a machine like the author's */
-	STREAM_WINDOW = 1 << 20,   /* bytes in flight that keep a connection's pipe full */
-};
+enum { STREAM_WINDOW = 1 << 20 }; /* bytes in flight that keep a connection's pipe full */
 
-/* Of the window, at most this much may be spent waiting for a CPU. */
+#define PATIENCE_NS SEC(15) /* longer than the client's own time limits */
+
+/* Of a round, at most this much may be spent waiting for a CPU. */
 static const double wait_limit = 0.05;
 
 /* What was seen of server and client at one time. */
 struct look {
-	int64_t unix_ns, steal_ns;
+	int64_t steal_ns;
 	struct tasks_usage server, client;
-	uint64_t calls, throttles; /* calls: of the server */
+	uint64_t throttles;
 };
-
-int64_t round_warmup_ns(const struct bench_config *c, const struct workload *w)
-{
-	return c->warmup + (int64_t)w->connections * CONN_COST_NS;
-}
 
 static uint64_t depth(const struct workload *w)
 {
@@ -50,45 +43,58 @@ static uint64_t depth(const struct workload *w)
 	return full > 65536 ? 65536 : full;
 }
 
+static unsigned client_threads(const struct bench_config *c)
+{
+	return c->threads ? c->threads : (unsigned)CPU_COUNT(&c->client_cpus.set);
+}
+
 void client_command(const struct bench_config *c, const struct workload *w, const char *address,
 		    char command[COMMAND_MAX])
 {
 	char path[PATH_MAX], mode[64] = "";
 	bool congestion = strcmp(c->congestion, "default") != 0;
-	unsigned threads = c->threads ? c->threads : (unsigned)CPU_COUNT(&c->client_cpus.set);
 
 	if (w->mode == MODE_OPEN)
 		snprintf(mode, sizeof(mode), " --rate %llu", (unsigned long long)c->rate);
 	else if (w->mode == MODE_CHURN)
 		snprintf(mode, sizeof(mode), " --churn %u", c->churn);
 	snprintf(command, COMMAND_MAX,
-		 "%.500s -c %llu -s %llu -p %llu -t %u -d %lldns -w %lldns --cpus %.100s "
-		 "--backend %.50s --seed %llu -T 10s --connect-timeout 5s --grace 3s --progress "
-		 "never -o json"
+		 "%.500s --gate {gate} -c %llu -s %llu -p %llu -t %u --cpus %.100s --backend %.50s "
+		 "--seed %llu -T 10s --connect-timeout 5s --grace 3s --progress never -o json"
 		 "%s%s%.20s %.80s",
 		 sibling_path("echoload", path, sizeof(path)), (unsigned long long)w->connections,
-		 (unsigned long long)w->size, (unsigned long long)depth(w), threads,
-		 (long long)c->round, (long long)round_warmup_ns(c, w), c->client_cpus.text,
-		 c->client_backend, (unsigned long long)c->seed, mode,
+		 (unsigned long long)w->size, (unsigned long long)depth(w), client_threads(c),
+		 c->client_cpus.text, c->client_backend, (unsigned long long)c->seed, mode,
 		 congestion ? " --congestion " : "", congestion ? c->congestion : "", address);
 }
 
-static void look(const struct round *r, const struct child *client, struct look *l)
+static double share(double part, double whole)
 {
-	l->steal_ns = provenance_steal_ns();
-	l->throttles = throttle_count();
-	tasks_usage(client->pid, &l->client);
-	tasks_usage(r->server->child.pid, &l->server);
-	l->calls = tasks_syscalls_sum(r->calls);
-	l->unix_ns = clock_unix_ns();
+	return whole > 0 ? part / whole : 0;
 }
 
-static int64_t server_cpu_ns(const struct server *s)
-{
-	struct tasks_usage u;
+/* ---- start and end ---- */
 
-	tasks_usage(s->child.pid, &u);
-	return u.cpu_ns;
+int pairing_start(struct pairing *p, const struct bench_config *c, const struct workload *w,
+		  const char *name, char why[WHY_MAX])
+{
+	p->config = c;
+	p->load = w;
+	return server_start(&p->server, c, name, w->connections, why);
+}
+
+int pairing_serve(struct pairing *p, char why[WHY_MAX])
+{
+	char command[COMMAND_MAX];
+	int r = server_ready(&p->server, why);
+
+	if (r < 0)
+		return r;
+	client_command(p->config, p->load, p->server.address, command);
+	r = lane_start(&p->lane, command, NULL);
+	if (r < 0)
+		snprintf(why, WHY_MAX, "cannot start the client: %s", strerror(-r));
+	return r;
 }
 
 static double number(const json_t *json, const char *outer, const char *inner)
@@ -115,13 +121,67 @@ static int client_failed(const struct child *client, const json_t *json, char wh
 			 : said ? said
 				: "");
 	free(said);
-	return -EAGAIN; /* a machine so busy that nothing came back in time: the next may go better
-			 */
+	return -EAGAIN; /* on a machine so busy that it starved, the next may go better */
 }
 
-static double share(double part, double whole)
+/* Whoever ended first is the reason. */
+static int pairing_failed(struct pairing *p, int e, char why[WHY_MAX])
 {
-	return whole > 0 ? part / whole : 0;
+	if (e == -EINTR)
+		return e;
+	if (e == -ETIME)
+		snprintf(why, WHY_MAX, "the client did not answer in time");
+	else if (e == -EPROTO)
+		snprintf(why, WHY_MAX, "what the client said is no answer");
+	else
+		e = pairing_end(p, NULL, why);
+	return server_ended(&p->server, why) ? -ECHILD : e;
+}
+
+int pairing_ready(struct pairing *p, char why[WHY_MAX])
+{
+	int e = lane_ready(&p->lane, PATIENCE_NS);
+
+	return e < 0 ? pairing_failed(p, e, why) : 0;
+}
+
+int pairing_end(struct pairing *p, struct sample *out, char why[WHY_MAX])
+{
+	struct child *client = &p->lane.client;
+	int e = lane_end(&p->lane, PATIENCE_NS);
+	char *text = child_text(client->out);
+	json_t *json = text && e == 0 ? json_loads(text, 0, NULL) : NULL;
+
+	free(text);
+	if (e == -ETIME) {
+		snprintf(why, WHY_MAX, "the client did not end");
+	} else if (e == 0 && (!WIFEXITED(client->status) || WEXITSTATUS(client->status) || !json)) {
+		e = client_failed(client, json, why);
+	} else if (e == 0 && !out) {
+		snprintf(why, WHY_MAX, "nothing was echoed: the client ended too early");
+		e = -ENODATA;
+	} else if (e == 0) {
+		out->p50_ns = number(json, "latency_ns", "p50");
+		out->p99_ns = number(json, "latency_ns", "p99");
+	}
+	json_decref(json);
+	return e;
+}
+
+void pairing_stop(struct pairing *p)
+{
+	lane_stop(&p->lane);
+	server_stop(&p->server);
+}
+
+/* ---- a round ---- */
+
+static void look(const struct pairing *p, struct look *l)
+{
+	l->steal_ns = provenance_steal_ns();
+	l->throttles = throttle_count();
+	tasks_usage(p->lane.client.pid, &l->client);
+	tasks_usage(p->server.child.pid, &l->server);
 }
 
 /* How much of the time that others left it somebody worked: what is ready, but has no CPU, cannot
@@ -134,130 +194,54 @@ static double busy(const struct tasks_usage *first, const struct tasks_usage *la
 	return share(cpu_ns, fmax(most_ns - wait_ns, cpu_ns));
 }
 
-/* Whether both looks fell into the time that the client measured: on a busy machine it may have
- * come up too late. */
-static bool in_time(const json_t *json, const struct look *first, const struct look *last)
+/* From the client's answer and two looks to what one message cost. */
+static void evaluate(const struct pairing *p, const struct lane_slice *a, const struct look *first,
+		     const struct look *last, struct sample *s)
 {
-	double start_ns = number(json, "context", "start_unix_ns");
+	const struct bench_config *c = p->config;
+	const double took_ns = (double)a->took_ns, messages = (double)a->messages;
+	const double limit_ns = wait_limit * took_ns;
+	double threads = fmin(client_threads(c), (double)p->load->connections);
 
-	return (double)first->unix_ns >= start_ns + number(json, "measured", "begin_ns") &&
-	       (double)last->unix_ns <= start_ns + number(json, "measured", "end_ns");
-}
-
-/* From the client's result and the two looks to what one message cost. */
-static void evaluate(struct round *r, const json_t *json, const struct look *first,
-		     const struct look *last)
-{
-	const struct bench_config *c = r->config;
-	double window_ns = (double)(last->unix_ns - first->unix_ns), in_window, threads;
-	struct sample *s = &r->sample;
-
-	threads = number(json, "context", "threads");
-	s->rate = share(number(json, "measured", "echoed") * 1e9,
-			number(json, "measured", "end_ns") - number(json, "measured", "begin_ns"));
-	in_window = s->rate * window_ns / 1e9;
-	s->cpu_ns = share((double)(last->server.cpu_ns - first->server.cpu_ns), in_window);
+	s->rate = share(messages * 1e9, took_ns);
+	s->cpu_ns = share((double)(last->server.cpu_ns - first->server.cpu_ns), messages);
 	s->switches =
-		share((double)last->server.switches - (double)first->server.switches, in_window);
-	if (r->syscalls >= 0)
-		r->syscalls = share((double)(last->calls - first->calls), in_window);
+		share(fmax((double)last->server.switches - (double)first->server.switches, 0),
+		      messages); /* a thread that ended takes its own along */
 	s->server_busy =
-		busy(&first->server, &last->server, window_ns * CPU_COUNT(&c->server_cpus.set));
-	s->client_busy = busy(&first->client, &last->client, window_ns * fmax(threads, 1));
-	s->p50_ns = number(json, "latency_ns", "p50");
-	s->p99_ns = number(json, "latency_ns", "p99");
+		busy(&first->server, &last->server, took_ns * CPU_COUNT(&c->server_cpus.set));
+	s->client_busy = busy(&first->client, &last->client, took_ns * fmax(threads, 1));
+	s->rounds = 1;
 	s->stolen = first->steal_ns >= 0 && last->steal_ns > first->steal_ns;
 	s->throttled = last->throttles > first->throttles;
-	s->disturbed =
-		!in_time(json, first, last) ||
-		(double)(last->client.wait_ns - first->client.wait_ns) > wait_limit * window_ns ||
-		(double)(last->server.wait_ns - first->server.wait_ns) >
-			wait_limit * window_ns * last->server.threads;
+	s->disturbed = (double)(last->client.wait_ns - first->client.wait_ns) > limit_ns ||
+		       (double)(last->server.wait_ns - first->server.wait_ns) >
+			       limit_ns * last->server.threads;
 }
 
-/* Waits, looks, waits, looks, waits for the end. The client measures for config->round after its
- * warm-up, which begins a few milliseconds after @begin_ns, when it is up. */
-static int watch(struct round *r, struct child *client, struct look *first, struct look *last)
+int pairing_round(struct pairing *p, int64_t ns, struct sample *out, double *calls,
+		  char why[WHY_MAX])
 {
-	const struct bench_config *c = r->config;
-	int64_t begin_ns = clock_now_ns() + round_warmup_ns(c, r->load);
-	int64_t inset_ns = c->round / 10;
-	int e = child_wait(client, begin_ns + inset_ns - clock_now_ns());
+	static struct tasks_syscalls counted;
+	struct lane_slice answer;
+	struct look first, last;
+	int e, r = calls ? tasks_syscalls_begin(&counted, p->server.child.pid) : 0;
 
-	look(r, client, first);
-	if (e == -ETIME)
-		e = child_wait(client, begin_ns + c->round - inset_ns / 2 - clock_now_ns());
-	if (e == 0)
-		return 0; /* too early: its exit code says why */
-	if (e == -ETIME) {
-		look(r, client, last);
-		e = child_wait(client, SEC(30));
+	look(p, &first);
+	e = lane_slice(&p->lane, ns, PATIENCE_NS, &answer);
+	if (calls)
+		*calls = r < 0 || e < 0 ? r
+					: share((double)tasks_syscalls_sum(&counted),
+						(double)answer.messages);
+	if (calls)
+		tasks_syscalls_end(&counted);
+	if (e < 0)
+		return pairing_failed(p, e, why);
+	if (answer.messages == 0) {
+		snprintf(why, WHY_MAX, "nothing was echoed in a round of its time");
+		return -ENODATA;
 	}
-	return e;
-}
-
-/* A machine so busy that the server had no turn between the looks: all of the run counts. */
-static void evaluate_whole(struct round *r, double messages, int64_t cpu_ns)
-{
-	r->sample.cpu_ns = share((double)cpu_ns, messages);
-	r->sample.disturbed = true;
-}
-
-static int finish(struct round *r, struct child *client, const struct look *first,
-		  const struct look *last, char why[WHY_MAX])
-{
-	char *text = child_text(client->out);
-	json_t *json = text ? json_loads(text, 0, NULL) : NULL;
-	double all = number(json, "messages", "echoed");
-	int e = 0;
-
-	free(text);
-	if (!WIFEXITED(client->status) || WEXITSTATUS(client->status) != 0 || !json) {
-		e = client_failed(client, json, why);
-	} else {
-		evaluate(r, json, first, last);
-		if (!(r->sample.cpu_ns > 0))
-			evaluate_whole(r, all, server_cpu_ns(r->server) - r->begin_cpu_ns);
-		if (!(r->sample.rate > 0)) {
-			snprintf(why, WHY_MAX, "nothing was echoed in the measured time");
-			e = -ENODATA;
-		} else if (!(r->sample.cpu_ns > 0)) {
-			snprintf(why, WHY_MAX,
-				 "the server got no CPU time, or none that can be seen");
-			e = -EAGAIN;
-		}
-	}
-	json_decref(json);
-	return e;
-}
-
-int round_measure(struct round *r, char why[WHY_MAX])
-{
-	static struct tasks_syscalls calls;
-	char command[COMMAND_MAX];
-	struct look first = { 0 }, last = { 0 };
-	struct child client;
-	int e;
-
-	client_command(r->config, r->load, r->server->address, command);
-	r->calls = &calls;
-	r->syscalls =
-		r->count_syscalls ? tasks_syscalls_begin(&calls, r->server->child.pid) : -ENODATA;
-	r->begin_cpu_ns = server_cpu_ns(r->server);
-	e = child_start(&client, command, NULL);
-	if (e < 0) {
-		snprintf(why, WHY_MAX, "cannot start the client: %s", strerror(-e));
-		goto out;
-	}
-	e = watch(r, &client, &first, &last);
-	if (e == -ETIME)
-		snprintf(why, WHY_MAX, "the client did not end");
-	if (e == 0)
-		e = finish(r, &client, &first, &last, why);
-	if (e < 0 && e != -EINTR && server_ended(r->server, why))
-		e = -ECHILD;
-	child_stop(&client, SEC(1));
-out:
-	tasks_syscalls_end(&calls);
-	return e;
+	look(p, &last);
+	evaluate(p, &answer, &first, &last, out);
+	return 0;
 }

@@ -215,17 +215,21 @@ const struct opt bench_opts[] = {
 	OPT_STRING(bench_config, client_backend, "epoll", "how the client does its I/O"),
 	OPT_STRING(bench_config, congestion, "default",
 		   "congestion control of both ends, as reno or cubic"),
-	OPT_TIME(bench_config, round, "120ms", MSEC(20), SEC(600), "what one round measures",
+	OPT_TIME(bench_config, round, "10ms", MSEC(1), SEC(600),
+		 "how long a server is loaded until it is the next one's turn; longer with many "
+		 "connections",
 		 .letter = 'd'),
-	OPT_TIME(bench_config, warmup, "30ms", 0, SEC(60), "load before a round is measured",
-		 .letter = 'w'),
+	OPT_UINT(bench_config, rounds, "16", 1, 1000,
+		 "rounds of each server in a block; fewer where they are longer"),
+	OPT_TIME(bench_config, warmup, "20ms", 0, SEC(60),
+		 "load of each server before it is measured", .letter = 'w'),
 	OPT(bench_config, precision, opt_double, "1.5",
 	    "go on until the interval of the ratio is so narrow: +- percent", .min = 0, .max = 100),
 	OPT(bench_config, confidence, opt_double, "99",
 	    "percent, for all cells of the run together", .min = 50, .max = 100),
 	OPT_TIME(bench_config, limit, "50s", SEC(1), SEC(86400), "give up on a cell after this"),
 	OPT_UINT(bench_config, min_blocks, "0", 0, 200,
-		 "blocks of four rounds for a cell at least; 0: what the confidence needs"),
+		 "blocks of four servers for a cell at least; 0: what the confidence needs"),
 	OPT_UINT(bench_config, max_blocks, "200", 2, 200, "blocks at most"),
 	OPT_UINT(bench_config, seed, "1", 0, INT64_MAX,
 		 "of the order of rounds, and the bootstrap"),
@@ -249,8 +253,8 @@ const char bench_after[] =
 	"  echobench run configs/bench/quick.conf --json result.json --recommend\n"
 	"  echobench run --a epoll --server 'socat TCP-LISTEN:{port},fork,reuseaddr EXEC:cat'\n"
 	"\n"
-	"A block is two pairs of rounds, A and B in random order, every one with a server that\n"
-	"was started for it; A against A within the blocks shows the noise. A cell ends when\n"
+	"A block is two servers of A and two of B, started for it and loaded in turn, a round of\n"
+	"some milliseconds each; A against A within the blocks shows the noise. A cell ends when\n"
 	"its interval is as narrow as --precision, wherever it lies, or at its --limit.\n"
 	"docs/benchmarking.md says why that can be believed. Keys of a configuration stand in\n"
 	"the section [bench].\n"

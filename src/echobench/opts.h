@@ -58,7 +58,7 @@ struct bench_config {
 	char client_backend[OPT_TEXT_MAX], congestion[OPT_TEXT_MAX];
 	int64_t round, warmup, limit;
 	double precision, confidence; /* percent */
-	unsigned min_blocks, max_blocks;
+	unsigned rounds, min_blocks, max_blocks;
 	uint64_t seed;
 	char json[OPT_TEXT_MAX], plot[OPT_TEXT_MAX], baseline[OPT_TEXT_MAX];
 	bool recommend;

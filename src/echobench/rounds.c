@@ -1,47 +1,44 @@
 /* SPDX-License-Identifier: MIT
- * rounds: runs a cell. When to stop is decided by the width of the interval, never by where it
- * lies: stopping because a winner is in sight would find winners that are not there.
+ * rounds: arithmetic on turns.
  */
 #include "rounds.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <math.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/clock.h"
 #include "echo/rng.h"
-#include "measure.h"
-#include "server.h"
 
 enum {
-	WARM_MAX = 12,       /* rounds of warm-up, both sides together */
-	TRIES_MAX = 3,       /* of one round */
-	FAILURES_LATER = 20, /* blocks in a row, once some went well: the time limit is nearer */
-	FAILURES_MAX = 3,    /* blocks in a row that may fail */
-	OVERHEAD_NS = 25 * 1000 * 1000, /* a client's start and end */
-	STARTS_NS = 60 * 1000 * 1000,   /* four servers' start and end */
+	CONN_ROUND_NS = 40 * 1000, /* several messages of each connection, on today's machines */
+	TURNS_LEAST = 7,
 };
 
-/* Two rates that differ by less are the same, to a warm-up. */
-static const double still = 0.1;
-
-unsigned schedule_min_blocks(const struct bench_config *c, double alpha)
+int64_t round_ns(const struct bench_config *c, const struct workload *w)
 {
-	unsigned needed = cell_blocks_needed(alpha) + 4;
+	int64_t least_ns = (int64_t)w->connections * CONN_ROUND_NS;
 
-	if (c->min_blocks > needed)
-		needed = c->min_blocks;
-	return needed < c->max_blocks ? needed : c->max_blocks;
+	return c->round > least_ns ? c->round : least_ns;
 }
 
-int64_t schedule_block_ns(const struct bench_config *c, const struct workload *w)
+/* Longer rounds are fewer, but not so few that a median says nothing. */
+unsigned round_turns(const struct bench_config *c, const struct workload *w)
 {
-	return BLOCK_ROUNDS * (c->round + round_warmup_ns(c, w) + OVERHEAD_NS) + STARTS_NS;
+	int64_t n = c->rounds * c->round / round_ns(c, w);
+	unsigned least = c->rounds < TURNS_LEAST ? c->rounds : TURNS_LEAST;
+
+	return n > least ? (unsigned)n : least;
 }
 
-void schedule_order(uint64_t *rng, uint8_t order[BLOCK_ROUNDS])
+unsigned round_warm_turns(const struct bench_config *c, const struct workload *w)
+{
+	int64_t ns = round_ns(c, w), n = (c->warmup + ns - 1) / ns;
+
+	return n < TURNS_MAX ? (unsigned)n : TURNS_MAX;
+}
+
+void round_order(uint64_t *rng, uint8_t order[BLOCK_SERVERS])
 {
 	for (unsigned twin = 0; twin < TWINS; twin++) {
 		unsigned first = (unsigned)rng_below(rng, SIDES);
@@ -51,139 +48,83 @@ void schedule_order(uint64_t *rng, uint8_t order[BLOCK_ROUNDS])
 	}
 }
 
-bool rates_stationary(const double *rates, unsigned n)
+static void set_field(struct sample *s, size_t offset, double v)
 {
-	const double *last;
-
-	if (n < 3)
-		return false;
-	last = rates + n - 3;
-	if (fabs(last[2] - last[1]) > still * last[1] || fabs(last[1] - last[0]) > still * last[0])
-		return false;
-	/* three in a row that climb are still climbing, unless by next to nothing */
-	return !(last[0] < last[1] && last[1] < last[2] && last[2] > (1 + still / 2) * last[0]);
+	memcpy((char *)s + offset, &v, sizeof(v));
 }
 
-static int start_servers(struct server *servers, const struct cell *c, unsigned twins,
-			 char why[WHY_MAX])
+/* What comes in steps, as the CPU time of processes that have ended does. */
+static void combine_mean(const struct sample *s, unsigned turns, size_t offset,
+			 struct sample out[BLOCK_SERVERS])
 {
-	int r = 0;
+	for (unsigned k = 0; k < BLOCK_SERVERS; k++) {
+		double sum = 0;
 
-	for (unsigned i = 0; i < SIDES * twins && r == 0; i++)
-		r = server_start(&servers[i], c->config, c->name[i / twins], c->load.connections,
-				 why);
-	for (unsigned i = 0; i < SIDES * twins && r == 0; i++)
-		r = server_ready(&servers[i], why);
-	return r;
-}
-
-static void stop_servers(struct server *servers, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		server_stop(&servers[i]);
-}
-
-/* A round that failed is tried again: on a busy machine client or server may have starved. */
-static int measure(struct round *r, char why[WHY_MAX])
-{
-	int e = round_measure(r, why);
-
-	for (unsigned i = 1; i < TRIES_MAX && e == -EAGAIN; i++)
-		e = round_measure(r, why);
-	return e;
-}
-
-/* Alternating rounds that nobody judges. System calls are counted in them, because that costs time:
- * the median counts. */
-static int warm_up(struct cell *c)
-{
-	struct server servers[SIDES] = { 0 };
-	double rates[SIDES][WARM_MAX], calls[SIDES][WARM_MAX];
-	int r = start_servers(servers, c, 1, c->why);
-
-	for (unsigned i = 0; i < WARM_MAX && r == 0 && !c->stationary; i++) {
-		unsigned side = i % SIDES, nth = i / SIDES;
-		struct round round = { .config = c->config,
-				       .load = &c->load,
-				       .server = &servers[side],
-				       .count_syscalls = true };
-
-		r = measure(&round, c->why);
-		calls[side][nth] = round.syscalls;
-		rates[side][nth] = round.sample.rate;
-		c->warm_rounds++;
-		c->stationary = side == SIDE_B && rates_stationary(rates[SIDE_A], nth + 1) &&
-				rates_stationary(rates[SIDE_B], nth + 1);
+		for (unsigned t = 0; t < turns; t++)
+			sum += sample_field(&s[t * BLOCK_SERVERS + k], offset);
+		set_field(&out[k], offset, sum / turns);
 	}
-	stop_servers(servers, SIDES);
-	for (unsigned side = 0; side < SIDES && c->warm_rounds > side; side++)
-		c->syscalls[side] =
-			paired_median(calls[side], (c->warm_rounds + SIDES - 1 - side) / SIDES);
-	return r;
 }
 
-static int run_block(struct cell *c, struct schedule *s, struct block *b)
+static bool any_zero(const struct sample *s, unsigned count, size_t offset)
 {
-	struct server servers[BLOCK_ROUNDS] = { 0 };
-	int r = start_servers(servers, c, TWINS, c->why);
-
-	schedule_order(&s->rng, b->order);
-	for (unsigned i = 0; i < BLOCK_ROUNDS && r == 0; i++) {
-		unsigned which = b->order[i];
-		struct round round = { .config = c->config,
-				       .load = &c->load,
-				       .server = &servers[which] };
-
-		r = measure(&round, c->why);
-		b->at[which / TWINS][which % TWINS] = round.sample;
+	for (unsigned i = 0; i < count; i++) {
+		if (!(sample_field(&s[i], offset) > 0))
+			return true;
 	}
-	stop_servers(servers, BLOCK_ROUNDS);
-	return r;
+	return false;
 }
 
-/* Blocks until it is enough. A block that failed leaves no trace but its reason. */
-static int run_blocks(struct cell *c, struct schedule *s, int64_t begin_ns)
+/* What has a ratio: the median of the turns, and the median of what a server differs from them. */
+static void combine_ratio(const struct sample *s, unsigned turns, size_t offset,
+			  struct sample out[BLOCK_SERVERS])
 {
-	unsigned failures = 0;
-	int r = 0;
+	double turn[TURNS_MAX], mean[TURNS_MAX], v[TURNS_MAX], middle;
 
-	while (c->block_count < c->config->max_blocks && !c->narrow && r != -EINTR) {
-		int64_t spent_ns = clock_now_ns() - begin_ns;
-
-		if (spent_ns + schedule_block_ns(c->config, &c->load) > c->config->limit &&
-		    c->block_count + c->failed_blocks > 0)
-			break;
-		r = run_block(c, s, &c->blocks[c->block_count]);
-		if (r < 0) {
-			c->failed_blocks += r != -EINTR;
-			if (++failures >= (c->block_count ? FAILURES_LATER : FAILURES_MAX))
-				break;
-			continue;
-		}
-		failures = 0;
-		c->block_count++;
-		if (c->block_count >= s->min_blocks)
-			c->narrow = cell_narrow(c, s->alpha, c->config->precision);
-		if (s->progress)
-			s->progress(s->arg, c);
+	if (any_zero(s, turns * BLOCK_SERVERS, offset)) {
+		combine_mean(s, turns, offset, out);
+		return;
 	}
-	return r;
+	for (unsigned t = 0; t < turns; t++) {
+		turn[t] = 0;
+		for (unsigned k = 0; k < BLOCK_SERVERS; k++)
+			turn[t] += log(sample_field(&s[t * BLOCK_SERVERS + k], offset)) / BLOCK_SERVERS;
+		mean[t] = turn[t];
+	}
+	middle = paired_median(mean, turns);
+	for (unsigned k = 0; k < BLOCK_SERVERS; k++) {
+		for (unsigned t = 0; t < turns; t++)
+			v[t] = log(sample_field(&s[t * BLOCK_SERVERS + k], offset)) - turn[t];
+		set_field(&out[k], offset, exp(middle + paired_median(v, turns)));
+	}
 }
 
-int cell_run(struct cell *c, struct schedule *s)
+static void combine_median(const struct sample *s, unsigned turns, size_t offset,
+			   struct sample out[BLOCK_SERVERS])
 {
-	int64_t begin_ns = clock_now_ns();
-	int r = warm_up(c);
+	double v[TURNS_MAX];
 
-	if (r == 0)
-		r = run_blocks(c, s, begin_ns);
-	c->spent_ns = clock_now_ns() - begin_ns;
-	if (cell_measured(c, s->alpha))
-		c->why[0] = '\0'; /* what failed on the way is counted, and was made up for */
-	if (r == -EINTR)
-		snprintf(c->why, sizeof(c->why), "interrupted");
-	else if (!cell_measured(c, s->alpha) && !c->why[0])
-		snprintf(c->why, sizeof(c->why), "%u blocks in the time limit, %u are needed",
-			 c->block_count, cell_blocks_needed(s->alpha));
-	return r == -EINTR ? r : 0;
+	for (unsigned k = 0; k < BLOCK_SERVERS; k++) {
+		for (unsigned t = 0; t < turns; t++)
+			v[t] = sample_field(&s[t * BLOCK_SERVERS + k], offset);
+		set_field(&out[k], offset, paired_median(v, turns));
+	}
+}
+
+void rounds_combine(const struct sample *s, unsigned turns, struct sample out[BLOCK_SERVERS])
+{
+	assert(turns > 0 && turns <= TURNS_MAX);
+	combine_ratio(s, turns, offsetof(struct sample, rate), out);
+	combine_ratio(s, turns, offsetof(struct sample, cpu_ns), out);
+	combine_median(s, turns, offsetof(struct sample, switches), out);
+	combine_median(s, turns, offsetof(struct sample, server_busy), out);
+	combine_median(s, turns, offsetof(struct sample, client_busy), out);
+	for (unsigned i = 0; i < turns * BLOCK_SERVERS; i++) {
+		struct sample *o = &out[i % BLOCK_SERVERS];
+
+		o->rounds += s[i].rounds;
+		o->stolen += s[i].stolen;
+		o->throttled += s[i].throttled;
+		o->disturbed += s[i].disturbed;
+	}
 }

@@ -1,35 +1,31 @@
 /* SPDX-License-Identifier: MIT
- * rounds: the schedule of a cell: warm-up until the rate stands still, then blocks of interleaved
- * rounds until the answer is as sharp as was asked, or the time is up.
+ * rounds: how often and in which order the servers of a block are loaded, and what their rounds
+ * make together.
+ *
+ * Each turn loads all servers of a block once, a round of some milliseconds each. The speed of a
+ * machine wanders, in virtual machines by a third within seconds; within a turn it does so for all
+ * of them alike. So what a server differs from the mean of its turn is what counts, and the median
+ * of that over all turns.
  */
 #ifndef ECHOBENCH_ROUNDS_H
 #define ECHOBENCH_ROUNDS_H
 
 #include "cell.h"
 
-struct schedule {
-	double alpha; /* of one cell: what is left when all of a run are corrected for */
-	unsigned min_blocks;
-	uint64_t rng;
-	/* called after each block; may be NULL */
-	void (*progress)(void *arg, const struct cell *c);
-	void *arg;
-};
+enum { TURNS_MAX = 1000 };
 
-/* How many blocks a claim needs, with room for a few that disagree. */
-unsigned schedule_min_blocks(const struct bench_config *c, double alpha);
+/* How long a round lasts in which each connection can get several answers. */
+int64_t round_ns(const struct bench_config *c, const struct workload *w);
 
-/* What one block takes, all told. */
-int64_t schedule_block_ns(const struct bench_config *c, const struct workload *w);
+/* Turns that are measured, and turns before them that nobody judges. */
+unsigned round_turns(const struct bench_config *c, const struct workload *w);
+unsigned round_warm_turns(const struct bench_config *c, const struct workload *w);
 
-/* The order of a block's rounds: one pair after the other, each in random order. */
-void schedule_order(uint64_t *rng, uint8_t order[BLOCK_ROUNDS]);
+/* The order of a turn: one pair after the other, each in random order; side * TWINS + twin. */
+void round_order(uint64_t *rng, uint8_t order[BLOCK_SERVERS]);
 
-/* Whether the last of @n rates are about the same, with no way left to go. */
-bool rates_stationary(const double *rates, unsigned n);
-
-/* Measures a cell. Returns 0, or -EINTR when a signal asks to stop; c->why says why there are no
- * blocks, or too few. */
-int cell_run(struct cell *c, struct schedule *s);
+/* From @turns of rounds, @s[turn * BLOCK_SERVERS + server], to one sample of each server.
+ * Latencies are not in rounds: they are left as they are. 0 < turns <= TURNS_MAX. */
+void rounds_combine(const struct sample *s, unsigned turns, struct sample out[BLOCK_SERVERS]);
 
 #endif

@@ -98,7 +98,7 @@ int sides_check(const struct bench_config *c, char why[WHY_MAX])
 {
 	const struct workload one = { 1, 1, 1, MODE_CLOSED };
 	const char *sides[SERVERS_MAX + 2] = { c->a, c->b };
-	char command[COMMAND_MAX], all[COMMAND_MAX + 32];
+	char command[COMMAND_MAX], all[COMMAND_MAX + 32], *gateless;
 	unsigned count = 2;
 	int r = 0;
 
@@ -113,7 +113,9 @@ int sides_check(const struct bench_config *c, char why[WHY_MAX])
 	}
 	if (r == 0) {
 		client_command(c, &one, "127.0.0.1:1", command);
-		snprintf(all, sizeof(all), "%s --print-config", command);
+		gateless = child_replace(command, " --gate {gate}", "");
+		snprintf(all, sizeof(all), "%s --print-config", gateless ? gateless : "");
+		free(gateless);
 		r = check(all, why);
 	}
 	return r;

@@ -163,12 +163,12 @@ def clean_env(extra=None):
 class Process:
     """A running program, with what it prints. Use it through a TestCase, which ends it."""
 
-    def __init__(self, argv, env=None, stdin=subprocess.DEVNULL, stdout=None):
+    def __init__(self, argv, env=None, stdin=subprocess.DEVNULL, stdout=None, pass_fds=()):
         """`stdout` None: collected in .out; else given to the program."""
         adopt_orphans()
         self.argv = [str(a) for a in argv]
         self.popen = subprocess.Popen(self.argv, stdin=stdin, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE,
-                                      env=clean_env(env), bufsize=0)
+                                      env=clean_env(env), bufsize=0, pass_fds=pass_fds)
         self.pid = self.popen.pid
         self.out = None if stdout else Output(self.popen.stdout)
         self.err = Output(self.popen.stderr)

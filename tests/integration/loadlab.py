@@ -201,11 +201,12 @@ class LoadResult:
 class Echoload(Process):
     """An echoload that runs."""
 
-    def __init__(self, options, env=None, prefix=(), stdout=None):
+    def __init__(self, options, env=None, prefix=(), stdout=None, pass_fds=()):
         fd, self.file = tempfile.mkstemp(prefix="echolab-", suffix=".json")
         os.close(fd)
         env = dict(env or {})
-        super().__init__([*prefix, *program("echoload"), "--json", self.file, *options], env, stdout=stdout)
+        super().__init__([*prefix, *program("echoload"), "--json", self.file, *options], env, stdout=stdout,
+                         pass_fds=pass_fds)
 
     def done(self, timeout=90):
         """Its result, when it has ended; the books balance."""
@@ -377,9 +378,9 @@ class LoadCase(TestCase):
             options.setdefault("backend", self.client)
         return [*as_options({k: v for k, v in options.items() if v is not None}), target_text(to)]
 
-    def load(self, to, *argv, env=None, prefix=(), stdout=None, **options):
+    def load(self, to, *argv, env=None, prefix=(), stdout=None, pass_fds=(), **options):
         """Starts echoload with the backend of this class."""
-        return self.keep(Echoload([*self.load_options(to, options), *argv], env, prefix, stdout))
+        return self.keep(Echoload([*self.load_options(to, options), *argv], env, prefix, stdout, pass_fds))
 
     def run_load(self, to, *argv, code=OK, **options):
         """Runs it to its end; None: any exit code."""

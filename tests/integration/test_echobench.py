@@ -25,9 +25,9 @@ SLOW_SERVER = (f"env LD_PRELOAD={BIN}/preload/burn.so ECHOLAB_BURN_PERCENT=200 "
 # one that accepts and never answers; one that echoes
 MUTE = "socat -u TCP-LISTEN:{port},fork,reuseaddr,bind={host} OPEN:/dev/null"
 SOCAT = "socat TCP-LISTEN:{port},fork,reuseaddr,bind={host} EXEC:/bin/cat"
-QUICK = ("--round", "40ms", "--warmup", "10ms", "-c", "4", "--precision", "30", "--max-blocks", "14")
+QUICK = ("--rounds", "7", "--warmup", "10ms", "-c", "4", "--precision", "30", "--max-blocks", "14")
 # for a verdict, on a machine that is busy with something else
-LONGER = ("--round", "100ms", "--warmup", "20ms", "-c", "16", "--precision", "30", "--limit", "45s")
+LONGER = ("-c", "16", "--precision", "30", "--limit", "45s")
 
 
 def validate(result):
@@ -79,9 +79,9 @@ class Answers(Bench):
             self.assertGreater(cell[side]["rate"], 100)
             self.assertLessEqual(cell[side]["latency_ns"]["p50"], cell[side]["latency_ns"]["p99"])
         if cell["b"]["system_calls_per_message"] is not None:
-            # read and write: 2; how many messages there were between the looks is known by their rate only
-            self.assertGreater(cell["b"]["system_calls_per_message"], 1.4)
-            self.assertLess(cell["b"]["system_calls_per_message"], 4)
+            # read and write; that nothing came is asked now and then
+            self.assertGreaterEqual(cell["b"]["system_calls_per_message"], 2)
+            self.assertLess(cell["b"]["system_calls_per_message"], 3)
         self.assertEqual(len(cell["samples"]), 4 * cell["blocks"])
         for block in range(cell["blocks"]):
             sides = [s["side"] for s in cell["samples"] if s["block"] == block]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * test_cell: verdicts over invented rounds: drift, heavy tails, stolen time, servers that differ
+ * test_cell: verdicts over invented samples: drift, heavy tails, stolen time, servers that differ
  * from one start to the next or come up in one of two states. Equal servers get no winner, a
  * slowdown of 5 % is found, and who limits the rate decides by what is judged.
  */
@@ -10,17 +10,18 @@
 #include <string.h>
 
 #include "echo/rng.h"
+#include "echobench/blocks.h"
 #include "echobench/rounds.h"
 
 #include "suites.h"
 
 /* How a machine wavers: all relative. */
 struct machine {
-	double round; /* from round to round */
+	double round; /* from one server's part of a block to the next */
 	double start; /* from one start of a server to the next */
-	double drift; /* of all, from round to round: a random walk */
-	bool heavy;   /* rounds with tails of Student's t(2) */
-	double thief; /* the share of rounds that lose 5 to 25 % to somebody else */
+	double drift; /* of all, from one part to the next: a random walk */
+	bool heavy;   /* parts with tails of Student's t(2) */
+	double thief; /* the share of parts that lose 5 to 25 % to somebody else */
 	double state; /* what one start in two costs more */
 };
 
@@ -34,7 +35,7 @@ static const struct machine machines[] = {
 };
 enum {
 	MACHINES = 6,
-	BLOCKS = 27, /* what 25 s are enough for: configs/bench/believe.conf */
+	BLOCKS = 27, /* what 30 s are enough for: configs/bench/believe.conf */
 };
 
 static double uniform(uint64_t *seed)
@@ -53,10 +54,12 @@ static struct block blocks[BLOCKS_MAX];
 static void invent_block(struct block *b, const struct machine *m, double slow, double *level,
 			 uint64_t *seed)
 {
-	schedule_order(seed, b->order);
-	for (unsigned i = 0; i < BLOCK_ROUNDS; i++) {
-		unsigned side = b->order[i] / TWINS;
-		struct sample *s = &b->at[side][b->order[i] % TWINS];
+	uint8_t order[BLOCK_SERVERS];
+
+	round_order(seed, order);
+	for (unsigned i = 0; i < BLOCK_SERVERS; i++) {
+		unsigned side = order[i] / TWINS;
+		struct sample *s = &b->at[side][order[i] % TWINS];
 		double tail = m->heavy ? 1 / sqrt(-log(uniform(seed))) : 1;
 		double cost;
 
@@ -73,7 +76,8 @@ static void invent_block(struct block *b, const struct machine *m, double slow, 
 				      .server_busy = 0.97,
 				      .client_busy = 0.6,
 				      .p50_ns = 1e5,
-				      .p99_ns = 2e5 };
+				      .p99_ns = 2e5,
+				      .rounds = 1 };
 	}
 }
 
@@ -172,8 +176,7 @@ START_TEST(who_had_no_time_left_decides_what_is_judged)
 	ck_assert_int_eq(c.decided_by, DECIDED_BY_RATE);
 	for (unsigned i = 0; i < 15; i++) /* others had the CPU in most rounds */
 		for (unsigned t = 0; t < TWINS; t++)
-			blocks[i].at[SIDE_A][t].disturbed = blocks[i].at[SIDE_B][t].disturbed =
-				true;
+			blocks[i].at[SIDE_A][t].disturbed = blocks[i].at[SIDE_B][t].disturbed = 1;
 	cell_summarise(&c);
 	ck_assert_uint_eq(c.disturbed, 60);
 	ck_assert_int_eq(c.decided_by, DECIDED_BY_CPU);
@@ -257,9 +260,9 @@ START_TEST(in_each_pair_of_a_block_either_side_is_as_likely_to_be_first)
 	uint64_t seed = 1;
 
 	for (unsigned i = 0; i < 24000; i++) {
-		uint8_t o[BLOCK_ROUNDS];
+		uint8_t o[BLOCK_SERVERS];
 
-		schedule_order(&seed, o);
+		round_order(&seed, o);
 		seen[o[0] << 6 | o[1] << 4 | o[2] << 2 | o[3]]++;
 		ck_assert_uint_eq(o[0] % TWINS, o[1] % TWINS);
 		ck_assert_uint_ne(o[0] / TWINS, o[1] / TWINS);
@@ -282,6 +285,65 @@ START_TEST(a_rate_that_still_climbs_is_not_stationary)
 }
 END_TEST
 
+/* A machine that halves its speed within a block, and steals a round here and there. */
+START_TEST(what_a_turn_does_to_all_its_servers_is_nothing)
+{
+	static const double cost[BLOCK_SERVERS] = { 1, 1.01, 1.05, 0.9 };
+	struct sample rounds[30 * BLOCK_SERVERS] = { 0 }, out[BLOCK_SERVERS] = { 0 };
+
+	for (unsigned i = 0; i < 30 * BLOCK_SERVERS; i++) {
+		unsigned turn = i / BLOCK_SERVERS, server = i % BLOCK_SERVERS;
+		double wanders = (turn < 20 ? 1 : 2) * (i % 37 == 5 ? 3 : 1);
+
+		rounds[i] = (struct sample){ .rate = 1e5 / cost[server] / wanders,
+					     .cpu_ns = 1e4 * cost[server] * wanders,
+					     .server_busy = 0.5 + server / 10.0,
+					     .rounds = 1,
+					     .stolen = i % 37 == 5,
+					     .disturbed = server == 2 };
+	}
+	rounds_combine(rounds, 30, out);
+	for (unsigned k = 1; k < BLOCK_SERVERS; k++) {
+		ck_assert_double_eq_tol(out[k].cpu_ns / out[0].cpu_ns, cost[k] / cost[0], 1e-9);
+		ck_assert_double_eq_tol(out[0].rate / out[k].rate, cost[k] / cost[0], 1e-9);
+		ck_assert_double_eq_tol(out[k].server_busy, 0.5 + k / 10.0, 1e-9);
+		ck_assert_uint_eq(out[k].rounds, 30);
+		ck_assert_uint_eq(out[k].disturbed, k == 2 ? 30 : 0);
+	}
+	ck_assert(out[0].cpu_ns > 0.9e4 && out[0].cpu_ns < 1.1e4); /* most turns were fast */
+	ck_assert_uint_eq(out[0].stolen + out[1].stolen + out[2].stolen + out[3].stolen, 4);
+}
+END_TEST
+
+START_TEST(a_cost_that_comes_in_steps_is_a_mean)
+{
+	struct sample rounds[4 * BLOCK_SERVERS], out[BLOCK_SERVERS] = { 0 };
+
+	for (unsigned i = 0; i < 4 * BLOCK_SERVERS; i++)
+		rounds[i] = (struct sample){ .rate = 100, .cpu_ns = i / BLOCK_SERVERS ? 0 : 10 };
+	rounds_combine(rounds, 4, out);
+	for (unsigned k = 0; k < BLOCK_SERVERS; k++)
+		ck_assert_double_eq_tol(out[k].cpu_ns, 2.5, 1e-9);
+}
+END_TEST
+
+START_TEST(rounds_are_long_enough_for_their_connections)
+{
+	const struct bench_config c = { .round = MSEC(10), .rounds = 30, .warmup = MSEC(30) },
+				  one = { .round = MSEC(300), .rounds = 3, .warmup = 0 };
+	const struct workload few = { .connections = 64 }, many = { .connections = 10000 };
+
+	ck_assert_int_eq(round_ns(&c, &few), MSEC(10));
+	ck_assert_uint_eq(round_turns(&c, &few), 30);
+	ck_assert_uint_eq(round_warm_turns(&c, &few), 3);
+	ck_assert_int_eq(round_ns(&c, &many), MSEC(400));
+	ck_assert_uint_eq(round_turns(&c, &many), 7);
+	ck_assert_uint_eq(round_warm_turns(&c, &many), 1);
+	ck_assert_uint_eq(round_turns(&one, &few), 3);
+	ck_assert_uint_eq(round_warm_turns(&one, &few), 0);
+}
+END_TEST
+
 Suite *cell_suite(void)
 {
 	Suite *s = suite_create("cell");
@@ -296,6 +358,9 @@ Suite *cell_suite(void)
 	tcase_add_test(t, the_recommendation_follows_the_winners);
 	tcase_add_test(t, in_each_pair_of_a_block_either_side_is_as_likely_to_be_first);
 	tcase_add_test(t, a_rate_that_still_climbs_is_not_stationary);
+	tcase_add_test(t, what_a_turn_does_to_all_its_servers_is_nothing);
+	tcase_add_test(t, a_cost_that_comes_in_steps_is_a_mean);
+	tcase_add_test(t, rounds_are_long_enough_for_their_connections);
 	suite_add_tcase(s, t);
 	return s;
 }
