@@ -54,6 +54,7 @@ struct bare_options {
 	bool threaded;          /* a server's loop is a second thread's, as a worker's is */
 	bool nagle, quickack;   /* ablations: what a server's sockets usually are not */
 	char *variant;          /* of the loop, for ablations; NULL: as it should be */
+	int gate;               /* another program says when to send; 0: nobody does */
 };
 
 /* What a client has measured; printed as one JSON line. */
@@ -347,11 +348,12 @@ static inline void bare_help(void)
 	       "              [--threaded] [--nagle] [--quickack] [--variant LIST]\n"
 	       "       %s client HOST:PORT [-c CONNECTIONS] [-s SIZE] [-p DEPTH] [-d SECONDS]\n"
 	       "              [-w SECONDS] [--cpu N] [--congestion NAME] [--verify] [--latency]\n"
-	       "              [--spin] [--observe PID]\n"
+	       "              [--spin] [--observe PID] [--gate FD]\n"
 	       "The server echoes until SIGTERM; both end with one line of JSON. -s tells the\n"
 	       "server only by what to divide. --spin: the client never sleeps, so that nobody\n"
 	       "has to wake it; --observe: it also tells what CPU time the process PID, its\n"
 	       "server, used while it measured, which it does for -d seconds after -w seconds.\n"
+	       "--gate: bench/duel says when to send, and for how long, as it does to echoload.\n"
 	       "--threaded: the server's loop is not the only thread of its process, so that\n"
 	       "descriptors are shared, as a worker's are: each call counts its reference.\n"
 	       "--variant: leaves something out, or does it in another way, to find out what it\n"
@@ -401,6 +403,9 @@ static inline void bare_option(struct bare_options *o, int option)
 	case 'O':
 		o->observe = (pid_t)bare_count(optarg, "--observe", 1, INT32_MAX);
 		break;
+	case 'g':
+		o->gate = (int)bare_count(optarg, "--gate", 3, 1023);
+		break;
 	case 'T':
 		o->threaded = true;
 		break;
@@ -430,8 +435,8 @@ static inline struct bare_options bare_options(int argc, char **argv)
 		{ "latency", 0, NULL, 'L' },    { "spin", 0, NULL, 'S' },
 		{ "observe", 1, NULL, 'O' },    { "variant", 1, NULL, 'X' },
 		{ "nagle", 0, NULL, 'N' },      { "quickack", 0, NULL, 'Q' },
-		{ "threaded", 0, NULL, 'T' },   { "help", 0, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{ "threaded", 0, NULL, 'T' },   { "gate", 1, NULL, 'g' },
+		{ "help", 0, NULL, 'h' },       { NULL, 0, NULL, 0 },
 	};
 	struct bare_options o = {
 		.conns = 64, .size = 64, .depth = 1, .seconds = 2, .warmup = 0.1, .cpu = -1
@@ -453,6 +458,27 @@ static inline struct bare_options bare_options(int argc, char **argv)
 	if (!o.server)
 		bare_address(&o, argv[optind + 1]);
 	return o;
+}
+
+/* Says through the gate what a slice brought: src/echoload/gate.h has what is said there. */
+static inline void bare_gate_answer(int gate, uint64_t messages, int64_t ns)
+{
+	dprintf(gate, "%llu %lld\n", (unsigned long long)messages, (long long)ns);
+}
+
+/* Waits for a command, in nanoseconds. Returns false at the end of file. */
+static inline bool bare_gate_wait(int gate, int64_t *ns)
+{
+	char line[32];
+	ssize_t n = read(gate, line, sizeof(line) - 1);
+
+	if (n <= 0)
+		return false;
+	line[n] = '\0';
+	*ns = strtoll(line, NULL, 10);
+	if (*ns <= 0 || line[n - 1] != '\n')
+		bare_usage("--gate: '%s' is not a time in nanoseconds", line);
+	return true;
 }
 
 /* Runs a server's loop, in a second thread if so asked. */

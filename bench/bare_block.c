@@ -82,7 +82,9 @@ static void client_run(void)
 
 	if (o.conns != 1)
 		bare_usage("-c: a blocking client has one connection");
-	bare_client_open(&cl, &o);
+	if (o.gate)
+		bare_usage("--gate: this client has none");
+	bare_client_open(&cl, &o, NULL);
 	bare_client_start(&cl);
 	p = &cl.peers[0];
 	while (!cl.stopping || cl.owed > 0) {

@@ -28,15 +28,19 @@ struct bare_client {
 	int timer; /* readable when what bare_client_tick knows is over */
 	bool measuring, stopping;
 	struct bare_result result;
+	/* sends what a peer may send, when it may after a pause; the loop's */
+	void (*kick)(struct bare_client *cl, struct bare_peer *p);
 };
 
-/* Connects all peers, one after the other, and lets each send its first messages. */
-static inline void bare_client_open(struct bare_client *cl, const struct bare_options *o)
+/* Connects all peers, one after the other, and lets each send its first messages. @kick is only
+ * called when a gate opens. */
+static inline void bare_client_open(struct bare_client *cl, const struct bare_options *o,
+				    void (*kick)(struct bare_client *cl, struct bare_peer *p))
 {
 	bare_raise_files();
 	cl->o = o;
-	if (!cl->table)
-		cl->table = bare_table();
+	cl->kick = kick;
+	cl->table = bare_table();
 	cl->peers = calloc(o->conns, sizeof(*cl->peers));
 	if (!cl->peers)
 		bare_die(BARE_EXIT_ENVIRONMENT, "peers");
@@ -51,17 +55,6 @@ static inline void bare_client_open(struct bare_client *cl, const struct bare_op
 			bare_die(BARE_EXIT_ENVIRONMENT, "stamps");
 	}
 	cl->owed = (uint64_t)o->conns * o->depth;
-}
-
-/* Closes all connections; it may be opened again. */
-static inline void bare_client_close(struct bare_client *cl)
-{
-	for (unsigned k = 0; k < cl->o->conns; k++) {
-		close(cl->peers[k].fd);
-		free(cl->peers[k].stamps);
-	}
-	free(cl->peers);
-	cl->peers = NULL;
 }
 
 static inline void bare_client_arm(const struct bare_client *cl, double seconds)
@@ -86,6 +79,49 @@ static inline void bare_client_begin(struct bare_client *cl)
 		cl->begin_server_ns = bare_process_cpu_ns(cl->o->observe);
 }
 
+/* Says what the last slice brought, and begins the next. Returns false when there is none. */
+static inline bool bare_gate_next(struct bare_client *cl)
+{
+	const struct bare_options *o = cl->o;
+	int64_t ns;
+
+	bare_gate_answer(o->gate, cl->result.messages,
+			 cl->begin_ns ? bare_now_ns() - cl->begin_ns : 0);
+	if (!bare_gate_wait(o->gate, &ns))
+		return false;
+	cl->begin_ns = bare_now_ns();
+	cl->result.messages = 0;
+	cl->stopping = false;
+	cl->owed = (uint64_t)o->conns * o->depth;
+	bare_client_arm(cl, (double)ns / 1e9);
+	for (unsigned k = 0; k < o->conns; k++) {
+		struct bare_peer *p = &cl->peers[k];
+
+		p->unsent = (uint64_t)o->size * o->depth;
+		for (unsigned i = 0; p->stamps && i < o->depth; i++)
+			p->stamps[i] = cl->begin_ns;
+		cl->kick(cl, p);
+	}
+	return true;
+}
+
+/* Nothing is sent until the gate opens. */
+static inline void bare_gate_start(struct bare_client *cl)
+{
+	cl->measuring = cl->stopping = true;
+	cl->owed = 0;
+	for (unsigned k = 0; k < cl->o->conns; k++)
+		cl->peers[k].unsent = 0;
+}
+
+/* Whether the loop has more to do. */
+static inline bool bare_client_goes_on(struct bare_client *cl)
+{
+	if (!cl->stopping || cl->owed > 0)
+		return true;
+	return cl->o->gate && bare_gate_next(cl);
+}
+
 /* Starts the clocks. A timer, so that nobody asks for the time in order to know when to stop. */
 static inline void bare_client_start(struct bare_client *cl)
 {
@@ -97,7 +133,9 @@ static inline void bare_client_start(struct bare_client *cl)
 	for (unsigned k = 0; cl->o->latency && k < cl->o->conns; k++)
 		for (unsigned i = 0; i < cl->o->depth; i++)
 			cl->peers[k].stamps[i] = now_ns;
-	if (cl->o->warmup > 0)
+	if (cl->o->gate)
+		bare_gate_start(cl);
+	else if (cl->o->warmup > 0)
 		bare_client_arm(cl, cl->o->warmup);
 	else
 		bare_client_begin(cl);
@@ -163,9 +201,12 @@ static inline void bare_client_sent(struct bare_peer *p, uint32_t len)
 	p->tx_at = bare_advance(p->tx_at, len);
 }
 
-/* Prints the result; the process exits next, which closes everything. */
+/* Prints the result, unless it went through the gate; the process exits next, which closes
+ * everything. */
 static inline void bare_client_report(struct bare_client *cl)
 {
+	if (cl->o->gate)
+		return;
 	cl->result.duration_ns = bare_now_ns() - cl->begin_ns;
 	cl->result.cpu_ns = bare_cpu_ns() - cl->begin_cpu_ns;
 	if (cl->o->observe)

@@ -209,12 +209,12 @@ static void client_run(const struct bare_options *o)
 
 	if (epoll < 0)
 		bare_die(BARE_EXIT_ENVIRONMENT, "epoll_create1");
-	bare_client_open(&cl, o);
+	bare_client_open(&cl, o, client_send);
 	bare_client_start(&cl);
 	watch(epoll, cl.timer, EPOLLIN, NULL);
 	for (unsigned k = 0; k < o->conns; k++) /* writable: the first edge starts the sending */
 		watch(epoll, cl.peers[k].fd, EDGES | EPOLLET, &cl.peers[k]);
-	while (!cl.stopping || cl.owed > 0) {
+	while (bare_client_goes_on(&cl)) {
 		int n = epoll_wait(epoll, events, EVENTS, o->spin ? 0 : -1);
 
 		cl.result.turns++;

@@ -5,7 +5,8 @@
  * when the send completes. One send in flight a connection, since two may overtake each other; what
  * arrives meanwhile queues behind it. Needs Linux 6.1 (DEFER_TASKRUN) and liburing 2.3.
  */
-#include "bare_ring_client.h"
+#include "bare_client.h"
+#include "bare_ring.h"
 
 enum {
 	MAX_QUEUED = 8, /* buffers one slow reader may pin; 32 such readers starve everybody */
@@ -325,21 +326,111 @@ static void *server_run(void *options)
 	return NULL;
 }
 
+/* ---- the client ---- */
+
+struct client {
+	struct bare_client base; /* first: client_kick is given it */
+	struct ring ring;
+};
+
+static void client_send(struct client *c, struct bare_peer *p)
+{
+	const unsigned char *span;
+	uint32_t len;
+
+	if (p->sending || p->unsent == 0)
+		return;
+	p->sending = true;
+	span = bare_client_span(&c->base, p, &len);
+	arm_send(&c->ring, p->fd, span, len, token(SEND, (int)(p - c->base.peers)));
+}
+
+static void client_kick(struct bare_client *cl, struct bare_peer *p)
+{
+	client_send((struct client *)cl, p);
+}
+
+static void client_received(struct client *c, struct bare_peer *p, const struct io_uring_cqe *cqe)
+{
+	if (cqe->flags & IORING_CQE_F_BUFFER) {
+		int bid = (int)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+
+		if (cqe->res > 0)
+			bare_client_data(&c->base, p, buffer(&c->ring, bid), (uint32_t)cqe->res);
+		give(&c->ring, bid);
+	}
+	if (cqe->res == 0) {
+		errno = ECONNRESET; /* an end of input is as bad: we are owed bytes */
+		bare_die(BARE_EXIT_FAILED, "recv");
+	} else if (cqe->res < 0 && cqe->res != -ENOBUFS) {
+		errno = -cqe->res;
+		bare_die(BARE_EXIT_FAILED, "recv");
+	}
+	/* ENOBUFS: this turn gives all buffers back, and then submits */
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		arm_recv(&c->ring, p->fd, cqe->user_data);
+	client_send(c, p);
+}
+
+static void client_completed(struct client *c, const struct io_uring_cqe *cqe)
+{
+	struct bare_peer *p = &c->base.peers[(uint32_t)cqe->user_data];
+
+	switch ((enum op)(cqe->user_data >> 56)) {
+	case RECV:
+		client_received(c, p, cqe);
+		break;
+	case SEND:
+		if (cqe->res < 0) {
+			errno = -cqe->res;
+			bare_die(BARE_EXIT_FAILED, "send");
+		}
+		p->sending = false;
+		bare_client_sent(p, (uint32_t)cqe->res);
+		client_send(c, p);
+		break;
+	default: /* TIMER */
+		bare_client_tick(&c->base);
+		if (!(cqe->flags & IORING_CQE_F_MORE))
+			arm_poll(&c->ring, c->base.timer, token(TIMER, 0));
+		break;
+	}
+}
+
+/* One wait and all it brought. */
+static void client_turn(struct client *c)
+{
+	struct io_uring_cqe *cqe;
+	unsigned head, n = 0;
+
+	ring_wait(&c->ring, c->base.o->spin);
+	io_uring_for_each_cqe(&c->ring.uring, head, cqe)
+	{
+		client_completed(c, cqe);
+		n++;
+	}
+	io_uring_cq_advance(&c->ring.uring, n);
+	c->base.result.turns++;
+}
+
 static void client_run(const struct bare_options *o)
 {
-	static struct bare_client cl;
-	static struct ring ring;
+	static struct client c;
 
-	ring_open(&ring, o->variant);
-	bare_client_open(&cl, o);
-	bare_client_start(&cl);
-	arm_poll(&ring, cl.timer, token(TIMER, 0));
-	ring_client_open(&ring, &cl, 1);
-	while (!cl.stopping || cl.owed > 0) {
-		ring_client_turn(&ring, &cl, o->spin);
-		cl.result.turns++;
+	ring_open(&c.ring, o->variant);
+	bare_client_open(&c.base, o, client_kick);
+	bare_client_start(&c.base);
+	arm_poll(&c.ring, c.base.timer, token(TIMER, 0));
+	for (unsigned k = 0; k < o->conns; k++) {
+		struct bare_peer *p = &c.base.peers[k];
+
+		ring_file(&c.ring, p->fd, true);
+		arm_recv(&c.ring, p->fd, token(RECV, (int)k));
+		client_send(&c, p);
 	}
-	bare_client_report(&cl);
+	while (bare_client_goes_on(&c.base))
+		client_turn(&c);
+	bare_client_report(&c.base);
 }
 
 int main(int argc, char **argv)

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT
- * duel: two servers, both running, pinned as their commands say, and one client that speaks with
- * one and then the other, a slice of some milliseconds each. What a machine does to one it does to
- * the other as well: where the speed of a CPU wanders within seconds, as in virtual machines,
- * intervals are several times narrower than pair's in the same time. The CPU clock of a server's
- * process is read before a slice and when its last echo is there; a server without work uses none.
+ * duel: two servers with a client each, or one server with two clients, all running, pinned as
+ * their commands say, of which one pair works and then the other, a slice of some milliseconds
+ * each. What a machine does to one it does to the other as well: where the speed of a CPU wanders
+ * within seconds, as in virtual machines, intervals are several times narrower than pair's in the
+ * same time. The CPU clocks of server and client are read before a slice and when its last echo is
+ * there; who has no work uses none.
  *
- * A block is a start of both servers and the slices that follow; its value is the median of the
+ * bench/floor is server and client in one: it takes a client's place, without a server.
+ *
+ * A block is a start of all of them and the slices that follow; its value is the median of the
  * ratios within pairs of slices. The interval is over blocks: that one start of a program is faster
  * than the next is part of it.
  */
-#include "bare_ring_client.h"
+#include <limits.h>
+
+#include "bare.h"
 #include "echo/base.h"
 #include "echo/child.h"
+#include "echo/lane.h"
 #include "echo/rng.h"
 #include "pair_stats.h"
 
@@ -21,7 +27,7 @@ enum {
 	EXIT_INCONCLUSIVE = 5,
 };
 
-enum { CPU, BUSY, RATE, KEYS };
+enum { SERVER_CPU, CLIENT_CPU, SERVER_BUSY, CLIENT_BUSY, RATE, KEYS };
 
 struct slice {
 	double key[KEYS];
@@ -29,26 +35,27 @@ struct slice {
 
 struct duel {
 	struct bare_options o;
-	const char *command[2], *json;
-	unsigned slice_us, pairs, blocks, max_blocks, done;
+	const char *server_command[2], *client_command[2], *json, *of;
+	unsigned slice_us, pairs, blocks, max_blocks, done, deciding;
 	double width;
 	uint64_t seed;
-	cpu_set_t cpus; /* where servers may run: as we could, before we were pinned */
-	struct child server[2];
-	struct bare_client cl[2];
-	struct ring ring;
+	struct child server[2]; /* one of them, if both clients have the same */
+	char address[2][80];
+	struct lane lane[2];
 	double log_ratio[KEYS][MAX_PAIRS], value[2][KEYS][MAX_PAIRS];
 	struct key keys[KEYS];
 };
 
-#define PATIENCE_NS SEC(3)
+#define PATIENCE_NS SEC(20)
 
 static struct duel duel;
 
-static void end_servers(void)
+static void end_all(void)
 {
 	for (int s = 0; s < 2; s++)
-		child_stop(&duel.server[s], PATIENCE_NS);
+		lane_stop(&duel.lane[s]);
+	for (int s = 0; s < 2; s++)
+		child_stop(&duel.server[s], SEC(3));
 }
 
 static __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *fmt, ...)
@@ -60,57 +67,94 @@ static __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *fmt
 	vfprintf(stderr, fmt, args);
 	fprintf(stderr, "\n");
 	va_end(args);
-	exit(BARE_EXIT_ENVIRONMENT); /* atexit ends the servers */
+	exit(BARE_EXIT_ENVIRONMENT); /* atexit ends all */
+}
+
+/* A signal ends us as usual: all that we have started is ended then. */
+static void exit_if_stopped(void)
+{
+	if (child_stop_signal() != 0)
+		exit(128 + child_stop_signal());
 }
 
 static void start_server(struct duel *d, int s)
 {
-	char text[80];
-	struct bare_options *o = &d->o;
-	int r = child_start(&d->server[s], d->command[s], &d->cpus);
+	int r = child_start(&d->server[s], d->server_command[s], NULL);
 
 	for (int i = 0; r == 0 && i < 5000; i++) {
-		if (child_address(d->server[s].out, text, sizeof(text)) ||
-		    child_address(d->server[s].err, text, sizeof(text))) {
-			bare_address(o, text);
-			bare_client_open(&d->cl[s], o); /* connects */
+		if (child_address(d->server[s].out, d->address[s], sizeof(d->address[s])) ||
+		    child_address(d->server[s].err, d->address[s], sizeof(d->address[s])))
 			return;
-		}
 		r = child_wait(&d->server[s], MSEC(1)) == -ETIME ? 0 : -1;
 	}
-	if (child_stop_signal() != 0)
-		exit(128 + child_stop_signal());
-	fail("no server came of: %s", d->command[s]);
+	exit_if_stopped();
+	fail("no server came of: %s", d->server_command[s]);
 }
 
-/* Speaks with one server until the slice is over and the last echo is there. */
+/* Whose slices it serves; -1: that client needs no server. */
+static int server_of(const struct duel *d, int s)
+{
+	if (!strstr(d->client_command[s], "{addr}"))
+		return -1;
+	return d->server_command[s] ? s : !s;
+}
+
+/* Whose CPU time is the server's. */
+static pid_t server_pid(const struct duel *d, int s)
+{
+	int server = server_of(d, s);
+
+	return server < 0 ? d->lane[s].client.pid : d->server[server].pid;
+}
+
+static __attribute__((noreturn)) void client_failed(const struct duel *d, int s, int r)
+{
+	char *said;
+
+	exit_if_stopped();
+	lane_end(&duel.lane[s], SEC(1));
+	said = child_text(d->lane[s].client.err);
+	fail("%s: %s: %s", d->client_command[s],
+	     r == -ETIME    ? "no answer in time"
+	     : r == -EPROTO ? "not an answer"
+			    : "it ended",
+	     said ? said : "");
+}
+
+static void start_client(struct duel *d, int s)
+{
+	int server = server_of(d, s), r;
+	char *command =
+		child_replace(d->client_command[s], "{addr}", server < 0 ? "" : d->address[server]);
+
+	r = command ? lane_start(&d->lane[s], command, NULL) : -ENOMEM;
+
+	free(command);
+	if (r == 0)
+		r = lane_ready(&d->lane[s], PATIENCE_NS);
+	if (r < 0)
+		client_failed(d, s, r);
+}
+
+/* Lets one work until the slice is over and the last echo is there. */
 static void run_slice(struct duel *d, int s, struct slice *out)
 {
-	struct bare_client *cl = &d->cl[s];
-	pid_t pid = d->server[s].pid;
-	int64_t begin_ns, end_ns, cpu_ns = bare_process_cpu_ns(pid);
-	double messages;
+	pid_t server = server_pid(d, s), client = d->lane[s].client.pid;
+	int64_t server_ns = bare_process_cpu_ns(server), client_ns = bare_process_cpu_ns(client);
+	struct lane_slice a;
+	int r = lane_slice(&d->lane[s], d->slice_us * 1000ll, PATIENCE_NS, &a);
 
-	begin_ns = bare_now_ns();
-	end_ns = begin_ns + d->slice_us * 1000ll;
-	cl->result = (struct bare_result){ 0 };
-	cl->stopping = false;
-	cl->owed = (uint64_t)d->o.conns * d->o.depth;
-	for (unsigned k = 0; k < d->o.conns; k++) {
-		cl->peers[k].unsent = (uint64_t)d->o.size * d->o.depth;
-		ring_client_send(&d->ring, cl, &cl->peers[k], (int)(k + (unsigned)s * d->o.conns));
-	}
-	while (cl->owed > 0) {
-		ring_client_turn(&d->ring, d->cl, d->o.spin);
-		if (!cl->stopping && bare_now_ns() >= end_ns)
-			cl->stopping = true;
-	}
-	cpu_ns = bare_process_cpu_ns(pid) - cpu_ns;
-	end_ns = bare_now_ns();
-	messages = (double)cl->result.messages;
-	out->key[CPU] = (double)cpu_ns / messages;
-	out->key[BUSY] = (double)cpu_ns / (double)(end_ns - begin_ns);
-	out->key[RATE] = messages * 1e9 / (double)(end_ns - begin_ns);
+	if (r < 0)
+		client_failed(d, s, r);
+	if (a.messages == 0)
+		fail("%s: nothing came back in a slice", d->client_command[s]);
+	server_ns = bare_process_cpu_ns(server) - server_ns;
+	client_ns = bare_process_cpu_ns(client) - client_ns;
+	out->key[SERVER_CPU] = (double)server_ns / (double)a.messages;
+	out->key[CLIENT_CPU] = (double)client_ns / (double)a.messages;
+	out->key[SERVER_BUSY] = (double)server_ns / (double)a.took_ns;
+	out->key[CLIENT_BUSY] = (double)client_ns / (double)a.took_ns;
+	out->key[RATE] = (double)a.messages * 1e9 / (double)a.took_ns;
 }
 
 static void run_pair(struct duel *d, unsigned i)
@@ -131,16 +175,12 @@ static void run_block(struct duel *d)
 {
 	int first = (int)rng_below(&d->seed, 2);
 
-	start_server(d, first);
-	start_server(d, !first);
-	if (child_wait(&d->server[0], 0) == -EINTR)
-		exit(128 + child_stop_signal());
-	for (int s = 0; s < 2; s++) {
-		for (unsigned k = 0; k < d->o.conns; k++)
-			d->cl[s].peers[k].unsent = 0; /* a slice says when to send */
+	for (int i = 0; i < 2; i++) {
+		if (d->server_command[first ^ i])
+			start_server(d, first ^ i);
 	}
-	ring_open(&d->ring, NULL);
-	ring_client_open(&d->ring, d->cl, 2);
+	start_client(d, first);
+	start_client(d, !first);
 	for (unsigned i = 0; i < WARM_PAIRS; i++)
 		run_pair(d, 0);
 	for (unsigned i = 0; i < d->pairs; i++)
@@ -150,31 +190,36 @@ static void run_block(struct duel *d)
 			d->keys[k].value[s][d->done] = paired_median(d->value[s][k], d->pairs);
 		d->keys[k].ratio[d->done] = paired_median(d->log_ratio[k], d->pairs);
 	}
-	ring_close(&d->ring);
-	for (int s = 0; s < 2; s++)
-		bare_client_close(&d->cl[s]);
-	end_servers();
+	end_all();
 	d->done++;
 }
 
 static void help(void)
 {
-	printf("usage: duel [OPTIONS] --server-a 'CMD' --server-b 'CMD'\n"
-	       "Starts two servers, speaks with both in turn, a slice of some milliseconds each,\n"
-	       "and prints B / A of their CPU time for a message, of how busy they were, and of\n"
-	       "the rate. A server says 'listening' with its address.\n"
-	       "  -c, -s, -p N          connections to each (64), bytes (64), messages in flight\n"
-	       "                        on each connection (1)\n"
-	       "  --cpu N               where the client runs\n"
-	       "  --congestion NAME, --spin   as of bare_uring client\n"
+	printf("usage: duel [OPTIONS] --server-a 'CMD' [--server-b 'CMD']\n"
+	       "            [--client-a 'CMD' --client-b 'CMD' | --client 'CMD']\n"
+	       "Starts two servers with a client each, or one server with two clients, lets the\n"
+	       "pairs work in turn, a slice of some milliseconds each, and prints B / A of the "
+	       "CPU\n"
+	       "time that a message costs server and client, of how busy they were, and of the\n"
+	       "rate. A server says 'listening' with its address; of a client's command {addr} "
+	       "and\n"
+	       "{gate} are replaced: 'echoload {addr} --gate {gate}', 'bare_epoll client ...'.\n"
+	       "One without {addr} is its own server: 'floor --gate {gate}'.\n"
+	       "Without a client's command it is bare_uring with these options:\n"
+	       "  -c, -s, -p N          connections (64), bytes (64), messages in flight on each\n"
+	       "                        connection (1)\n"
+	       "  --cpu N, --congestion NAME, --spin\n"
+	       "And of the duel:\n"
 	       "  --slice MILLISECONDS  (10)\n"
 	       "  --pairs N             of slices in a block (40)\n"
-	       "  --blocks N            at least so many starts of the servers (20)\n"
+	       "  --blocks N            at least so many starts of the programs (20)\n"
 	       "  --max-blocks N        and at most, with --until-width W (60)\n"
+	       "  --of NAME             the key whose width counts (server_cpu_ns_per_message)\n"
 	       "  --seed N              of the order and the interval (1)\n"
 	       "  --json FILE           the result for programs\n"
-	       "Exit: 0 measured, 1 a byte was wrong, 2 usage, 4 something did not run, 5 fewer\n"
-	       "than 6 blocks or interval too wide, 130 interrupted.\n");
+	       "Exit: 0 measured, 2 usage, 4 something did not run, 5 fewer than 6 blocks or\n"
+	       "interval too wide, 130 interrupted.\n");
 	exit(0);
 }
 
@@ -204,10 +249,62 @@ static bool number_option(struct duel *d, int option)
 	}
 }
 
+/* The client that all comparisons of servers have: bare_uring. */
+static const char *own_client(const struct bare_options *o)
+{
+	static char command[1024];
+	char path[512], cpu[32] = "", congestion[64] = "";
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	path[n > 0 ? n : 0] = '\0';
+	slash = strrchr(path, '/');
+	if (slash)
+		*slash = '\0';
+	if (o->cpu >= 0)
+		snprintf(cpu, sizeof(cpu), " --cpu %d", o->cpu);
+	if (o->congestion)
+		snprintf(congestion, sizeof(congestion), " --congestion %.30s", o->congestion);
+	snprintf(command, sizeof(command),
+		 "%s/bare_uring client {addr} --gate {gate} -c %u -s %u -p %u%s%s%s", path,
+		 o->conns, o->size, o->depth, cpu, congestion, o->spin ? " --spin" : "");
+	return command;
+}
+
+static void check(struct duel *d)
+{
+	for (int i = 0; i < 2; i++) {
+		if (!d->server_command[i] && !d->client_command[i])
+			bare_usage("say --server-a and --server-b, or one server and two clients");
+	}
+	for (int s = 0; s < 2; s++) {
+		const char *c = d->client_command[s];
+
+		if (!c)
+			d->client_command[s] = own_client(&d->o);
+		else if (!strstr(c, "{gate}"))
+			bare_usage("'%s': a client's command needs {gate}", c);
+		if (strstr(d->client_command[s], "{addr}") && !d->server_command[0] &&
+		    !d->server_command[1])
+			bare_usage("'%s': there is no server for it", c);
+	}
+	if (d->width <= 0 || d->max_blocks < d->blocks)
+		d->max_blocks = d->blocks;
+	d->deciding = KEYS;
+	for (unsigned k = 0; k < KEYS; k++) {
+		if (strcmp(d->keys[k].label, d->of) == 0)
+			d->deciding = k;
+	}
+	if (d->deciding == KEYS)
+		bare_usage("--of: there is no key '%s'", d->of);
+}
+
 static void options(struct duel *d, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "server-a", 1, NULL, 'A' },    { "server-b", 1, NULL, 'B' },
+		{ "client-a", 1, NULL, 'D' },    { "client-b", 1, NULL, 'E' },
+		{ "client", 1, NULL, 'F' },      { "of", 1, NULL, 'o' },
 		{ "slice", 1, NULL, 'l' },       { "pairs", 1, NULL, 'n' },
 		{ "blocks", 1, NULL, 'b' },      { "max-blocks", 1, NULL, 'm' },
 		{ "until-width", 1, NULL, 'W' }, { "seed", 1, NULL, 'e' },
@@ -221,7 +318,13 @@ static void options(struct duel *d, int argc, char **argv)
 		if (number_option(d, option))
 			continue;
 		if (option == 'A' || option == 'B')
-			d->command[option - 'A'] = optarg;
+			d->server_command[option - 'A'] = optarg;
+		else if (option == 'D' || option == 'E')
+			d->client_command[option - 'D'] = optarg;
+		else if (option == 'F')
+			d->client_command[0] = d->client_command[1] = optarg;
+		else if (option == 'o')
+			d->of = optarg;
 		else if (option == 'j')
 			d->json = optarg;
 		else if (option == 'h')
@@ -231,49 +334,58 @@ static void options(struct duel *d, int argc, char **argv)
 	}
 	if (optind < argc)
 		bare_usage("'%s': quote each command as one argument", argv[optind]);
-	if (!d->command[0] || !d->command[1])
-		bare_usage("say --server-a and --server-b");
-	if (2 * d->o.conns > BARE_CONNS)
-		bare_usage("-c: at most %d with two servers", BARE_CONNS / 2);
-	if (d->width <= 0 || d->max_blocks < d->blocks)
-		d->max_blocks = d->blocks;
+	check(d);
+}
+
+static json_t *commands(const char *const *command)
+{
+	return json_pack("[s?, s?]", command[0], command[1]);
+}
+
+static void keep(const struct duel *d, uint64_t seed)
+{
+	json_t *all = json_pack("{s:s, s:i, s:I, s:o, s:o, s:o}", "schema", "duel/1", "rounds",
+				(int)d->done, "seed", (json_int_t)seed, "servers",
+				commands(d->server_command), "clients", commands(d->client_command),
+				"keys", keys_json(d->keys, KEYS, d->done));
+
+	if (!json_write(all, d->json))
+		fail("cannot write %s", d->json);
 }
 
 int main(int argc, char **argv)
 {
+	static const char *const labels[KEYS] = { "server_cpu_ns_per_message",
+						  "client_cpu_ns_per_message", "server_busy",
+						  "client_busy", "per_second" };
 	struct duel *d = &duel;
+	struct key *deciding;
 	uint64_t seed;
 	bool narrow = false;
 
-	*d = (struct duel){
-		.slice_us = 10000, .pairs = 40, .blocks = 20, .max_blocks = 60, .seed = 1
-	};
+	*d = (struct duel){ .slice_us = 10000,
+			    .pairs = 40,
+			    .blocks = 20,
+			    .max_blocks = 60,
+			    .seed = 1,
+			    .of = labels[SERVER_CPU] };
 	d->o = (struct bare_options){ .conns = 64, .size = 64, .depth = 1, .cpu = -1 };
-	d->o.addr.sin_family = AF_INET;
-	d->keys[CPU].label = "server_cpu_ns_per_message";
-	d->keys[BUSY].label = "server_busy";
-	d->keys[RATE].label = "per_second";
+	for (unsigned k = 0; k < KEYS; k++)
+		d->keys[k].label = labels[k];
 	options(d, argc, argv);
-	d->cl[0].o = d->cl[1].o = &d->o;
 	seed = d->seed;
+	deciding = &d->keys[d->deciding];
 	child_block_signals();
-	if (sched_getaffinity(0, sizeof(d->cpus), &d->cpus) < 0)
-		bare_die(BARE_EXIT_ENVIRONMENT, "sched_getaffinity");
-	bare_pin(d->o.cpu);
-	atexit(end_servers);
+	atexit(end_all);
 	while (d->done < d->max_blocks && !narrow) {
 		run_block(d);
-		if (d->width > 0 && d->done >= d->blocks) /* of the CPU: busy and rate follow */
-			narrow = keys_judge(d->keys, 1, d->done, d->width, seed);
+		if (d->width > 0 && d->done >= d->blocks)
+			narrow = keys_judge(deciding, 1, d->done, d->width, seed);
 	}
 	keys_judge(d->keys, KEYS, d->done, 0, seed);
-	narrow = keys_judge(d->keys, 1, d->done, d->width, seed);
+	narrow = keys_judge(deciding, 1, d->done, d->width, seed);
 	keys_print(d->keys, KEYS, d->done);
-	if (d->json &&
-	    !json_write(json_pack("{s:s, s:i, s:I, s:[s, s], s:o}", "schema", "duel/1", "rounds",
-				  (int)d->done, "seed", (json_int_t)seed, "servers", d->command[0],
-				  d->command[1], "keys", keys_json(d->keys, KEYS, d->done)),
-			d->json))
-		fail("cannot write %s", d->json);
+	if (d->json)
+		keep(d, seed);
 	return narrow ? 0 : EXIT_INCONCLUSIVE;
 }

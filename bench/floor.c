@@ -32,10 +32,11 @@ static void help(void)
 {
 	printf("usage: floor [-c CONNECTIONS] [-s SIZE] [-d SECONDS] [--cpu N] [--congestion "
 	       "NAME]\n"
-	       "             [--json]\n"
+	       "             [--json] [--peer-cpu N] [--gate FD]\n"
 	       "Prints the CPU time of one send and one recv over loopback TCP: the median of\n"
 	       "rounds of 20 ms, with the first and third quartile. Defaults: 64 connections,\n"
-	       "64 bytes, 2 seconds, not pinned.\n");
+	       "64 bytes, 2 seconds, not pinned. --peer-cpu: the other ends are another thread's,\n"
+	       "there; --gate: bench/duel says when to work, and for how long.\n");
 	exit(0);
 }
 
@@ -44,7 +45,8 @@ static void options(struct floor *f, int argc, char **argv)
 	static const struct option longs[] = {
 		{ "cpu", 1, NULL, 'C' },  { "congestion", 1, NULL, 'G' },
 		{ "json", 0, NULL, 'J' }, { "peer-cpu", 1, NULL, 'E' },
-		{ "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
+		{ "gate", 1, NULL, 'g' }, { "help", 0, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int option;
 
@@ -64,6 +66,8 @@ static void options(struct floor *f, int argc, char **argv)
 	}
 	if (optind < argc)
 		bare_usage("'%s': floor takes no argument", argv[optind]);
+	if (f->o.gate && f->peer_cpu >= 0)
+		bare_usage("--gate: only for one thread: another one would spin meanwhile");
 	if (f->o.seconds > MAX_ROUNDS * (ROUND_NS / 1e9))
 		bare_usage("-d: at most %.0f seconds", MAX_ROUNDS * (ROUND_NS / 1e9));
 }
@@ -206,6 +210,28 @@ static void measure_with_peer(struct floor *f)
 	pthread_join(thread, NULL);
 }
 
+/* As the other end of the gate says; it looks at our CPU clock itself. */
+static void measure_through_gate(struct floor *f)
+{
+	int64_t ns, took_ns = 0;
+
+	sweep(f);
+	f->messages = 0;
+	for (;;) {
+		int64_t begin_ns;
+
+		bare_gate_answer(f->o.gate, f->messages, took_ns);
+		if (!bare_gate_wait(f->o.gate, &ns))
+			return;
+		begin_ns = bare_now_ns();
+		f->messages = 0;
+		do
+			sweep(f);
+		while (bare_now_ns() < begin_ns + ns);
+		took_ns = bare_now_ns() - begin_ns;
+	}
+}
+
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -240,6 +266,10 @@ int main(int argc, char **argv)
 	options(&f, argc, argv);
 	bare_pin(f.o.cpu);
 	connect_all(&f);
+	if (f.o.gate) {
+		measure_through_gate(&f);
+		return 0;
+	}
 	if (f.peer_cpu >= 0)
 		measure_with_peer(&f);
 	else

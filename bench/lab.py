@@ -50,13 +50,24 @@ def pair(*options, rounds=40, max_rounds=160, seconds=0.3):
     return compared(f"{BIN}/bench/pair", *how, *options)
 
 
-def duel(server_a, server_b, c, s, p, *options, width=0.01, blocks=12, max_blocks=60):
-    """bench/duel: both servers run, and are spoken with in turn."""
-    # a slice holds several messages of each connection
+def duel(c, *options, of="server_cpu_ns_per_message", width=0.01, blocks=12, max_blocks=60):
+    """bench/duel: two servers with a client each, or one server with two clients, in turn."""
+    # a slice holds several messages of each of the @c connections
     how = ["--blocks", 6] if quick else ["--blocks", blocks, "--max-blocks", max_blocks, "--until-width", width]
-    return compared(f"{BIN}/bench/duel", *how, "--slice", max(10, c // 25), "--pairs", 15 if c > 250 else 40, "--cpu", 1,
-                    "--congestion", CONGESTION, "-c", c, "-s", s, "-p", p, *options, "--server-a", server_a,
-                    "--server-b", server_b)
+    return compared(f"{BIN}/bench/duel", *how, "--of", of, "--slice", max(10, c // 25), "--pairs",
+                    15 if c > 250 else 40, *options)
+
+
+def servers(server_a, server_b, c, s, p, *options, **how):
+    """Two servers, with the bare client on CPU 1."""
+    return duel(c, "--cpu", 1, "--congestion", CONGESTION, "-c", c, "-s", s, "-p", p, *options, "--server-a", server_a,
+                "--server-b", server_b, **how)
+
+
+def clients(server, client_a, client_b, c=64, **how):
+    """Two clients of one server; by their CPU time, unless `of` says otherwise."""
+    how = {"of": "client_cpu_ns_per_message"} | how
+    return duel(c, "--server-a", server, "--client-a", client_a, "--client-b", client_b, **how)
 
 
 def echod(backend, *options, workers=1, cpus="0"):
@@ -69,14 +80,21 @@ def bare_server(backend, *options, size=64, cpu=0):
 
 
 def bare_client(c, s, p, *options, backend="io_uring", cpu=1):
-    """A client that warms up and then observes the server, so that connecting is in no figure."""
-    return " ".join([f"{BARE[backend]} client {{addr}} --cpu {cpu} -c {c} -s {s} -p {p} -d {{seconds}} "
-                     f"--congestion {CONGESTION} --observe {{server}}", *options])
+    """For bench/duel."""
+    return " ".join([f"{BARE[backend]} client {{addr}} --gate {{gate}} --cpu {cpu} -c {c} -s {s} -p {p} "
+                     f"--congestion {CONGESTION}", *options])
 
 
-def floor(c, s, *options):
-    return " ".join([f"{BIN}/bench/floor --cpu 0 -c {c} -s {s} -d {{seconds}} --congestion {CONGESTION} --json",
-                     *options])
+def echoload(backend, *options, cpu=1):
+    """For bench/duel."""
+    return " ".join([f"{BIN}/echoload {{addr}} --gate {{gate}} --cpus {cpu} --backend {backend} -T 20s "
+                     f"--connect-timeout 20s --congestion {CONGESTION} -o quiet --progress never", *options])
+
+
+def against_floor(c, server, cpu=0):
+    """A server against the floor, which is one thread: the client shares its CPU."""
+    return duel(c, "--client-a", f"{BIN}/bench/floor --gate {{gate}} --cpu 0 -c {c} --congestion {CONGESTION}",
+                "--server-b", server, "--client-b", bare_client(c, 64, 1, cpu=cpu), max_blocks=24)
 
 
 class Server:

@@ -36,8 +36,8 @@ int lane_ready(struct lane *l, int64_t patience_ns);
 /* Lets it send for @ns, and waits for the last answer. Returns as lane_ready. */
 int lane_slice(struct lane *l, int64_t ns, int64_t patience_ns, struct lane_slice *out);
 
-/* Ends its load, and waits for the client to end and to say what it found (child.out, child.status).
- * Returns 0, -ETIME or -EINTR. */
+/* Ends its load, and waits for the client to end and to say what it found (child.out,
+ * child.status). Returns 0, -ETIME or -EINTR. */
 int lane_end(struct lane *l, int64_t patience_ns);
 
 /* Ends it if it still runs, and forgets it. Does nothing to one that was never started. */

@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "echo/base.h"
 #include "echo/child.h"
 #include "echo/clock.h"
 #include "echo/log.h"
-#include "blocks.h"
 #include "echo/rng.h"
 #include "floor.h"
 #include "output.h"

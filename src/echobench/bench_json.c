@@ -86,12 +86,12 @@ static json_t *samples(const struct cell *c)
 			const struct sample *s = &c->blocks[i].at[k / TWINS][k % TWINS];
 
 			json_array_append_new(
-				all, json_pack("{s:i, s:s, s:f, s:f, s:f, s:i, s:i, s:i, s:i}", "block",
-					       (int)i, "side", names[k], "rate", s->rate,
+				all, json_pack("{s:i, s:s, s:f, s:f, s:f, s:i, s:i, s:i, s:i}",
+					       "block", (int)i, "side", names[k], "rate", s->rate,
 					       "server_cpu_ns_per_message", s->cpu_ns, "p99_ns",
 					       s->p99_ns, "rounds", (int)s->rounds, "stolen",
-					       (int)s->stolen, "throttled",
-					       (int)s->throttled, "disturbed", (int)s->disturbed));
+					       (int)s->stolen, "throttled", (int)s->throttled,
+					       "disturbed", (int)s->disturbed));
 		}
 	}
 	return all;
@@ -136,11 +136,11 @@ static json_t *cell(const struct bench *r, unsigned i)
 		"{s:o, s:b, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:f, s:I}",
 		"workload", workload(c), "measured", measured, "reason",
 		c->why[0] ? text(c->why) : json_null(), "a", side(c, SIDE_A, measured), "b",
-		side(c, SIDE_B, measured), "rounds", (int)c->rounds, "blocks",
-		(int)c->block_count, "failed_blocks", (int)c->failed_blocks, "rounds_stolen",
-		(int)c->stolen, "rounds_throttled", (int)c->throttled, "rounds_disturbed",
-		(int)c->disturbed, "stationary", c->stationary, "narrow", c->narrow, "confidence",
-		1 - c->level, "duration_ns", (json_int_t)c->spent_ns);
+		side(c, SIDE_B, measured), "rounds", (int)c->rounds, "blocks", (int)c->block_count,
+		"failed_blocks", (int)c->failed_blocks, "rounds_stolen", (int)c->stolen,
+		"rounds_throttled", (int)c->throttled, "rounds_disturbed", (int)c->disturbed,
+		"stationary", c->stationary, "narrow", c->narrow, "confidence", 1 - c->level,
+		"duration_ns", (json_int_t)c->spent_ns);
 
 	json_object_set_new(o, "system_calls_reason",
 			    measured && c->syscalls[SIDE_A] < 0

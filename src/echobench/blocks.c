@@ -18,9 +18,9 @@ enum {
 	WARM_MAX = 12,       /* rounds of warm-up, both sides together */
 	FAILURES_LATER = 20, /* blocks in a row, once some went well: the time limit is nearer */
 	FAILURES_MAX = 3,    /* blocks in a row that may fail */
-	CONN_COST_NS = 60 * 1000,        /* generous: to connect, on a machine like the author's */
-	ROUND_COST_NS = 1500 * 1000,     /* to begin one, to end it, to look at its processes */
-	STARTS_NS = 120 * 1000 * 1000,   /* four servers' and clients' start and end */
+	CONN_COST_NS = 60 * 1000,         /* generous: to connect, on a machine like the author's */
+	ROUND_COST_NS = 1500 * 1000,      /* to begin one, to end it, to look at its processes */
+	STARTS_NS = 120 * 1000 * 1000,    /* four servers' and clients' start and end */
 	WARM_ROUND_NS = 50 * 1000 * 1000, /* at least: their rates are compared one by one */
 };
 

@@ -2,10 +2,10 @@
  * cell: one workload with two servers, what was measured of them, and what may be said about it.
  *
  * A block is two pairs of servers that were started for it, A1 B1 and A2 B2, which are loaded in
- * turn, a round of some milliseconds each (rounds.h). Of the logarithms of what they measured, B1 - A1 and B2 - A2
- * are the difference of the sides; (A1 - A2 + B1 - B2) / 2 and (A1 - A2 - B1 + B2) / 2 are what the
- * same server differs from itself. So the noise floor costs no time of its own, and what differs
- * from one start of a server to the next is part of it.
+ * turn, a round of some milliseconds each (rounds.h). Of the logarithms of what they measured, B1 -
+ * A1 and B2 - A2 are the difference of the sides; (A1 - A2 + B1 - B2) / 2 and (A1 - A2 - B1 + B2) /
+ * 2 are what the same server differs from itself. So the noise floor costs no time of its own, and
+ * what differs from one start of a server to the next is part of it.
  *
  * Pairs rather than blocks are compared: a server that somebody disturbed spoils one of them.
  */

@@ -205,9 +205,8 @@ static void evaluate(const struct pairing *p, const struct lane_slice *a, const 
 
 	s->rate = share(messages * 1e9, took_ns);
 	s->cpu_ns = share((double)(last->server.cpu_ns - first->server.cpu_ns), messages);
-	s->switches =
-		share(fmax((double)last->server.switches - (double)first->server.switches, 0),
-		      messages); /* a thread that ended takes its own along */
+	s->switches = share(fmax((double)last->server.switches - (double)first->server.switches, 0),
+			    messages); /* a thread that ended takes its own along */
 	s->server_busy =
 		busy(&first->server, &last->server, took_ns * CPU_COUNT(&c->server_cpus.set));
 	s->client_busy = busy(&first->client, &last->client, took_ns * fmax(threads, 1));

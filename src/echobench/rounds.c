@@ -88,7 +88,8 @@ static void combine_ratio(const struct sample *s, unsigned turns, size_t offset,
 	for (unsigned t = 0; t < turns; t++) {
 		turn[t] = 0;
 		for (unsigned k = 0; k < BLOCK_SERVERS; k++)
-			turn[t] += log(sample_field(&s[t * BLOCK_SERVERS + k], offset)) / BLOCK_SERVERS;
+			turn[t] += log(sample_field(&s[t * BLOCK_SERVERS + k], offset)) /
+				   BLOCK_SERVERS;
 		mean[t] = turn[t];
 	}
 	middle = paired_median(mean, turns);

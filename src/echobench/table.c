@@ -171,8 +171,7 @@ static void print_other(const struct cell *c, FILE *to)
 	fprintf(to, " %s-%s %-4s%6s %s-%s%5u%5u%5u%5u%5.0f\n", ratio_text(d->noise.low, nl),
 		ratio_text(d->noise.high, nh), c->decided_by == DECIDED_BY_CPU ? "rate" : "CPU",
 		ratio_text(o->middle, om), ratio_text(o->low, ol), ratio_text(o->high, oh),
-		c->rounds, c->stolen, c->throttled, c->disturbed,
-		(double)c->spent_ns / 1e9);
+		c->rounds, c->stolen, c->throttled, c->disturbed, (double)c->spent_ns / 1e9);
 }
 
 static void print_noise(const struct bench *r, FILE *to)

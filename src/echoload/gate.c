@@ -123,7 +123,8 @@ static void gate_answer(struct gate *g, const struct gang *gang, const struct lo
 	echoed = gate_echoed(gang, loads);
 	took_ns = g->open_ns ? atomic_load(&g->rest_ns) - g->open_ns : 0;
 	g->open = false;
-	dprintf(g->fds[0], "%llu %lld\n", (unsigned long long)(echoed - g->echoed), (long long)took_ns);
+	dprintf(g->fds[0], "%llu %lld\n", (unsigned long long)(echoed - g->echoed),
+		(long long)took_ns);
 	g->echoed = echoed;
 }
 

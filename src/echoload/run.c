@@ -301,7 +301,8 @@ int run_load(struct run *r, struct result *result, struct stream *to)
 		stream_start(to, result);
 	s->start_ns = clock_now_ns();
 	s->measure_ns = s->start_ns + s->config->warmup;
-	s->end_ns = s->config->messages || s->gate.used ? INT64_MAX : s->measure_ns + s->config->duration;
+	s->end_ns = s->config->messages || s->gate.used ? INT64_MAX
+							: s->measure_ns + s->config->duration;
 	outage_start(&s->outages, s->start_ns);
 	series_start(&r->series, to);
 	if (begun)

@@ -284,14 +284,16 @@ class Pair(unittest.TestCase):
 
 
 class Duel(unittest.TestCase):
-    """Two servers, spoken with in turn."""
+    """Two servers, or two clients, that work in turn."""
 
     def duel(self, a, b, *options, code=0):
+        return self.run_duel("--server-a", a, "--server-b", b, *options, code=code)
+
+    def run_duel(self, *argv, code=0):
         with tempfile.TemporaryDirectory() as d:
             path = os.path.join(d, "r.json")
             done = subprocess.run([program("duel"), "--blocks", "6", "--pairs", "10", "--slice", "5", "--json", path,
-                                   *options, "--server-a", a, "--server-b", b], capture_output=True, text=True,
-                                  timeout=100, check=False)
+                                   *argv], capture_output=True, text=True, timeout=100, check=False)
             self.assertEqual(done.returncode, code, done.stderr)
             if code:
                 return done.stderr
@@ -306,6 +308,24 @@ class Duel(unittest.TestCase):
             k = self.duel(echod, burn, *shape)["server_cpu_ns_per_message"]
             self.assertTrue(1.3 < k["ratio"]["low"] < k["ratio"]["high"] < 3, k)
 
+    @unittest.skipIf(os.environ.get("ECHOLAB_VARIANT", "release") != "release", "it tells what things cost")
+    def test_two_clients_of_one_server(self):
+        load = "-c 8 -p 16"
+        k = self.run_duel("--server-a", program("bare_epoll") + " server", "--of", "client_cpu_ns_per_message",
+                          "--client-a", f"{program('bare_epoll')} client {{addr}} --gate {{gate}} -c 8",
+                          "--client-b", f"{program('../echoload')} {{addr}} --gate {{gate}} {load} -o quiet")
+        # sixteen at a time cost a fraction of one at a time, whoever sends them
+        self.assertLess(k["client_cpu_ns_per_message"]["ratio"]["high"], 0.8)
+        self.assertGreater(k["per_second"]["ratio"]["low"], 1.2)
+
+    @unittest.skipIf(os.environ.get("ECHOLAB_VARIANT", "release") != "release", "it tells what things cost")
+    def test_the_floor_is_a_server_and_a_client(self):
+        floor = f"{program('floor')} --gate {{gate}} -c 8"
+        k = self.run_duel("--client-a", floor, "--server-b", program("bare_epoll") + " server", "-c", "8")
+        self.assertGreater(k["server_cpu_ns_per_message"]["a"], 100)
+        self.assertEqual(k["server_cpu_ns_per_message"]["a"], k["client_cpu_ns_per_message"]["a"])
+        self.assertNotEqual(k["server_cpu_ns_per_message"]["b"], k["client_cpu_ns_per_message"]["b"])
+
     def test_an_interrupt_leaves_nobody_behind(self):
         server = program("bare_epoll") + " server"
         with subprocess.Popen([program("duel"), "--blocks", "900", "--pairs", "1", "-c", "1", "--server-a", server,
@@ -319,8 +339,10 @@ class Duel(unittest.TestCase):
 
     def test_what_cannot_be_run_is_said(self):
         self.assertIn("no server came of: false", self.duel("false", program("bare_epoll") + " server", code=4))
-        for argv, what in (([], "say --server-a and --server-b"), (["-c", "9000"], "-c: at most 8192"),
-                           (["extra"], "quote each command")):
+        server = program("bare_epoll") + " server"
+        self.assertIn("it ended: false: no echo", self.duel(server, server, "--client", "echo false: no echo >&2; exit 1; {addr} {gate}", code=4))
+        for argv, what in (([], "say --server-a and --server-b"), (["--client", "x {addr}"], "needs {gate}"),
+                           (["--of", "luck"], "there is no key 'luck'"), (["extra"], "quote each command")):
             done = subprocess.run([program("duel"), *(("--server-a", "x", "--server-b", "y") if argv else ()), *argv],
                                   capture_output=True, text=True, timeout=10, check=False)
             self.assertEqual(done.returncode, 2, done.stderr)
