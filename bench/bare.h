@@ -364,8 +364,37 @@ static inline void bare_help(void)
 	exit(0);
 }
 
+/* Options without a value. Returns whether it was one. */
+static inline bool bare_flag(struct bare_options *o, int option)
+{
+	switch (option) {
+	case 'V':
+		o->verify = true;
+		return true;
+	case 'L':
+		o->latency = true;
+		return true;
+	case 'S':
+		o->spin = true;
+		return true;
+	case 'T':
+		o->threaded = true;
+		return true;
+	case 'N':
+		o->nagle = true;
+		return true;
+	case 'Q':
+		o->quickack = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static inline void bare_option(struct bare_options *o, int option)
 {
+	if (bare_flag(o, option))
+		return;
 	switch (option) {
 	case 'P':
 		o->addr.sin_port = htons((uint16_t)bare_count(optarg, "--port", 0, 65535));
@@ -391,29 +420,11 @@ static inline void bare_option(struct bare_options *o, int option)
 	case 'G':
 		o->congestion = optarg;
 		break;
-	case 'V':
-		o->verify = true;
-		break;
-	case 'L':
-		o->latency = true;
-		break;
-	case 'S':
-		o->spin = true;
-		break;
 	case 'O':
 		o->observe = (pid_t)bare_count(optarg, "--observe", 1, INT32_MAX);
 		break;
 	case 'g':
 		o->gate = (int)bare_count(optarg, "--gate", 3, 1023);
-		break;
-	case 'T':
-		o->threaded = true;
-		break;
-	case 'N':
-		o->nagle = true;
-		break;
-	case 'Q':
-		o->quickack = true;
 		break;
 	case 'X':
 		o->variant = optarg;
