@@ -6,7 +6,7 @@
 #ifndef BENCH_BARE_CLIENT_H
 #define BENCH_BARE_CLIENT_H
 
-#include "bare.h"
+#include "bare_gate.h"
 #include <sys/timerfd.h>
 
 struct bare_peer {

@@ -6,7 +6,7 @@
  * between them, so that still nobody sleeps; the difference is what it costs that cache lines
  * travel.
  */
-#include "bare.h"
+#include "bare_gate.h"
 #include <pthread.h>
 #include <stdatomic.h>
 

@@ -27,6 +27,7 @@
 	X(hist)           \
 	X(hist_hdr)       \
 	X(hist_merge)     \
+	X(lane)           \
 	X(log)            \
 	X(net_opt)        \
 	X(opt)            \
