@@ -51,7 +51,7 @@ struct bare_options {
 	bool spin;     /* never sleeps: the server is not charged for waking us */
 	pid_t observe; /* the server's process: its CPU time while we measure; 0: nobody's */
 	const char *congestion; /* NULL: the system's default */
-	bool threaded;          /* a server's loop is a second thread's, as a worker's is */
+	bool threaded;          /* the loop is a second thread's, as a worker's is */
 	bool nagle, quickack;   /* ablations: what a server's sockets usually are not */
 	char *variant;          /* of the loop, for ablations; NULL: as it should be */
 	int gate;               /* another program says when to send; 0: nobody does */
@@ -348,13 +348,13 @@ static inline void bare_help(void)
 	       "              [--threaded] [--nagle] [--quickack] [--variant LIST]\n"
 	       "       %s client HOST:PORT [-c CONNECTIONS] [-s SIZE] [-p DEPTH] [-d SECONDS]\n"
 	       "              [-w SECONDS] [--cpu N] [--congestion NAME] [--verify] [--latency]\n"
-	       "              [--spin] [--observe PID] [--gate FD]\n"
+	       "              [--spin] [--observe PID] [--gate FD] [--threaded]\n"
 	       "The server echoes until SIGTERM; both end with one line of JSON. -s tells the\n"
 	       "server only by what to divide. --spin: the client never sleeps, so that nobody\n"
 	       "has to wake it; --observe: it also tells what CPU time the process PID, its\n"
 	       "server, used while it measured, which it does for -d seconds after -w seconds.\n"
 	       "--gate: bench/duel says when to send, and for how long, as it does to echoload.\n"
-	       "--threaded: the server's loop is not the only thread of its process, so that\n"
+	       "--threaded: the loop is not that of the only thread of its process, so that\n"
 	       "descriptors are shared, as a worker's are: each call counts its reference.\n"
 	       "--variant: leaves something out, or does it in another way, to find out what it\n"
 	       "is worth; an unknown name lists them. Defaults: port 0 (chosen and printed), 64 "
@@ -471,8 +471,8 @@ static inline struct bare_options bare_options(int argc, char **argv)
 	return o;
 }
 
-/* Runs a server's loop, in a second thread if so asked. */
-static inline void bare_serve(const struct bare_options *o, void *(*loop)(void *options))
+/* Runs a loop, in a second thread if so asked. */
+static inline void bare_thread(const struct bare_options *o, void *(*loop)(void *options))
 {
 	pthread_t thread;
 

@@ -201,8 +201,9 @@ static void client_serve(struct bare_client *cl, struct bare_peer *p, int epoll)
 	}
 }
 
-static void client_run(const struct bare_options *o)
+static void *client_run(void *options)
 {
+	const struct bare_options *o = options;
 	static struct bare_client cl;
 	struct epoll_event events[EVENTS];
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -226,6 +227,7 @@ static void client_run(const struct bare_options *o)
 		}
 	}
 	bare_client_report(&cl);
+	return NULL;
 }
 
 int main(int argc, char **argv)
@@ -236,9 +238,6 @@ int main(int argc, char **argv)
 	if (o.variant)
 		bare_usage("--variant: this loop has none");
 	bare_pin(o.cpu);
-	if (o.server)
-		bare_serve(&o, server_run);
-	else
-		client_run(&o);
+	bare_thread(&o, o.server ? server_run : client_run);
 	return 0;
 }

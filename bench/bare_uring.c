@@ -413,8 +413,9 @@ static void client_turn(struct client *c)
 	c->base.result.turns++;
 }
 
-static void client_run(const struct bare_options *o)
+static void *client_run(void *options)
 {
+	const struct bare_options *o = options;
 	static struct client c;
 
 	ring_open(&c.ring, o->variant);
@@ -431,6 +432,7 @@ static void client_run(const struct bare_options *o)
 	while (bare_client_goes_on(&c.base))
 		client_turn(&c);
 	bare_client_report(&c.base);
+	return NULL;
 }
 
 int main(int argc, char **argv)
@@ -439,9 +441,6 @@ int main(int argc, char **argv)
 
 	o = bare_options(argc, argv);
 	bare_pin(o.cpu);
-	if (o.server)
-		bare_serve(&o, server_run);
-	else
-		client_run(&o);
+	bare_thread(&o, o.server ? server_run : client_run);
 	return 0;
 }

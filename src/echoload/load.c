@@ -265,6 +265,9 @@ static void load_data(struct conn *c, const void *span, size_t len)
 		load_corrupt(c, from + right, ((const uint8_t *)span)[right]);
 	else
 		load_pump_at(c, now_ns);
+	/* what has come due while others were received does not wait for the last of them */
+	if (load_is_open_loop(l) && now_ns >= pace_due_ns(&l->pace) && !l->quiet)
+		arrivals_run(l);
 }
 
 /* ---- connections ---- */
