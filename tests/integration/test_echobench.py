@@ -126,6 +126,19 @@ class Answers(Bench):
             else:
                 self.assertIn("the generator was overloaded", cell["reason"])
 
+    def test_it_says_how_long_it_will_take_and_the_table_fits_80_columns(self):
+        r = self.bench("--b", "false {port}", "-p", "1,16", "--limit", "5s", "--recommend")
+        self.assertRegex(r.err.splitlines()[0], r"^echobench: 2 cells, \d+ s to \d+ s; servers on CPU \d+")
+        self.assertIn("not measured: the server ended", r.out)
+        self.assertIn("; cannot say: 2 of 2 cells not measured", r.out)
+        self.assertLessEqual(max(map(len, r.out.splitlines())), 80, r.out)
+
+
+class Unmeasured(Bench):
+    """What cannot be measured is not disturbed by others, and waits for most of its time."""
+    alone = False
+    long = True
+
     def test_every_cell_is_listed_and_what_could_not_be_measured_says_why(self):
         doc = self.result("--b", "false {port}", "--server", MUTE, "-c", "1,2", "-s", "64,4Ki", "-p", "1,2",
                           "--limit", "5s", code=INCONCLUSIVE)
@@ -169,13 +182,6 @@ class Answers(Bench):
                 cell, = json.loads(r.out)["cells"]
                 self.assertEqual((r.code, cell["measured"]), (INCONCLUSIVE, False), r)
                 self.assertIn(reason, cell["reason"])
-
-    def test_it_says_how_long_it_will_take_and_the_table_fits_80_columns(self):
-        r = self.bench("--b", "false {port}", "-p", "1,16", "--limit", "5s", "--recommend")
-        self.assertRegex(r.err.splitlines()[0], r"^echobench: 2 cells, \d+ s to \d+ s; servers on CPU \d+")
-        self.assertIn("not measured: the server ended", r.out)
-        self.assertIn("; cannot say: 2 of 2 cells not measured", r.out)
-        self.assertLessEqual(max(map(len, r.out.splitlines())), 80, r.out)
 
 
 class Endings(Bench):
