@@ -31,7 +31,9 @@ def events(path):
 
 def blocks_signals(pid):
     """Whether it waits for them instead of dying of them."""
-    return "SigBlk:\t0000000000000000" not in Path(f"/proc/{pid}/status").read_text()
+    blocked = int(re.search(r"SigBlk:\s+(\w+)", Path(f"/proc/{pid}/status").read_text())[1], 16)
+    # all of them are, for a moment, while libc makes a thread
+    return bool(blocked & 1 << signal.SIGINT - 1) and not blocked & 1 << signal.SIGHUP - 1
 
 
 def hdr_counts(text):
