@@ -120,9 +120,7 @@ def end_descendants():
     for _ in range(1000):
         if childless():
             return
-        pids = descendants(os.getpid())
-        if not pids:
-            return
+        pids = descendants(os.getpid())  # may miss who changes parents meanwhile
         time.sleep(0.001)
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
