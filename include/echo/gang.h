@@ -18,6 +18,8 @@ struct gang {
 	unsigned count, running, done;
 	_Atomic uint32_t conns; /* open connections of all */
 	int done_fd, signal_fd;
+	int *listeners; /* with own_descriptors: of all workers; closed here when all run */
+	unsigned listener_count;
 	const int *watched; /* descriptors beside them that end a wait */
 	unsigned watched_count;
 };

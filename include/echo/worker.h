@@ -64,6 +64,7 @@ struct net_config {
 	uint64_t max_unsent;       /* bytes of one connection */
 	uint64_t max_unsent_total; /* bytes of one worker */
 	int64_t busy_poll_ns;      /* look for events this long before sleeping */
+	bool own_descriptors; /* a worker's thread has a table of its own: nothing to count */
 	int64_t drain_ns;          /* WORKER_DRAIN: then close what is left */
 	enum worker_stop on_term;  /* what SIGTERM asks for; WORKER_RUN: it is not handled */
 };
@@ -76,6 +77,9 @@ struct worker {
 	_Atomic uint32_t *conns; /* open connections of all workers */
 	int listeners[WORKER_LISTENERS_MAX];
 	unsigned listener_count;
+	/* with own_descriptors: the listeners of all workers, that it may let go of the others' */
+	const int *all_listeners;
+	unsigned all_listener_count;
 	int cpu;     /* to be pinned to, or -1 */
 	int done_fd; /* eventfd that is written when the loop has ended, or -1 */
 	unsigned index;

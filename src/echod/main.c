@@ -66,6 +66,7 @@ static void server_configure(struct server *s)
 	n->max_unsent = c->max_unsent;
 	n->max_unsent_total = c->max_unsent_total;
 	n->busy_poll_ns = c->busy_poll;
+	n->own_descriptors = c->own_descriptors;
 	n->drain_ns = c->shutdown.drain_ns;
 	n->on_term = how[c->shutdown.mode];
 	s->echo.idle_timeout_ns = c->idle_timeout;

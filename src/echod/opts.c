@@ -87,6 +87,9 @@ const struct opt echod_opts[] = {
 	    "on SIGTERM and SIGINT: drain TIME, close, reset, default or ignore"),
 	OPT_TIME(echod_config, busy_poll, "off", 0, SEC(1),
 		 "look for events this long before sleeping; costs a CPU"),
+	OPT_BOOL(echod_config, own_descriptors, "off",
+		 "a table of descriptors for each thread: fewer atomic operations, but ss -p and "
+		 "lsof do not find its sockets"),
 	OPT(echod_config, congestion, opt_congestion, "default",
 	    "congestion control of its connections, such as reno, cubic or bbr"),
 	OPT_FLAG(echod_config, check, "check the configuration and exit"),
@@ -105,7 +108,8 @@ const char echod_after[] =
 
 static int fork_cannot(struct opt_set *s, const struct echod_config *c)
 {
-	static const char *const keys[] = { "busy_poll", "max_unsent", "max_unsent_total" };
+	static const char *const keys[] = { "busy_poll", "max_unsent", "max_unsent_total",
+					    "own_descriptors" };
 
 	if (c->workers > 1)
 		return opt_blame(s, "workers", "fork serves with a single acceptor");

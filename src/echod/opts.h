@@ -41,6 +41,7 @@ struct echod_config {
 	int64_t user_timeout;
 	struct shutdown_policy shutdown;
 	int64_t busy_poll;
+	bool own_descriptors;
 	char congestion[SOCK_CONGESTION_MAX];
 };
 

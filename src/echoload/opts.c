@@ -80,6 +80,9 @@ const struct opt load_opts[] = {
 	    "pin threads to these CPUs in turn; all: do not pin"),
 	OPT_TIME(load_config, busy_poll, "off", 0, SEC(1),
 		 "look for events this long before sleeping; costs a CPU"),
+	OPT_BOOL(load_config, own_descriptors, "off",
+		 "a table of descriptors for each thread: fewer atomic operations, but ss -p and "
+		 "lsof do not find its sockets"),
 	OPT(load_config, congestion, opt_congestion, "default",
 	    "congestion control of the connections, such as reno, cubic or bbr"),
 	OPT_UINT(load_config, seed, "1", 0, INT64_MAX,

@@ -53,6 +53,7 @@ struct load_config {
 	const struct backend_ops *backend; /* NULL: auto */
 	struct cpu_list cpus;
 	int64_t busy_poll;
+	bool own_descriptors;
 	char congestion[SOCK_CONGESTION_MAX];
 	uint64_t seed;
 	struct sock_keepalive keepalive;

@@ -47,6 +47,7 @@ static void run_configure(struct run *r, const struct load_config *c,
 	n->slots = c->connections + c->idle + SPARE_SLOTS;
 	n->max_unsent = n->max_unsent_total = 1; /* the client lends nothing */
 	n->busy_poll_ns = c->busy_poll;
+	n->own_descriptors = c->own_descriptors;
 	n->drain_ns = c->grace;
 	r->role = load_role;
 	r->role.conn_size = load_conn_size(c);

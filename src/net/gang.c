@@ -55,7 +55,9 @@ void gang_fini(struct gang *g)
 			close(w->listeners[--w->listener_count]);
 	}
 	free(g->workers);
+	free(g->listeners);
 	g->workers = NULL;
+	g->listeners = NULL;
 	if (g->done_fd >= 0)
 		close(g->done_fd);
 	if (g->signal_fd >= 0)
@@ -75,15 +77,38 @@ int gang_signals(struct gang *g, const sigset_t *mask)
 	return g->signal_fd < 0 ? -errno : 0;
 }
 
+/* Workers that have a table of descriptors each must know whose listeners are in it. */
+static int gang_share_listeners(struct gang *g)
+{
+	g->listeners = calloc((size_t)g->count * WORKER_LISTENERS_MAX, sizeof(*g->listeners));
+	if (!g->listeners)
+		return -ENOMEM;
+	for (unsigned i = 0; i < g->count; i++) {
+		struct worker *w = &g->workers[i];
+
+		for (unsigned k = 0; k < w->listener_count; k++)
+			g->listeners[g->listener_count++] = w->listeners[k];
+	}
+	for (unsigned i = 0; i < g->count; i++) {
+		g->workers[i].all_listeners = g->listeners;
+		g->workers[i].all_listener_count = g->listener_count;
+	}
+	return 0;
+}
+
 int gang_start(struct gang *g)
 {
-	int r = 0;
+	const bool own = g->workers[0].config->own_descriptors;
+	int r = own ? gang_share_listeners(g) : 0;
 
 	while (g->running < g->count && r == 0) {
 		r = worker_start(&g->workers[g->running]);
 		if (r == 0)
 			g->running++;
 	}
+	/* the workers' own copies are the ones that serve */
+	for (unsigned i = 0; own && r == 0 && i < g->listener_count; i++)
+		close(g->listeners[i]);
 	return r;
 }
 

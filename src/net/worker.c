@@ -119,6 +119,28 @@ int worker_init(struct worker *w)
 	return r;
 }
 
+static bool worker_has_listener(const struct worker *w, int fd)
+{
+	for (unsigned i = 0; i < w->listener_count; i++) {
+		if (w->listeners[i] == fd)
+			return true;
+	}
+	return false;
+}
+
+/* From here on no other thread shares its descriptors, so the kernel need not count who uses one.
+ * The copies of other workers' listeners go: they would outlive those. */
+static int worker_unshare(struct worker *w)
+{
+	if (unshare(CLONE_FILES) < 0)
+		return -errno;
+	for (unsigned i = 0; i < w->all_listener_count; i++) {
+		if (!worker_has_listener(w, w->all_listeners[i]))
+			close(w->all_listeners[i]);
+	}
+	return 0;
+}
+
 /* What only its own thread may do before the loop runs. */
 static int worker_begin(struct worker *w)
 {
@@ -133,7 +155,10 @@ static int worker_begin(struct worker *w)
 		if (sched_setaffinity(0, sizeof(one), &one) < 0)
 			return -errno;
 	}
-	r = backend->init(w);
+	if (w->config->own_descriptors)
+		r = worker_unshare(w);
+	if (r == 0)
+		r = backend->init(w);
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; i < w->listener_count && r == 0; i++)
@@ -164,6 +189,7 @@ static void *worker_main(void *arg)
 	w->role->start(w);
 	worker_loop(w);
 	w->config->backend->fini(w);
+	worker_close_listeners(w); /* what an error left open; nobody else may reach it */
 	conn_abandon(w); /* WORKER_QUIT does not wait for what is in flight */
 	atomic_store(&w->cpu_ns, clock_thread_cpu_ns());
 	atomic_store(&w->done, true);

@@ -261,6 +261,15 @@ class Process:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def sockets(self, thread=None):
+        """Descriptors of sockets, of one thread if it has a table of its own."""
+        at = f"/proc/{self.pid}/task/{thread or self.pid}/fd"
+        links = []
+        for fd in os.listdir(at):
+            with contextlib.suppress(FileNotFoundError):
+                links.append(os.readlink(f"{at}/{fd}"))
+        return sum(link.startswith("socket:") for link in links)
+
     def threads(self):
         return [int(t) for t in os.listdir(f"/proc/{self.pid}/task")]
 

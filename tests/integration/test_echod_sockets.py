@@ -2,6 +2,8 @@
 """What echod's options do to its sockets, threads and system calls, as the kernel shows it."""
 import os
 import re
+import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -135,6 +137,34 @@ class EachSocket(TestCase):
             counts.append(sum(trace.calls.values()))
         self.assertLess(counts[0], 100)
         self.assertGreater(counts[1], 2 * counts[0])
+
+    @only("epoll", "io_uring")
+    @covers("echod", "own_descriptors")
+    def test_a_table_of_descriptors_for_each_worker(self):
+        for own in ("off", "on"):
+            with self.subTest(own_descriptors=own):
+                server = self.echod(own_descriptors=own, workers=2, shutdown="drain 60s")
+                socks = [self.connect(server) for _ in range(20)]
+                for sock in socks:
+                    self.assertEcho(sock, b"x")
+                held = [server.sockets(t) for t in server.threads() if t != server.pid]
+                if own == "off":
+                    self.assertEqual(held, [22, 22])
+                else:  # each has its own connections and its own listener; main has neither
+                    self.assertEqual((sum(held), server.sockets()), (22, 0), held)
+                server.send_signal(signal.SIGTERM)
+                for sock in socks:
+                    self.assertEqual(sock.recv(1), b"")
+                # nobody holds a copy of a listener: while the peers are still there, no other may come
+                self.wait_until(lambda: self.dial(server) != 0, "new peers are refused")
+                for sock in socks:
+                    sock.close()
+                self.assertEqual(server.wait(), 0)
+
+    def dial(self, server):
+        """The errno of an attempt to connect."""
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", server.port))
 
     @only("epoll")
     @covers("echod", "epoll_buffer")

@@ -57,6 +57,17 @@ class EachLoad(LoadCase):
         self.assertTrue(50 < big < 170, big)
         self.assertIn("messages of 7 B (90%) or 100 to 200 B (10%)", r.out)
 
+    @covers("echoload", "own_descriptors")
+    def test_a_table_of_descriptors_for_each_thread(self):
+        for own, counts in (("off", {3}), ("on", {0, 3})):
+            with self.subTest(own_descriptors=own):
+                server = self.echod()
+                load = self.load(server, connections=3, own_descriptors=own, duration="10m", warmup="0s", **LONG)
+                self.wait_open(server, 3)
+                self.assertEqual({load.sockets(t) for t in load.threads()}, counts)
+                r = load.interrupted()
+                self.assertEqual((r.errors, r["messages"]["lost"]), ({}, 0), r)
+
     def test_a_single_message(self):
         streams = {}
         r = self.run_load(self.peer(recorder(streams)), connections=5, messages=1, size=1, **LONG)
