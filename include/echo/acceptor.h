@@ -20,6 +20,8 @@ struct acceptor {
 	int fd;      /* the listener; -1: none */
 	int reserve; /* descriptor to give up, -1 when it could not be had */
 	bool muted;  /* until the timer has fired */
+	int batch;   /* of the next run, at most */
+	int full;    /* runs in a row that took as many */
 	struct timer retry;
 	void (*take)(struct worker *w, int fd); /* gets each accepted descriptor */
 	void (*mute)(struct acceptor *a); /* a->muted has changed: watch the listener or do not */
@@ -29,7 +31,8 @@ struct acceptor {
 void acceptor_init(struct acceptor *a, struct worker *w, int fd);
 void acceptor_fini(struct acceptor *a);
 
-/* Accepts until nothing is queued or a batch is full (the listener is then still readable). */
+/* Accepts until nothing is queued or a batch is full: whoever calls it does so again as long as the
+ * listener is readable. Batches grow while they are filled. */
 void acceptor_run(struct acceptor *a);
 
 /* accept failed with @err (> 0). Returns whether to go on accepting; if not, nothing is queued or

@@ -15,6 +15,7 @@
 
 enum {
 	BATCH = 64,
+	FULL = 8, /* batches in a row that were full: the next may be twice as large */
 	MUTE_MS = 100,
 };
 
@@ -42,6 +43,8 @@ void acceptor_init(struct acceptor *a, struct worker *w, int fd)
 	a->fd = fd;
 	a->reserve = reserve_open();
 	a->muted = false;
+	a->batch = 1;
+	a->full = 0;
 	a->retry = (struct timer){ .fire = acceptor_retry };
 }
 
@@ -99,21 +102,35 @@ bool acceptor_failed(struct acceptor *a, int err)
 	return false;
 }
 
-static void acceptor_batch(struct acceptor *a, int max)
+/* Returns how many attempts went well, or may be followed by another. */
+static int acceptor_batch(struct acceptor *a, int max)
 {
-	for (int i = 0; i < max && !a->muted; i++) {
+	int i = 0;
+
+	for (; i < max && !a->muted; i++) {
 		int fd = accept4(a->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0)
 			a->take(a->worker, fd);
 		else if (!acceptor_failed(a, errno))
-			return;
+			break;
 	}
+	return i;
 }
 
+/* Where one comes at a time, asking whether there is another costs more than to be told so by the
+ * next turn; in a storm batches grow. */
 void acceptor_run(struct acceptor *a)
 {
-	acceptor_batch(a, BATCH);
+	int n = acceptor_batch(a, a->batch);
+
+	a->full = n == a->batch ? a->full + 1 : 0;
+	if (n < a->batch) {
+		a->batch = n > 0 ? n : 1;
+	} else if (a->full == FULL && a->batch < BATCH) {
+		a->batch *= 2;
+		a->full = 0;
+	}
 }
 
 void acceptor_finish(struct acceptor *a)
