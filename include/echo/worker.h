@@ -64,7 +64,7 @@ struct net_config {
 	uint64_t max_unsent;       /* bytes of one connection */
 	uint64_t max_unsent_total; /* bytes of one worker */
 	int64_t busy_poll_ns;      /* look for events this long before sleeping */
-	bool own_descriptors; /* a worker's thread has a table of its own: nothing to count */
+	bool own_descriptors;      /* a worker's thread has a table of its own: nothing to count */
 	int64_t drain_ns;          /* WORKER_DRAIN: then close what is left */
 	enum worker_stop on_term;  /* what SIGTERM asks for; WORKER_RUN: it is not handled */
 };

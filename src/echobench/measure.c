@@ -238,7 +238,7 @@ int pairing_round(struct pairing *p, int64_t ns, struct sample *out, double *cal
 		return pairing_failed(p, e, why);
 	if (answer.messages == 0) {
 		snprintf(why, WHY_MAX, "nothing was echoed in a round of its time");
-		return -ENODATA;
+		return -EAGAIN;
 	}
 	look(p, &last);
 	evaluate(p, &answer, &first, &last, out);

@@ -12,6 +12,7 @@
 
 enum {
 	CONN_ROUND_NS = 40 * 1000, /* several messages of each connection, on today's machines */
+	OPEN_MESSAGES = 50, /* of a round of an open loop */
 	TURNS_LEAST = 7,
 };
 
@@ -19,6 +20,8 @@ int64_t round_ns(const struct bench_config *c, const struct workload *w)
 {
 	int64_t least_ns = (int64_t)w->connections * CONN_ROUND_NS;
 
+	if (w->mode == MODE_OPEN && least_ns < (int64_t)(OPEN_MESSAGES * SEC(1) / c->rate))
+		least_ns = (int64_t)(OPEN_MESSAGES * SEC(1) / c->rate);
 	return c->round > least_ns ? c->round : least_ns;
 }
 

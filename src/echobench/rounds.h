@@ -14,7 +14,8 @@
 
 enum { TURNS_MAX = 1000 };
 
-/* How long a round lasts in which each connection can get several answers. */
+/* How long a round lasts in which each connection can get several answers, and an open loop has
+ * enough to send. */
 int64_t round_ns(const struct bench_config *c, const struct workload *w);
 
 /* Turns that are measured, and turns before them that nobody judges. */

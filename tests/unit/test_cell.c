@@ -332,6 +332,8 @@ START_TEST(rounds_are_long_enough_for_their_connections)
 	const struct bench_config c = { .round = MSEC(10), .rounds = 30, .warmup = MSEC(30) },
 				  one = { .round = MSEC(300), .rounds = 3, .warmup = 0 };
 	const struct workload few = { .connections = 64 }, many = { .connections = 10000 };
+	const struct workload open = { .connections = 64, .mode = MODE_OPEN };
+	const struct bench_config slow = { .round = MSEC(10), .rounds = 30, .rate = 100 };
 
 	ck_assert_int_eq(round_ns(&c, &few), MSEC(10));
 	ck_assert_uint_eq(round_turns(&c, &few), 30);
@@ -341,6 +343,7 @@ START_TEST(rounds_are_long_enough_for_their_connections)
 	ck_assert_uint_eq(round_warm_turns(&c, &many), 1);
 	ck_assert_uint_eq(round_turns(&one, &few), 3);
 	ck_assert_uint_eq(round_warm_turns(&one, &few), 0);
+	ck_assert_int_eq(round_ns(&slow, &open), MSEC(500));
 }
 END_TEST
 
