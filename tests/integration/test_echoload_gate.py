@@ -80,8 +80,12 @@ class EachGate(LoadCase):
         gate = Gate(self, server, connections=5, churn=1)
         self.assertEqual(self.counts(server)[1], 0)
         n, _ = gate.slice()
-        self.assertEqual(self.counts(server)[1], n)
-        self.assertEqual(gate.done()["connections"]["established"], n)
+        accepted = self.counts(server)[1]
+        # those that were being made when it was shut are there, and have sent nothing yet
+        self.assertTrue(n <= accepted <= n + 5, (n, accepted))
+        time.sleep(0.1)
+        self.assertEqual(self.counts(server)[1], accepted)
+        self.assertEqual(gate.done()["connections"]["established"], accepted)
 
     def test_a_server_that_dies_is_the_end_of_the_answers(self):
         def script(sock, _):
