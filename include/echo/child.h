@@ -22,7 +22,7 @@ struct child {
 	int status;   /* as waitpid() gave it, when it has ended */
 };
 
-/* Call once, before the first child. */
+/* Call before the first child. Nobody has asked us to stop then. */
 void child_block_signals(void);
 
 /* When the last child has gone: from now on such a signal ends this program as usual. */

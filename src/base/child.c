@@ -46,6 +46,7 @@ void child_block_signals(void)
 {
 	sigset_t set = child_signals();
 
+	stop_signal = 0;
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
