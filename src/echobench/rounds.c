@@ -12,7 +12,7 @@
 
 enum {
 	CONN_ROUND_NS = 40 * 1000, /* several messages of each connection, on today's machines */
-	OPEN_MESSAGES = 50, /* of a round of an open loop */
+	OPEN_MESSAGES = 50,        /* of a round of an open loop */
 	TURNS_LEAST = 7,
 };
 

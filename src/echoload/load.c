@@ -261,8 +261,8 @@ static void load_data(struct conn *c, const void *span, size_t len)
 		right = payload_verify(&l->run->payload, lc->base, from, span, due);
 	now_ns = load_answered(c, from + right);
 	lc->surplus = len - due;
-	/* What has come due while others were received does not wait for the last of them. Before this
-	 * connection is ready: its end may be the next that is received. */
+	/* What has come due while others were received does not wait for the last of them. Before
+	 * this connection is ready: its end may be the next that is received. */
 	if (load_is_open_loop(l) && now_ns >= pace_due_ns(&l->pace) && !l->quiet)
 		arrivals_run(l);
 	if (right < len)
