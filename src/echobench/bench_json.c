@@ -75,6 +75,16 @@ static json_t *side(const struct cell *c, enum side s, bool measured)
 		real(m->client_busy + none));
 }
 
+static json_t *sample(const struct sample *s, unsigned block, const char *side)
+{
+	return json_pack("{s:i, s:s, s:f, s:f, s:f, s:b, s:b, s:b, s:i, s:i, s:i, s:i}", "block",
+			 (int)block, "side", side, "rate", s->rate, "server_cpu_ns_per_message",
+			 s->cpu_ns, "p99_ns", s->p99_ns, "stolen", s->stolen > 0, "throttled",
+			 s->throttled > 0, "disturbed", s->disturbed > 0, "rounds", (int)s->rounds,
+			 "rounds_stolen", (int)s->stolen, "rounds_throttled", (int)s->throttled,
+			 "rounds_disturbed", (int)s->disturbed);
+}
+
 /* Every server of every block: whoever doubts can count again. */
 static json_t *samples(const struct cell *c)
 {
@@ -82,17 +92,9 @@ static json_t *samples(const struct cell *c)
 	json_t *all = json_array();
 
 	for (unsigned i = 0; i < c->block_count; i++) {
-		for (unsigned k = 0; k < BLOCK_SERVERS; k++) {
-			const struct sample *s = &c->blocks[i].at[k / TWINS][k % TWINS];
-
+		for (unsigned k = 0; k < BLOCK_SERVERS; k++)
 			json_array_append_new(
-				all, json_pack("{s:i, s:s, s:f, s:f, s:f, s:i, s:i, s:i, s:i}",
-					       "block", (int)i, "side", names[k], "rate", s->rate,
-					       "server_cpu_ns_per_message", s->cpu_ns, "p99_ns",
-					       s->p99_ns, "rounds", (int)s->rounds, "stolen",
-					       (int)s->stolen, "throttled", (int)s->throttled,
-					       "disturbed", (int)s->disturbed));
-		}
+				all, sample(&c->blocks[i].at[k / TWINS][k % TWINS], i, names[k]));
 	}
 	return all;
 }

@@ -16,9 +16,8 @@ struct pairing {
 };
 
 /* Starts the server; more can be started before the first one is ready. @name is a backend or a
- * command. All return 0, -EINTR, -EAGAIN
- * (the client failed: the next may do better), or another -errno with @why; pairing_stop() after
- * any of them. */
+ * command. All of these return 0, -EINTR, -EAGAIN (the client failed: the next may do better), or
+ * another -errno with @why; pairing_stop() after any of them. */
 int pairing_start(struct pairing *p, const struct bench_config *c, const struct workload *w,
 		  const char *name, char why[WHY_MAX]);
 /* Waits for the server, and starts the client. */

@@ -45,7 +45,6 @@ static void gate_shut(struct timer *t, int64_t now_ns)
 
 	seen->shut = true;
 	seen->shut_ns = now_ns;
-	l->quiet = true;
 	l->worker->pace_ns = 0;
 }
 
@@ -68,7 +67,6 @@ static void gate_open(struct load *l, unsigned slice)
 
 	seen->slice = slice;
 	seen->shut = seen->resting = false;
-	l->quiet = l->stopping;
 	timer_set(&l->worker->timers, &seen->timer, atomic_load(&l->run->gate.shut_ns));
 	if (load_is_open_loop(l))
 		arrivals_resume(l, seen->shut_ns);

@@ -60,7 +60,7 @@ uint64_t load_may_begin(const struct load_conn *lc)
 
 	if (lc->seat->idle)
 		return l->stopping && !l->interrupted && lc->begun == 0;
-	if (l->quiet || lc->begun_end - lc->fed >= PAYLOAD_SPAN_MAX)
+	if (load_is_quiet(l) || lc->begun_end - lc->fed >= PAYLOAD_SPAN_MAX)
 		return 0;
 	if (config->churn > 0 && config->churn - lc->begun < n)
 		n = config->churn - lc->begun;
@@ -261,14 +261,15 @@ static void load_data(struct conn *c, const void *span, size_t len)
 		right = payload_verify(&l->run->payload, lc->base, from, span, due);
 	now_ns = load_answered(c, from + right);
 	lc->surplus = len - due;
+	if (right < len) {
+		load_corrupt(c, from + right, ((const uint8_t *)span)[right]);
+		return;
+	}
 	/* What has come due while others were received does not wait for the last of them. Before
 	 * this connection is ready: its end may be the next that is received. */
-	if (load_is_open_loop(l) && now_ns >= pace_due_ns(&l->pace) && !l->quiet)
+	if (load_is_open_loop(l) && now_ns >= pace_due_ns(&l->pace) && !load_is_quiet(l))
 		arrivals_run(l);
-	if (right < len)
-		load_corrupt(c, from + right, ((const uint8_t *)span)[right]);
-	else
-		load_pump_at(c, now_ns);
+	load_pump_at(c, now_ns);
 }
 
 /* ---- connections ---- */
@@ -376,7 +377,7 @@ static void load_stop_sending(struct load *l)
 			arrivals_resume(l, l->gate.shut_ns);
 		arrivals_stop(l);
 	}
-	l->stopping = l->quiet = true;
+	l->stopping = true;
 	timer_cancel(&l->worker->timers, &l->end);
 	timer_cancel(&l->worker->timers, &l->stall);
 	timer_cancel(&l->worker->timers, &l->gate.timer);
@@ -389,7 +390,7 @@ static void load_turned(struct worker *w)
 
 	if (l->run->gate.used && !l->stopping)
 		gate_turned(l);
-	if (load_is_open_loop(l) && !l->quiet)
+	if (load_is_open_loop(l) && !load_is_quiet(l))
 		arrivals_run(l);
 }
 

@@ -70,7 +70,6 @@ struct load {
 	uint64_t rng;
 	struct gate_seen gate;
 	bool stopping;    /* nothing more is sent */
-	bool quiet;       /* stopping, or the gate is shut */
 	bool interrupted; /* what is open now is counted as open */
 	struct timer end, stall, dial, interval;
 	struct books books[TARGETS_MAX]; /* one set for each target */

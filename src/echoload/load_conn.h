@@ -75,7 +75,13 @@ static inline bool load_is_open_loop(const struct load *l)
 	return l->run->config->rate > 0;
 }
 
-/* Whether messages are still begun. */
+/* Whether none is begun now: it is over, or the gate is shut. */
+static inline bool load_is_quiet(const struct load *l)
+{
+	return l->stopping || l->gate.shut;
+}
+
+/* Whether none will be begun any more. */
 static inline bool load_no_more(const struct load *l)
 {
 	return l->stopping || l->quota == 0;

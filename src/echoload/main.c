@@ -137,7 +137,8 @@ static int client_run(struct client *c)
 		client_say_start(c);
 		r = run_load(&c->run, &c->result, &stream);
 		if (r < 0) {
-			log_error("a worker failed: %s", strerror(-r));
+			if (r != -EPROTO) /* the gate has said what is wrong */
+				log_error("a worker failed: %s", strerror(-r));
 			code = EXIT_ENVIRONMENT;
 		}
 	}

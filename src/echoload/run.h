@@ -30,8 +30,8 @@ int run_init(struct run *r, const struct load_config *c, const struct backend_ch
 void run_fini(struct run *r);
 
 /* Runs to the end, or until SIGINT or SIGTERM, and tells @to how it gets on (NULL: nobody). Fills
- * what @result has from the run; pointers in it stay valid until run_fini. Returns 0 or -errno: a
- * worker failed. */
+ * what @result has from the run; pointers in it stay valid until run_fini. Returns 0, -EPROTO
+ * (what came through the gate made no sense, which has been logged), or -errno: a worker failed. */
 int run_load(struct run *r, struct result *result, struct stream *to);
 
 #endif

@@ -269,10 +269,13 @@ class Pair(unittest.TestCase):
 
     def test_an_interrupt_keeps_the_result_and_leaves_nobody_behind(self):
         server = program("bare_epoll") + " server"
-        client = program("bare_epoll") + " client {addr} -c 2 -d 0.1"
-        with subprocess.Popen([program("pair"), "--rounds", "1000", "--server-a", server, "--server-b", server,
-                               "--client", client], stdout=subprocess.PIPE, text=True) as p:
-            time.sleep(2)
+        with tempfile.NamedTemporaryFile("r") as said, subprocess.Popen(
+                [program("pair"), "--rounds", "1000", "--server-a", server, "--server-b", server, "--client",
+                 f"{program('bare_epoll')} client {{addr}} -c 2 -d 0.1 | tee -a {said.name}"],
+                stdout=subprocess.PIPE, text=True) as p:
+            while len(open(said.name, encoding="ascii").readlines()) < 3:  # two are a round
+                self.assertIsNone(p.poll())
+                time.sleep(0.01)
             with open(f"/proc/{p.pid}/task/{p.pid}/children", encoding="ascii") as f:
                 children = f.read().split()
             p.send_signal(signal.SIGINT)

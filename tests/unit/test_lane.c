@@ -55,7 +55,7 @@ START_TEST(an_answer_may_come_in_pieces)
 {
 	struct lane_slice s;
 
-	start("exec bash -c 'echo 0 0 >&{gate}; read ns <&{gate}; printf 12 >&{gate}; sleep 0.05; "
+	start("exec bash -c 'echo 0 0 >&{gate}; read ns <&{gate}; printf 12 >&{gate}; /bin/true; "
 	      "printf \"34 5\\n\" >&{gate}; read ns <&{gate}'");
 	ck_assert_int_eq(lane_ready(&lane, SEC(20)), 0);
 	ck_assert_int_eq(lane_slice(&lane, 1, SEC(20), &s), 0);
