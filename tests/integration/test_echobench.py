@@ -83,6 +83,7 @@ class Answers(Bench):
             self.assertGreaterEqual(cell["b"]["system_calls_per_message"], 2)
             self.assertLess(cell["b"]["system_calls_per_message"], 3)
         self.assertEqual(len(cell["samples"]), 4 * cell["blocks"])
+        self.assertEqual((cell["rounds"], {s["rounds"] for s in cell["samples"]}), (4 * 7 * cell["blocks"], {7}))
         for block in range(cell["blocks"]):
             sides = [s["side"] for s in cell["samples"] if s["block"] == block]
             self.assertEqual(sorted(sides), ["a1", "a2", "b1", "b2"])
@@ -327,6 +328,8 @@ class Usage(Bench):
         self.refused("connections", "run", "-c", "0")
         self.refused("may use none of them", "run", "--server-cpus", "1000")
         self.refused("confidence", "run", "--confidence", "100")
+        self.refused("--rounds: '0'", "run", "--rounds", "0")
+        self.refused("--round: '1us'", "run", "--round", "1us")
         self.refused("--server-cpus", "run", "--server-cpus", "0-")
         self.refused("--max-blocks: 4 of them are needed", "run", "--max-blocks", "3")
         self.refused("--backend: 'epol' must be", "run", "--a", "epol")
