@@ -37,7 +37,7 @@ struct conn {
 	uint32_t gen;     /* of the slot: a token of an earlier connection finds nothing */
 	uint8_t inflight; /* kernel operations that still name this connection */
 	uint8_t state;    /* enum conn_state */
-	uint8_t why;      /* enum fail: the first cause wins */
+	uint8_t marks;    /* the backend's own bits that every message needs */
 	bool opened : 1;  /* set at the end: it had been open */
 	bool dialed : 1;  /* we began it */
 	bool fin : 1;     /* FIN after the last byte; what is received from now on is dropped */
@@ -52,6 +52,7 @@ struct conn {
 	struct timer timer;  /* for deadline_ns; armed lazily */
 	struct conn *next;   /* free list, closing list */
 	int err;             /* errno that came with the cause, or 0 */
+	uint8_t why;         /* enum fail: the first cause wins */
 	uint8_t fin_why;     /* enum fail: the cause once both FINs have crossed */
 };
 
@@ -65,11 +66,6 @@ static_assert(offsetof(struct conn, out) + sizeof(size_t) <= CONN_LINE, "one lin
 /* Takes a slot and begins to connect. The role hears opened or closed, never both of neither, and
  * never before this returns. NULL: no slot is free. */
 struct conn *conn_dial(struct worker *w, const struct addr *to, const struct addr *from);
-
-/* Sends the span that `data` was called with, or a part of it; once for each `data`, before it
- * returns. All is taken: what the socket refuses is kept and the backend reads no more than it can
- * keep. */
-void conn_send(struct conn *c, const void *span, size_t len);
 
 /* Sends constant bytes that stay valid and unchanged until the connection is closed. One span at
  * a time: conn_fed says whether the last has gone; if it has not, `drained` comes when it has. */
@@ -106,9 +102,9 @@ static inline size_t conn_unsent(const struct conn *c)
  * counted as shed. The backend registers the descriptor, then calls conn_opened. */
 struct conn *conn_accept(struct worker *w, int fd);
 
-/* What happened; each calls the role. None may be called for a connection that is CLOSING. */
+/* What happened; each calls the role. None may be called for a connection that is CLOSING. For
+ * bytes there is conn_data, in echo/worker.h. */
 void conn_opened(struct conn *c);
-void conn_data(struct conn *c, const void *span, size_t len);
 void conn_eof(struct conn *c);
 void conn_drained(struct conn *c); /* conn_unsent has become 0 */
 void conn_fin_sent(struct conn *c);
@@ -126,10 +122,13 @@ static inline struct conn *conn_of_backend(const void *bytes)
 	return (struct conn *)(uintptr_t)bytes - 1;
 }
 
-/* Token for the kernel: op << 56 | generation << 32 | slot, and back. NULL: that connection is
- * gone, or is CLOSING with nothing of it in flight. */
-uint64_t conn_token(const struct conn *c, unsigned op);
-struct conn *conn_find(struct worker *w, uint64_t token);
+/* Token for the kernel: op << 56 | generation << 32 | slot. The way back is conn_find, in
+ * echo/worker.h. */
+enum { CONN_GEN_BITS = 24 };
+static inline uint64_t conn_token(const struct conn *c, unsigned op)
+{
+	return (uint64_t)op << 56 | (uint64_t)c->gen << 32 | c->slot;
+}
 static inline unsigned conn_token_op(uint64_t token)
 {
 	return (unsigned)(token >> 56);
@@ -151,6 +150,11 @@ struct conn_table {
 	uint32_t capacity, fresh; /* fresh: slots never used */
 	struct conn *free;
 };
+
+static inline struct conn *conn_slot(const struct conn_table *t, uint32_t slot)
+{
+	return (struct conn *)(void *)(t->slab + slot * t->stride);
+}
 
 int conn_table_init(struct worker *w, uint32_t capacity);
 void conn_table_fini(struct worker *w);

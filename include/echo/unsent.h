@@ -35,6 +35,9 @@ int unsent_pool_init(struct unsent_pool *p, size_t bytes);
 /* Gives the memory back, with what is still queued. Nothing for a pool of zeroes. */
 void unsent_pool_fini(struct unsent_pool *p);
 
+/* Blocks that @len bytes fill; UINT32_MAX if there are not so many. */
+uint32_t unsent_blocks(size_t len);
+
 /* Bytes that unsent_push to @q takes now: exactly; one more is refused. */
 size_t unsent_room(const struct unsent_pool *p, const struct unsent *q);
 

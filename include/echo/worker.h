@@ -35,7 +35,7 @@ enum worker_stop {
 /* What decides: the echo server or the load client. All callbacks run in the worker's thread. */
 struct role {
 	size_t conn_size; /* private bytes of each connection */
-	bool sends_lent;  /* calls conn_send: reading must leave room for what comes back */
+	bool echoes;      /* sends back what it is given: reading must leave room for that */
 
 	/* The loop is about to run: dial, set timers. */
 	void (*start)(struct worker *w);
@@ -47,7 +47,9 @@ struct role {
 	void (*turned)(struct worker *w);
 
 	void (*opened)(struct conn *c);
-	void (*data)(struct conn *c, const void *span, size_t len); /* lent until it returns */
+	/* The span is lent until it returns. True, of a role that `echoes` and left the connection
+	 * OPEN: all of it goes back to the peer. What the socket refuses is kept. */
+	bool (*data)(struct conn *c, const void *span, size_t len);
 	void (*eof)(struct conn *c);     /* the peer's FIN; no end yet: shut down or close */
 	void (*drained)(struct conn *c); /* what was pending has all been accepted by the socket */
 	void (*expired)(struct conn *c); /* conn_deadline has passed */
@@ -114,6 +116,47 @@ static inline void *conn_role(const struct conn *c)
 {
 	return (char *)(uintptr_t)c + c->worker->table.role_at;
 }
+
+/* ---- for backends: what every message passes ---- */
+
+/* The connection that a token names. NULL: it is gone, or is CLOSING with nothing in flight. */
+static inline struct conn *conn_find(const struct worker *w, uint64_t token)
+{
+	const struct conn_table *t = &w->table;
+	uint32_t slot = (uint32_t)token,
+		 gen = (uint32_t)(token >> 32) & ((1u << CONN_GEN_BITS) - 1);
+	struct conn *c;
+
+	if (slot >= t->capacity - t->fresh)
+		return NULL;
+	c = conn_slot(t, slot);
+	if (c->gen != gen || c->state == CONN_FREE)
+		return NULL;
+	return c->state == CONN_CLOSING && c->inflight == 0 ? NULL : c;
+}
+
+/* A hint that conn_find will be asked for this token soon; any token will do. Of a thousand
+ * connections each is cold when its turn comes. */
+static inline void conn_foresee(const struct worker *w, uint64_t token)
+{
+	const struct conn *c = conn_slot(&w->table, (uint32_t)token);
+
+	__builtin_prefetch(c, 1);
+	__builtin_prefetch(conn_backend(c), 1);
+}
+
+/* Bytes came on a connection that is OPEN; after a shutdown of ours they are dropped. Returns
+ * whether they shall go back, which the backend does at once. */
+static inline bool conn_data(struct conn *c, const void *span, size_t len)
+{
+	struct worker *w = c->worker;
+
+	c->received += len;
+	stats_add(&w->stats.bytes_in, len);
+	return !c->fin && w->role->data(c, span, len);
+}
+
+/* ---- a worker's life ---- */
 
 /* Reserves its memory and starts its thread. Returns 0 when that accepts (or dials), or -errno with
  * nothing left. What the thread meets later, worker_join returns. */

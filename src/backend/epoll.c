@@ -17,6 +17,8 @@
 /* ops of tokens that are no connection's */
 enum { OP_CONN, OP_LISTENER, OP_WAKE };
 
+enum { ENDS = EPOLLRDHUP | EPOLLHUP | EPOLLERR };
+
 struct epoll_config {
 	uint64_t buffer;
 };
@@ -40,17 +42,15 @@ static void epoll_dialed(struct conn *c, uint32_t events)
 static void epoll_event(struct worker *w, const struct epoll_event *ev)
 {
 	struct conn *c = conn_find(w, ev->data.u64);
-	struct epoll_conn *e;
 
 	if (!c)
 		return; /* closed earlier in this batch */
-	e = epoll_of(c);
 	if (c->state == CONN_DIALING)
 		epoll_dialed(c, ev->events);
-	if (ev->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-		e->hung = true;
-	if ((ev->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) && !c->eof)
-		e->readable = true; /* whatever it is, recv names it; after the FIN only send can */
+	if (ev->events & ENDS)
+		c->marks |= EPOLL_HUNG;
+	if ((ev->events & (EPOLLIN | ENDS)) && !c->eof)
+		c->marks |= EPOLL_READABLE; /* recv names it; after the FIN only send can */
 	if (c->state == CONN_OPEN && (ev->events & EPOLLOUT) && conn_unsent(c) > 0)
 		epoll_flush(c);
 	if (c->state == CONN_OPEN)
@@ -119,8 +119,11 @@ static int epoll_turn(struct worker *w, int64_t wait_ns)
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	w->now_ns = clock_now_ns();
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
+		if (i + 1 < n)
+			conn_foresee(w, s->events[i + 1].data.u64);
 		epoll_dispatch(w, &s->events[i]);
+	}
 	epoll_run_ready(w);
 	return 0;
 }
@@ -216,6 +219,9 @@ static int epoll_init(struct worker *w)
 			  -1, 0);
 	if (s->scratch == MAP_FAILED)
 		return -ENOMEM;
+	if (w->role->echoes)
+		s->ample = s->scratch_len > w->config->max_unsent ? UINT32_MAX
+								  : unsent_blocks(s->scratch_len);
 	s->fd = epoll_create1(EPOLL_CLOEXEC);
 	if (s->fd < 0) {
 		r = -errno;
@@ -259,7 +265,6 @@ const struct backend_ops backend_epoll = {
 	.listen = epoll_listen,
 	.unlisten = epoll_unlisten,
 	.dial = epoll_add_conn,
-	.send = epoll_send,
 	.feed = epoll_feed,
 	.pause = epoll_pause,
 	.shutdown = epoll_shutdown,

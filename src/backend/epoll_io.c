@@ -40,19 +40,29 @@ static struct conn *conn_of_link(struct list *link)
 	return conn_of_backend(container_of(link, struct epoll_conn, link));
 }
 
-/* How much may be received now; 0: nothing until the queue or the pool has drained. */
-static size_t epoll_may_receive(const struct conn *c)
+/* What could be queued of what comes back: the queue or the pool holds something. */
+static size_t epoll_room(const struct conn *c)
 {
 	const struct worker *w = c->worker;
 	const struct epoll_state *s = w->state;
 	size_t room;
 
-	if (!w->role->sends_lent || c->fin)
+	if (!w->role->echoes || c->fin)
 		return s->scratch_len;
 	if (c->out.len >= w->config->max_unsent)
 		return 0;
 	room = size_min(w->config->max_unsent - c->out.len, unsent_room(&w->pool, &c->out));
 	return size_min(room, s->scratch_len);
+}
+
+/* How much may be received now; 0: nothing until the queue or the pool has drained. */
+static inline size_t epoll_may_receive(const struct conn *c)
+{
+	const struct epoll_state *s = c->worker->state;
+
+	if (c->out.len == 0 && c->worker->pool.blocks_free >= s->ample)
+		return s->scratch_len;
+	return epoll_room(c);
 }
 
 /* Nothing may be received: whose turn is it to change that? */
@@ -77,42 +87,9 @@ static void epoll_tick(struct worker *w)
 		w->now_ns = clock_now_ns();
 }
 
-void epoll_read(struct conn *c)
-{
-	struct epoll_state *s = c->worker->state;
-	struct epoll_conn *e = epoll_of(c);
-
-	for (int i = 0; c->state == CONN_OPEN && e->readable && !c->paused; i++) {
-		size_t want = epoll_may_receive(c);
-		ssize_t n;
-
-		if (want == 0) {
-			epoll_wait_for_room(c);
-			return;
-		}
-		if (i == BUDGET) {
-			list_append(&s->ready, &e->link);
-			return;
-		}
-		n = io_recv(c->fd, s->scratch, want);
-		if (n > 0) {
-			e->readable = (size_t)n == want || e->hung;
-			epoll_tick(c->worker);
-			conn_data(c, s->scratch, (size_t)n);
-		} else if (n == 0) {
-			e->readable = false;
-			conn_eof(c);
-		} else if (errno == EAGAIN) {
-			e->readable = false;
-		} else if (errno != EINTR) {
-			conn_fail(c, errno);
-		}
-	}
-}
-
 /* A send returned @n. Returns the number of bytes that the socket took, 0 if it is full or the
  * connection has failed. */
-static size_t epoll_took(struct conn *c, ssize_t n)
+static inline size_t epoll_took(struct conn *c, ssize_t n)
 {
 	if (n < 0) {
 		if (errno != EAGAIN)
@@ -124,7 +101,7 @@ static size_t epoll_took(struct conn *c, ssize_t n)
 	return (size_t)n;
 }
 
-static size_t epoll_push(struct conn *c, const void *span, size_t len)
+static inline size_t epoll_push(struct conn *c, const void *span, size_t len)
 {
 	ssize_t n;
 
@@ -132,6 +109,61 @@ static size_t epoll_push(struct conn *c, const void *span, size_t len)
 		n = io_send(c->fd, span, len);
 	while (n < 0 && errno == EINTR);
 	return epoll_took(c, n);
+}
+
+/* What was received goes back. */
+static inline void epoll_echo(struct conn *c, const char *span, size_t len)
+{
+	size_t n = c->out.len == 0 ? epoll_push(c, span, len) : 0;
+	int r;
+
+	if (n == len || c->state != CONN_OPEN)
+		return;
+	r = unsent_push(&c->worker->pool, &c->out, span + n, len - n);
+	assert(r == 0); /* epoll_may_receive left room */
+	(void)r;
+}
+
+/* A receive brought nothing. */
+static void epoll_nothing(struct conn *c, ssize_t n)
+{
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n == 0 || errno == EAGAIN)
+		c->marks &= (uint8_t)~EPOLL_READABLE;
+	if (n == 0)
+		conn_eof(c);
+	else if (errno != EAGAIN)
+		conn_fail(c, errno);
+}
+
+void epoll_read(struct conn *c)
+{
+	struct epoll_state *s = c->worker->state;
+
+	for (int i = 0; (c->marks & EPOLL_READABLE) && c->state == CONN_OPEN && !c->paused; i++) {
+		size_t want = epoll_may_receive(c);
+		ssize_t n;
+
+		if (want == 0) {
+			epoll_wait_for_room(c);
+			return;
+		}
+		if (i == BUDGET) {
+			list_append(&s->ready, &epoll_of(c)->link);
+			return;
+		}
+		n = io_recv(c->fd, s->scratch, want);
+		if (n <= 0) {
+			epoll_nothing(c, n);
+			continue;
+		}
+		if ((size_t)n < want && !(c->marks & EPOLL_HUNG))
+			c->marks &= (uint8_t)~EPOLL_READABLE;
+		epoll_tick(c->worker);
+		if (conn_data(c, s->scratch, (size_t)n))
+			epoll_echo(c, s->scratch, (size_t)n);
+	}
 }
 
 static void epoll_flush_out(struct conn *c)
@@ -173,7 +205,8 @@ void epoll_flush(struct conn *c)
 	if (c->state != CONN_OPEN || conn_unsent(c) > 0)
 		return;
 	conn_drained(c);
-	if (c->state == CONN_OPEN && epoll_of(c)->readable && !list_linked(&epoll_of(c)->link))
+	if (c->state == CONN_OPEN && (c->marks & EPOLL_READABLE) &&
+	    !list_linked(&epoll_of(c)->link))
 		list_append(&s->ready, &epoll_of(c)->link);
 }
 
@@ -200,18 +233,6 @@ void epoll_feed_starved(struct worker *w)
 		list_append(&s->ready, list_first(&s->starved));
 }
 
-void epoll_send(struct conn *c, const void *span, size_t len)
-{
-	size_t n = c->out.len == 0 ? epoll_push(c, span, len) : 0;
-	int r;
-
-	if (n == len || c->state != CONN_OPEN)
-		return;
-	r = unsent_push(&c->worker->pool, &c->out, (const char *)span + n, len - n);
-	assert(r == 0); /* epoll_may_receive left room */
-	(void)r;
-}
-
 void epoll_feed(struct conn *c)
 {
 	epoll_flush_feed(c);
@@ -221,7 +242,7 @@ void epoll_pause(struct conn *c)
 {
 	struct epoll_state *s = c->worker->state;
 
-	if (!c->paused && epoll_of(c)->readable)
+	if (!c->paused && (c->marks & EPOLL_READABLE))
 		list_append(&s->ready, &epoll_of(c)->link);
 }
 

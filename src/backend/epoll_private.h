@@ -16,10 +16,14 @@
 
 enum { EPOLL_EVENTS = 256 }; /* of one wait */
 
+/* c->marks */
+enum {
+	EPOLL_READABLE = 1, /* may have more to receive: only recv knows */
+	EPOLL_HUNG = 2,     /* FIN or an error is there: a short receive is not the end of it */
+};
+
 /* What the backend keeps of a connection. */
 struct epoll_conn {
-	bool readable;    /* may have more to receive: only recv knows */
-	bool hung;        /* FIN or an error is there: a short receive is not the end of it */
 	struct list link; /* in the ready or the starved list, or in neither */
 };
 
@@ -27,6 +31,7 @@ struct epoll_state {
 	int fd;
 	char *scratch;
 	size_t scratch_len;
+	uint32_t ample; /* with so many free blocks in the pool a receive may fill the scratch */
 	unsigned deliveries;
 	struct list ready;   /* have something to do that no event will announce */
 	struct list starved; /* wait for room in the pool */
@@ -49,7 +54,6 @@ void epoll_run_ready(struct worker *w);
 void epoll_feed_starved(struct worker *w);
 
 /* Members of the ops. */
-void epoll_send(struct conn *c, const void *span, size_t len);
 void epoll_feed(struct conn *c);
 void epoll_pause(struct conn *c);
 void epoll_shutdown(struct conn *c);

@@ -253,21 +253,6 @@ static int fork_turn(struct worker *w, int64_t wait_ns)
 	return 0;
 }
 
-/* The parent has nothing to send or receive; the loop of the child looks itself for what it owes.
- */
-static void fork_send(struct conn *c, const void *span, size_t len)
-{
-	assert(c->fd >= 0);
-	c->feed = span;
-	c->feed_len = len;
-}
-
-static void fork_feed(struct conn *c)
-{
-	assert(c->fd >= 0);
-	(void)c;
-}
-
 static void fork_shutdown(struct conn *c)
 {
 	if (c->fd < 0) {
@@ -420,9 +405,7 @@ const struct backend_ops backend_fork = {
 	.turn = fork_turn,
 	.listen = fork_listen,
 	.unlisten = fork_unlisten,
-	.send = fork_send,
-	.feed = fork_feed,
-	/* no dial: it only serves. No pause: nothing wakes a process that does not read */
+	/* no dial, no feed: it only serves. No pause: nothing wakes a process that does not read */
 	.shutdown = fork_shutdown,
 	.close = fork_close,
 	.stop = fork_stop,

@@ -121,6 +121,14 @@ static void child_wrote(struct conn *c, size_t n)
 		conn_drained(c);
 }
 
+static void child_read(struct conn *c, const char *buf, size_t n)
+{
+	if (!conn_data(c, buf, n))
+		return;
+	c->feed = buf;
+	c->feed_len = n;
+}
+
 /* One blocking call: nothing is read before all is written, so a slow reader slows its own sender.
  */
 static void child_step(struct conn *c, char *buf)
@@ -137,7 +145,7 @@ static void child_step(struct conn *c, char *buf)
 	else if (n > 0 && writes)
 		child_wrote(c, (size_t)n);
 	else if (n > 0)
-		conn_data(c, buf, (size_t)n);
+		child_read(c, buf, (size_t)n);
 	else if (n == 0)
 		conn_eof(c);
 }

@@ -23,6 +23,8 @@
 
 enum {
 	BATCH = 512, /* completions of a turn */
+	GLANCE = 32, /* of them that are looked at together */
+	AHEAD = 6,   /* so many before its turn a connection is fetched */
 	CQ_MAX = 65536,
 	FILES_MAX = 1 << 20,
 	/* IORING_FEAT_RW_ATTR, which liburing 2.3 does not name: Linux 6.14. Since 6.13 a file that
@@ -284,19 +286,24 @@ static void uring_dispatch(struct worker *w, const struct io_uring_cqe *cqe)
 	}
 }
 
+/* Some are looked at before it is their turn, so that their connections are in the cache then. */
 static void uring_dispatch_all(struct worker *w)
 {
 	struct uring_state *s = w->state;
-	unsigned n = io_uring_cq_ready(&s->ring);
+	struct io_uring_cqe *next[GLANCE];
+	unsigned ready = io_uring_cq_ready(&s->ring), left = ready < BATCH ? ready : BATCH, n;
 
-	for (n = n < BATCH ? n : BATCH; n > 0; n--) {
-		struct io_uring_cqe cqe, *next;
+	for (; left > 0; left -= n) {
+		n = io_uring_peek_batch_cqe(&s->ring, next, left < GLANCE ? left : GLANCE);
+		assert(n > 0);
+		for (unsigned i = 0; i < n; i++) {
+			const struct io_uring_cqe cqe = *next[i];
 
-		if (io_uring_peek_cqe(&s->ring, &next) != 0)
-			return;
-		cqe = *next;
-		io_uring_cq_advance(&s->ring, 1); /* a submit in between may need the room */
-		uring_dispatch(w, &cqe);
+			if (i + AHEAD < n)
+				conn_foresee(w, next[i + AHEAD]->user_data);
+			io_uring_cq_advance(&s->ring, 1); /* a submit may need the room */
+			uring_dispatch(w, &cqe);
+		}
 	}
 }
 
@@ -429,7 +436,6 @@ static int uring_init(struct worker *w)
 	}
 	uring_init_files(w);
 	s->conn_buffers = config->conn_buffers;
-	s->lending = URING_NONE;
 	list_init(&s->starved);
 	list_init(&s->waiting);
 	for (unsigned i = 0; i < ARRAY_LEN(s->listeners); i++)
@@ -466,7 +472,6 @@ const struct backend_ops backend_uring = {
 	.listen = uring_listen,
 	.unlisten = uring_unlisten,
 	.dial = uring_dial,
-	.send = uring_send,
 	.feed = uring_feed,
 	.pause = uring_steer,
 	.shutdown = uring_shutdown,

@@ -53,7 +53,7 @@ static size_t conn_may_deliver(const struct conn *c)
 	const struct uring_state *s = w->state;
 	size_t unsent = c->out.len + c->lent_len, pool;
 
-	if (!w->role->sends_lent || c->fin)
+	if (!w->role->echoes || c->fin)
 		return SIZE_MAX;
 	if (unsent >= w->config->max_unsent || (!list_empty(&s->waiting) && !s->serving))
 		return 0; /* nobody overtakes those that wait */
@@ -129,7 +129,20 @@ static void deliver_spilled(struct conn *c, size_t n)
 	unsent_peek(&uring_of(c)->spilled, &v, 1);
 	memcpy(s->block, v.iov_base, n);
 	unspill(c, n);
-	conn_data(c, s->block, n);
+	if (conn_data(c, s->block, n))
+		uring_echo_copy(c, s->block, n);
+}
+
+/* Delivers all of a buffer that is in no queue. */
+static void deliver_buffer(struct conn *c, uint32_t id)
+{
+	struct uring_state *s = c->worker->state;
+	const struct uring_span *b = &s->bufs.spans[id];
+
+	if (conn_data(c, uring_bufs_at(&s->bufs, id) + b->off, b->len))
+		uring_echo_buffer(c, id);
+	else
+		uring_bufs_give(&s->bufs, id);
 }
 
 /* Delivers the first @n held bytes, which lie in one buffer. */
@@ -137,28 +150,29 @@ static void deliver_held(struct conn *c, size_t n)
 {
 	struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
-	uint32_t id = u->held.first;
-	struct uring_span *b = &s->bufs.spans[id];
-	const char *at = uring_bufs_at(&s->bufs, id) + b->off;
-	bool last = n == b->len;
+	struct uring_span *b = &s->bufs.spans[u->held.first];
+	const char *at = uring_bufs_at(&s->bufs, u->held.first) + b->off;
 
-	if (!last) {
-		b->off += (uint32_t)n;
-		b->len -= (uint32_t)n;
-		conn_data(c, at, n);
+	if (n == b->len) {
+		deliver_buffer(c, uring_queue_take(&s->bufs, &u->held));
 		return;
 	}
-	uring_queue_take(&s->bufs, &u->held);
-	s->lending = id;
-	conn_data(c, at, n);
-	if (s->lending == id)
-		uring_bufs_give(&s->bufs, id); /* it was not lent on */
-	s->lending = URING_NONE;
+	b->off += (uint32_t)n;
+	b->len -= (uint32_t)n;
+	if (conn_data(c, at, n))
+		uring_echo_copy(c, at, n);
+}
+
+static void conn_tick(struct conn *c)
+{
+	struct uring_state *s = c->worker->state;
+
+	if (++s->deliveries % CLOCK_EVERY == 0)
+		c->worker->now_ns = clock_now_ns();
 }
 
 void uring_deliver(struct conn *c)
 {
-	struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
 
 	while (c->state == CONN_OPEN && conn_holds(c)) {
@@ -168,8 +182,7 @@ void uring_deliver(struct conn *c)
 			conn_wait_for_room(c);
 			return;
 		}
-		if (++s->deliveries % CLOCK_EVERY == 0)
-			c->worker->now_ns = clock_now_ns();
+		conn_tick(c);
 		if (u->spilled.len > 0)
 			deliver_spilled(c, n);
 		else
@@ -218,7 +231,7 @@ void uring_steer(struct conn *c)
 		return;
 	if (c->fin || u->dead)
 		room = s->bufs.size;
-	else if (c->worker->role->sends_lent && unsent > 0 &&
+	else if (c->worker->role->echoes && unsent > 0 &&
 		 unsent >= c->worker->config->max_unsent / 2)
 		room = conn_may_deliver(c); /* it has fallen behind */
 	if (u->receiving) {
@@ -233,12 +246,17 @@ void uring_steer(struct conn *c)
 		conn_receive(c, room);
 }
 
-/* Bytes go behind what is held; mostly they are delivered at once. */
+/* Bytes go behind what is held; mostly nothing is, and they are delivered at once. */
 static void conn_hold(struct conn *c, uint32_t id)
 {
 	struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
 
+	if (!conn_holds(c) && conn_may_deliver(c) >= s->bufs.spans[id].len) {
+		conn_tick(c);
+		deliver_buffer(c, id);
+		return;
+	}
 	uring_queue_put(&s->bufs, &u->held, id);
 	uring_deliver(c);
 	while (c->state == CONN_OPEN && u->held.count > 0 && uring_bufs_scarce(&s->bufs))

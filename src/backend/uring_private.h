@@ -118,7 +118,6 @@ struct uring_state {
 	uint32_t files;      /* slots in the table of registered files; 0: there is none */
 	uint32_t spilled;    /* blocks of the pool */
 	uint64_t lent;       /* sum of c->lent_len: each such byte has a claim on the pool */
-	uint32_t lending;    /* the buffer that the role is looking at the end of */
 	bool serving;        /* it is the turn of those that wait for the pool */
 	struct list starved; /* their receive ended for want of a buffer */
 	struct list waiting; /* hold bytes for which the pool has no room */
@@ -170,7 +169,10 @@ void uring_submit(struct uring_state *s);
 
 /* ---- uring_send.c ---- */
 
-void uring_send(struct conn *c, const void *span, size_t len);
+/* Sends back what lies in buffer @id, or a copy of @len bytes of a span; there was room. The buffer
+ * is given back when that has gone, or at once if it was copied. */
+void uring_echo_buffer(struct conn *c, uint32_t id);
+void uring_echo_copy(struct conn *c, const void *span, size_t len);
 void uring_feed(struct conn *c);
 void uring_sent(struct conn *c, const struct io_uring_cqe *cqe);
 

@@ -69,39 +69,42 @@ static void send_next(struct conn *c)
 	}
 }
 
-/* Whether what the role sends may stay where it lies. */
+/* Whether what goes back may stay where it lies. */
 static bool send_may_lend(const struct conn *c, size_t len)
 {
 	const struct uring_state *s = c->worker->state;
 	const struct uring_conn *u = uring_of(c);
 
-	if (s->lending == URING_NONE || c->out.len > 0 || uring_bufs_scarce(&s->bufs))
+	if (c->out.len > 0 || uring_bufs_scarce(&s->bufs))
 		return false;
 	if (u->lent.count > 0 && len <= SMALL)
 		return false;
 	return u->lent.count < s->conn_buffers;
 }
 
-void uring_send(struct conn *c, const void *span, size_t len)
+void uring_echo_copy(struct conn *c, const void *span, size_t len)
+{
+	int r = unsent_push(&c->worker->pool, &c->out, span, len);
+
+	assert(r == 0); /* conn_may_deliver left room */
+	(void)r;
+	send_next(c);
+}
+
+void uring_echo_buffer(struct conn *c, uint32_t id)
 {
 	struct uring_state *s = c->worker->state;
-	struct uring_conn *u = uring_of(c);
-	int r;
+	const struct uring_span *b = &s->bufs.spans[id];
+	uint32_t len = b->len;
 
-	if (send_may_lend(c, len)) {
-		struct uring_span *b = &s->bufs.spans[s->lending];
-
-		b->off = (uint32_t)((const char *)span - uring_bufs_at(&s->bufs, s->lending));
-		b->len = (uint32_t)len;
-		uring_queue_put(&s->bufs, &u->lent, s->lending);
-		s->lending = URING_NONE;
-		s->lent += len;
-		c->lent_len += len;
-	} else {
-		r = unsent_push(&c->worker->pool, &c->out, span, len);
-		assert(r == 0); /* conn_may_deliver left room */
-		(void)r;
+	if (!send_may_lend(c, len)) {
+		uring_echo_copy(c, uring_bufs_at(&s->bufs, id) + b->off, len);
+		uring_bufs_give(&s->bufs, id);
+		return;
 	}
+	uring_queue_put(&s->bufs, &uring_of(c)->lent, id);
+	s->lent += len;
+	c->lent_len += len;
 	send_next(c);
 }
 
@@ -133,8 +136,7 @@ static void send_failed(struct conn *c, int err)
 {
 	struct uring_conn *u = uring_of(c);
 
-	if (c->worker->role->sends_lent || u->eof || c->paused ||
-	    (err != EPIPE && err != ECONNRESET)) {
+	if (c->worker->role->echoes || u->eof || c->paused || (err != EPIPE && err != ECONNRESET)) {
 		conn_fail(c, err);
 		return;
 	}

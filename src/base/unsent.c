@@ -84,6 +84,13 @@ static size_t tail_room(const struct unsent *q)
 	return q->tail ? DATA - q->tail_len : 0;
 }
 
+uint32_t unsent_blocks(size_t len)
+{
+	size_t n = len / DATA + (len % DATA != 0);
+
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
 size_t unsent_room(const struct unsent_pool *p, const struct unsent *q)
 {
 	return (size_t)p->blocks_free * DATA + tail_room(q);

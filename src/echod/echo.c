@@ -31,10 +31,12 @@ static void echo_touch(struct conn *c)
 	conn_deadline(c, c->worker->now_ns + echo_idle_ns(c));
 }
 
-static void echo_data(struct conn *c, const void *span, size_t len)
+static bool echo_data(struct conn *c, const void *span, size_t len)
 {
+	(void)span;
+	(void)len;
 	echo_touch(c);
-	conn_send(c, span, len);
+	return true;
 }
 
 static void echo_eof(struct conn *c)
@@ -81,7 +83,7 @@ static void echo_stop(struct worker *w, enum worker_stop how)
 
 const struct role echo_role = {
 	.conn_size = sizeof(struct echo_conn),
-	.sends_lent = true,
+	.echoes = true,
 	.start = echo_start,
 	.stop = echo_stop,
 	.opened = echo_touch,

@@ -247,7 +247,7 @@ static void load_corrupt(struct conn *c, uint64_t at, uint8_t seen)
 	conn_abort(c, FAIL_CORRUPT);
 }
 
-static void load_data(struct conn *c, const void *span, size_t len)
+static bool load_data(struct conn *c, const void *span, size_t len)
 {
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
@@ -263,13 +263,14 @@ static void load_data(struct conn *c, const void *span, size_t len)
 	lc->surplus = len - due;
 	if (right < len) {
 		load_corrupt(c, from + right, ((const uint8_t *)span)[right]);
-		return;
+		return false;
 	}
 	/* What has come due while others were received does not wait for the last of them. Before
 	 * this connection is ready: its end may be the next that is received. */
 	if (load_is_open_loop(l) && now_ns >= pace_due_ns(&l->pace) && !load_is_quiet(l))
 		arrivals_run(l);
 	load_pump_at(c, now_ns);
+	return false;
 }
 
 /* ---- connections ---- */

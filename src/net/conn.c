@@ -19,16 +19,9 @@
 #include "echo/base.h"
 #include "echo/worker.h"
 
-enum { GEN_BITS = 24 };
-
 static size_t align_up(size_t n, size_t to)
 {
 	return (n + to - 1) & ~(to - 1);
-}
-
-static struct conn *slot_at(const struct conn_table *t, uint32_t slot)
-{
-	return (struct conn *)(void *)(t->slab + slot * t->stride);
 }
 
 int conn_table_init(struct worker *w, uint32_t capacity)
@@ -87,7 +80,7 @@ static struct conn *conn_take(struct worker *w, int fd, enum conn_state state)
 		t->free = c->next;
 	} else if (t->fresh > 0) {
 		slot = t->capacity - t->fresh--;
-		c = slot_at(t, slot);
+		c = conn_slot(t, slot);
 	} else {
 		return NULL;
 	}
@@ -110,29 +103,10 @@ static void conn_give(struct conn *c)
 
 	assert(c->inflight == 0 && w->live > 0);
 	c->state = CONN_FREE;
-	c->gen = (c->gen + 1) & ((1u << GEN_BITS) - 1);
+	c->gen = (c->gen + 1) & ((1u << CONN_GEN_BITS) - 1);
 	c->next = w->table.free;
 	w->table.free = c;
 	w->live--;
-}
-
-uint64_t conn_token(const struct conn *c, unsigned op)
-{
-	return (uint64_t)op << 56 | (uint64_t)c->gen << 32 | c->slot;
-}
-
-struct conn *conn_find(struct worker *w, uint64_t token)
-{
-	const struct conn_table *t = &w->table;
-	uint32_t slot = (uint32_t)token, gen = (uint32_t)(token >> 32) & ((1u << GEN_BITS) - 1);
-	struct conn *c;
-
-	if (slot >= t->capacity - t->fresh)
-		return NULL;
-	c = slot_at(t, slot);
-	if (c->gen != gen || c->state == CONN_FREE)
-		return NULL;
-	return c->state == CONN_CLOSING && c->inflight == 0 ? NULL : c;
 }
 
 struct conn *conn_accept(struct worker *w, int fd)
@@ -184,15 +158,6 @@ void conn_opened(struct conn *c)
 	}
 	assert(c->state == CONN_OPEN);
 	w->role->opened(c);
-}
-
-void conn_data(struct conn *c, const void *span, size_t len)
-{
-	assert(c->state == CONN_OPEN && len > 0);
-	c->received += len;
-	stats_add(&c->worker->stats.bytes_in, len);
-	if (!c->fin)
-		c->worker->role->data(c, span, len);
 }
 
 /* Both FINs have crossed: nothing more can happen on it. */
@@ -248,13 +213,6 @@ void conn_shutdown(struct conn *c, enum fail why)
 	}
 	if (conn_unsent(c) == 0)
 		conn_send_fin(c);
-}
-
-void conn_send(struct conn *c, const void *span, size_t len)
-{
-	assert(len > 0 && c->feed_len == 0);
-	if (c->state == CONN_OPEN)
-		c->worker->config->backend->send(c, span, len);
 }
 
 void conn_feed(struct conn *c, const void *span, size_t len)
@@ -357,7 +315,7 @@ void conn_abandon(struct worker *w)
 	const struct conn_table *t = &w->table;
 
 	for (uint32_t i = 0; i < t->capacity - t->fresh; i++) {
-		struct conn *c = slot_at(t, i);
+		struct conn *c = conn_slot(t, i);
 
 		if (c->state != CONN_CLOSING)
 			continue;
@@ -371,7 +329,7 @@ void conn_each(struct worker *w, void (*each)(struct conn *c, void *arg), void *
 	const struct conn_table *t = &w->table;
 
 	for (uint32_t i = 0; i < t->capacity - t->fresh; i++) {
-		struct conn *c = slot_at(t, i);
+		struct conn *c = conn_slot(t, i);
 
 		if (c->state == CONN_DIALING || c->state == CONN_OPEN)
 			each(c, arg);

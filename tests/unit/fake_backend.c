@@ -46,11 +46,12 @@ static void role_opened(struct conn *c)
 	fake_role(c)->opened++;
 }
 
-static void role_data(struct conn *c, const void *span, size_t len)
+static bool role_data(struct conn *c, const void *span, size_t len)
 {
 	(void)span;
 	(void)len;
 	fake_role(c)->data++;
+	return fake_role(c)->echoes;
 }
 
 static void role_eof(struct conn *c)
@@ -131,13 +132,6 @@ static int backend_dial(struct conn *c)
 	return 0;
 }
 
-static void backend_send(struct conn *c, const void *span, size_t len)
-{
-	(void)span;
-	(void)len;
-	fake_conn(c)->sends++;
-}
-
 static void backend_feed(struct conn *c)
 {
 	fake_conn(c)->feeds++;
@@ -172,7 +166,6 @@ const struct backend_ops fake_backend = {
 	.listen = backend_listen,
 	.unlisten = backend_unlisten,
 	.dial = backend_dial,
-	.send = backend_send,
 	.feed = backend_feed,
 	.pause = backend_pause,
 	.shutdown = backend_shutdown,

@@ -17,12 +17,13 @@ enum { FAKE_SLOTS = 4, FAKE_MAX_CONNS = 3 };
 
 /* How often a connection's backend was asked for something. */
 struct fake_conn {
-	unsigned dials, sends, feeds, pauses, shutdowns, closes;
+	unsigned dials, feeds, pauses, shutdowns, closes;
 	bool holds; /* an operation of it stays in flight after close: set c->inflight too */
 };
 
 /* What the role heard of a connection: set by the test before, if at all. */
 struct fake_role {
+	bool echoes; /* what `data` returns */
 	unsigned opened, data, eof, drained, expired, closed;
 	enum fail why;
 	int err;
