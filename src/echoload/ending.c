@@ -20,14 +20,6 @@ enum phase load_phase(const struct conn *c)
 	return lc->begun_end > c->sent ? PHASE_SENDING : PHASE_AWAITING;
 }
 
-void load_unowe(struct load *l, uint64_t n, int64_t now_ns)
-{
-	assert(l->owed >= n);
-	l->owed -= n;
-	atomic_store_explicit(&l->source->waiting_since_ns, l->owed > 0 ? now_ns : INT64_MAX,
-			      memory_order_relaxed);
-}
-
 /* How far message bytes [from, to) had come. */
 static enum lost load_how_far(const struct conn *c, uint64_t acked, uint64_t from, uint64_t to)
 {
@@ -58,11 +50,11 @@ static uint64_t load_book_owed(struct conn *c)
 		return 0;
 	if (c->why != FAIL_FINISHED && c->fd >= 0)
 		(void)sock_acked(c->fd, c->dialed, &acked); /* 0: as if nothing was */
-	for (bool corrupt = lc->corrupt; load_owed(lc) > 0; corrupt = false, lc->answered++) {
+	for (bool corrupt = lc->corrupt; load_owed(lc) > 0; corrupt = false) {
 		uint64_t from = lc->answered_end;
-		bool measured = load_measured(lc, load_stamp(lc, lc->answered)->due_ns);
+		bool measured = load_measured(lc, load_oldest(lc)->due_ns);
 
-		lc->answered_end += load_size(lc, lc->answered);
+		load_settle(lc, load_size(lc, lc->answered));
 		if (corrupt) {
 			b->all.corrupt++;
 			b->measured.corrupt += measured;

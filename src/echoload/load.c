@@ -16,7 +16,7 @@
 
 enum { HIST_DIGITS = 3 };
 
-uint64_t load_stamps(const struct load_config *c)
+uint64_t load_batches(const struct load_config *c)
 {
 	uint64_t n = 1;
 
@@ -27,7 +27,7 @@ uint64_t load_stamps(const struct load_config *c)
 
 size_t load_conn_size(const struct load_config *c)
 {
-	return sizeof(struct load_conn) + load_stamps(c) * sizeof(struct stamp);
+	return sizeof(struct load_conn) + load_batches(c) * sizeof(struct batch);
 }
 
 /* ---- messages ---- */
@@ -41,7 +41,7 @@ static void load_arm(struct conn *c)
 	if (load_owed(lc) == 0 || timeout_ns == 0)
 		conn_deadline(c, 0);
 	else
-		conn_deadline(c, load_stamp(lc, lc->answered)->sent_ns + timeout_ns);
+		conn_deadline(c, load_oldest(lc)->sent_ns + timeout_ns);
 }
 
 /* @n more messages are owed to us. */
@@ -67,18 +67,31 @@ uint64_t load_may_begin(const struct load_conn *lc)
 	return n < l->quota ? n : l->quota;
 }
 
+/* The next @n messages, or as many as one span takes. */
+static void load_advance(struct load_conn *lc, const struct sizes *size, uint64_t n)
+{
+	uint64_t end = lc->begun + n;
+
+	if (size->min == size->max && lc->begun_end + n * size->min - lc->fed <= PAYLOAD_SPAN_MAX) {
+		lc->begun_end += n * size->min;
+		lc->begun = end;
+		return;
+	}
+	while (lc->begun < end && lc->begun_end - lc->fed < PAYLOAD_SPAN_MAX)
+		lc->begun_end += load_size(lc, lc->begun++);
+}
+
 void load_begin(struct load_conn *lc, uint64_t n, int64_t due_ns, int64_t now_ns)
 {
 	struct load *l = lc->seat->load;
+	const struct load_run *run = l->run;
 	struct books *b = lc->seat->books;
 	uint64_t first = lc->begun;
 
-	assert(n > 0 && load_owed(lc) + n <= l->run->config->pipeline && due_ns <= now_ns);
-	while (lc->begun - first < n && lc->begun_end - lc->fed < PAYLOAD_SPAN_MAX) {
-		*load_stamp(lc, lc->begun) = (struct stamp){ due_ns, now_ns };
-		lc->begun_end += load_size(lc, lc->begun);
-		lc->begun++;
-	}
+	assert(n > 0 && load_owed(lc) + n <= run->config->pipeline && due_ns <= now_ns);
+	load_advance(lc, &run->config->size, n);
+	lc->batches[lc->batch_next++ & run->batch_mask] =
+		(struct batch){ due_ns, now_ns, lc->begun, lc->begun_end };
 	n = lc->begun - first;
 	if (!lc->seat->idle)
 		l->quota -= n;
@@ -126,11 +139,12 @@ static void load_pump_at(struct conn *c, int64_t now_ns)
 {
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
+	bool open_loop = load_is_open_loop(l);
+	size_t len = PAYLOAD_SPAN_MAX;
 
-	while (c->state == CONN_OPEN && conn_fed(c)) {
-		size_t len;
-
-		if (!load_is_open_loop(l) || lc->seat->idle)
+	/* a shorter span than the longest was the last: all that may be begun is in it */
+	while (len == PAYLOAD_SPAN_MAX && c->state == CONN_OPEN && conn_fed(c)) {
+		if (!open_loop || lc->seat->idle)
 			load_begin_all(lc, now_ns);
 		len = size_min(lc->begun_end - lc->fed, PAYLOAD_SPAN_MAX);
 		if (len == 0)
@@ -138,7 +152,7 @@ static void load_pump_at(struct conn *c, int64_t now_ns)
 		lc->fed += len;
 		conn_feed(c, payload_at(&l->run->payload, lc->base, lc->fed - len), len);
 	}
-	if (load_is_open_loop(l))
+	if (open_loop)
 		arrivals_update(lc);
 	if (c->state != CONN_OPEN)
 		return;
@@ -153,43 +167,40 @@ void load_pump(struct conn *c)
 	load_pump_at(c, 0);
 }
 
-/* @n answers came at @now_ns to messages with this stamp. */
-static void load_time(struct load_conn *lc, const struct stamp *s, uint64_t n, int64_t now_ns,
+/* @n answers came at @now_ns to messages of this batch. */
+static void load_time(struct load_conn *lc, const struct batch *of, uint64_t n, int64_t now_ns,
 		      bool outage)
 {
 	struct load *l = lc->seat->load;
 	struct books *b = lc->seat->books;
 
-	if (!load_measured(lc, s->due_ns)) {
+	if (!load_measured(lc, of->due_ns)) {
 		if (!lc->seat->idle)
-			hist_record_many(l->tally->other, now_ns - s->due_ns, n);
+			hist_record_many(l->tally->other, now_ns - of->due_ns, n);
 		return;
 	}
-	hist_record_many(outage ? l->tally->inside : l->tally->outside, now_ns - s->due_ns, n);
+	hist_record_many(outage ? l->tally->inside : l->tally->outside, now_ns - of->due_ns, n);
 	if (load_is_open_loop(l))
-		hist_record_many(l->uncorrected, now_ns - s->sent_ns, n);
+		hist_record_many(l->uncorrected, now_ns - of->sent_ns, n);
 	b->measured.echoed += n;
 	if (outage)
 		b->echoed_in_outage += n;
 }
 
-/* The next messages that were begun at one time, as far as the stream has come back. */
-static uint64_t load_answered_together(struct load_conn *lc, uint64_t upto)
+/* How many messages of the oldest batch are answered when the stream has come back up to @upto. */
+static uint64_t load_answered_of(struct load_conn *lc, const struct batch *oldest, uint64_t upto)
 {
-	const struct stamp *s = load_stamp(lc, lc->answered), *next;
-	uint64_t n = 0;
+	uint64_t before = lc->answered, size;
 
-	do {
-		uint64_t size = load_size(lc, lc->answered);
-
-		if (lc->answered_end + size > upto)
-			break;
-		lc->answered_end += size;
-		lc->answered++;
-		n++;
-		next = load_stamp(lc, lc->answered);
-	} while (load_owed(lc) > 0 && next->due_ns == s->due_ns && next->sent_ns == s->sent_ns);
-	return n;
+	if (oldest->end <= upto) {
+		lc->answered = oldest->begun;
+		lc->answered_end = oldest->end;
+		lc->batch_first++;
+		return lc->answered - before;
+	}
+	while (size = load_size(lc, lc->answered), lc->answered_end + size <= upto)
+		load_settle(lc, size);
+	return lc->answered - before;
 }
 
 /* The stream has come back right up to @upto: messages that end there or before are echoed.
@@ -199,20 +210,20 @@ static int64_t load_answered(struct conn *c, uint64_t upto)
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
 	bool outage = outage_open(&l->run->outages) != 0;
-	const struct stamp *s = NULL;
+	const struct batch *last = NULL;
 	int64_t now_ns = 0;
 	uint64_t all = 0, n;
 
 	while (load_owed(lc) > 0) {
-		const struct stamp *first = load_stamp(lc, lc->answered);
+		const struct batch *oldest = load_oldest(lc);
 
-		n = load_answered_together(lc, upto);
+		n = load_answered_of(lc, oldest, upto);
 		if (n == 0)
 			break;
-		s = first;
+		last = oldest;
 		if (now_ns == 0)
 			now_ns = clock_now_ns();
-		load_time(lc, s, n, now_ns, outage);
+		load_time(lc, last, n, now_ns, outage);
 		all += n;
 	}
 	if (all == 0)
@@ -223,7 +234,7 @@ static int64_t load_answered(struct conn *c, uint64_t upto)
 	load_unowe(l, all, now_ns);
 	lc->seat->failures = 0;
 	if (outage)
-		outage_echo(&l->run->outages, &lc->seat->outage, s->sent_ns, now_ns);
+		outage_echo(&l->run->outages, &lc->seat->outage, last->sent_ns, now_ns);
 	return now_ns;
 }
 

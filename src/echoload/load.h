@@ -45,7 +45,7 @@ struct load_run {
 	struct payload payload;
 	struct outage_watch outages;
 	struct gate gate;
-	uint64_t stamp_mask; /* messages that a connection has room to time, minus one */
+	uint64_t batch_mask; /* batches that a connection has room for, minus one */
 	int64_t start_ns, measure_ns, end_ns; /* monotonic; end_ns INT64_MAX: the messages decide */
 };
 
@@ -85,8 +85,8 @@ struct load {
 
 /* Bytes of a connection's private state with this configuration: the role's conn_size. */
 size_t load_conn_size(const struct load_config *c);
-/* Stamps in it: a power of two. */
-uint64_t load_stamps(const struct load_config *c);
+/* Batches in it: a power of two. */
+uint64_t load_batches(const struct load_config *c);
 
 /* The role; its conn_size is for the caller to set in a copy. */
 extern const struct role load_role;

@@ -5,6 +5,7 @@
 #ifndef ECHOLOAD_LOAD_CONN_H
 #define ECHOLOAD_LOAD_CONN_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,9 +15,10 @@
 #include "load.h"
 #include "opts.h"
 
-/* When a message should have been handed over, and when it was; the same in a closed loop. */
-struct stamp {
-	int64_t due_ns, sent_ns;
+/* Messages that were begun together. */
+struct batch {
+	int64_t due_ns, sent_ns; /* should have been, and were, handed over; in a closed loop alike */
+	uint64_t begun, end;     /* messages of the connection, and where they end, with these */
 };
 
 /* What the role keeps of a connection. Offsets count bytes of its stream. */
@@ -28,14 +30,15 @@ struct load_conn {
 	uint64_t answered_end;    /* where the oldest unanswered message begins */
 	uint64_t fed;             /* handed to the backend */
 	uint32_t base;            /* of its stream in the payload */
-	bool corrupt;             /* the oldest unanswered message came back wrong */
+	uint32_t batch_first, batch_next; /* of unanswered messages */
+	bool corrupt;                     /* the oldest unanswered message came back wrong */
 
 	uint64_t surplus; /* bytes that nobody was owed */
 	uint64_t number;  /* of all attempts of the run */
 	struct conn *conn;
 	struct list ready; /* in load.ready */
 	int64_t dialed_ns;
-	struct stamp stamps[]; /* of unanswered messages, by number */
+	struct batch batches[]; /* by number: batch_mask of the run is how many, minus one */
 };
 
 static inline struct load *load_of(const struct conn *c)
@@ -54,14 +57,32 @@ static inline uint64_t load_size(const struct load_conn *lc, uint64_t n)
 	return size_draw(s, rng_mix(config->seed ^ (lc->number << 32) ^ n));
 }
 
-static inline struct stamp *load_stamp(struct load_conn *lc, uint64_t n)
-{
-	return &lc->stamps[n & lc->seat->load->run->stamp_mask];
-}
-
 static inline uint64_t load_owed(const struct load_conn *lc)
 {
 	return lc->begun - lc->answered;
+}
+
+/* What the oldest unanswered message, which there is, was begun with. */
+static inline const struct batch *load_oldest(const struct load_conn *lc)
+{
+	return &lc->batches[lc->batch_first & lc->seat->load->run->batch_mask];
+}
+
+/* The oldest unanswered message, of @size bytes, is so no longer. */
+static inline void load_settle(struct load_conn *lc, uint64_t size)
+{
+	lc->answered_end += size;
+	if (++lc->answered == load_oldest(lc)->begun)
+		lc->batch_first++;
+}
+
+/* @n messages are not owed any more. */
+static inline void load_unowe(struct load *l, uint64_t n, int64_t now_ns)
+{
+	assert(l->owed >= n);
+	l->owed -= n;
+	atomic_store_explicit(&l->source->waiting_since_ns, l->owed > 0 ? now_ns : INT64_MAX,
+			      memory_order_relaxed);
 }
 
 /* Whether a message that was due at @due_ns counts for the measured part. */
@@ -124,7 +145,5 @@ void seat_init(struct seat *s, struct load *l, uint32_t number);
 enum phase load_phase(const struct conn *c);
 /* The role's `closed`, but for what its seat does next. */
 void load_book(struct conn *c);
-/* @n messages are not owed any more. */
-void load_unowe(struct load *l, uint64_t n, int64_t now_ns);
 
 #endif

@@ -41,8 +41,8 @@ void payload_fini(struct payload *p)
 	p->table = NULL;
 }
 
-size_t payload_verify(const struct payload *p, uint32_t base, uint64_t offset, const uint8_t *seen,
-		      size_t len)
+size_t payload_right(const struct payload *p, uint32_t base, uint64_t offset, const uint8_t *seen,
+		     size_t len)
 {
 	size_t done = 0;
 

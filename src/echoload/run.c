@@ -51,7 +51,7 @@ static void run_configure(struct run *r, const struct load_config *c,
 	n->drain_ns = c->grace;
 	r->role = load_role;
 	r->role.conn_size = load_conn_size(c);
-	r->shared.stamp_mask = load_stamps(c) - 1;
+	r->shared.batch_mask = load_batches(c) - 1;
 }
 
 static int run_init_loads(struct run *r, const struct load_config *c, unsigned threads)
