@@ -48,6 +48,8 @@ struct bare_options {
 	double seconds, warmup;
 	int cpu; /* -1: not pinned */
 	bool verify, latency;
+	bool discard;  /* the kernel drops what comes back: a client that is cheaper than its server
+			*/
 	bool spin;     /* never sleeps: the server is not charged for waking us */
 	pid_t observe; /* the server's process: its CPU time while we measure; 0: nobody's */
 	const char *congestion; /* NULL: the system's default */
@@ -348,9 +350,11 @@ static inline void bare_help(void)
 	       "              [--threaded] [--nagle] [--quickack] [--variant LIST]\n"
 	       "       %s client HOST:PORT [-c CONNECTIONS] [-s SIZE] [-p DEPTH] [-d SECONDS]\n"
 	       "              [-w SECONDS] [--cpu N] [--congestion NAME] [--verify] [--latency]\n"
-	       "              [--spin] [--observe PID] [--gate FD] [--threaded]\n"
+	       "              [--discard] [--spin] [--observe PID] [--gate FD] [--threaded]\n"
 	       "The server echoes until SIGTERM; both end with one line of JSON. -s tells the\n"
-	       "server only by what to divide. --spin: the client never sleeps, so that nobody\n"
+	       "server only by what to divide. --discard: what comes back is not even copied, so\n"
+	       "that a server of large messages has more to do than its client. --spin: the client "
+	       "never sleeps, so that nobody\n"
 	       "has to wake it; --observe: it also tells what CPU time the process PID, its\n"
 	       "server, used while it measured, which it does for -d seconds after -w seconds.\n"
 	       "--gate: bench/duel says when to send, and for how long, as it does to echoload.\n"
@@ -373,6 +377,9 @@ static inline bool bare_flag(struct bare_options *o, int option)
 		return true;
 	case 'L':
 		o->latency = true;
+		return true;
+	case 'D':
+		o->discard = true;
 		return true;
 	case 'S':
 		o->spin = true;
@@ -447,7 +454,8 @@ static inline struct bare_options bare_options(int argc, char **argv)
 		{ "observe", 1, NULL, 'O' },    { "variant", 1, NULL, 'X' },
 		{ "nagle", 0, NULL, 'N' },      { "quickack", 0, NULL, 'Q' },
 		{ "threaded", 0, NULL, 'T' },   { "gate", 1, NULL, 'g' },
-		{ "help", 0, NULL, 'h' },       { NULL, 0, NULL, 0 },
+		{ "discard", 0, NULL, 'D' },    { "help", 0, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct bare_options o = {
 		.conns = 64, .size = 64, .depth = 1, .seconds = 2, .warmup = 0.1, .cpu = -1
@@ -466,6 +474,8 @@ static inline struct bare_options bare_options(int argc, char **argv)
 	if (argc - optind != (o.server ? 1 : 2))
 		bare_usage(o.server ? "a server takes no argument"
 				    : "a client takes one HOST:PORT");
+	if (o.verify && o.discard)
+		bare_usage("--verify: what --discard drops cannot be compared");
 	if (!o.server)
 		bare_address(&o, argv[optind + 1]);
 	return o;

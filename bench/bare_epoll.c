@@ -185,12 +185,13 @@ static void client_send(struct bare_client *cl, struct bare_peer *p)
 static void client_serve(struct bare_client *cl, struct bare_peer *p, int epoll)
 {
 	static unsigned char scratch[BARE_CHUNK];
+	int flags = MSG_DONTWAIT | (cl->o->discard ? MSG_TRUNC : 0);
 	ssize_t n = sizeof(scratch);
 
 	for (int reads = 0; n == sizeof(scratch); reads++) {
 		if (reads == READS && watch_again(epoll, p->fd, p) == 0)
 			return;
-		n = recv(p->fd, scratch, sizeof(scratch), MSG_DONTWAIT);
+		n = recv(p->fd, scratch, sizeof(scratch), flags);
 		if (n == 0)
 			errno = ECONNRESET; /* an end of input is as bad: we are owed bytes */
 		if (n == 0 || (n < 0 && errno != EAGAIN))

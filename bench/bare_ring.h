@@ -35,7 +35,7 @@ struct variant {
 };
 
 /* What a completion is of: op << 56 | slot. */
-enum op { ACCEPT, ACCEPT_LATER, RECV, SEND, CANCEL, STOP, TIMER };
+enum op { ACCEPT, ACCEPT_LATER, RECV, SEND, CANCEL, STOP, TIMER, WATCH };
 
 struct ring {
 	struct io_uring uring;
@@ -183,7 +183,7 @@ static inline struct io_uring_sqe *ring_sqe(struct ring *r)
 	return sqe;
 }
 
-static inline void arm_recv(struct ring *r, int fd, uint64_t data)
+static inline struct io_uring_sqe *arm_recv(struct ring *r, int fd, uint64_t data)
 {
 	struct io_uring_sqe *sqe = ring_sqe(r);
 
@@ -193,6 +193,7 @@ static inline void arm_recv(struct ring *r, int fd, uint64_t data)
 	if (!r->how.eager) /* nothing is there yet: do not try in vain */
 		sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
 	io_uring_sqe_set_data64(sqe, data);
+	return sqe;
 }
 
 static inline struct io_uring_sqe *arm_send(struct ring *r, int fd, const void *span, size_t len,

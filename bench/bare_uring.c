@@ -350,6 +350,14 @@ static void client_kick(struct bare_client *cl, struct bare_peer *p)
 	client_send((struct client *)cl, p);
 }
 
+static void client_receive(struct client *c, const struct bare_peer *p)
+{
+	struct io_uring_sqe *sqe = arm_recv(&c->ring, p->fd, token(RECV, (int)(p - c->base.peers)));
+
+	if (c->base.o->discard)
+		sqe->msg_flags |= MSG_TRUNC;
+}
+
 static void client_received(struct client *c, struct bare_peer *p, const struct io_uring_cqe *cqe)
 {
 	if (cqe->flags & IORING_CQE_F_BUFFER) {
@@ -368,7 +376,7 @@ static void client_received(struct client *c, struct bare_peer *p, const struct 
 	}
 	/* ENOBUFS: this turn gives all buffers back, and then submits */
 	if (!(cqe->flags & IORING_CQE_F_MORE))
-		arm_recv(&c->ring, p->fd, cqe->user_data);
+		client_receive(c, p);
 	client_send(c, p);
 }
 
@@ -389,12 +397,26 @@ static void client_completed(struct client *c, const struct io_uring_cqe *cqe)
 		bare_client_sent(p, (uint32_t)cqe->res);
 		client_send(c, p);
 		break;
+	case WATCH:
+		errno = ECONNRESET;
+		bare_die(BARE_EXIT_FAILED, "recv");
+		break;
 	default: /* TIMER */
 		bare_client_tick(&c->base);
 		if (!(cqe->flags & IORING_CQE_F_MORE))
 			arm_poll(&c->ring, c->base.timer, token(TIMER, 0));
 		break;
 	}
+}
+
+/* A receive that is woken for bytes and for the reset behind them forgets the reset (Linux 6.18).
+ */
+static void client_watch(struct client *c, struct bare_peer *p)
+{
+	struct io_uring_sqe *sqe = ring_sqe(&c->ring);
+
+	io_uring_prep_poll_add(sqe, p->fd, POLLERR | POLLHUP);
+	io_uring_sqe_set_data64(sqe, token(WATCH, (int)(p - c->base.peers)));
 }
 
 /* One wait and all it brought. */
@@ -426,7 +448,8 @@ static void *client_run(void *options)
 		struct bare_peer *p = &c.base.peers[k];
 
 		ring_file(&c.ring, p->fd, true);
-		arm_recv(&c.ring, p->fd, token(RECV, (int)k));
+		client_receive(&c, p);
+		client_watch(&c, p);
 		client_send(&c, p);
 	}
 	while (bare_client_goes_on(&c.base))

@@ -28,12 +28,12 @@ static void nothing(struct conn *c)
 	(void)c;
 }
 
-static bool echo(struct conn *c, const void *span, size_t len)
+static enum conn_next echo(struct conn *c, const void *span, size_t len)
 {
 	(void)c;
 	(void)span;
 	(void)len;
-	return true;
+	return CONN_ECHO;
 }
 
 static void start(struct worker *w)

@@ -59,9 +59,11 @@ def duel(c, *options, of="server_cpu_ns_per_message", width=0.01, blocks=12, max
 
 
 def servers(server_a, server_b, c, s, p, *options, **how):
-    """Two servers, with the bare client on CPU 1."""
-    return duel(c, "--cpu", 1, "--congestion", CONGESTION, "-c", c, "-s", s, "-p", p, *options, "--server-a", server_a,
-                "--server-b", server_b, **how)
+    """Two servers, with the bare client on CPU 1. It does not even copy large messages, or it would have as much to
+    do as the server, which then were not busy."""
+    discard = ["--discard"] if s > 4096 else []
+    return duel(c, "--client", bare_client(c, s, p, *options, *discard), "--server-a", server_a, "--server-b",
+                server_b, **how)
 
 
 def clients(server, client_a, client_b, c=64, **how):

@@ -75,6 +75,16 @@ static inline bool conn_fed(const struct conn *c)
 	return c->feed_len == 0;
 }
 
+/* The same for a connection that is OPEN and whose `data` is running and will return CONN_FEED:
+ * sent then, which is cheaper than from within. `drained` comes only if the socket takes less than
+ * all. */
+static inline void conn_feed_next(struct conn *c, const void *span, size_t len)
+{
+	assert(len > 0 && c->out.len + c->feed_len + c->lent_len == 0);
+	c->feed = span;
+	c->feed_len = len;
+}
+
 /* Stops and resumes receiving. What has been received already may still be delivered. */
 void conn_pause(struct conn *c, bool on);
 

@@ -32,6 +32,13 @@ enum worker_stop {
 	WORKER_QUIT,  /* leave the loop at once */
 };
 
+/* What the backend does for a connection whose bytes the role has looked at. */
+enum conn_next {
+	CONN_NOTHING,
+	CONN_ECHO, /* sends them back; what the socket refuses is kept. Of a role that `echoes` */
+	CONN_FEED, /* sends c->feed, which conn_feed_next has set */
+};
+
 /* What decides: the echo server or the load client. All callbacks run in the worker's thread. */
 struct role {
 	size_t conn_size; /* private bytes of each connection */
@@ -47,9 +54,8 @@ struct role {
 	void (*turned)(struct worker *w);
 
 	void (*opened)(struct conn *c);
-	/* The span is lent until it returns. True, of a role that `echoes` and left the connection
-	 * OPEN: all of it goes back to the peer. What the socket refuses is kept. */
-	bool (*data)(struct conn *c, const void *span, size_t len);
+	/* The span is lent until it returns. */
+	enum conn_next (*data)(struct conn *c, const void *span, size_t len);
 	void (*eof)(struct conn *c);     /* the peer's FIN; no end yet: shut down or close */
 	void (*drained)(struct conn *c); /* what was pending has all been accepted by the socket */
 	void (*expired)(struct conn *c); /* conn_deadline has passed */
@@ -145,15 +151,15 @@ static inline void conn_foresee(const struct worker *w, uint64_t token)
 	__builtin_prefetch(conn_backend(c), 1);
 }
 
-/* Bytes came on a connection that is OPEN; after a shutdown of ours they are dropped. Returns
- * whether they shall go back, which the backend does at once. */
-static inline bool conn_data(struct conn *c, const void *span, size_t len)
+/* Bytes came on a connection that is OPEN; after a shutdown of ours they are dropped. Unless the
+ * answer is CONN_NOTHING it is OPEN still. */
+static inline enum conn_next conn_data(struct conn *c, const void *span, size_t len)
 {
 	struct worker *w = c->worker;
 
 	c->received += len;
 	stats_add(&w->stats.bytes_in, len);
-	return !c->fin && w->role->data(c, span, len);
+	return c->fin ? CONN_NOTHING : w->role->data(c, span, len);
 }
 
 /* ---- a worker's life ---- */

@@ -111,6 +111,17 @@ static inline size_t epoll_push(struct conn *c, const void *span, size_t len)
 	return epoll_took(c, n);
 }
 
+static inline void epoll_flush_feed(struct conn *c)
+{
+	size_t n;
+
+	do {
+		n = epoll_push(c, c->feed, c->feed_len);
+		c->feed += n;
+		c->feed_len -= n;
+	} while (n > 0 && c->feed_len > 0);
+}
+
 /* What was received goes back. */
 static inline void epoll_echo(struct conn *c, const char *span, size_t len)
 {
@@ -161,8 +172,16 @@ void epoll_read(struct conn *c)
 		if ((size_t)n < want && !(c->marks & EPOLL_HUNG))
 			c->marks &= (uint8_t)~EPOLL_READABLE;
 		epoll_tick(c->worker);
-		if (conn_data(c, s->scratch, (size_t)n))
+		switch (conn_data(c, s->scratch, (size_t)n)) {
+		case CONN_ECHO:
 			epoll_echo(c, s->scratch, (size_t)n);
+			break;
+		case CONN_FEED:
+			epoll_flush_feed(c);
+			break;
+		default:
+			break;
+		}
 	}
 }
 
@@ -181,17 +200,6 @@ static void epoll_flush_out(struct conn *c)
 		took = epoll_took(c, n);
 		unsent_pop(&c->worker->pool, &c->out, took);
 	} while (took > 0 && c->out.len > 0);
-}
-
-static void epoll_flush_feed(struct conn *c)
-{
-	size_t n;
-
-	do {
-		n = epoll_push(c, c->feed, c->feed_len);
-		c->feed += n;
-		c->feed_len -= n;
-	} while (n > 0 && c->feed_len > 0);
 }
 
 void epoll_flush(struct conn *c)

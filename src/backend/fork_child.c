@@ -123,7 +123,7 @@ static void child_wrote(struct conn *c, size_t n)
 
 static void child_read(struct conn *c, const char *buf, size_t n)
 {
-	if (!conn_data(c, buf, n))
+	if (conn_data(c, buf, n) != CONN_ECHO)
 		return;
 	c->feed = buf;
 	c->feed_len = n;

@@ -120,6 +120,17 @@ static void unspill(struct conn *c, size_t n)
 	s->spilled -= pool->blocks_free - before;
 }
 
+/* Delivers a span that does not stay where it is. */
+static void deliver_copy(struct conn *c, const char *span, size_t n)
+{
+	enum conn_next next = conn_data(c, span, n);
+
+	if (next == CONN_ECHO)
+		uring_echo_copy(c, span, n);
+	else if (next == CONN_FEED)
+		uring_feed(c);
+}
+
 /* Its place may be needed for what comes back of it: delivered from a copy. */
 static void deliver_spilled(struct conn *c, size_t n)
 {
@@ -129,8 +140,7 @@ static void deliver_spilled(struct conn *c, size_t n)
 	unsent_peek(&uring_of(c)->spilled, &v, 1);
 	memcpy(s->block, v.iov_base, n);
 	unspill(c, n);
-	if (conn_data(c, s->block, n))
-		uring_echo_copy(c, s->block, n);
+	deliver_copy(c, s->block, n);
 }
 
 /* Delivers all of a buffer that is in no queue. */
@@ -139,10 +149,15 @@ static void deliver_buffer(struct conn *c, uint32_t id)
 	struct uring_state *s = c->worker->state;
 	const struct uring_span *b = &s->bufs.spans[id];
 
-	if (conn_data(c, uring_bufs_at(&s->bufs, id) + b->off, b->len))
+	enum conn_next next = conn_data(c, uring_bufs_at(&s->bufs, id) + b->off, b->len);
+
+	if (next == CONN_ECHO) {
 		uring_echo_buffer(c, id);
-	else
-		uring_bufs_give(&s->bufs, id);
+		return;
+	}
+	uring_bufs_give(&s->bufs, id);
+	if (next == CONN_FEED)
+		uring_feed(c);
 }
 
 /* Delivers the first @n held bytes, which lie in one buffer. */
@@ -159,8 +174,7 @@ static void deliver_held(struct conn *c, size_t n)
 	}
 	b->off += (uint32_t)n;
 	b->len -= (uint32_t)n;
-	if (conn_data(c, at, n))
-		uring_echo_copy(c, at, n);
+	deliver_copy(c, at, n);
 }
 
 static void conn_tick(struct conn *c)

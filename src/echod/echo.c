@@ -31,12 +31,12 @@ static void echo_touch(struct conn *c)
 	conn_deadline(c, c->worker->now_ns + echo_idle_ns(c));
 }
 
-static bool echo_data(struct conn *c, const void *span, size_t len)
+static enum conn_next echo_data(struct conn *c, const void *span, size_t len)
 {
 	(void)span;
 	(void)len;
 	echo_touch(c);
-	return true;
+	return CONN_ECHO;
 }
 
 static void echo_eof(struct conn *c)

@@ -134,13 +134,16 @@ static void load_finished(struct conn *c)
 		conn_close(c, FAIL_FINISHED);
 }
 
-/* load_pump for those that have just looked at the clock; else @now_ns is 0. */
-static void load_pump_at(struct conn *c, int64_t now_ns)
+/* load_pump for those that have just looked at the clock; else @now_ns is 0. @data: what fits into
+ * one span the caller will send. */
+static enum conn_next load_pump_at(struct conn *c, int64_t now_ns, bool data)
 {
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
+	enum conn_next next = CONN_NOTHING;
 	bool open_loop = load_is_open_loop(l);
 	size_t len = PAYLOAD_SPAN_MAX;
+	const uint8_t *span;
 
 	/* a shorter span than the longest was the last: all that may be begun is in it */
 	while (len == PAYLOAD_SPAN_MAX && c->state == CONN_OPEN && conn_fed(c)) {
@@ -150,21 +153,28 @@ static void load_pump_at(struct conn *c, int64_t now_ns)
 		if (len == 0)
 			break;
 		lc->fed += len;
-		conn_feed(c, payload_at(&l->run->payload, lc->base, lc->fed - len), len);
+		span = payload_at(&l->run->payload, lc->base, lc->fed - len);
+		if (data && len < PAYLOAD_SPAN_MAX) {
+			conn_feed_next(c, span, len);
+			next = CONN_FEED;
+		} else {
+			conn_feed(c, span, len);
+		}
 	}
 	if (open_loop)
 		arrivals_update(lc);
 	if (c->state != CONN_OPEN)
-		return;
+		return CONN_NOTHING;
 	if (load_is_done(lc))
 		load_finished(c);
 	else
 		load_arm(c);
+	return next;
 }
 
 void load_pump(struct conn *c)
 {
-	load_pump_at(c, 0);
+	(void)load_pump_at(c, 0, false);
 }
 
 /* @n answers came at @now_ns to messages of this batch. */
@@ -258,7 +268,7 @@ static void load_corrupt(struct conn *c, uint64_t at, uint8_t seen)
 	conn_abort(c, FAIL_CORRUPT);
 }
 
-static bool load_data(struct conn *c, const void *span, size_t len)
+static enum conn_next load_data(struct conn *c, const void *span, size_t len)
 {
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
@@ -271,17 +281,16 @@ static bool load_data(struct conn *c, const void *span, size_t len)
 	if (l->run->config->verify)
 		right = payload_verify(&l->run->payload, lc->base, from, span, due);
 	now_ns = load_answered(c, from + right);
-	lc->surplus = len - due;
 	if (right < len) {
+		lc->surplus = len - due;
 		load_corrupt(c, from + right, ((const uint8_t *)span)[right]);
-		return false;
+		return CONN_NOTHING;
 	}
 	/* What has come due while others were received does not wait for the last of them. Before
 	 * this connection is ready: its end may be the next that is received. */
 	if (load_is_open_loop(l) && now_ns >= pace_due_ns(&l->pace) && !load_is_quiet(l))
 		arrivals_run(l);
-	load_pump_at(c, now_ns);
-	return false;
+	return load_pump_at(c, now_ns, true);
 }
 
 /* ---- connections ---- */
@@ -301,6 +310,15 @@ static void load_opened(struct conn *c)
 		b->peak = open;
 	load_pump(c);
 	seat_dial(l);
+}
+
+/* What it was given has gone; mostly there is nothing to do before the answer. */
+static void load_drained(struct conn *c)
+{
+	const struct load_conn *lc = conn_role(c);
+
+	if (load_owed(lc) < load_of(c)->run->config->pipeline || lc->fed < lc->begun_end)
+		load_pump(c);
 }
 
 static void load_eof(struct conn *c)
@@ -456,7 +474,7 @@ const struct role load_role = {
 	.opened = load_opened,
 	.data = load_data,
 	.eof = load_eof,
-	.drained = load_pump,
+	.drained = load_drained,
 	.expired = load_expired,
 	.closed = load_closed,
 };

@@ -17,19 +17,20 @@
 
 /* Messages that were begun together. */
 struct batch {
-	int64_t due_ns, sent_ns; /* should have been, and were, handed over; in a closed loop alike */
-	uint64_t begun, end;     /* messages of the connection, and where they end, with these */
+	int64_t due_ns,
+		sent_ns;     /* should have been, and were, handed over; in a closed loop alike */
+	uint64_t begun, end; /* messages of the connection, and where they end, with these */
 };
 
 /* What the role keeps of a connection. Offsets count bytes of its stream. */
 struct load_conn {
 	/* what every message needs */
 	struct seat *seat;
-	uint64_t begun, answered; /* messages */
-	uint64_t begun_end;       /* where the last begun message ends */
-	uint64_t answered_end;    /* where the oldest unanswered message begins */
-	uint64_t fed;             /* handed to the backend */
-	uint32_t base;            /* of its stream in the payload */
+	uint64_t begun, answered;         /* messages */
+	uint64_t begun_end;               /* where the last begun message ends */
+	uint64_t answered_end;            /* where the oldest unanswered message begins */
+	uint64_t fed;                     /* handed to the backend */
+	uint32_t base;                    /* of its stream in the payload */
 	uint32_t batch_first, batch_next; /* of unanswered messages */
 	bool corrupt;                     /* the oldest unanswered message came back wrong */
 

@@ -383,6 +383,23 @@ class Bare(unittest.TestCase):
         self.assertLessEqual(got["server_cpu_ns_per_message"] * got["messages"], served["cpu_ns"])
         return served
 
+    def test_a_client_that_discards_counts_what_came(self):
+        for client in ("bare_epoll", "bare_uring"):
+            with self.subTest(client=client):
+                with subprocess.Popen([program("bare_epoll"), "server"], stdout=subprocess.PIPE, text=True) as p:
+                    command = [program(client), "client", p.stdout.readline().split()[1], "-s", "65536", "-c", "3",
+                               "-w", "0", "-d", "0.1", "--discard"]
+                    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+                    compared = subprocess.run([*command, "--verify"], capture_output=True, text=True, timeout=30,
+                                              check=False)
+                    p.terminate()
+                    served = json.loads(p.communicate(timeout=10)[0].splitlines()[-1])
+                self.assertEqual(done.returncode, 0, done.stderr)
+                got = json.loads(done.stdout)
+                self.assertEqual(served["bytes"], got["messages"] * got["size"])
+                self.assertEqual(compared.returncode, 2)
+                self.assertIn("--discard drops", compared.stderr)
+
     def test_a_ring_echoes_in_each_way_that_is_measured(self):
         for variant in ("quiet", "inline", "eager", "plain-files", "packed", "buffers=4,buffer-size=512", "min-wait=20",
                         "quiet,buffers=8"):

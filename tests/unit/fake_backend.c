@@ -46,12 +46,12 @@ static void role_opened(struct conn *c)
 	fake_role(c)->opened++;
 }
 
-static bool role_data(struct conn *c, const void *span, size_t len)
+static enum conn_next role_data(struct conn *c, const void *span, size_t len)
 {
 	(void)span;
 	(void)len;
 	fake_role(c)->data++;
-	return fake_role(c)->echoes;
+	return fake_role(c)->next;
 }
 
 static void role_eof(struct conn *c)

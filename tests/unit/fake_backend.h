@@ -23,7 +23,7 @@ struct fake_conn {
 
 /* What the role heard of a connection: set by the test before, if at all. */
 struct fake_role {
-	bool echoes; /* what `data` returns */
+	enum conn_next next; /* what `data` returns */
 	unsigned opened, data, eof, drained, expired, closed;
 	enum fail why;
 	int err;

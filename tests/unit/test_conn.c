@@ -164,12 +164,12 @@ START_TEST(after_shutdown_data_is_counted_and_dropped)
 {
 	struct conn *c = fake_accept();
 
-	fake_role(c)->echoes = true;
-	ck_assert(conn_data(c, "abc", 3)); /* shall go back */
+	fake_role(c)->next = CONN_ECHO;
+	ck_assert_int_eq(conn_data(c, "abc", 3), CONN_ECHO);
 	conn_pause(c, true);
 	conn_shutdown(c, FAIL_SHUTDOWN);
 	ck_assert_uint_eq(fake_conn(c)->pauses, 2); /* reading goes on */
-	ck_assert(!conn_data(c, "abcd", 4));
+	ck_assert_int_eq(conn_data(c, "abcd", 4), CONN_NOTHING);
 	conn_pause(c, true);
 	ck_assert_uint_eq(fake_conn(c)->pauses, 2);
 	ck_assert_uint_eq(fake_role(c)->data, 1);
