@@ -175,6 +175,7 @@ def main(parts, doc, default=None):
     for name in names:
         if name not in parts:
             sys.exit(f"{os.path.basename(sys.argv[0])}: '{name}' is none of {', '.join(parts)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what runs is killed on the way out
     try:
         for name in names or default or parts:
             parts[name]()

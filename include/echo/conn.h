@@ -97,8 +97,16 @@ void conn_close(struct conn *c, enum fail why);
 /* The same, with an RST, and without sending what is unsent. */
 void conn_abort(struct conn *c, enum fail why);
 
+/* conn_deadline's own: its timer is to fire at c->deadline_ns, which is sooner than it would. */
+void conn_arm(struct conn *c);
+
 /* Calls role->expired at @at_ns, unless it is moved before; 0: never. Cheap to move forward. */
-void conn_deadline(struct conn *c, int64_t at_ns);
+static inline void conn_deadline(struct conn *c, int64_t at_ns)
+{
+	c->deadline_ns = at_ns;
+	if (at_ns != 0 && (!timer_is_set(&c->timer) || at_ns < c->timer.at_ns))
+		conn_arm(c);
+}
 
 /* Stream bytes that we were given to send and the socket has not accepted. */
 static inline size_t conn_unsent(const struct conn *c)

@@ -233,11 +233,9 @@ void conn_pause(struct conn *c, bool on)
 	c->worker->config->backend->pause(c);
 }
 
-void conn_deadline(struct conn *c, int64_t at_ns)
+void conn_arm(struct conn *c)
 {
-	c->deadline_ns = at_ns;
-	if (at_ns != 0 && (!timer_is_set(&c->timer) || at_ns < c->timer.at_ns))
-		timer_set(&c->worker->timers, &c->timer, at_ns);
+	timer_set(&c->worker->timers, &c->timer, c->deadline_ns);
 }
 
 static void conn_end(struct conn *c, enum fail why, int err)
