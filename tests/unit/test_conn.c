@@ -256,6 +256,36 @@ START_TEST(what_is_unsent_at_the_end_goes_back_to_the_pool)
 }
 END_TEST
 
+START_TEST(what_is_fed_next_is_for_the_backend_to_send_when_data_returns)
+{
+	struct conn *c = fake_accept();
+
+	fake_role(c)->next = CONN_FEED;
+	conn_feed_next(c, "abc", 3);
+	ck_assert(!conn_fed(c));
+	ck_assert_uint_eq(conn_unsent(c), 3);
+	ck_assert_uint_eq(fake_conn(c)->feeds, 0);
+	ck_assert_int_eq(conn_data(c, "x", 1), CONN_FEED);
+}
+END_TEST
+
+START_TEST(a_deadline_that_moves_forward_leaves_its_timer_alone)
+{
+	struct conn *c = fake_accept();
+	int64_t first_ns = fake.begun_ns + MSEC(10);
+
+	conn_deadline(c, first_ns);
+	conn_deadline(c, first_ns + MSEC(50));
+	ck_assert_int_eq(c->timer.at_ns, first_ns);
+	fake_turn(MSEC(20));
+	ck_assert_uint_eq(fake_role(c)->expired, 0); /* set anew when it fired */
+	conn_deadline(c, fake.begun_ns + MSEC(30));
+	ck_assert_int_eq(c->timer.at_ns, fake.begun_ns + MSEC(30)); /* sooner: moved */
+	fake_turn(MSEC(31) + MSEC(1));
+	ck_assert_uint_eq(fake_role(c)->expired, 1);
+}
+END_TEST
+
 Suite *conn_suite(void)
 {
 	Suite *s = suite_create("conn");
@@ -276,6 +306,8 @@ Suite *conn_suite(void)
 	tcase_add_test(tc, closed_may_dial_and_what_it_dials_gets_another_slot);
 	tcase_add_test(tc, closing_all_ends_those_that_dial_too);
 	tcase_add_test(tc, what_is_unsent_at_the_end_goes_back_to_the_pool);
+	tcase_add_test(tc, what_is_fed_next_is_for_the_backend_to_send_when_data_returns);
+	tcase_add_test(tc, a_deadline_that_moves_forward_leaves_its_timer_alone);
 	tcase_add_checked_fixture(tc, fake_init, fake_fini_balanced);
 	suite_add_tcase(s, tc);
 	return s;

@@ -155,6 +155,29 @@ START_TEST(a_dry_pool_refuses_until_another_queue_gives_back)
 }
 END_TEST
 
+START_TEST(so_many_blocks_free_are_room_for_the_bytes_that_fill_them)
+{
+	struct unsent q = { 0 };
+	struct unsent_pool own;
+	const size_t lens[] = { 1, UNSENT_BLOCK - sizeof(void *), UNSENT_BLOCK, 65536, 1 << 20 };
+
+	ck_assert_uint_eq(unsent_blocks(0), 0);
+	ck_assert_uint_eq(unsent_blocks(SIZE_MAX), UINT32_MAX);
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		uint32_t n = unsent_blocks(lens[i]);
+
+		ck_assert_int_eq(unsent_pool_init(&own, (size_t)n * UNSENT_BLOCK), 0);
+		ck_assert_uint_ge(unsent_room(&own, &q), lens[i]);
+		unsent_pool_fini(&own);
+		if (n == 1)
+			continue;
+		ck_assert_int_eq(unsent_pool_init(&own, (size_t)(n - 1) * UNSENT_BLOCK), 0);
+		ck_assert_uint_lt(unsent_room(&own, &q), lens[i]); /* one fewer is too few */
+		unsent_pool_fini(&own);
+	}
+}
+END_TEST
+
 START_TEST(an_empty_queue_owns_no_block)
 {
 	struct unsent q = { 0 }, zero = { 0 };
@@ -202,6 +225,7 @@ Suite *unsent_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, queues_that_share_a_pool_keep_their_bytes_in_order);
+	tcase_add_test(tc, so_many_blocks_free_are_room_for_the_bytes_that_fill_them);
 	tcase_add_test(tc, room_is_exact_and_a_refused_push_changes_nothing);
 	tcase_add_test(tc, a_dry_pool_refuses_until_another_queue_gives_back);
 	tcase_add_test(tc, an_empty_queue_owns_no_block);
