@@ -48,8 +48,7 @@ struct bare_options {
 	double seconds, warmup;
 	int cpu; /* -1: not pinned */
 	bool verify, latency;
-	bool discard;  /* the kernel drops what comes back: a client that is cheaper than its server
-			*/
+	bool discard;  /* the kernel drops what comes back: cheaper than its server */
 	bool spin;     /* never sleeps: the server is not charged for waking us */
 	pid_t observe; /* the server's process: its CPU time while we measure; 0: nobody's */
 	const char *congestion; /* NULL: the system's default */
@@ -353,17 +352,16 @@ static inline void bare_help(void)
 	       "              [--discard] [--spin] [--observe PID] [--gate FD] [--threaded]\n"
 	       "The server echoes until SIGTERM; both end with one line of JSON. -s tells the\n"
 	       "server only by what to divide. --discard: what comes back is not even copied, so\n"
-	       "that a server of large messages has more to do than its client. --spin: the client "
-	       "never sleeps, so that nobody\n"
-	       "has to wake it; --observe: it also tells what CPU time the process PID, its\n"
-	       "server, used while it measured, which it does for -d seconds after -w seconds.\n"
+	       "that a server of large messages has more to do than its client. --spin: the\n"
+	       "client never sleeps, so that nobody has to wake it; --observe: it also tells\n"
+	       "what CPU time the process PID, its server, used while it measured, which it does\n"
+	       "for -d seconds after -w seconds.\n"
 	       "--gate: bench/duel says when to send, and for how long, as it does to echoload.\n"
 	       "--threaded: the loop is not that of the only thread of its process, so that\n"
 	       "descriptors are shared, as a worker's are: each call counts its reference.\n"
 	       "--variant: leaves something out, or does it in another way, to find out what it\n"
-	       "is worth; an unknown name lists them. Defaults: port 0 (chosen and printed), 64 "
-	       "connections, 64 bytes, depth 1, 2\n"
-	       "seconds after 0.1 of warm-up, not pinned.\n",
+	       "is worth; an unknown name lists them. Defaults: port 0 (chosen and printed), 64\n"
+	       "connections, 64 bytes, depth 1, 2 seconds after 0.1 of warm-up, not pinned.\n",
 	       program_invocation_short_name, program_invocation_short_name);
 	exit(0);
 }

@@ -6,6 +6,7 @@
 #ifndef ECHO_WORKER_H
 #define ECHO_WORKER_H
 
+#include <assert.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -157,6 +158,7 @@ static inline enum conn_next conn_data(struct conn *c, const void *span, size_t 
 {
 	struct worker *w = c->worker;
 
+	assert(c->state == CONN_OPEN && len > 0);
 	c->received += len;
 	stats_add(&w->stats.bytes_in, len);
 	return c->fin ? CONN_NOTHING : w->role->data(c, span, len);

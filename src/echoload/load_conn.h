@@ -17,9 +17,10 @@
 
 /* Messages that were begun together. */
 struct batch {
-	int64_t due_ns,
-		sent_ns;     /* should have been, and were, handed over; in a closed loop alike */
-	uint64_t begun, end; /* messages of the connection, and where they end, with these */
+	int64_t due_ns;  /* when they should have been handed over */
+	int64_t sent_ns; /* when they were; the same in a closed loop */
+	uint64_t begun;  /* messages of the connection so far, with these */
+	uint64_t end;    /* where the last of these ends */
 };
 
 /* What the role keeps of a connection. Offsets count bytes of its stream. */

@@ -38,7 +38,7 @@ static inline const uint8_t *payload_at(const struct payload *p, uint32_t base, 
 	return p->table + (base + offset) % PAYLOAD_PERIOD;
 }
 
-/* The same as payload_verify, which asks when a comparison has failed. */
+/* payload_verify's own: for when one comparison does not answer it. */
 size_t payload_right(const struct payload *p, uint32_t base, uint64_t offset, const uint8_t *seen,
 		     size_t len);
 

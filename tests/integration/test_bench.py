@@ -400,6 +400,18 @@ class Bare(unittest.TestCase):
                 self.assertEqual(compared.returncode, 2)
                 self.assertIn("--discard drops", compared.stderr)
 
+    def test_what_is_discarded_is_not_copied(self):
+        def most_memory(*options):  # of a client whose buffers are written, or not
+            with subprocess.Popen([program("bare_epoll"), "server"], stdout=subprocess.PIPE, text=True) as p:
+                client = subprocess.Popen([program("bare_uring"), "client", p.stdout.readline().split()[1], "-s", "65536",
+                                           "-c", "8", "-d", "0.3", *options], stdout=subprocess.DEVNULL)
+                _, status, used = os.wait4(client.pid, 0)
+                client.returncode = os.waitstatus_to_exitcode(status)
+                p.terminate()
+            self.assertEqual(client.returncode, 0)
+            return used.ru_maxrss * 1024
+        self.assertLess(most_memory("--discard"), most_memory() - 50 * 65536)
+
     def test_a_ring_echoes_in_each_way_that_is_measured(self):
         for variant in ("quiet", "inline", "eager", "plain-files", "packed", "buffers=4,buffer-size=512", "min-wait=20",
                         "quiet,buffers=8"):
