@@ -347,9 +347,10 @@ static inline void bare_help(void)
 {
 	printf("usage: %s server [--port P] [-s SIZE] [--cpu N] [--congestion NAME]\n"
 	       "              [--threaded] [--nagle] [--quickack] [--variant LIST]\n"
-	       "       %s client HOST:PORT [-c CONNECTIONS] [-s SIZE] [-p DEPTH] [-d SECONDS]\n"
-	       "              [-w SECONDS] [--cpu N] [--congestion NAME] [--verify] [--latency]\n"
-	       "              [--discard] [--spin] [--observe PID] [--gate FD] [--threaded]\n"
+	       "       %s client HOST:PORT [-c CONNECTIONS] [-s SIZE] [-p DEPTH]\n"
+	       "              [-d SECONDS] [-w SECONDS] [--cpu N] [--congestion NAME] [--verify]\n"
+	       "              [--latency] [--discard] [--spin] [--observe PID] [--gate FD]\n"
+	       "              [--threaded]\n"
 	       "The server echoes until SIGTERM; both end with one line of JSON. -s tells the\n"
 	       "server only by what to divide. --discard: what comes back is not even copied, so\n"
 	       "that a server of large messages has more to do than its client. --spin: the\n"
