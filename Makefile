@@ -208,7 +208,7 @@ cppcheck:
 shellcheck:
 	$(Q)shellcheck $$(grep -lsE '^#!(/usr)?/bin/(env )?(ba)?sh' tools/* tests/* .ci/*)
 
-tidy:
+tidy: all $(B)/unit bench-programs
 	$(Q)tools/tidy
 format:
 	$(Q)clang-format -i $(CFILES) $(HFILES)

@@ -226,8 +226,9 @@ static inline int bare_stop_fd(void)
 }
 
 /*
- * The bytes all clients send: stream offset o of connection k carries T[(a*k + o) mod P] (CLI.md).
- * One chunk of the beginning follows the end, so that any span of a chunk lies in one piece.
+ * The bytes all clients send: stream offset o of connection k carries T[(a*k + o) mod P]
+ * (docs/results.md). One chunk of the beginning follows the end, so that any span of a chunk lies
+ * in one piece.
  */
 static inline const unsigned char *bare_table(void)
 {

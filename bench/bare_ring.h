@@ -24,7 +24,7 @@ enum {
 
 /* What can be done in another way, to find out what it is worth (bench/ablations). */
 struct variant {
-	bool quiet;       /* sends that were whole post no completion: BACKENDS.md, path B */
+	bool quiet;       /* sends that were whole post no completion (docs/performance.md) */
 	bool inlined;     /* send(2) at once; a request only for what the socket refuses */
 	bool eager;       /* receives try at once instead of polling first */
 	bool plain_files; /* no table of files */

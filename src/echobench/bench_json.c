@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * bench_json_print: a result as echobench/1 (CLI.md; docs/echobench-1.schema.json). The keys are a
- * contract: add, never rename. Ratios are B / A. What was not measured is null.
+ * bench_json_print: a result as echobench/1 (docs/results.md; docs/echobench-1.schema.json). The
+ * keys are a contract: add, never rename. Ratios are B / A. What was not measured is null.
  */
 #include <errno.h>
 #include <jansson.h>

@@ -2,7 +2,7 @@
  * books: every connection attempted and every message sent is accounted for exactly once.
  *
  * Each worker keeps books of its own; they are added up when all have ended. books_check states the
- * identities that must hold in every run, interrupted ones too (CLI.md lists them).
+ * identities that must hold in every run, interrupted ones too (docs/results.md lists them).
  */
 #ifndef ECHOLOAD_BOOKS_H
 #define ECHOLOAD_BOOKS_H

@@ -22,7 +22,7 @@ void report_text(const struct result *r, FILE *to);
 /* echoload/1. Returns 0 or -errno. */
 int report_json(const struct result *r, FILE *to);
 
-/* Lines of JSON while it runs (CLI.md, 4). Each returns 0 or -errno and flushes. */
+/* Lines of JSON while it runs (docs/results.md). Each returns 0 or -errno and flushes. */
 int report_jsonl_start(const struct result *r, FILE *to);
 int report_jsonl_interval(const struct interval *i, FILE *to);
 int report_jsonl_fault(unsigned number, const struct outage *o, bool recovered, FILE *to);

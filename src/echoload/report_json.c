@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * report_json: a result as echoload/1 (CLI.md; docs/echoload-1.schema.json). The keys are a
- * contract: add, never rename.
+ * report_json: a result as echoload/1 (docs/results.md; docs/echoload-1.schema.json). The keys are
+ * a contract: add, never rename.
  *
  * report_parts.c makes the objects that streams have too, report_context.c says where it comes
  * from.

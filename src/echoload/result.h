@@ -100,8 +100,8 @@ double result_connect_rate(const struct result *r);
  * messages that were echoed. */
 double result_byte_rate(const struct result *r);
 
-/* NULL if the books and the histograms agree in every way (CLI.md, "The books"), else static text
- * that names the identity that does not hold. */
+/* NULL if the books and the histograms agree in every way (docs/results.md, "The books"), else
+ * static text that names the identity that does not hold. */
 const char *result_check(const struct result *r);
 
 #endif

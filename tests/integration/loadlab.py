@@ -10,7 +10,7 @@
             r = self.run_load(peer, connections=1, messages=100, code=NO_ANSWER)
             self.assertEnds(r, {("eof_early", "awaiting", None): 1})
 
-Every result that is read has passed check_result: the identities of CLI.md, computed here from the JSON alone.
+Every result that is read has passed check_result: the identities of docs/results.md, computed here from the JSON alone.
 """
 import collections
 import contextlib

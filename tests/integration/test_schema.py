@@ -158,7 +158,7 @@ class Schema(LoadCase):
 @unittest.skipUnless(Draft202012Validator, "python3-jsonschema is not installed")
 class Contract(TestCase):
     def test_the_keys_of_version_1_stay_required(self):
-        """Those of CLI.md: a result without one is no echoload/1."""
+        """Those of docs/results.md: a result without one is no echoload/1."""
         required = keys(schema())
         latency = "count min mean p50 p90 p99 p99_9 p99_99 max".split()
         counts = "sent echoed corrupt lost unfinished".split()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * test_drill_explain: the formulas against what kernels were seen to do (design/FAILURES.md, 2).
+ * test_drill_explain: the formulas against what kernels were seen to do.
  */
 #include "echo/base.h"
 #include "echodrill/explain.h"
@@ -33,7 +33,7 @@ START_TEST(silence_with_data_in_flight_ends_when_it_was_seen_to_end)
 }
 END_TEST
 
-/* FAILURES.md, d6: codes 0 and 1 take the back-off away */
+/* seen on Linux 6.18: codes 0 and 1 take the back-off away */
 START_TEST(an_unreachable_host_is_asked_at_every_timeout_until_the_time_is_over)
 {
 	struct explain_tcp t = tcp(2);

@@ -10,7 +10,7 @@
 
 #include "suites.h"
 
-/* CLI.md, "The books", in the order of the enum. */
+/* docs/results.md, "Outcomes", in the order of the enum. */
 static const char *const causes[] = {
 	[FAIL_FINISHED] = "finished",
 	[FAIL_EOF] = "eof",

@@ -28,7 +28,7 @@ static void teardown(void)
 	payload_fini(&p);
 }
 
-/* The byte of a stream as CLI.md defines it. */
+/* The byte of a stream as docs/results.md defines it. */
 static uint8_t byte_at(uint32_t base, uint64_t offset)
 {
 	return p.table[(base + offset) % PAYLOAD_PERIOD];
