@@ -15,6 +15,11 @@ int64_t clock_unix_ns(void);
 /* CPU time of the calling thread, nanoseconds. */
 int64_t clock_thread_cpu_ns(void);
 
+/* Time that the calling thread has been ready to run since it began, but had no CPU: others ran, or
+ * a quota of its control group was used up (schedstat of proc(5)). Time that it was stopped, or
+ * that a hypervisor took, is not in it. -1: this kernel does not tell. */
+int64_t clock_thread_wait_ns(void);
+
 /* Sleeps until clock_now_ns() >= at_ns; a signal does not shorten it. */
 void clock_sleep_until(int64_t at_ns);
 

@@ -6,7 +6,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "echo/base.h"
 
@@ -33,6 +36,21 @@ int64_t clock_unix_ns(void)
 int64_t clock_thread_cpu_ns(void)
 {
 	return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+int64_t clock_thread_wait_ns(void)
+{
+	int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	long long waited = -1;
+	char text[64];
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = read(fd, text, sizeof(text) - 1); /* nanoseconds on a CPU, and waiting for one */
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return sscanf(text, "%*d %lld", &waited) == 1 ? waited : -1;
 }
 
 void clock_sleep_until(int64_t at_ns)

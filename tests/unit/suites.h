@@ -19,6 +19,7 @@
 	X(clock)          \
 	X(conn)           \
 	X(conn_slot)      \
+	X(cpu_quota)      \
 	X(drill_explain)  \
 	X(drill_file)     \
 	X(drill_frame)    \

@@ -3,8 +3,11 @@
  */
 #include "echo/clock.h"
 
+#include <sched.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "echo/base.h"
 
@@ -56,6 +59,34 @@ START_TEST(a_sleep_ends_no_earlier_though_signals_arrive)
 }
 END_TEST
 
+/* The process beside it makes it wait: both may run on one CPU only. */
+START_TEST(who_shares_a_cpu_waits_for_it)
+{
+	int64_t before = clock_thread_wait_ns(), until;
+	cpu_set_t one;
+	pid_t hog;
+
+	if (before < 0)
+		return; /* a kernel without CONFIG_SCHED_INFO */
+	CPU_ZERO(&one);
+	CPU_SET((unsigned)sched_getcpu(), &one);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+	hog = fork();
+	if (hog == 0) {
+		until = clock_now_ns() + SEC(10);
+		while (clock_now_ns() < until)
+			;
+		_exit(0);
+	}
+	until = clock_now_ns() + SEC(10);
+	while (clock_thread_wait_ns() < before + MSEC(20) && clock_now_ns() < until)
+		;
+	ck_assert_int_ge(clock_thread_wait_ns(), before + MSEC(20));
+	kill(hog, SIGKILL);
+	ck_assert_int_eq(waitpid(hog, NULL, 0), hog);
+}
+END_TEST
+
 START_TEST(a_sleep_until_a_past_time_returns)
 {
 	clock_sleep_until(clock_now_ns() - 1);
@@ -95,6 +126,7 @@ Suite *clock_suite(void)
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, time_never_goes_back);
 	tcase_add_test(tc, a_sleep_ends_no_earlier_though_signals_arrive);
+	tcase_add_test(tc, who_shares_a_cpu_waits_for_it);
 	tcase_add_test(tc, a_sleep_until_a_past_time_returns);
 	tcase_add_test(tc, cpu_time_is_spent_by_work_and_not_by_sleep);
 	tcase_add_test(tc, unix_time_is_the_calendars);
