@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * bare: what the standalone measuring programs share so that each of their loops can be read in one
- * go: options, pinning, clocks, loopback sockets, the table of bytes that makes verification free
- * of state, and a histogram of two hundred words. Header only, and nothing of echolab: a bare loop
- * that used the product's code could not say what the product costs.
+ * bare: what the standalone measuring programs share, header only. Nothing of echolab is in it: a
+ * loop that used the product's code could not say what that code costs.
  */
 #ifndef BENCH_BARE_H
 #define BENCH_BARE_H
@@ -199,12 +197,15 @@ static inline void bare_accepted(const struct bare_options *o, int fd)
 		setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
 }
 
-/* A connected socket; flags (SOCK_NONBLOCK) are set once it is. */
+/* A connected socket, and not to itself; flags (SOCK_NONBLOCK) are set once it is. */
 static inline int bare_dial(const struct bare_options *o)
 {
+	struct sockaddr_in own;
 	int fd = bare_socket(o->congestion, o->nagle, 0);
 
-	if (connect(fd, (const struct sockaddr *)&o->addr, sizeof(o->addr)) < 0)
+	if (connect(fd, (const struct sockaddr *)&o->addr, sizeof(o->addr)) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&own, &(socklen_t){ sizeof(own) }) < 0 ||
+	    memcmp(&own, &o->addr, sizeof(own)) == 0)
 		bare_die(BARE_EXIT_FAILED, "connect");
 	return fd;
 }

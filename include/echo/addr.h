@@ -44,4 +44,11 @@ void addr_set_port(struct addr *a, unsigned port);
 /* Same family, address, interface and port. */
 bool addr_equal(const struct addr *a, const struct addr *b);
 
+/* Whether the socket @fd, for which connect(2) to @to has been called, is being connected to
+ * itself: the kernel gave it the very address of its target, whose port then is one of those for
+ * clients, and where nobody listens TCP lets a socket open to itself (RFC 9293, section 3.5:
+ * simultaneous open). Such a target has refused, and the socket must go at once, by RST: it holds
+ * the port of the server that is to come back. */
+bool addr_dialed_itself(int fd, const struct addr *to);
+
 #endif

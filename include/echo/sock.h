@@ -34,7 +34,7 @@ struct sock_options {
 int sock_listen(struct addr *at, const struct sock_options *o, int fds[], unsigned count);
 
 /* Begins to connect, from @from unless that is NULL. Returns the descriptor, the connection still
- * being made, or -errno. */
+ * being made, or -errno; -ECONNREFUSED also where it would be connected to itself (addr.h). */
 int sock_dial(const struct addr *to, const struct addr *from, const struct sock_options *o);
 
 /* The outcome of a connect that has become writable or failed: 0 or -errno. Consumes SO_ERROR: for

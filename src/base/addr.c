@@ -231,3 +231,25 @@ bool addr_equal(const struct addr *a, const struct addr *b)
 		       a6->sin6_scope_id == b6->sin6_scope_id;
 	return a->len == b->len && memcmp(&a->ss, &b->ss, a->len) == 0;
 }
+
+/* The address that connect(2) takes for @a: unspecified ones stand for this host. */
+static struct addr reached(const struct addr *a)
+{
+	struct addr to = *a;
+	struct sockaddr_in *in = (void *)&to.ss;
+	struct sockaddr_in6 *in6 = (void *)&to.ss;
+
+	if (a->ss.ss_family == AF_INET && in->sin_addr.s_addr == htonl(INADDR_ANY))
+		in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else if (a->ss.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr))
+		in6->sin6_addr = in6addr_loopback;
+	return to;
+}
+
+bool addr_dialed_itself(int fd, const struct addr *to)
+{
+	struct addr own = { .len = sizeof(own.ss) }, there = reached(to);
+
+	return getsockname(fd, (struct sockaddr *)&own.ss, &own.len) == 0 &&
+	       addr_equal(&own, &there);
+}

@@ -200,25 +200,38 @@ bool server_ended(struct server *s, char why[WHY_MAX])
 	return true;
 }
 
+/* Connects. Returns 0 or -errno. */
+static int try_connect(int fd, const struct addr *to)
+{
+	const struct linger abort = { 1, 0 };
+
+	if (connect(fd, (const struct sockaddr *)&to->ss, to->len) < 0)
+		return -errno;
+	if (!addr_dialed_itself(fd, to))
+		return 0;
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
+	return -ECONNREFUSED;
+}
+
 /* Sends one byte and waits for it. Returns 0 or -errno. */
 static int try_echo(const char *address)
 {
 	struct addr a;
 	struct pollfd p = { .events = POLLIN };
 	char byte = 'e';
-	int r = 0;
+	int r;
 
 	if (addr_parse(&a, address) < 0)
 		return -EINVAL;
 	p.fd = socket(a.ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (p.fd < 0)
 		return -errno;
-	if (connect(p.fd, (struct sockaddr *)&a.ss, a.len) < 0 ||
-	    send(p.fd, &byte, 1, MSG_NOSIGNAL) != 1)
+	r = try_connect(p.fd, &a);
+	if (r == 0 && send(p.fd, &byte, 1, MSG_NOSIGNAL) != 1)
 		r = -errno;
-	else if (poll(&p, 1, TRY_MS) != 1)
+	if (r == 0 && poll(&p, 1, TRY_MS) != 1)
 		r = -ETIMEDOUT;
-	else if (recv(p.fd, &byte, 1, 0) != 1 || byte != 'e')
+	if (r == 0 && (recv(p.fd, &byte, 1, 0) != 1 || byte != 'e'))
 		r = -EPROTO;
 	close(p.fd);
 	return r;

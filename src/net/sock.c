@@ -168,6 +168,11 @@ int sock_dial(const struct addr *to, const struct addr *from, const struct sock_
 	if (r == 0 && connect(fd, (const struct sockaddr *)&to->ss, to->len) < 0 &&
 	    errno != EINPROGRESS)
 		r = -errno;
+	/* the port has been chosen, whether or not it is connected yet */
+	if (r == 0 && addr_dialed_itself(fd, to)) {
+		sock_abort(fd);
+		r = -ECONNREFUSED;
+	}
 	if (r < 0) {
 		close(fd);
 		return r;

@@ -230,6 +230,20 @@ START_TEST(a_refused_connect_is_told)
 }
 END_TEST
 
+START_TEST(a_socket_is_not_connected_to_itself)
+{
+	static const char *const loopback[] = { "127.0.0.1:0", "[::1]:0" };
+	struct addr a = address(loopback[_i]);
+	int fd;
+
+	ck_assert_int_eq(sock_listen(&a, &plain, &fd, 1), 0);
+	close(fd); /* nobody listens there, and it is the client's own port */
+	ck_assert_int_eq(sock_dial(&a, &a, &plain), -ECONNREFUSED);
+	ck_assert_int_eq(sock_listen(&a, &plain, &fd, 1), 0); /* not even in TIME-WAIT */
+	close(fd);
+}
+END_TEST
+
 START_TEST(it_dials_from_the_address_that_is_asked_for)
 {
 	struct addr a = address("127.0.0.1:0"), from = address("127.0.0.9:0"), seen;
@@ -352,6 +366,7 @@ Suite *sock_suite(void)
 	tcase_add_test(tc, options_reach_both_ends);
 	tcase_add_test(tc, an_unknown_congestion_control_is_an_error);
 	tcase_add_test(tc, a_refused_connect_is_told);
+	tcase_add_loop_test(tc, a_socket_is_not_connected_to_itself, 0, 2);
 	tcase_add_test(tc, it_dials_from_the_address_that_is_asked_for);
 	tcase_add_test(tc, acknowledged_bytes_are_those_of_the_stream_at_both_ends);
 	tcase_add_test(tc, abort_resets);
