@@ -51,16 +51,21 @@ LDLIBS  := -luring -linih -ljansson -lpcap -lz -pthread -lm
 # --- sources -------------------------------------------------------------------------------------------------
 
 PROGRAMS := $(patsubst src/%/main.c,%,$(wildcard src/*/main.c))
-LIBDIRS  := $(wildcard src/base src/net src/backend)
+# $(call files,FOLDERS,PATTERN): what lies in them, at any depth
+files     = $(sort $(shell find $(1) -name '$(2)'))
+# the core moves bytes and runs no program; the lab runs and observes programs
+CORE     := src/base src/net src/backend
+LAB      := src/lab
 PRELOADS := $(patsubst tests/%.c,$(B)/%.so,$(wildcard tests/preload/*.c))
 FUZZERS  := $(patsubst tests/%.c,$(B)/%,$(wildcard tests/fuzz/*.c))
-BENCHED  := $(sort $(wildcard bench/bench.c bench/bench_*.c))
-BENCHES  := $(patsubst %.c,$(B)/%,$(filter-out $(BENCHED),$(wildcard bench/*.c)))
-CFILES   := $(sort $(wildcard src/*/*.c tests/*/*.c bench/*.c))
-HFILES   := $(sort $(wildcard include/echo/*.h src/*/*.h tests/*/*.h bench/*.h))
+BENCHED  := $(call files,bench/micro,*.c)
+BENCHES  := $(filter-out $(BENCHED),$(call files,bench,*.c))
+CFILES   := $(call files,src tests bench,*.c)
+HFILES   := $(call files,include src tests bench,*.h)
 CONFIGS  := $(wildcard configs/*.conf configs/*/*.conf)
 MANPAGES := $(PROGRAMS:%=$(B)/man/%.1)
 
+LIBS := $(B)/lib/lab.a $(B)/lib/echo.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 Q   := $(if $(filter 1,$(V)),,@)
 say  = $(if $(Q),@printf '  %-7s %s\n' $(1) $@)
@@ -95,14 +100,15 @@ link = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDALL) -o $@ $(filter %.o %.a,$^)
 # $(call archive,name,folders): all but main. The folders are prerequisites because a file that is taken away
 # changes only them.
 define archive
-$(B)/$(1).a: $(call obj,$(filter-out %/main.c,$(filter $(2:%=%/%),$(CFILES)))) $(2)
+$(B)/$(1).a: $(call obj,$(filter-out %/main.c,$(filter $(2:%=%/%),$(CFILES)))) $(shell find $(2) -type d)
 	$$(call say,AR)
 	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $(AR) rcs $$@ $$(filter %.o,$$^)
 endef
-$(eval $(call archive,lib/echo,$(LIBDIRS)))
+$(eval $(call archive,lib/echo,$(CORE)))
+$(eval $(call archive,lib/lab,$(LAB)))
 $(foreach p,$(PROGRAMS),$(eval $(call archive,lib/$(p),src/$(p))))
 
-$(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/src/%/main.o $(B)/lib/%.a $(B)/lib/echo.a
+$(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/src/%/main.o $(B)/lib/%.a $(LIBS)
 	$(call say,LD)
 	$(link)
 
@@ -135,7 +141,7 @@ check: all $(B)/unit $(PRELOADS)
 	$(sub) unit; r=$$?; $(MAKE) --no-print-directory integration && exit $$r
 
 $(B)/unit: private LDLIBS += $(shell pkg-config --libs check)
-$(B)/unit: $(call obj,$(filter tests/unit/% tests/lib/%,$(CFILES))) $(PROGRAMS:%=$(B)/lib/%.a) $(B)/lib/echo.a
+$(B)/unit: $(call obj,$(filter tests/unit/% tests/lib/%,$(CFILES))) $(PROGRAMS:%=$(B)/lib/%.a) $(LIBS)
 	$(call say,LD)
 	$(link)
 unit: $(B)/unit $(PRELOADS)
@@ -180,13 +186,18 @@ run-fuzzers: $(FUZZERS)
 
 # --- benchmarks ----------------------------------------------------------------------------------------------
 
-$(B)/bench_all: $(call obj,$(BENCHED)) $(B)/lib/echo.a
+$(B)/bench_all: $(call obj,$(BENCHED)) $(LIBS)
 	$(call say,LD)
 	$(link)
-$(BENCHES): $(B)/%: $(B)/%.o $(B)/lib/echo.a
-	$(call say,LD)
-	$(link)
-bench-programs: $(BENCHES) $(if $(BENCHED),$(B)/bench_all)
+# bench/bare/floor.c is build/release/bench/floor: nobody who runs it has to know its room
+define bench_program
+bench-programs: $(B)/bench/$(basename $(notdir $(1)))
+$(B)/bench/$(basename $(notdir $(1))): $(call obj,$(1)) $(LIBS)
+	$$(call say,LD)
+	$$(link)
+endef
+$(foreach c,$(BENCHES),$(eval $(call bench_program,$(c))))
+bench-programs: $(if $(BENCHED),$(B)/bench_all)
 # within five minutes: what calls cost, what whole commands cost, and which backend is faster for one workload or two
 bench: all bench-programs
 	$(Q)$(if $(BENCHED),$(B)/bench_all $(BENCHFLAGS))

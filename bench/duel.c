@@ -14,11 +14,11 @@
  */
 #include <limits.h>
 
-#include "bare.h"
-#include "echo/base.h"
-#include "echo/child.h"
-#include "echo/lane.h"
-#include "echo/rng.h"
+#include "bare/bare.h"
+#include "echo/base/base.h"
+#include "echo/base/rng.h"
+#include "echo/lab/child.h"
+#include "echo/lab/lane.h"
 #include "pair_stats.h"
 
 enum {

@@ -7,12 +7,12 @@
 #include <jansson.h>
 #include <sys/wait.h>
 
-#include "bare.h"
-#include "echo/base.h"
-#include "echo/child.h"
-#include "echo/provenance.h"
-#include "echo/rng.h"
-#include "echo/tasks.h"
+#include "bare/bare.h"
+#include "echo/base/base.h"
+#include "echo/base/rng.h"
+#include "echo/lab/child.h"
+#include "echo/lab/provenance.h"
+#include "echo/lab/tasks.h"
 #include "pair_stats.h"
 
 enum {

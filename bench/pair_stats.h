@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * pair_stats: what a key of two commands' results tells: the middle of ln(B / A) over rounds with
- * its interval, as echo/paired.h has it. A round that somebody disturbed moves it little.
+ * its interval, as echo/lab/paired.h has it. A round that somebody disturbed moves it little.
  */
 #ifndef BENCH_PAIR_STATS_H
 #define BENCH_PAIR_STATS_H
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "echo/paired.h"
+#include "echo/lab/paired.h"
 
 enum {
 	MAX_ROUNDS = PAIRED_MAX,

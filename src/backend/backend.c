@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * backend: the list of them. A new backend is a file of its own and a line here.
  */
-#include "echo/backend.h"
+#include "echo/net/backend.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/opt.h"
+#include "echo/base/opt.h"
 
 const struct backend_ops *const backends[] = {
 	&backend_uring,

@@ -8,10 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "echo/backend.h"
-#include "echo/base.h"
-#include "echo/clock.h"
-#include "echo/opt.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/opt.h"
+#include "echo/net/backend.h"
 #include "epoll_private.h"
 
 /* ops of tokens that are no connection's */

@@ -13,8 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "echo/base.h"
-#include "echo/clock.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
 #include "epoll_private.h"
 
 enum {

@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
-#include "echo/acceptor.h"
-#include "echo/list.h"
-#include "echo/worker.h"
+#include "echo/base/list.h"
+#include "echo/net/acceptor.h"
+#include "echo/net/worker.h"
 
 enum { EPOLL_EVENTS = 256 }; /* of one wait */
 

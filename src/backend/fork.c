@@ -8,7 +8,7 @@
  * the child counts as the one operation in flight that names the connection; its exit is the
  * completion.
  */
-#include "backend/fork.h"
+#include "fork.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,12 +21,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "echo/acceptor.h"
-#include "echo/backend.h"
-#include "echo/base.h"
-#include "echo/clock.h"
-#include "echo/opt.h"
-#include "echo/worker.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/opt.h"
+#include "echo/net/acceptor.h"
+#include "echo/net/backend.h"
+#include "echo/net/worker.h"
 
 enum {
 	COUNT_EVERY_MS = 100, /* the bytes of running children */

@@ -9,7 +9,7 @@
  * The child of a process with threads: only calls that are safe in a signal handler, no memory is
  * allocated, no stdio, no return.
  */
-#include "backend/fork.h"
+#include "fork.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,9 +19,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "echo/base.h"
-#include "echo/clock.h"
-#include "echo/worker.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/net/worker.h"
 
 enum {
 	BUFFER = 64 * 1024,

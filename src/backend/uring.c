@@ -15,10 +15,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "echo/backend.h"
-#include "echo/base.h"
-#include "echo/clock.h"
-#include "echo/opt.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/opt.h"
+#include "echo/net/backend.h"
 #include "uring_private.h"
 
 enum {

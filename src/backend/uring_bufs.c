@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 #include "uring_private.h"
 
 enum {

@@ -16,8 +16,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/clock.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
 #include "uring_private.h"
 
 enum {

@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "echo/acceptor.h"
-#include "echo/list.h"
-#include "echo/worker.h"
+#include "echo/base/list.h"
+#include "echo/net/acceptor.h"
+#include "echo/net/worker.h"
 
 enum {
 	URING_NONE = UINT16_MAX + 1, /* no buffer: the ids of buffers have 16 bits */

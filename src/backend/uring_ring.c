@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 #include "uring_private.h"
 
 enum {

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 #include "uring_private.h"
 
 enum {

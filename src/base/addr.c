@@ -2,7 +2,7 @@
  * addr: parses and prints host:port. The text is cut into host and port once; numeric hosts go to
  * inet_pton, which knows no abbreviations (127.1, 0x7f.1), and only the rest may be a name.
  */
-#include "echo/addr.h"
+#include "echo/base/addr.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 enum {
 	HOST_MAX = 256, /* DNS names have 253 characters */

@@ -2,7 +2,7 @@
  * clock: nanoseconds in an int64_t (292 years) and sleeps to a point in time, not for a duration,
  * so that neither signals nor late wake-ups add up.
  */
-#include "echo/clock.h"
+#include "echo/base/clock.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 static int64_t read_ns(clockid_t id)
 {

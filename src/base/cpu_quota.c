@@ -3,14 +3,14 @@
  * that hierarchy is mounted and which group stands at the mount point. All groups from ours up to
  * the mount point count: each has a quota of its own. A container sees no further up.
  */
-#include "echo/cpu_quota.h"
+#include "echo/base/cpu_quota.h"
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 enum { LINE_LEN = 2 * PATH_MAX };
 

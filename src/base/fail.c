@@ -2,13 +2,13 @@
  * fail: names for how connections end, and the one place that turns an errno into a cause. What is
  * not in the table is `other`, with its errno beside it: nothing is guessed.
  */
-#include "echo/fail.h"
+#include "echo/base/fail.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 static const char *const fail_names[] = {
 	[FAIL_NONE] = "none",

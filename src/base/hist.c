@@ -6,7 +6,7 @@
  * values in it are shifted by run - 1. All counters in use lie between those of min and max, so
  * that no walk goes further.
  */
-#include "echo/hist.h"
+#include "echo/base/hist.h"
 
 #include <assert.h>
 #include <float.h>
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 enum { VALUE_BITS = 63 }; /* values are below 2^63 */
 

@@ -6,14 +6,14 @@
  * counters have HdrHistogram's layout, so they are written as they are. Numbers in headers are
  * big-endian.
  */
-#include "echo/hist_hdr.h"
+#include "echo/base/hist_hdr.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
-#include "echo/hist.h"
+#include "echo/base/hist.h"
 
 enum {
 	COOKIE_V2 = 0x1c849303 | 0x10,         /* 0x10: the counters are LEB128 */

@@ -10,8 +10,8 @@
 #include <sys/types.h>
 #include <zlib.h>
 
-#include "echo/hist.h"
-#include "echo/hist_hdr.h"
+#include "echo/base/hist.h"
+#include "echo/base/hist_hdr.h"
 
 enum {
 	COOKIE_V2 = 0x1c849303,

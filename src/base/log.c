@@ -4,7 +4,7 @@
  * A write of at most PIPE_BUF bytes to a pipe is atomic, so lines of several threads (or processes)
  * stay whole without a lock.
  */
-#include "echo/log.h"
+#include "echo/base/log.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 enum {
 	LINE_MAX_LEN = 1024, /* newline included */

@@ -11,7 +11,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 static int fail_args(struct opt_set *s, const char *place, const char *fmt, va_list args)
 {

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 struct walk {
 	int argc;

@@ -9,7 +9,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 enum {
 	WIDTH = 80,

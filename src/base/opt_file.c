@@ -11,7 +11,7 @@
 #include <ini.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 enum { INI_SECTION_MAX = 50 }; /* libinih cuts longer names of sections */
 

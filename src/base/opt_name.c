@@ -7,7 +7,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 bool opt_valid(const struct opt_set *s, struct opt_at *at)
 {

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 enum { FRACTION_MAX = 18 }; /* digits after the point that fit uint64_t */
 

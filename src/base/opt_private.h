@@ -5,7 +5,7 @@
 #ifndef ECHO_OPT_PRIVATE_H
 #define ECHO_OPT_PRIVATE_H
 
-#include "echo/opt.h"
+#include "echo/base/opt.h"
 
 enum {
 	OPT_NAME_MAX = 128, /* "--section-key", "PROGRAM_SECTION_KEY" */

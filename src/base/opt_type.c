@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 bool opt_bool_word(const char *text, bool *value)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * program: what every program of echolab answers about itself.
  */
-#include "echo/program.h"
+#include "echo/base/program.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "echo/log.h"
+#include "echo/base/log.h"
 #include "version.h"
 
 const char *program_version(void)

@@ -10,12 +10,12 @@
  * What is due is first taken out into a list and only then fired: a callback may set or cancel any
  * timer, also one that waits in that list, and what it sets anew never fires in the same call.
  */
-#include "echo/timer.h"
+#include "echo/base/timer.h"
 
 #include <assert.h>
 #include <stddef.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 enum {
 	TICK_NS = 1000000,

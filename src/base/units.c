@@ -2,14 +2,14 @@
  * units: a value is divided until it has at most three digits in front of the point, as it will be
  * printed: 999.6 us are 1.00 ms.
  */
-#include "echo/units.h"
+#include "echo/base/units.h"
 
 #include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 enum { DIGITS_MAX = 9 };
 

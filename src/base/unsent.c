@@ -5,14 +5,14 @@
  * filled in part, so two offsets describe the whole chain. Blocks given back are used again before
  * fresh ones: a worker that was never behind touches no memory, one that was touches it once.
  */
-#include "echo/unsent.h"
+#include "echo/base/unsent.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 enum { DATA = UNSENT_BLOCK - sizeof(struct unsent_block *) }; /* bytes that a block carries */
 

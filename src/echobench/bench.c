@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "blocks.h"
-#include "echo/base.h"
-#include "echo/child.h"
-#include "echo/clock.h"
-#include "echo/log.h"
-#include "echo/rng.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/log.h"
+#include "echo/base/rng.h"
+#include "echo/lab/child.h"
 #include "floor.h"
 #include "output.h"
 #include "progress.h"

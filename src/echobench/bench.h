@@ -5,7 +5,7 @@
 #define ECHOBENCH_BENCH_H
 
 #include "cell.h"
-#include "echo/provenance.h"
+#include "echo/lab/provenance.h"
 
 enum { CONFIGS_MAX = 32, CELLS_MAX = PAIRED_CELLS_MAX };
 

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "echo/base.h"
-#include "echo/opt.h"
+#include "echo/base/base.h"
+#include "echo/base/opt.h"
 #include "measure.h"
 #include "output.h"
 #include "server.h"

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/clock.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
 #include "measure.h"
 #include "rounds.h"
 

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/units.h"
+#include "echo/base/base.h"
+#include "echo/base/units.h"
 
 enum { RESAMPLES = 20000 };
 

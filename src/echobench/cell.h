@@ -17,8 +17,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/paired.h"
+#include "echo/base/base.h"
+#include "echo/lab/paired.h"
 #include "opts.h"
 
 enum { TWINS = 2, BLOCK_SERVERS = 4, BLOCKS_MAX = 200, WHY_MAX = 320 };

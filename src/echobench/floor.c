@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "echo/base.h"
-#include "echo/child.h"
+#include "echo/base/base.h"
+#include "echo/lab/child.h"
 #include "opts.h"
 #include "server.h"
 

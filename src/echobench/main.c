@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "bench.h"
-#include "echo/base.h"
-#include "echo/child.h"
-#include "echo/log.h"
-#include "echo/opt.h"
+#include "echo/base/base.h"
+#include "echo/base/log.h"
+#include "echo/base/opt.h"
+#include "echo/lab/child.h"
 #include "opts.h"
 #include "output.h"
 #include "server.h"

@@ -14,10 +14,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "echo/base.h"
-#include "echo/clock.h"
-#include "echo/provenance.h"
-#include "echo/tasks.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/lab/provenance.h"
+#include "echo/lab/tasks.h"
 #include "throttle.h"
 
 enum { STREAM_WINDOW = 1 << 20 }; /* bytes in flight that keep a connection's pipe full */

@@ -5,7 +5,7 @@
 #define ECHOBENCH_MEASURE_H
 
 #include "cell.h"
-#include "echo/lane.h"
+#include "echo/lab/lane.h"
 #include "server.h"
 
 struct pairing {

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/opt.h"
+#include "echo/base/base.h"
+#include "echo/base/opt.h"
 
 const char *const bench_mode_names[] = { "closed", "open", "churn", "stream", NULL };
 static const char *const output_names[] = { "text", "json", "quiet", NULL };

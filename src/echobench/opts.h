@@ -7,7 +7,7 @@
 #include <sched.h>
 #include <stdint.h>
 
-#include "echo/program.h"
+#include "echo/base/program.h"
 
 struct opt_set;
 

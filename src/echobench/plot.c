@@ -13,10 +13,10 @@
 #include <time.h>
 
 #include "bench.h"
-#include "echo/base.h"
-#include "echo/child.h"
-#include "echo/clock.h"
-#include "echo/units.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/units.h"
+#include "echo/lab/child.h"
 #include "output.h"
 
 /* gnuplot's enhanced text and quotes: what they would take for theirs becomes a blank. */

@@ -11,8 +11,8 @@
 
 #include "bench.h"
 #include "cell.h"
-#include "echo/base.h"
-#include "echo/log.h"
+#include "echo/base/base.h"
+#include "echo/base/log.h"
 #include "output.h"
 
 enum { SPAN_MAX = 32 };

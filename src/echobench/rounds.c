@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "echo/rng.h"
+#include "echo/base/rng.h"
 
 enum {
 	CONN_ROUND_NS = 40 * 1000, /* several messages of each connection, on today's machines */

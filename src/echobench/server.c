@@ -16,9 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "echo/addr.h"
-#include "echo/base.h"
-#include "echo/clock.h"
+#include "echo/base/addr.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
 #include "measure.h"
 
 enum { OWN_CONNS = 1000, TRY_MS = 2000 };

@@ -5,7 +5,7 @@
 #define ECHOBENCH_SERVER_H
 
 #include "cell.h"
-#include "echo/child.h"
+#include "echo/lab/child.h"
 #include "opts.h"
 
 enum { ADDRESS_MAX = 80, COMMAND_MAX = 1024 };

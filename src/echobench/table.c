@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "bench.h"
-#include "echo/base.h"
-#include "echo/units.h"
+#include "echo/base/base.h"
+#include "echo/base/units.h"
 #include "output.h"
 #include "server.h"
 

@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "echo/cpu_quota.h"
+#include "echo/base/cpu_quota.h"
 
 enum { CPUS_MAX = 4096 };
 

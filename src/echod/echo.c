@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-#include "echo/conn.h"
-#include "echo/worker.h"
+#include "echo/net/conn.h"
+#include "echo/net/worker.h"
 
 /* Of one connection: how far it had come when its deadline was last set. */
 struct echo_conn {

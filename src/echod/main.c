@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "echo.h"
-#include "echo/addr.h"
-#include "echo/backend.h"
-#include "echo/gang.h"
-#include "echo/log.h"
-#include "echo/opt.h"
+#include "echo/base/addr.h"
+#include "echo/base/log.h"
+#include "echo/base/opt.h"
+#include "echo/net/backend.h"
+#include "echo/net/gang.h"
 #include "metrics.h"
 #include "opts.h"
 

@@ -7,9 +7,9 @@
 #include <inttypes.h>
 #include <stddef.h>
 
-#include "echo/base.h"
-#include "echo/fail.h"
-#include "echo/worker.h"
+#include "echo/base/base.h"
+#include "echo/base/fail.h"
+#include "echo/net/worker.h"
 
 struct metric {
 	const char *name, *type, *help;

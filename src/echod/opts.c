@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "echo/backend.h"
-#include "echo/base.h"
-#include "echo/opt.h"
+#include "echo/base/base.h"
+#include "echo/base/opt.h"
+#include "echo/net/backend.h"
 
 static const char *const shutdown_names[] = {
 	"drain", "close", "reset", "default", "ignore", NULL

@@ -6,10 +6,10 @@
 
 #include <stdint.h>
 
-#include "echo/addr.h"
-#include "echo/net_opt.h"
-#include "echo/program.h"
-#include "echo/sock.h"
+#include "echo/base/addr.h"
+#include "echo/base/program.h"
+#include "echo/net/net_opt.h"
+#include "echo/net/sock.h"
 
 struct backend_ops;
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/units.h"
+#include "echo/base/base.h"
+#include "echo/base/units.h"
 #include "opts.h"
 
 enum { RTO_MIN_MS = 200, TICK_MAX = 64 };

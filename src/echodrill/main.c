@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "drill.h"
-#include "echo/base.h"
-#include "echo/log.h"
-#include "echo/opt.h"
+#include "echo/base/base.h"
+#include "echo/base/log.h"
+#include "echo/base/opt.h"
+#include "echodrill/report/report.h"
+#include "echodrill/script/drill.h"
 #include "explain.h"
 #include "opts.h"
-#include "report.h"
 #include "suite.h"
 
 extern char **environ;

@@ -3,7 +3,7 @@
  */
 #include "opts.h"
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 static const char *const outputs[] = { "text", "json", "tap", "markdown", NULL };
 static const char *const timelines[] = { "auto", "always", "never", NULL };

@@ -4,7 +4,7 @@
 #ifndef ECHODRILL_OPTS_H
 #define ECHODRILL_OPTS_H
 
-#include "echo/program.h"
+#include "echo/base/program.h"
 
 enum drill_output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_TAP, OUTPUT_MARKDOWN };
 enum timeline_mode { TIMELINE_AUTO, TIMELINE_ALWAYS, TIMELINE_NEVER };

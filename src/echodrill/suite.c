@@ -13,17 +13,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "backends.h"
-#include "capture.h"
-#include "drill.h"
-#include "echo/base.h"
-#include "echo/clock.h"
-#include "echo/log.h"
-#include "judge.h"
-#include "observe.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/log.h"
+#include "echodrill/report/report.h"
+#include "echodrill/script/drill.h"
+#include "echodrill/stage/backends.h"
+#include "echodrill/stage/run.h"
+#include "echodrill/verdict/capture.h"
+#include "echodrill/verdict/judge.h"
+#include "echodrill/verdict/observe.h"
 #include "opts.h"
-#include "report.h"
-#include "run.h"
 
 enum { SUITE_MAX = 1024, SUITE_WIRE_EVENTS = 400 };
 

@@ -16,12 +16,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "echo/addr.h"
-#include "echo/base.h"
-#include "echo/clock.h"
-#include "echo/fail.h"
-#include "echo/program.h"
-#include "echo/sock.h"
+#include "echo/base/addr.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/fail.h"
+#include "echo/base/program.h"
+#include "echo/net/sock.h"
 
 enum { LINE_MAX_BYTES = 64 * 1024 };
 

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "echo/base.h"
-#include "echo/clock.h"
-#include "echo/units.h"
-#include "opts.h"
-#include "run.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/units.h"
+#include "echoload/engine/run.h"
+#include "echoload/options/opts.h"
 
 enum { EVERY_MS = 250, WIDTH_MAX = 79 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * acceptor: accept(2) in bounded batches, with a reserve descriptor and a back-off.
  */
-#include "echo/acceptor.h"
+#include "echo/net/acceptor.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "echo/base.h"
-#include "echo/sock.h"
-#include "echo/worker.h"
+#include "echo/base/base.h"
+#include "echo/net/sock.h"
+#include "echo/net/worker.h"
 
 enum {
 	BATCH = 64,

@@ -6,7 +6,7 @@
  * over) lets the backend stop naming it, and conn_release tells the role and frees the slot once
  * nothing in flight can name it.
  */
-#include "echo/conn.h"
+#include "echo/net/conn.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,9 +15,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "echo/backend.h"
-#include "echo/base.h"
-#include "echo/worker.h"
+#include "echo/base/base.h"
+#include "echo/net/backend.h"
+#include "echo/net/worker.h"
 
 static size_t align_up(size_t n, size_t to)
 {

@@ -2,7 +2,7 @@
  * gang: the workers of a program. Its main thread only waits: on a signalfd, and on the eventfd
  * that every worker writes when it ends.
  */
-#include "echo/gang.h"
+#include "echo/net/gang.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,9 +13,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "echo/backend.h"
-#include "echo/base.h"
-#include "echo/net_opt.h"
+#include "echo/base/base.h"
+#include "echo/net/backend.h"
+#include "echo/net/net_opt.h"
 
 int gang_init(struct gang *g, unsigned count, const struct net_config *config,
 	      const struct cpu_list *cpus)

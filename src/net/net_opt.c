@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * net_opt: option types of programs with sockets: addresses, CPUs, keepalive, congestion control.
  */
-#include "echo/net_opt.h"
+#include "echo/net/net_opt.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,10 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "echo/addr.h"
-#include "echo/base.h"
-#include "echo/opt.h"
-#include "echo/sock.h"
+#include "echo/base/addr.h"
+#include "echo/base/base.h"
+#include "echo/base/opt.h"
+#include "echo/net/sock.h"
 
 static int addr_list_parse(const struct opt *o, const char *text, void *field,
 			   char why[OPT_ERROR_MAX])

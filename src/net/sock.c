@@ -3,7 +3,7 @@
  * worker on a shared port, so that the kernel spreads the connections and no thread hands over a
  * descriptor.
  */
-#include "echo/sock.h"
+#include "echo/net/sock.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "echo/addr.h"
-#include "echo/base.h"
+#include "echo/base/addr.h"
+#include "echo/base/base.h"
 
 enum {
 	BIND_TRIES = 500, /* x 1 ms: a killed io_uring process frees its port some 10 ms late, on a

@@ -2,7 +2,7 @@
  * worker: a thread that turns its backend until it is told to stop and its connections have ended.
  * All memory is reserved before the loop starts; nothing is allocated in it.
  */
-#include "echo/worker.h"
+#include "echo/net/worker.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,9 +12,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "echo/backend.h"
-#include "echo/base.h"
-#include "echo/clock.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/net/backend.h"
 
 enum { SPIN_NS = 50 * 1000 };
 

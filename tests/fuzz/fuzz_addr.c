@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/addr.h"
+#include "echo/base/addr.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/hist.h"
+#include "echo/base/hist.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -3,7 +3,7 @@
  */
 #include <assert.h>
 
-#include "echo/opt.h"
+#include "echo/base/opt.h"
 
 struct config {
 	unsigned workers, backend;

@@ -3,7 +3,7 @@
 """The benchmark harness keeps its promises: options, aggregates, and JSON that compare.py reads.
 
 Builds nothing: runs $ECHOLAB_BIN/bench_all (default build/release), and only its benchmarks of the
-harness itself (bench/bench_self.c), so that no change of another module can fail it.
+harness itself (bench/micro/bench_self.c), so that no change of another module can fail it.
 """
 import json
 import os

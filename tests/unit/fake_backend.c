@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "echo/addr.h"
-#include "echo/base.h"
-#include "echo/clock.h"
+#include "echo/base/addr.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
 
 struct fake fake;
 

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "echo/backend.h"
-#include "echo/conn.h"
-#include "echo/worker.h"
+#include "echo/net/backend.h"
+#include "echo/net/conn.h"
+#include "echo/net/worker.h"
 
 enum { FAKE_SLOTS = 4, FAKE_MAX_CONNS = 3 };
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 #include "suites.h"
 

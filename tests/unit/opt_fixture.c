@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 static int words_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {

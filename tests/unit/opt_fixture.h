@@ -6,7 +6,7 @@
 
 #include <check.h>
 
-#include "echo/opt.h"
+#include "echo/base/opt.h"
 
 struct opt_test_words {
 	unsigned count;

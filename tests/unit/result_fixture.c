@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/hist.h"
-#include "echoload/verdict.h"
+#include "echo/base/base.h"
+#include "echo/base/hist.h"
+#include "echoload/result/verdict.h"
 
 struct result sample;
 struct load_config sample_config;

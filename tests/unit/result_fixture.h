@@ -7,8 +7,8 @@
 
 #include <check.h>
 
-#include "echoload/opts.h"
-#include "echoload/result.h"
+#include "echoload/options/opts.h"
+#include "echoload/result/result.h"
 
 extern struct result sample;
 extern struct load_config sample_config;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_acceptor: batches, errors of one connection, and running out of descriptors.
  */
-#include "echo/acceptor.h"
+#include "echo/net/acceptor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "echo/addr.h"
-#include "echo/base.h"
-#include "echo/sock.h"
+#include "echo/base/addr.h"
+#include "echo/base/base.h"
+#include "echo/net/sock.h"
 
 #include "fake_backend.h"
 #include "suites.h"

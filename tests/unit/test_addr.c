@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_addr: what is an address, what is none, and that both directions agree.
  */
-#include "echo/addr.h"
+#include "echo/base/addr.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 #include "suites.h"
 

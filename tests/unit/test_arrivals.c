@@ -4,9 +4,9 @@
  */
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/clock.h"
-#include "echoload/load_conn.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echoload/engine/load_conn.h"
 
 #include "suites.h"
 

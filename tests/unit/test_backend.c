@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * test_backend: the list of backends, and what a program may choose from it.
  */
-#include "echo/backend.h"
+#include "echo/net/backend.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/opt.h"
+#include "echo/base/base.h"
+#include "echo/base/opt.h"
 
 #include "suites.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * test_books: nothing is counted twice or forgotten, and books that are wrong are found out.
  */
-#include "echoload/books.h"
+#include "echoload/result/books.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 #include "suites.h"
 

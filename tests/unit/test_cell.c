@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/rng.h"
+#include "echo/base/rng.h"
 #include "echobench/blocks.h"
 #include "echobench/rounds.h"
 

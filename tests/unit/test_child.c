@@ -2,7 +2,7 @@
  * test_child: programs are started, heard, awaited and ended with all they started; and what they
  * use is seen from outside.
  */
-#include "echo/child.h"
+#include "echo/lab/child.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "echo/base.h"
-#include "echo/clock.h"
-#include "echo/tasks.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/lab/tasks.h"
 
 #include "suites.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_clock: time goes forward, and a sleep ends no earlier than it was told.
  */
-#include "echo/clock.h"
+#include "echo/base/clock.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 #include "suites.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * test_conn: how connections end, on a backend that does what the test says.
  */
-#include "echo/conn.h"
+#include "echo/net/conn.h"
 
 #include <errno.h>
 #include <fcntl.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 #include "fake_backend.h"
 #include "suites.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * test_conn_slot: slots, tokens and limits of a worker's connections, and their deadlines.
  */
-#include "echo/conn.h"
+#include "echo/net/conn.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "echo/addr.h"
-#include "echo/base.h"
+#include "echo/base/addr.h"
+#include "echo/base/base.h"
 
 #include "fake_backend.h"
 #include "suites.h"

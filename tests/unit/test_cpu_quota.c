@@ -2,7 +2,7 @@
  * test_cpu_quota: quotas of both versions of control groups, and what they took, of all groups
  * around ours, are found in the files of an invented machine.
  */
-#include "echo/cpu_quota.h"
+#include "echo/base/cpu_quota.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 #include "suites.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_drill_explain: the formulas against what kernels were seen to do.
  */
-#include "echo/base.h"
+#include "echo/base/base.h"
 #include "echodrill/explain.h"
 #include "suites.h"
 

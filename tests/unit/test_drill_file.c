@@ -9,11 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "echo/base.h"
-#include "echodrill/drill.h"
-#include "echodrill/expect.h"
-#include "echodrill/hosts.h"
-#include "echodrill/timeline.h"
+#include "echo/base/base.h"
+#include "echodrill/rig/hosts.h"
+#include "echodrill/script/drill.h"
+#include "echodrill/script/expect.h"
+#include "echodrill/stage/timeline.h"
 #include "suites.h"
 
 static const char whole[] = "[drill]\nstory = s\n[steps]\nstep = fault signal KILL server\n"

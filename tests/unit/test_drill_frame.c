@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
-#include "echo/base.h"
-#include "echodrill/frame.h"
+#include "echo/base/base.h"
+#include "echodrill/verdict/frame.h"
 #include "suites.h"
 
 /* 10.77.1.2:40000 > 10.77.2.2:7007, 6 bytes of data, PSH ACK */

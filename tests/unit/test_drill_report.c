@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echodrill/columns.h"
-#include "echodrill/report.h"
+#include "echo/base/base.h"
+#include "echodrill/report/columns.h"
+#include "echodrill/report/report.h"
 #include "suites.h"
 
 static char *text;

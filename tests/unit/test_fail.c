@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * test_fail: the names are a contract with the readers of results, so they stand here once more.
  */
-#include "echo/fail.h"
+#include "echo/base/fail.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 #include "suites.h"
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * test_hist: the layout is HdrHistogram's, and what it reports is right against sorted samples.
  */
-#include "echo/hist.h"
+#include "echo/base/hist.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/rng.h"
+#include "echo/base/base.h"
+#include "echo/base/rng.h"
 
 #include "suites.h"
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * test_hist_hdr: what we write is read back with a decoder that also reads what others wrote.
  */
-#include "echo/hist_hdr.h"
+#include "echo/base/hist_hdr.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
-#include "echo/base.h"
-#include "echo/hist.h"
+#include "echo/base/base.h"
+#include "echo/base/hist.h"
 
 #include "suites.h"
 

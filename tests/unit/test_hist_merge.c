@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "echo/base.h"
-#include "echo/hist.h"
-#include "echo/hist_hdr.h"
-#include "echo/rng.h"
+#include "echo/base/base.h"
+#include "echo/base/hist.h"
+#include "echo/base/hist_hdr.h"
+#include "echo/base/rng.h"
 
 #include "suites.h"
 

@@ -2,7 +2,7 @@
  * test_lane: a client behind a gate, played by a shell: what it answers, and every way in which it
  * may not.
  */
-#include "echo/lane.h"
+#include "echo/lab/lane.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "echo/base.h"
-#include "echo/clock.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
 
 #include "suites.h"
 

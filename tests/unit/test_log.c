@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_log: stderr is a socket that keeps the bounds of writes: one datagram is one write.
  */
-#include "echo/log.h"
+#include "echo/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 #include "suites.h"
 

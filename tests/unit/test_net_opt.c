@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * test_net_opt: addresses, CPUs, keepalive and congestion control as text, and back.
  */
-#include "echo/net_opt.h"
+#include "echo/net/net_opt.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
 
-#include "echo/addr.h"
-#include "echo/base.h"
-#include "echo/opt.h"
-#include "echo/sock.h"
+#include "echo/base/addr.h"
+#include "echo/base/base.h"
+#include "echo/base/opt.h"
+#include "echo/net/sock.h"
 
 #include "suites.h"
 

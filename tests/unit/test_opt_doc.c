@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 #include "opt_fixture.h"
 
 START_TEST(the_printed_config_names_each_source)

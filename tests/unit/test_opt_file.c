@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 #include "opt_fixture.h"
 
 START_TEST(a_file_is_read_as_it_is_written)

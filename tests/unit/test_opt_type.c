@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 #include "opt_fixture.h"
 
 static const struct {

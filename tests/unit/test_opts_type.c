@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "echo/base.h"
-#include "echo/clock.h"
-#include "echo/opt.h"
-#include "echoload/opts.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/opt.h"
+#include "echoload/options/opts.h"
 
 #include "suites.h"
 

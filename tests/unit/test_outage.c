@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * test_outage: when an outage opens, what it counts, and when service is back. The times are ours.
  */
-#include "echoload/outage.h"
+#include "echoload/engine/outage.h"
 
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 #include "suites.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_pace: due times of the open loop are a function of rate, phase and seed alone.
  */
-#include "echoload/pace.h"
+#include "echoload/engine/pace.h"
 
 #include "suites.h"
 

@@ -3,14 +3,14 @@
  * equal sides are called different as rarely as they say, with heavy tails and outliers as well,
  * and what is there is found.
  */
-#include "echo/paired.h"
+#include "echo/lab/paired.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/rng.h"
+#include "echo/base/base.h"
+#include "echo/base/rng.h"
 
 #include "suites.h"
 

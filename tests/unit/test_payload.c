@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * test_payload: streams are spans of one table, and a mismatch is found at its very offset.
  */
-#include "echoload/payload.h"
+#include "echoload/engine/payload.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/rng.h"
+#include "echo/base/base.h"
+#include "echo/base/rng.h"
 
 #include "suites.h"
 

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "echo/base.h"
-#include "echo/hist.h"
-#include "echo/hist_hdr.h"
-#include "echoload/plot_private.h"
+#include "echo/base/base.h"
+#include "echo/base/hist.h"
+#include "echo/base/hist_hdr.h"
+#include "echoload/tools/plot_private.h"
 
 #include "suites.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_provenance: a machine made of files, with what it tells and what it does not.
  */
-#include "echo/provenance.h"
+#include "echo/lab/provenance.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 #include "suites.h"
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * test_report: whole texts, as people see them.
  */
-#include "echoload/report.h"
+#include "echoload/report/report.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/hist.h"
+#include "echo/base/base.h"
+#include "echo/base/hist.h"
 #include "result_fixture.h"
 
 #include "suites.h"

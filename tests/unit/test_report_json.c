@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "echo/base.h"
-#include "echo/hist.h"
-#include "echo/provenance.h"
-#include "echoload/report.h"
+#include "echo/base/base.h"
+#include "echo/base/hist.h"
+#include "echo/lab/provenance.h"
+#include "echoload/report/report.h"
 #include "opt_fixture.h"
 #include "result_fixture.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * test_rng: the published sequence of splitmix64, and bounds.
  */
-#include "echo/rng.h"
+#include "echo/base/rng.h"
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 #include "suites.h"
 

@@ -2,17 +2,17 @@
  * test_series: whatever the order in which workers hand over and main collects, rows follow each
  * other without a gap and add up to the run. The workers are ours: no thread runs.
  */
-#include "echoload/series.h"
+#include "echoload/engine/series.h"
 
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/clock.h"
-#include "echo/hist.h"
-#include "echo/rng.h"
-#include "echoload/load.h"
-#include "echoload/opts.h"
-#include "echoload/run.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/hist.h"
+#include "echo/base/rng.h"
+#include "echoload/engine/load.h"
+#include "echoload/engine/run.h"
+#include "echoload/options/opts.h"
 
 #include "suites.h"
 

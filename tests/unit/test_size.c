@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * test_size: what a mix of sizes takes and refuses, and that it comes out in its shares.
  */
-#include "echoload/size.h"
+#include "echoload/options/size.h"
 
 #include <stdlib.h>
 
-#include "echo/base.h"
-#include "echo/opt.h"
-#include "echo/rng.h"
+#include "echo/base/base.h"
+#include "echo/base/opt.h"
+#include "echo/base/rng.h"
 
 #include "suites.h"
 

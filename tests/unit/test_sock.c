@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_sock: listeners that share a port among us and with nobody else, and what a socket knows.
  */
-#include "echo/sock.h"
+#include "echo/net/sock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "echo/addr.h"
-#include "echo/base.h"
+#include "echo/base/addr.h"
+#include "echo/base/base.h"
 
 #include "suites.h"
 

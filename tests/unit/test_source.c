@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * test_source: which addresses a range has, and in which order they are taken.
  */
-#include "echoload/source.h"
+#include "echoload/options/source.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/opt.h"
+#include "echo/base/base.h"
+#include "echo/base/opt.h"
 
 #include "suites.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_stream: the files of a run are whole or not there, and what could not be written is said.
  */
-#include "echoload/stream.h"
+#include "echoload/report/stream.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "echo/base.h"
-#include "echo/hist.h"
-#include "echoload/report.h"
+#include "echo/base/base.h"
+#include "echo/base/hist.h"
+#include "echoload/report/report.h"
 #include "opt_fixture.h"
 #include "result_fixture.h"
 

@@ -2,13 +2,13 @@
  * test_timer: the wheel against a table of when every timer is due, over times up to years; and the
  * ways in which callbacks may change what is due with them.
  */
-#include "echo/timer.h"
+#include "echo/base/timer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/rng.h"
+#include "echo/base/base.h"
+#include "echo/base/rng.h"
 
 #include "suites.h"
 

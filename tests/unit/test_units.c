@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * test_units: what people read, and that rounding never leaves a fourth digit.
  */
-#include "echo/units.h"
+#include "echo/base/units.h"
 
 #include <string.h>
 
-#include "echo/base.h"
+#include "echo/base/base.h"
 
 #include "suites.h"
 

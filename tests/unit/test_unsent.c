@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * test_unsent: queues that share a small pool, against plain arrays of bytes.
  */
-#include "echo/unsent.h"
+#include "echo/base/unsent.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/rng.h"
+#include "echo/base/base.h"
+#include "echo/base/rng.h"
 
 #include "suites.h"
 

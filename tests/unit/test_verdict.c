@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * test_verdict: every exit code with its reason, and which one wins where several would fit.
  */
-#include "echoload/verdict.h"
+#include "echoload/result/verdict.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 
-#include "echo/base.h"
-#include "echo/hist.h"
+#include "echo/base/base.h"
+#include "echo/base/hist.h"
 #include "result_fixture.h"
 
 #include "suites.h"

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * test_worker: a thread that turns its backend until its connections have ended.
  */
-#include "echo/worker.h"
+#include "echo/net/worker.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "echo/base.h"
-#include "echo/clock.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
 
 #include "fake_backend.h"
 #include "suites.h"

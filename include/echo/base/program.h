@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * program: what every program of echolab does alike: its exit codes, and the options that ask it
+ * about itself.
+ */
+#ifndef ECHO_PROGRAM_H
+#define ECHO_PROGRAM_H
+
+#include <stdbool.h>
+
+#include "opt.h"
+
+/* Exit codes; a public contract. */
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_VERDICT = 1,      /* the answer is no: an error, a limit missed, a regression */
+	EXIT_USAGE = 2,        /* usage or config error; nothing was run */
+	EXIT_NO_ANSWER = 3,    /* the target never answered */
+	EXIT_ENVIRONMENT = 4,  /* privilege, descriptors, a missing kernel feature, a port in use */
+	EXIT_INCONCLUSIVE = 5, /* too noisy or too few samples to say */
+	EXIT_INTERNAL = 70,    /* a bug */
+	EXIT_SKIPPED = 77,
+	EXIT_SIGINT = 130,
+	EXIT_SIGTERM = 143,
+};
+
+/* The first member of a program's config struct. */
+struct program_options {
+	char config[OPT_TEXT_MAX]; /* -f */
+	bool help, version, man, print_config;
+};
+
+/* Rows for them; @config is the program's struct, whose member `program` they fill. */
+#define PROGRAM_ROW(config_, field_, type_, help_, ...)                                            \
+	{                                                                                          \
+		.key = #field_, .type = &(type_), .help = (help_), .cli_only = true,               \
+		OPT_FIELD(config_, program.field_), __VA_ARGS__                                    \
+	}
+#define PROGRAM_ROWS(config_)                                                                      \
+	PROGRAM_ROW(config_, config, opt_string, "read this config file", .letter = 'f'),          \
+		PROGRAM_ROW(config_, print_config, opt_flag,                                       \
+			    "print the effective configuration and where it came from"),           \
+		PROGRAM_ROW(config_, man, opt_flag, "print the manual page (mdoc)"),               \
+		PROGRAM_ROW(config_, version, opt_flag, "print version and features"),             \
+		PROGRAM_ROW(config_, help, opt_flag, "print this text", .letter = 'h')
+
+/* What `git describe` said when it was built, and the commit's hash ("" if unknown). */
+const char *program_version(void);
+const char *program_commit(void);
+
+/* Answers --help, --version, --man or --print-config on stdout. Returns whether one was asked. */
+bool program_answer(const struct opt_set *s, const struct program_options *o);
+
+/* Answers "this text could not be written": flushes stdout and returns @code, or EXIT_ENVIRONMENT
+ * with a message when what was printed there is lost. */
+int program_exit(int code);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ * lane: a load client that works in slices, when we say so, so that several can take turns of some
+ * milliseconds each: what the machine does to one it does to all of them. The client is a program
+ * with a gate (echoload --gate, the bare clients of bench/); what is said through it stands in
+ * src/echoload/engine/gate.h.
+ */
+#ifndef ECHO_LANE_H
+#define ECHO_LANE_H
+
+#include <sched.h>
+#include <stdint.h>
+
+#include "child.h"
+
+enum { LANE_LINE_MAX = 64 };
+
+struct lane {
+	struct child client;
+	int gate; /* our end; -1: shut for ever */
+};
+
+/* What a client did in a slice. */
+struct lane_slice {
+	uint64_t messages; /* that came back */
+	int64_t took_ns;   /* until the last one did */
+};
+
+/* Starts a client's command line, in which {gate} is replaced, on @cpus (NULL: where we may run).
+ * Returns 0 or -errno. child_block_signals() must have been called. */
+int lane_start(struct lane *l, const char *command, const cpu_set_t *cpus);
+
+/* Waits until it has all its connections. Returns 0, or -ETIME, -EINTR (a signal asks to stop),
+ * -EPIPE (it has ended, or will say nothing any more), -EPROTO (what it said was no answer). */
+int lane_ready(struct lane *l, int64_t patience_ns);
+
+/* Lets it send for @ns, and waits for the last answer. Returns as lane_ready. */
+int lane_slice(struct lane *l, int64_t ns, int64_t patience_ns, struct lane_slice *out);
+
+/* Ends its load, and waits for the client to end and to say what it found (child.out,
+ * child.status). Returns 0, -ETIME or -EINTR. */
+int lane_end(struct lane *l, int64_t patience_ns);
+
+/* Ends it if it still runs, and forgets it. Does nothing to one that was never started. */
+void lane_stop(struct lane *l);
+
+#endif

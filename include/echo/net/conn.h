@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+ * conn: one connection: a slot of its worker's table, its state, and the one way that it ends.
+ *
+ *          accepted                 conn_shutdown            FIN sent, peer's FIN seen
+ *   FREE -------------> OPEN ------------------> OPEN, fin ----------------> CLOSING --> FREE
+ *    |                  ^ |                                                    ^    inflight == 0
+ *    +----> DIALING ----+ +------ error, deadline, conn_close, conn_abort -----+
+ *
+ * The first half of this file is for roles, the second for backends. No callback nests in another:
+ * conn_close only queues the connection; the worker ends it when the turn is over.
+ */
+#ifndef ECHO_CONN_H
+#define ECHO_CONN_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "echo/base/fail.h"
+#include "echo/base/timer.h"
+#include "echo/base/unsent.h"
+
+struct addr;
+struct worker;
+
+enum conn_state { CONN_FREE, CONN_DIALING, CONN_OPEN, CONN_CLOSING };
+
+struct conn {
+	/* what every message needs: one cache line, where the slot begins */
+	struct worker *worker;
+	uint64_t received, sent; /* stream bytes read from, and accepted by, the socket */
+	size_t feed_len;         /* of `feed`: not accepted by the socket yet */
+	size_t lent_len;         /* lent bytes on their way out of the backend's own buffers */
+	int fd;
+	uint32_t slot;
+	uint32_t gen;     /* of the slot: a token of an earlier connection finds nothing */
+	uint8_t inflight; /* kernel operations that still name this connection */
+	uint8_t state;    /* enum conn_state */
+	uint8_t marks;    /* the backend's own bits that every message needs */
+	bool opened : 1;  /* set at the end: it had been open */
+	bool dialed : 1;  /* we began it */
+	bool fin : 1;     /* FIN after the last byte; what is received from now on is dropped */
+	bool fin_sent : 1;
+	bool eof : 1;      /* the peer's FIN was read */
+	bool paused : 1;   /* the role wants no data */
+	bool abort : 1;    /* close with RST */
+	struct unsent out; /* lent bytes that the socket refused, oldest first */
+
+	const char *feed;    /* constant bytes of the role that are being sent */
+	int64_t deadline_ns; /* 0: none */
+	struct timer timer;  /* for deadline_ns; armed lazily */
+	struct conn *next;   /* free list, closing list */
+	int err;             /* errno that came with the cause, or 0 */
+	uint8_t why;         /* enum fail: the first cause wins */
+	uint8_t fin_why;     /* enum fail: the cause once both FINs have crossed */
+};
+
+enum { CONN_LINE = 64 }; /* slots begin on a cache line */
+static_assert(offsetof(struct conn, out) + sizeof(size_t) <= CONN_LINE, "one line for a message");
+
+/* ---- for roles ---- */
+
+/* conn_role, the role's own bytes of a connection, is in echo/worker.h. */
+
+/* Takes a slot and begins to connect. The role hears opened or closed, never both of neither, and
+ * never before this returns. NULL: no slot is free. */
+struct conn *conn_dial(struct worker *w, const struct addr *to, const struct addr *from);
+
+/* Sends constant bytes that stay valid and unchanged until the connection is closed. One span at
+ * a time: conn_fed says whether the last has gone; if it has not, `drained` comes when it has. */
+void conn_feed(struct conn *c, const void *span, size_t len);
+static inline bool conn_fed(const struct conn *c)
+{
+	return c->feed_len == 0;
+}
+
+/* The same for a connection that is OPEN and whose `data` is running and will return CONN_FEED:
+ * sent then, which is cheaper than from within. `drained` comes only if the socket takes less than
+ * all. */
+static inline void conn_feed_next(struct conn *c, const void *span, size_t len)
+{
+	assert(len > 0 && c->out.len + c->feed_len + c->lent_len == 0);
+	c->feed = span;
+	c->feed_len = len;
+}
+
+/* Stops and resumes receiving. What has been received already may still be delivered. */
+void conn_pause(struct conn *c, bool on);
+
+/* FIN after the last byte. When the peer's FIN is there too the connection ends, with cause @why.
+ */
+void conn_shutdown(struct conn *c, enum fail why);
+
+/* Ends the connection at the end of this turn; `closed` follows. The first cause wins. */
+void conn_close(struct conn *c, enum fail why);
+/* The same, with an RST, and without sending what is unsent. */
+void conn_abort(struct conn *c, enum fail why);
+
+/* conn_deadline's own: its timer is to fire at c->deadline_ns, which is sooner than it would. */
+void conn_arm(struct conn *c);
+
+/* Calls role->expired at @at_ns, unless it is moved before; 0: never. Cheap to move forward. */
+static inline void conn_deadline(struct conn *c, int64_t at_ns)
+{
+	c->deadline_ns = at_ns;
+	if (at_ns != 0 && (!timer_is_set(&c->timer) || at_ns < c->timer.at_ns))
+		conn_arm(c);
+}
+
+/* Stream bytes that we were given to send and the socket has not accepted. */
+static inline size_t conn_unsent(const struct conn *c)
+{
+	return c->out.len + c->feed_len + c->lent_len;
+}
+
+/* ---- for backends ---- */
+
+/* Takes a slot for an accepted @fd and counts it. NULL: over max_conns; @fd is then closed and
+ * counted as shed. The backend registers the descriptor, then calls conn_opened. */
+struct conn *conn_accept(struct worker *w, int fd);
+
+/* What happened; each calls the role. None may be called for a connection that is CLOSING. For
+ * bytes there is conn_data, in echo/worker.h. */
+void conn_opened(struct conn *c);
+void conn_eof(struct conn *c);
+void conn_drained(struct conn *c); /* conn_unsent has become 0 */
+void conn_fin_sent(struct conn *c);
+
+/* A call on its socket failed with errno @err (> 0): ends it with the cause that stands for. */
+void conn_fail(struct conn *c, int err);
+
+/* The backend's own bytes of this connection (backend->conn_size), and back. */
+static inline void *conn_backend(const struct conn *c)
+{
+	return (void *)(uintptr_t)(c + 1);
+}
+static inline struct conn *conn_of_backend(const void *bytes)
+{
+	return (struct conn *)(uintptr_t)bytes - 1;
+}
+
+/* Token for the kernel: op << 56 | generation << 32 | slot. The way back is conn_find, in
+ * echo/worker.h. */
+enum { CONN_GEN_BITS = 24 };
+static inline uint64_t conn_token(const struct conn *c, unsigned op)
+{
+	return (uint64_t)op << 56 | (uint64_t)c->gen << 32 | c->slot;
+}
+static inline unsigned conn_token_op(uint64_t token)
+{
+	return (unsigned)(token >> 56);
+}
+
+/* Nothing in flight names it any more: tells the role, closes the descriptor, frees the slot. The
+ * worker calls it for backends without operations in flight. */
+void conn_release(struct conn *c);
+
+/* ---- for the worker ---- */
+
+/* Closes all that are DIALING or OPEN, with FIN or, if @abort, with RST. For roles too. */
+void conn_close_all(struct worker *w, enum fail why, bool abort);
+
+struct conn_table {
+	char *slab; /* mmap'ed: slots are touched on use */
+	size_t stride, slab_len;
+	size_t role_at;           /* of a slot: where the role's bytes begin */
+	uint32_t capacity, fresh; /* fresh: slots never used */
+	struct conn *free;
+};
+
+static inline struct conn *conn_slot(const struct conn_table *t, uint32_t slot)
+{
+	return (struct conn *)(void *)(t->slab + slot * t->stride);
+}
+
+int conn_table_init(struct worker *w, uint32_t capacity);
+void conn_table_fini(struct worker *w);
+
+/* Ends what conn_close and conn_abort queued. */
+void conn_reap(struct worker *w);
+
+/* The backend is gone, and all that was in flight with it: releases those that waited for that. */
+void conn_abandon(struct worker *w);
+
+/* Calls @each for every connection that is DIALING or OPEN. */
+void conn_each(struct worker *w, void (*each)(struct conn *c, void *arg), void *arg);
+
+#endif

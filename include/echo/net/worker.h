@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ * worker: one thread, one loop, one backend's state, and everything they need, reserved at start.
+ * Workers share nothing but the count of connections; the calls from outside are worker_stop and
+ * reading its stats.
+ */
+#ifndef ECHO_WORKER_H
+#define ECHO_WORKER_H
+
+#include <assert.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conn.h"
+#include "echo/base/stats.h"
+#include "echo/base/timer.h"
+#include "echo/base/unsent.h"
+#include "sock.h"
+
+struct backend_ops;
+
+enum { WORKER_LISTENERS_MAX = 16 };
+
+/* How a worker is asked to end; a later, larger one overrides an earlier one. */
+enum worker_stop {
+	WORKER_RUN,
+	WORKER_DRAIN, /* finish what is owed, close cleanly, at most until the deadline */
+	WORKER_CLOSE, /* close all now (FIN) */
+	WORKER_RESET, /* close all now (RST) */
+	WORKER_QUIT,  /* leave the loop at once */
+};
+
+/* What the backend does for a connection whose bytes the role has looked at. */
+enum conn_next {
+	CONN_NOTHING,
+	CONN_ECHO, /* sends them back; what the socket refuses is kept. Of a role that `echoes` */
+	CONN_FEED, /* sends c->feed, which conn_feed_next has set */
+};
+
+/* What decides: the echo server or the load client. All callbacks run in the worker's thread. */
+struct role {
+	size_t conn_size; /* private bytes of each connection */
+	bool echoes;      /* sends back what it is given: reading must leave room for that */
+
+	/* The loop is about to run: dial, set timers. */
+	void (*start)(struct worker *w);
+	/* worker_stop was called, or a drain has lasted too long (WORKER_RESET): close connections
+	 * accordingly. The loop ends when none is left. */
+	void (*stop)(struct worker *w, enum worker_stop how);
+
+	/* After every turn and its timers; may be NULL. May set w->pace_ns. */
+	void (*turned)(struct worker *w);
+
+	void (*opened)(struct conn *c);
+	/* The span is lent until it returns. */
+	enum conn_next (*data)(struct conn *c, const void *span, size_t len);
+	void (*eof)(struct conn *c);     /* the peer's FIN; no end yet: shut down or close */
+	void (*drained)(struct conn *c); /* what was pending has all been accepted by the socket */
+	void (*expired)(struct conn *c); /* conn_deadline has passed */
+	/* The last callback: c->why, c->err. The descriptor (if >= 0) can still be asked. */
+	void (*closed)(struct conn *c);
+};
+
+struct net_config {
+	const struct backend_ops *backend;
+	const void *backend_config; /* what backend->opts filled; NULL if it has none */
+	struct sock_options sock;
+	uint32_t max_conns;        /* of all workers together */
+	uint32_t slots;            /* of one worker, connections that are still closing included */
+	uint64_t max_unsent;       /* bytes of one connection */
+	uint64_t max_unsent_total; /* bytes of one worker */
+	int64_t busy_poll_ns;      /* look for events this long before sleeping */
+	bool own_descriptors;      /* a worker's thread has a table of its own: nothing to count */
+	int64_t drain_ns;          /* WORKER_DRAIN: then close what is left */
+	enum worker_stop on_term;  /* what SIGTERM asks for; WORKER_RUN: it is not handled */
+};
+
+struct worker {
+	/* set by the caller of worker_start */
+	const struct net_config *config;
+	const struct role *role;
+	void *role_state;        /* of this worker, the caller's */
+	_Atomic uint32_t *conns; /* open connections of all workers */
+	int listeners[WORKER_LISTENERS_MAX];
+	unsigned listener_count;
+	/* with own_descriptors: the listeners of all workers, that it may let go of the others' */
+	const int *all_listeners;
+	unsigned all_listener_count;
+	int cpu;     /* to be pinned to, or -1 */
+	int done_fd; /* eventfd that is written when the loop has ended, or -1 */
+	unsigned index;
+
+	/* its own */
+	int wake_fd;     /* eventfd that every backend waits on: worker_stop writes it */
+	int64_t now_ns;  /* when the last wait returned; refreshed every few deliveries */
+	int64_t pace_ns; /* the role wants to be called at this very time, not a tick later; 0: none
+			  */
+	void *state;     /* the backend's */
+	uint32_t live;   /* slots taken */
+	int error;       /* -errno that ended the loop */
+	enum worker_stop stopping; /* what the loop has acted on */
+	struct conn *closing, **closing_tail;
+	struct conn_table table;
+	struct unsent_pool pool;
+	struct timers timers;
+	struct timer drain_timer;
+	struct stats stats;
+
+	/* shared */
+	_Atomic int stop;       /* enum worker_stop */
+	_Atomic bool done;      /* the loop has ended */
+	_Atomic int64_t cpu_ns; /* of the thread, set when it has ended */
+	pthread_t thread;
+	sem_t begun; /* by its thread, when begun_error is set */
+	int begun_error;
+};
+
+/* The role's own bytes of a connection (role->conn_size, zeroed when the slot is taken). */
+static inline void *conn_role(const struct conn *c)
+{
+	return (char *)(uintptr_t)c + c->worker->table.role_at;
+}
+
+/* ---- for backends: what every message passes ---- */
+
+/* The connection that a token names. NULL: it is gone, or is CLOSING with nothing in flight. */
+static inline struct conn *conn_find(const struct worker *w, uint64_t token)
+{
+	const struct conn_table *t = &w->table;
+	uint32_t slot = (uint32_t)token,
+		 gen = (uint32_t)(token >> 32) & ((1u << CONN_GEN_BITS) - 1);
+	struct conn *c;
+
+	if (slot >= t->capacity - t->fresh)
+		return NULL;
+	c = conn_slot(t, slot);
+	if (c->gen != gen || c->state == CONN_FREE)
+		return NULL;
+	return c->state == CONN_CLOSING && c->inflight == 0 ? NULL : c;
+}
+
+/* A hint that conn_find will be asked for this token soon; any token will do. Of a thousand
+ * connections each is cold when its turn comes. */
+static inline void conn_foresee(const struct worker *w, uint64_t token)
+{
+	const struct conn *c = conn_slot(&w->table, (uint32_t)token);
+
+	__builtin_prefetch(c, 1);
+	__builtin_prefetch(conn_backend(c), 1);
+}
+
+/* Bytes came on a connection that is OPEN; after a shutdown of ours they are dropped. Unless the
+ * answer is CONN_NOTHING it is OPEN still. */
+static inline enum conn_next conn_data(struct conn *c, const void *span, size_t len)
+{
+	struct worker *w = c->worker;
+
+	assert(c->state == CONN_OPEN && len > 0);
+	c->received += len;
+	stats_add(&w->stats.bytes_in, len);
+	return c->fin ? CONN_NOTHING : w->role->data(c, span, len);
+}
+
+/* ---- a worker's life ---- */
+
+/* Reserves its memory and starts its thread. Returns 0 when that accepts (or dials), or -errno with
+ * nothing left. What the thread meets later, worker_join returns. */
+int worker_start(struct worker *w);
+
+/* Asks it to end; from any thread. */
+void worker_stop(struct worker *w, enum worker_stop how);
+
+/* Makes its turn end soon, so that role->turned is called; from any thread. */
+void worker_wake(struct worker *w);
+
+/* Waits for its end. Returns 0 or the -errno that ended the loop. */
+int worker_join(struct worker *w);
+
+/* The two halves of start and join that need no thread, for those who turn a backend by hand
+ * (tests, benchmarks): reserves the worker's memory, gives it back. 0 or -errno with nothing left.
+ */
+int worker_init(struct worker *w);
+void worker_fini(struct worker *w);
+
+/* Whether its loop has ended already (worker_join would not wait). */
+bool worker_done(const struct worker *w);
+
+#endif

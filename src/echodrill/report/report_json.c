@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * report_json: echodrill/1, one drill a line.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "echodrill/stage/run.h"
+#include "echodrill/verdict/judge.h"
+#include "report.h"
+
+static const char *const rulings[] = { [RULING_OK] = "ok",
+				       [RULING_NO] = "no",
+				       [RULING_LATE] = "late",
+				       [RULING_DOUBT] = "doubtful",
+				       [RULING_SKIPPED] = "skipped" };
+
+static json_t *json_expectations(const struct judgement *j)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < j->count; i++) {
+		const struct finding *f = &j->at[i];
+
+		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:b,s:s}", "what", f->what,
+						      "expected", f->expected, "observed",
+						      f->observed, "ok", f->ruling == RULING_OK,
+						      "ruling", rulings[f->ruling]));
+	}
+	return list;
+}
+
+static json_t *json_timeline(const struct record *rec)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < rec->timeline.count; i++) {
+		const struct event *e = &rec->timeline.at[i];
+
+		/* a program may print anything; what is no UTF-8 is left out */
+		json_array_append_new(list, json_pack("{s:I,s:s,s:s*}", "t_ns",
+						      (json_int_t)(e->t_ns - rec->start_ns), "who",
+						      who_name(e->who), "what", e->text));
+	}
+	return list;
+}
+
+static json_t *json_commands(const struct record *rec)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < rec->commands; i++)
+		json_array_append_new(list, json_string(rec->command[i]));
+	return list;
+}
+
+int report_run_json(const struct result *r, FILE *to)
+{
+	const struct judgement *j = r->judgement;
+	const struct record *rec = r->run->record;
+	json_t *knew = j->knew_ns >= 0 && rec->complete ? json_integer(j->knew_ns) : json_null();
+	json_t *load = rec->load[0] ? json_loads(rec->load, 0, NULL) : NULL;
+	json_t *o = json_pack(
+		"{s:s,s:s,s:s?,s:s,s:s,s:I,s:o,s:s?,s:I,s:I,s:s,s:s,s:o,s:o,s:o,s:o}", "schema",
+		"echodrill/1", "drill", r->drill->name, "means",
+		r->run->options->means ? r->run->options->means->name : NULL, "verdict",
+		verdict_name(j->verdict), "reason", j->reason, "took_ns", (json_int_t)r->took_ns,
+		"knew_ns", knew, "knew", j->knew_ns >= 0 && rec->complete ? j->knew : NULL,
+		"canary_late_ns", (json_int_t)atomic_load(&rec->canary_ns), "wire_dropped",
+		(json_int_t)atomic_load(&rec->wire.dropped), "server_backend",
+		r->run->options->server_backend, "client_backend", r->run->options->client_backend,
+		"expectations", json_expectations(j), "timeline", json_timeline(rec), "commands",
+		json_commands(rec), "load", load ? load : json_null());
+	int bad = !o || json_dumpf(o, to, JSON_COMPACT) < 0 || fputc('\n', to) == EOF;
+
+	json_decref(o);
+	return bad ? -EIO : 0;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ * report_matrix: a row for each drill that was run with means, a column for each of the means.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "columns.h"
+#include "echo/base/units.h"
+#include "echodrill/script/drill.h"
+#include "echodrill/script/means.h"
+#include "report.h"
+
+enum { FAULT_WIDTH = 23, CELL_WIDTH = 11 };
+
+static bool has_means(const struct summary *at, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (at[i].means)
+			return true;
+	return false;
+}
+
+/* They are all of one family. */
+static const char *row_name(const struct drill *d)
+{
+	return strncmp(d->name, "grid-", 5) == 0 ? d->name + 5 : d->name;
+}
+
+/* Is it the first of its row? */
+static bool begins_row(const struct summary *at, unsigned i)
+{
+	if (!at[i].means)
+		return false;
+	return i == 0 || at[i - 1].drill != at[i].drill || at[i].means <= at[i - 1].means;
+}
+
+/* The run of the row that begins at @i with these means, or NULL. */
+static const struct summary *find_cell(const struct summary *at, unsigned count, unsigned i,
+				       const struct means_kind *means)
+{
+	for (unsigned k = i; k < count && (k == i || !begins_row(at, k)); k++)
+		if (at[k].drill == at[i].drill && at[k].means == means && at[k].done)
+			return &at[k];
+	return NULL;
+}
+
+/* "1.45 s", "never"; "!" behind it: that run has not passed. */
+static const char *cell_text(const struct summary *s, char text[UNITS_MAX])
+{
+	if (!s)
+		return "-";
+	if (s->knew_ns < 0)
+		snprintf(text, UNITS_MAX, "never");
+	else
+		units_time(s->knew_ns, 3, text);
+	if (s->verdict != VERDICT_PASS)
+		strncat(text, "!", UNITS_MAX - strlen(text) - 1);
+	return text;
+}
+
+void report_matrix_text(const struct summary *at, unsigned count, FILE *to)
+{
+	char text[UNITS_MAX];
+
+	if (!has_means(at, count))
+		return;
+	fprintf(to, "\nHow soon a client knows, by the means it has:\n%-*s", FAULT_WIDTH, "fault");
+	for (unsigned m = 0; m < MEANS_COUNT; m++)
+		fprintf(to, "%*s", CELL_WIDTH, means_kinds[m].name);
+	for (unsigned i = 0; i < count; i++) {
+		if (!begins_row(at, i))
+			continue;
+		fprintf(to, "\n%-*.*s", FAULT_WIDTH, FAULT_WIDTH, row_name(at[i].drill));
+		for (unsigned m = 0; m < MEANS_COUNT; m++)
+			fprintf(to, "%*s", CELL_WIDTH,
+				cell_text(find_cell(at, count, i, &means_kinds[m]), text));
+	}
+	fprintf(to, "\n");
+	for (unsigned m = 0; m < MEANS_COUNT; m++) {
+		snprintf(text, sizeof(text), "  %s", means_kinds[m].name);
+		columns_put(to, text, 16, 0, means_kinds[m].options);
+	}
+	fprintf(to, "\n");
+}
+
+void report_matrix_markdown(const struct summary *at, unsigned count, FILE *to)
+{
+	char text[UNITS_MAX];
+
+	if (!has_means(at, count))
+		return;
+	fprintf(to, "\n## How soon a client knows, by the means it has\n\n| fault |");
+	for (unsigned m = 0; m < MEANS_COUNT; m++)
+		fprintf(to, " %s |", means_kinds[m].name);
+	fprintf(to, "\n|---|");
+	for (unsigned m = 0; m < MEANS_COUNT; m++)
+		fprintf(to, "---|");
+	for (unsigned i = 0; i < count; i++) {
+		if (!begins_row(at, i))
+			continue;
+		fprintf(to, "\n| %s |", at[i].drill->story.at[0]);
+		for (unsigned m = 0; m < MEANS_COUNT; m++) {
+			const struct summary *s = find_cell(at, count, i, &means_kinds[m]);
+
+			fprintf(to, " %s%s%s |", cell_text(s, text),
+				s && s->knew_ns >= 0 ? ", " : "",
+				s && s->knew_ns >= 0 ? report_cause(s->knew) : "");
+		}
+	}
+	fprintf(to, "\n\n");
+	for (unsigned m = 0; m < MEANS_COUNT; m++)
+		fprintf(to, "- **%s**: `echoload %s`\n", means_kinds[m].name,
+			means_kinds[m].options);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT
+ * report_text: the timeline has a column for each place where something can be seen: what was done
+ * and what the server said, what went over the wire, what the client said.
+ */
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "columns.h"
+#include "echo/base/base.h"
+#include "echo/base/units.h"
+#include "echodrill/rig/hosts.h"
+#include "echodrill/stage/run.h"
+#include "echodrill/verbs/act.h"
+#include "echodrill/verdict/judge.h"
+#include "report.h"
+
+/* where the columns of the timeline begin */
+enum { DONE_AT = 9, WIRE_AT = 38, CLIENT_AT = 54, FINDING_AT = 8, REASON_AT = 13 };
+
+static const char *const marks[] = { [RULING_OK] = "ok  ",
+				     [RULING_NO] = "NO  ",
+				     [RULING_LATE] = "late",
+				     [RULING_DOUBT] = "??  ",
+				     [RULING_SKIPPED] = "skip" };
+
+static void text_lines(const char *what, const struct text_list *l, FILE *to)
+{
+	for (unsigned i = 0; i < l->count; i++)
+		fprintf(to, "%s%s\n", what, l->at[i]);
+}
+
+/* A story is one text, however its file has broken it. */
+static void text_story(const struct text_list *l, FILE *to)
+{
+	char text[DRILL_SYSCTLS_MAX * OPT_TEXT_MAX];
+	size_t len = 0;
+
+	for (unsigned i = 0; i < l->count; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? " " : "",
+					l->at[i]);
+	columns_put(to, "", 2, 0, text);
+}
+
+static void text_hosts(const struct drill *d, FILE *to)
+{
+	char text[HOSTS_TEXT_MAX];
+
+	fprintf(to, "\n--- hosts: client c0 -- w0 wire w1 -- r0 router r1 -- s0 server\n");
+	for (unsigned i = 0; i < HOST_COUNT; i++)
+		fprintf(to, "ip netns add %s\n", host_names[i]);
+	hosts_ip_text((int)d->family, HOST_COUNT, text);
+	fprintf(to, "ip -batch - <<.\n%s.\n", text);
+	for (unsigned i = 0; i < HOST_COUNT; i++) {
+		hosts_ip_text((int)d->family, i, text);
+		fprintf(to, "ip -n %s -batch - <<.\n%s.\n", host_names[i], text);
+	}
+	fprintf(to, "ip netns exec router nft -f - <<.\n%s.\n", hosts_nft_text);
+	text_lines("sysctl on ", &d->sysctl, to);
+}
+
+void report_drill(const struct drill *d, FILE *to)
+{
+	char text[OPT_TEXT_MAX * 2];
+
+	fprintf(to, "%s (%s, IPv%u)\n", d->name, drill_groups[d->group], d->family);
+	text_story(&d->story, to);
+	text_hosts(d, to);
+	fprintf(to, "\n--- programs\n");
+	text_lines("echod    ", &d->server_options, to);
+	text_lines("echoload ", &d->client_options, to);
+	fprintf(to, "\n--- steps\n");
+	for (unsigned i = 0; i < d->step.count; i++) {
+		const struct step *s = &d->step.at[i];
+		char when[32] = "";
+
+		act_expand((int)d->family, s->text, text, sizeof(text));
+		if (s->start_ns > 0)
+			snprintf(when, sizeof(when), "%s %.3f s ", s->at ? "at" : "after",
+				 (double)s->start_ns / 1e9);
+		fprintf(to, "%2u  %s%s%s%s%s\n", i + 1, when, s->fault ? "FAULT " : "",
+			s->label[0] && s->verb != VERB_LOOK ? s->label : "",
+			s->label[0] && s->verb != VERB_LOOK ? ": " : "", text);
+	}
+	fprintf(to, "\n--- expectations\n");
+	for (unsigned i = 0; i < d->expect.count; i++)
+		fprintf(to, "%2u  %s\n", i + 1, d->expect.at[i].text);
+}
+
+/* The time of its own that the client prints is the same as ours. */
+static const char *without_stamp(const char *text)
+{
+	const char *end = text[0] == '[' ? strchr(text, ']') : NULL;
+
+	return end && end[1] == ' ' ? end + 2 : text;
+}
+
+static void text_event(const struct event *e, int64_t start_ns, FILE *to)
+{
+	static const struct {
+		unsigned at, end;
+		const char *before;
+	} places[] = {
+		[WHO_CLIENT] = { CLIENT_AT, COLUMNS, "" },
+		[WHO_SERVER] = { DONE_AT, WIRE_AT, "" },
+		[WHO_SERVER2] = { DONE_AT, WIRE_AT, "" },
+		[WHO_DRILL] = { DONE_AT, WIRE_AT, "* " },
+		[WHO_STATES] = { DONE_AT, COLUMNS, "sockets, client | server: " },
+		[WHO_WIRE] = { WIRE_AT, CLIENT_AT, "" },
+	};
+	unsigned at = places[e->who].at, end = places[e->who].end;
+	char head[32], text[EVENT_TEXT_MAX + 32];
+
+	snprintf(head, sizeof(head), "%8.3f", (double)(e->t_ns - start_ns) / 1e9);
+	snprintf(text, sizeof(text), "%s%s", places[e->who].before,
+		 e->who == WHO_CLIENT ? without_stamp(e->text) : e->text);
+	columns_put(to, head, at, end - at - (end < COLUMNS), text);
+}
+
+/* echod's counters are for programs. */
+static bool is_counter(const struct event *e)
+{
+	return (e->who == WHO_SERVER || e->who == WHO_SERVER2) &&
+	       (e->text[0] == '#' || strncmp(e->text, "echod_", 6) == 0);
+}
+
+static void text_timeline(const struct record *rec, FILE *to)
+{
+	const struct timeline *t = &rec->timeline;
+
+	fprintf(to, "\n  second %-*s%-*s%s\n", WIRE_AT - DONE_AT, "done; server",
+		CLIENT_AT - WIRE_AT, "client's wire", "client");
+	for (unsigned i = 0; i < t->count; i++)
+		if (!is_counter(&t->at[i]))
+			text_event(&t->at[i], rec->start_ns, to);
+	if (t->lost > 0)
+		fprintf(to, "         (%u more events were not kept)\n", t->lost);
+	fprintf(to, "\n");
+}
+
+static void text_finding(const struct finding *f, FILE *to)
+{
+	char head[FINDING_AT + 1], text[OPT_TEXT_MAX + 264];
+
+	snprintf(head, sizeof(head), "  %s", marks[f->ruling]);
+	snprintf(text, sizeof(text), "%s %s: %s", f->what, f->expected, f->observed);
+	columns_put(to, head, FINDING_AT, 0, text);
+}
+
+/* All that was done and seen. */
+static void text_whole(const struct result *r, FILE *to)
+{
+	const struct record *rec = r->run->record;
+	const struct judgement *j = r->judgement;
+	char late[UNITS_MAX];
+
+	fprintf(to, "\n%s\n", r->name);
+	text_story(&r->drill->story, to);
+	for (unsigned i = 0; i < rec->commands; i++)
+		columns_put(to, "", 4, 0, rec->command[i]);
+	text_timeline(rec, to);
+	for (unsigned i = 0; i < j->count; i++)
+		text_finding(&j->at[i], to);
+	fprintf(to, "  (a timer beside it was late by at most %s)\n",
+		units_time(atomic_load(&rec->canary_ns), 3, late));
+}
+
+void report_run_text(const struct result *r, bool whole, FILE *to)
+{
+	const struct judgement *j = r->judgement;
+	const struct run_options *o = r->run->options;
+	char took[UNITS_MAX], knew[UNITS_MAX] = "-", text[400];
+
+	if (whole)
+		text_whole(r, to);
+	if (j->knew_ns >= 0)
+		units_time(j->knew_ns, 3, knew);
+	snprintf(text, sizeof(text), "%-12s %-31s %7s  %-8s %s", verdict_name(j->verdict), r->name,
+		 units_time(r->took_ns, 2, took), knew, j->knew_ns >= 0 ? j->knew : "");
+	columns_put(to, "", 0, 0, text);
+	if (o->server_backend[0] || o->client_backend[0]) {
+		snprintf(text, sizeof(text), "server: %s, client: %s",
+			 o->server_backend[0] ? o->server_backend : "auto",
+			 o->client_backend[0] ? o->client_backend : "auto");
+		columns_put(to, "", REASON_AT, 0, text);
+	}
+	if (j->reason[0])
+		columns_put(to, "", REASON_AT, 0, j->reason);
+}

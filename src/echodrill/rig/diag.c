@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ * diag: sock_diag dumps and the two-line tables of /proc/net.
+ */
+#include "diag.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "echo/base/base.h"
+#include "hosts.h"
+
+enum { SYN_RECV_NEW = 12 }; /* TCP_NEW_SYN_RECV: the kernel's word for a request */
+
+static const char *const state_names[DIAG_STATES] = {
+	[TCP_ESTABLISHED] = "ESTAB",    [TCP_SYN_SENT] = "SYN-SENT",
+	[TCP_SYN_RECV] = "SYN-RECV",    [TCP_FIN_WAIT1] = "FIN-WAIT-1",
+	[TCP_FIN_WAIT2] = "FIN-WAIT-2", [TCP_TIME_WAIT] = "TIME-WAIT",
+	[TCP_CLOSE] = "UNCONN",         [TCP_CLOSE_WAIT] = "CLOSE-WAIT",
+	[TCP_LAST_ACK] = "LAST-ACK",    [TCP_LISTEN] = "LISTEN",
+	[TCP_CLOSING] = "CLOSING",
+};
+
+unsigned diag_state(const char *name)
+{
+	for (unsigned i = 1; i < DIAG_STATES; i++)
+		if (state_names[i] && strcmp(state_names[i], name) == 0)
+			return i;
+	return 0;
+}
+
+const char *diag_state_name(unsigned state)
+{
+	return state < DIAG_STATES && state_names[state] ? state_names[state] : "?";
+}
+
+static int diag_ask(int fd, int family)
+{
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req_v2 ask;
+	} message = {
+		.head = { .nlmsg_len = sizeof(message),
+			  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.ask = { .sdiag_family = family == 6 ? AF_INET6 : AF_INET,
+			 .sdiag_protocol = IPPROTO_TCP,
+			 .idiag_states = ~0u },
+	};
+
+	return send(fd, &message, sizeof(message), 0) == sizeof(message) ? 0 : -errno;
+}
+
+static bool is_drill_port(unsigned port)
+{
+	return port == HOSTS_PORT || port == HOSTS_PORT + 1;
+}
+
+static void diag_socket(struct diag_states *s, const struct inet_diag_msg *m)
+{
+	unsigned state = m->idiag_state == SYN_RECV_NEW ? TCP_SYN_RECV : m->idiag_state;
+
+	if (!is_drill_port(ntohs(m->id.idiag_sport)) && !is_drill_port(ntohs(m->id.idiag_dport)))
+		return;
+	if (state >= DIAG_STATES)
+		return;
+	s->count[state]++;
+	if (state == TCP_LISTEN) {
+		s->backlog += m->idiag_rqueue;
+	} else {
+		s->unread += m->idiag_rqueue;
+		s->unsent += m->idiag_wqueue;
+	}
+}
+
+/* Returns 1 at the end, 0 when more is to come, or -errno. */
+static int diag_take(struct diag_states *s, const char *buf, size_t len)
+{
+	const struct nlmsghdr *h = (const void *)buf;
+
+	for (; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
+		if (h->nlmsg_type == NLMSG_DONE)
+			return 1;
+		if (h->nlmsg_type == NLMSG_ERROR)
+			return -EIO;
+		diag_socket(s, NLMSG_DATA(h));
+	}
+	return 0;
+}
+
+int diag_read(struct diag_states *s, int family)
+{
+	static _Alignas(struct nlmsghdr) char buf[32768];
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	int r;
+
+	memset(s, 0, sizeof(*s));
+	if (fd < 0)
+		return -errno;
+	r = diag_ask(fd, family);
+	while (r == 0) {
+		ssize_t n = recv(fd, buf, sizeof(buf), 0);
+
+		r = n < 0 ? -errno : diag_take(s, buf, (size_t)n);
+	}
+	close(fd);
+	return r < 0 ? r : 0;
+}
+
+const char *diag_words(const struct diag_states *s, char *text, size_t size)
+{
+	size_t len = 0;
+
+	snprintf(text, size, "none");
+	for (unsigned i = 1; i < DIAG_STATES && len < size; i++) {
+		if (s->count[i] == 0 || i == TCP_LISTEN)
+			continue;
+		len += (size_t)snprintf(text + len, size - len, "%s%u %s", len ? ", " : "",
+					s->count[i], diag_state_name(i));
+	}
+	return text;
+}
+
+/* "Tcp: A B C" and "Tcp: 1 2 3" */
+static void counters_pair(struct diag_counters *c, char *names, char *values)
+{
+	char *n, *v, *save_n, *save_v;
+	char prefix[16];
+
+	snprintf(prefix, sizeof(prefix), "%.*s", (int)strcspn(names, ":"), names);
+	strtok_r(names, " \n", &save_n); /* the prefix */
+	strtok_r(values, " \n", &save_v);
+	while ((n = strtok_r(NULL, " \n", &save_n)) && (v = strtok_r(NULL, " \n", &save_v))) {
+		struct diag_counter *to = &c->at[c->count];
+
+		if (c->count == DIAG_COUNTERS_MAX)
+			return;
+		snprintf(to->name, sizeof(to->name), "%s%s", prefix, n);
+		to->value = strtoll(v, NULL, 10);
+		c->count++;
+	}
+}
+
+static void counters_file(struct diag_counters *c, const char *path)
+{
+	static char names[8192], values[8192];
+	FILE *f = fopen(path, "re");
+
+	while (f && fgets(names, sizeof(names), f) && fgets(values, sizeof(values), f))
+		if (strncmp(names, "Tcp", 3) == 0)
+			counters_pair(c, names, values);
+	if (f)
+		fclose(f);
+}
+
+void diag_counters_read(struct diag_counters *c)
+{
+	c->count = 0;
+	counters_file(c, "/proc/thread-self/net/snmp");
+	counters_file(c, "/proc/thread-self/net/netstat");
+}
+
+int diag_counter(const struct diag_counters *c, const char *name, int64_t *value)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		if (strcmp(c->at[i].name, name) == 0) {
+			*value = c->at[i].value;
+			return 0;
+		}
+	return -ENOENT;
+}

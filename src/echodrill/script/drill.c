@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT
+ * drill: rows of a drill file, read by the same reader as every other configuration, so that each
+ * mistake has its file, line and reason.
+ */
+#include "drill.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "echo/base/base.h"
+#include "echodrill/rig/hosts.h"
+#include "echodrill/stage/timeline.h"
+
+const char *const drill_groups[] = { "classic", "relative", "matrix", "long", NULL };
+static const char *const families[] = { "ipv4", "ipv6", NULL };
+
+static int text_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
+{
+	struct text_list *l = field;
+
+	(void)o;
+	if (l->count == DRILL_SYSCTLS_MAX) {
+		snprintf(why, OPT_ERROR_MAX, "is one too many");
+		return -ERANGE;
+	}
+	snprintf(l->at[l->count++], OPT_TEXT_MAX, "%s", text);
+	return 0;
+}
+
+static bool text_print(const struct opt *o, const void *field, unsigned nth,
+		       char text[OPT_TEXT_MAX])
+{
+	const struct text_list *l = field;
+
+	(void)o;
+	if (nth < l->count)
+		snprintf(text, OPT_TEXT_MAX, "%s", l->at[nth]);
+	return nth < l->count;
+}
+
+/* Words of a command line, of which 'some are quoted'. */
+static int words_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
+{
+	unsigned quotes = 0;
+
+	for (const char *c = text; *c; c++)
+		quotes += *c == '\'';
+	if (quotes % 2 == 0)
+		return text_parse(o, text, field, why);
+	snprintf(why, OPT_ERROR_MAX, "has a quote that is not closed");
+	return -EINVAL;
+}
+
+/* What begins with a host. */
+static int host_text_parse(const struct opt *o, const char *text, void *field,
+			   char why[OPT_ERROR_MAX])
+{
+	char host[DRILL_WORD_MAX] = "";
+	const char *at = text;
+
+	drill_word(&at, host, sizeof(host));
+	if (hosts_number(host) < 0) {
+		snprintf(why, OPT_ERROR_MAX, "begins with no host: client, wire, router or server");
+		return -EINVAL;
+	}
+	at += strspn(at, " ");
+	if (*at == '\0' || (strcmp(o->key, "sysctl") == 0 && !strchr(at, ' '))) {
+		snprintf(why, OPT_ERROR_MAX, "must be %s", o->help);
+		return -EINVAL;
+	}
+	return text_parse(o, text, field, why);
+}
+
+static const struct opt_type text_type = { "TEXT", text_parse, text_print };
+static const struct opt_type words_type = { "WORDS", words_parse, text_print };
+static const struct opt_type host_text_type = { "TEXT", host_text_parse, text_print };
+
+#define DRILL_ROW(key_, field_, type_, fallback_, help_, ...)                                      \
+	{                                                                                          \
+		.key = (key_), .type = &(type_), .fallback = (fallback_), .help = (help_),         \
+		OPT_FIELD(drill, field_), __VA_ARGS__                                              \
+	}
+
+static const struct opt drill_rows[] = {
+	OPT(drill, story, text_type, NULL, "what happens, and why, in a few lines",
+	    .repeats = true),
+	OPT(drill, sooner, text_type, NULL, "what to set to see it sooner", .repeats = true),
+	OPT_ENUM(drill, group, "relative", drill_groups,
+		 "classic, relative, matrix or long (opt-in)"),
+	OPT_ENUM(drill, family, "ipv4", families, "ipv4 or ipv6"),
+	OPT_TIME(drill, delay, "1ms", 0, MSEC(500), "of the wire, each way"),
+	OPT_TIME(drill, limit, "30s", SEC(1), SEC(3600), "the whole drill ends after this"),
+	OPT_END,
+};
+static const struct opt hosts_rows[] = {
+	OPT(drill, sysctl, host_text_type, NULL, "HOST NAME VALUE", .repeats = true),
+	OPT(drill, ip, host_text_type, NULL, "HOST TEXT: more of the network, for `ip -batch`",
+	    .repeats = true),
+	OPT_END,
+};
+static const struct opt server_rows[] = {
+	DRILL_ROW("options", server_options, words_type, NULL, "words of its command line",
+		  .repeats = true),
+	DRILL_ROW("fork", server_fork, opt_bool, "off",
+		  "its processes may be many: --all runs it with the fork backend too"),
+	DRILL_ROW("count", servers, opt_uint, "1", "servers, on ports one after another", .min = 1,
+		  .max = 2),
+	OPT_END,
+};
+static const struct opt client_rows[] = {
+	DRILL_ROW("options", client_options, words_type, NULL, "words of its command line",
+		  .repeats = true),
+	OPT_END,
+};
+static const struct opt step_rows[] = {
+	OPT(drill, step, step_type, NULL, "[at T|after T] [LABEL:] [fault] VERB ...",
+	    .repeats = true),
+	OPT_END,
+};
+static const struct opt expect_rows[] = {
+	OPT(drill, expect, expect_type, NULL, "WHAT OP VALUE", .repeats = true),
+	OPT_END,
+};
+
+#define MEANS_ROW(name_, which_)                                                                   \
+	DRILL_ROW(name_, means[which_], means_type, NULL,                                          \
+		  "never, or FROM..TO CAUSE: when a client knows with these means")
+
+static const struct opt means_rows[] = {
+	MEANS_ROW("none", MEANS_NONE), MEANS_ROW("limit", MEANS_LIMIT),
+	MEANS_ROW("user", MEANS_USER), MEANS_ROW("keepalive", MEANS_KEEPALIVE),
+	MEANS_ROW("icmp", MEANS_ICMP), OPT_END,
+};
+static_assert(ARRAY_LEN(means_rows) == MEANS_COUNT + 1, "every means has a row");
+
+int drill_word(const char **text, char *word, size_t size)
+{
+	size_t len;
+
+	*text += strspn(*text, " ");
+	len = strcspn(*text, " ");
+	if (len == 0 || len >= size)
+		return -EINVAL;
+	memcpy(word, *text, len);
+	word[len] = '\0';
+	*text += len;
+	return 0;
+}
+
+int drill_time(const char *text, int64_t *ns)
+{
+	static const struct opt row = { .type = &opt_time,
+					.max = SEC(86400),
+					.size = sizeof(int64_t) };
+	char why[OPT_ERROR_MAX];
+
+	return opt_time.parse(&row, text, ns, why) < 0 ? -EINVAL : 0;
+}
+
+bool drill_has_means(const struct drill *d)
+{
+	for (unsigned i = 0; i < MEANS_COUNT; i++)
+		if (d->means[i].set)
+			return true;
+	return false;
+}
+
+/* What no single row can see. */
+static int drill_whole(struct drill *d, struct opt_set *s)
+{
+	bool fault = false;
+
+	d->family = d->family == 1 ? 6 : 4;
+	for (unsigned i = 0; i < d->client_options.count; i++)
+		d->client_lines |= strstr(d->client_options.at[i], "--interactive") != NULL;
+	if (d->story.count == 0)
+		return opt_blame(s, "story", "a drill needs one");
+	for (unsigned i = 0; i < d->step.count; i++) {
+		const struct step *p = &d->step.at[i];
+
+		fault |= p->fault;
+		if (p->verb == VERB_START && p->proc == WHO_SERVER2 && d->servers < 2)
+			return opt_blame(s, "steps.step", "server2 needs [server] count = 2");
+	}
+	if (!fault)
+		return opt_blame(s, "steps.step", "no step is a fault: what is the drill about?");
+	if (d->expect.count == 0 && !drill_has_means(d))
+		return opt_blame(s, "expect.expect", "a drill without expectations shows nothing");
+	return 0;
+}
+
+int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX])
+{
+	static struct opt_set s;
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	FILE *f = fopen(path, "re");
+	int r;
+
+	if (!f) {
+		r = -errno;
+		snprintf(error, OPT_ERROR_MAX, "%.300s: %s", path, strerror(-r));
+		return r;
+	}
+	memset(&s, 0, sizeof(s));
+	s.program = "echodrill";
+	opt_add(&s, "drill", drill_rows, d);
+	opt_add(&s, "hosts", hosts_rows, d);
+	opt_add(&s, "server", server_rows, d);
+	opt_add(&s, "client", client_rows, d);
+	opt_add(&s, "steps", step_rows, d);
+	opt_add(&s, "expect", expect_rows, d);
+	opt_add(&s, "means", means_rows, d);
+	memset(d, 0, sizeof(*d));
+	r = opt_read_defaults(&s);
+	if (r == 0)
+		r = opt_read_file(&s, f, path);
+	if (r == 0)
+		r = drill_whole(d, &s);
+	fclose(f);
+	snprintf(d->name, sizeof(d->name), "%.*s", (int)strcspn(name, "."), name);
+	snprintf(error, OPT_ERROR_MAX, "%s", s.error);
+	return r;
+}
+
+void drill_path(const char *dir, const char *name, char path[OPT_TEXT_MAX])
+{
+	size_t len = strlen(name);
+
+	if (strchr(name, '/') || (len > 5 && strcmp(name + len - 5, ".conf") == 0))
+		snprintf(path, OPT_TEXT_MAX, "%s", name);
+	else
+		snprintf(path, OPT_TEXT_MAX, "%.180s/%.60s.conf", dir, name);
+}
+
+int drill_directory(char path[OPT_TEXT_MAX])
+{
+	/* beside build/VARIANT/echodrill, and beside PREFIX/bin/echodrill */
+	static const char *const places[] = { "../../configs/drills",
+					      "../share/echolab/configs/drills" };
+	char self[160];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (!slash)
+		return -ENOENT;
+	*slash = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		snprintf(path, OPT_TEXT_MAX, "%s/%s", self, places[i]);
+		if (access(path, R_OK | X_OK) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}

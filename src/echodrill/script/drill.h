@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ * drill: a drill file: a named failure as data. What runs, what is done when, and what must be
+ * seen.
+ *
+ *     [drill]   story, sooner, group, family, delay, limit
+ *     [hosts]   sysctl = HOST NAME VALUE, ip = HOST TEXT (repeat)
+ *     [server]  [client]  options = words of the command line
+ *     [steps]   step = [at T|after T] [LABEL:] [fault] VERB ... (repeats; step.c)
+ *     [expect]  expect = WHAT OP VALUE (repeats; expect.c)
+ *     [means]   NAME = WHEN (means.h)
+ */
+#ifndef ECHODRILL_DRILL_H
+#define ECHODRILL_DRILL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "echo/base/opt.h"
+#include "means.h"
+
+enum {
+	DRILL_STEPS_MAX = 48,
+	DRILL_EXPECTS_MAX = 64,
+	DRILL_SYSCTLS_MAX = 16,
+	DRILL_LINES_MAX = 8,
+	DRILL_NAME_MAX = 64,
+	DRILL_LABEL_MAX = 24,
+	DRILL_WORD_MAX = 16,
+};
+
+enum verb {
+	VERB_START,   /* start PROC */
+	VERB_TYPE,    /* type TEXT */
+	VERB_HANGUP,  /* hangup: the end of the client's input */
+	VERB_SIGNAL,  /* signal NAME PROC */
+	VERB_AWAIT,   /* await ... */
+	VERB_LOOK,    /* look LABEL: take down the states of all sockets */
+	VERB_NFT,     /* nft TEXT, on the router */
+	VERB_HEAL,    /* heal: what nft did is undone */
+	VERB_IP,      /* ip HOST TEXT */
+	VERB_TC,      /* tc HOST TEXT */
+	VERB_SYSCTL,  /* sysctl HOST NAME VALUE */
+	VERB_DESTROY, /* destroy HOST: ss -K of all its connections, without a word to the peers */
+	VERB_WAIT,    /* wait T */
+	VERB_DIAL,    /* dial LABEL: the drill itself connects, from the client's host */
+	VERB_EXHAUST, /* exhaust PROC: it gets no descriptor more */
+	VERB_SHARE,   /* share: a process listens beside the server, and accepts nobody */
+	VERB_LEAK,    /* leak child: somebody else keeps its connections open */
+	VERB_COUNT
+};
+
+enum await_what { AWAIT_SAID, AWAIT_EXIT, AWAIT_STATE, AWAIT_UNREAD, AWAIT_BACKLOG, AWAIT_CAUGHT };
+
+struct step {
+	enum verb verb;
+	bool fault;                  /* what the drill is about: it must be shown to be active */
+	bool at;                     /* start_ns counts from the start, else from the step before */
+	int64_t start_ns;            /* not before */
+	char label[DRILL_LABEL_MAX]; /* "": none */
+	char text[OPT_TEXT_MAX];     /* what follows the verb */
+	/* as far as the verb has them */
+	char who[DRILL_WORD_MAX]; /* PROC or HOST */
+	unsigned host;            /* enum host */
+	unsigned proc;            /* enum who, or one of those below */
+	int number;               /* signal; state */
+	enum await_what what;
+	uint64_t count;
+	int64_t limit_ns;        /* await: at most so long */
+	char rest[OPT_TEXT_MAX]; /* regular expression, command, NAME VALUE */
+};
+
+/* The server's youngest child, all of them, the process of VERB_SHARE. */
+enum { STEP_CHILD = 100, STEP_CHILDREN, STEP_LISTENER };
+
+struct step_list {
+	unsigned count;
+	struct step at[DRILL_STEPS_MAX];
+};
+
+enum expect_op { EXPECT_EQ, EXPECT_NE, EXPECT_LT, EXPECT_LE, EXPECT_GT, EXPECT_GE, EXPECT_IN };
+
+/* What is compared with what. A time is nanoseconds. */
+struct expect {
+	char text[OPT_TEXT_MAX];
+	char what[OPT_TEXT_MAX];
+	enum expect_op op;
+	bool is_text, is_time;
+	int64_t low, high; /* the value; EXPECT_IN: both ends */
+	char word[64];     /* is_text */
+};
+
+struct expect_list {
+	unsigned count;
+	struct expect at[DRILL_EXPECTS_MAX];
+};
+
+struct text_list {
+	unsigned count;
+	char at[DRILL_SYSCTLS_MAX][OPT_TEXT_MAX];
+};
+
+struct drill {
+	int64_t delay, limit;
+	unsigned group;    /* enum drill_group */
+	unsigned family;   /* 4 or 6, after drill_read */
+	unsigned servers;  /* 1 or 2 */
+	bool server_fork;  /* a server of many processes will do */
+	bool client_lines; /* the client is the interactive one: it gets lines, and writes no JSON
+			    */
+	char name[DRILL_NAME_MAX];
+	struct text_list story, sooner, sysctl, ip;
+	struct text_list server_options, client_options;
+	struct step_list step;
+	struct expect_list expect;
+	struct means_cell means[MEANS_COUNT];
+};
+
+enum drill_group { GROUP_CLASSIC, GROUP_RELATIVE, GROUP_MATRIX, GROUP_LONG };
+extern const char *const drill_groups[];
+
+extern const struct opt_type step_type, expect_type;
+
+/* Reads a drill file into *d. Returns 0, or -errno with the place and the reason in @error. */
+int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX]);
+
+/* Is it to be run with one means after the other? */
+bool drill_has_means(const struct drill *d);
+
+/* Finds the file of the drill @name: a path if it has a '/' or ends in .conf, else NAME.conf in
+ * @dir. */
+void drill_path(const char *dir, const char *name, char path[OPT_TEXT_MAX]);
+
+/* Directory of the drills that came with the program: the source tree's or the installed one.
+ * Returns 0 or -ENOENT. */
+int drill_directory(char path[OPT_TEXT_MAX]);
+
+/* The next word of *text, or -EINVAL if there is none or it does not fit. */
+int drill_word(const char **text, char *word, size_t size);
+
+/* A time with its unit. Returns 0 or -EINVAL. */
+int drill_time(const char *text, int64_t *ns);
+
+#endif

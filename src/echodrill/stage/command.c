@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ * command: words of a drill file, and what every drill gives to the programs.
+ */
+#include "command.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "echodrill/rig/hosts.h"
+#include "echodrill/verbs/act.h"
+#include "run.h"
+
+static const char load_file[] = "/run/load.json"; /* of the private machine */
+
+struct writer {
+	struct command *c;
+	size_t len;
+	unsigned argc;
+};
+
+/* Adds a word. */
+static void put(struct writer *w, const char *word)
+{
+	size_t n = strlen(word) + 1;
+
+	w->c->full |= w->argc + 1 >= PROC_ARGS_MAX || w->len + n > sizeof(w->c->words);
+	if (w->c->full)
+		return;
+	memcpy(w->c->words + w->len, word, n);
+	w->c->argv[w->argc++] = w->c->words + w->len;
+	w->c->argv[w->argc] = NULL;
+	w->len += n;
+}
+
+/* Words are separated by blanks; 'single quotes' keep blanks together. */
+static void put_words(struct writer *w, const char *text)
+{
+	char word[OPT_TEXT_MAX];
+
+	for (;;) {
+		bool quoted;
+		size_t n;
+
+		text += strspn(text, " ");
+		if (*text == '\0')
+			return;
+		quoted = *text == '\'';
+		n = strcspn(text + quoted, quoted ? "'" : " ");
+		snprintf(word, sizeof(word), "%.*s", (int)n, text + quoted);
+		put(w, word);
+		text += n + quoted;
+		text += quoted && *text == '\'';
+	}
+}
+
+static bool has_option(const struct text_list *l, const char *option)
+{
+	for (unsigned i = 0; i < l->count; i++)
+		if (strstr(l->at[i], option))
+			return true;
+	return false;
+}
+
+/* Our program lies beside this one. */
+static void put_program(struct writer *w, const char *name)
+{
+	char self[200], path[256];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash - self) + 1 : 0, self, name);
+	put(w, access(path, X_OK) == 0 ? path : name);
+}
+
+static void put_options(struct writer *w, const struct text_list *l, const char *backend)
+{
+	for (unsigned i = 0; i < l->count; i++)
+		put_words(w, l->at[i]);
+	if (backend[0] && !has_option(l, "--backend")) {
+		put(w, "--backend");
+		put(w, backend);
+	}
+}
+
+static void put_address(struct writer *w, const struct run *r, enum who who)
+{
+	char text[96];
+	const char *at = hosts_address((int)r->drill->family, HOST_SERVER);
+
+	snprintf(text, sizeof(text), r->drill->family == 6 ? "[%s]:%d" : "%s:%d", at,
+		 HOSTS_PORT + (who == WHO_SERVER2));
+	put(w, text);
+}
+
+static void put_foreign(struct writer *w, const struct run *r, const char *command)
+{
+	char text[OPT_TEXT_MAX * 3], exec[OPT_TEXT_MAX * 3];
+
+	/* so that signals meet the program and not its shell */
+	act_expand((int)r->drill->family, command, text, sizeof(text) - 8);
+	snprintf(exec, sizeof(exec), "exec %.*s", (int)sizeof(exec) - 6, text);
+	put(w, "sh");
+	put(w, "-c");
+	put(w, exec);
+}
+
+static void command_show(struct command *c)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; c->argv[i] && len < sizeof(c->shown); i++) {
+		const char *slash = i == 0 ? strrchr(c->argv[i], '/') : NULL;
+		const char *quote = strchr(c->argv[i], ' ') ? "'" : "";
+
+		len += (size_t)snprintf(c->shown + len, sizeof(c->shown) - len, "%s%s%s%s",
+					i ? " " : "", quote, slash ? slash + 1 : c->argv[i], quote);
+	}
+}
+
+void command_make(struct command *c, const struct run *r, enum who who)
+{
+	const struct run_options *o = r->options;
+	const struct drill *d = r->drill;
+	const char *foreign = who == WHO_CLIENT ? o->client : o->server;
+	struct writer w = { .c = c };
+
+	memset(c, 0, sizeof(*c));
+	if (foreign[0]) {
+		put_foreign(&w, r, foreign);
+	} else if (who == WHO_CLIENT) {
+		put_program(&w, "echoload");
+		put_options(&w, &d->client_options, d->client_lines ? "" : o->client_backend);
+		if (o->means)
+			put_words(&w, o->means->options);
+		if (!d->client_lines) {
+			put_words(&w, "--progress never -o quiet --json");
+			put(&w, load_file);
+		}
+		put_address(&w, r, WHO_SERVER);
+		if (d->servers > 1)
+			put_address(&w, r, WHO_SERVER2);
+	} else {
+		put_program(&w, "echod");
+		put(&w, "--listen");
+		put_address(&w, r, who);
+		put_options(&w, &d->server_options, o->server_backend);
+	}
+	command_show(c);
+}
+
+void command_take_load(char *text, size_t size)
+{
+	FILE *f = fopen(load_file, "re");
+	size_t n = f ? fread(text, 1, size - 1, f) : 0;
+
+	text[n] = '\0';
+	if (f)
+		fclose(f);
+}

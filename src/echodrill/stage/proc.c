@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT
+ * proc: one poll over the pipes and pidfds of all programs of a drill.
+ */
+#include "proc.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+
+struct pipes {
+	int in[2], out[2], err[2];
+};
+
+static void pipes_close(struct pipes *p)
+{
+	int *fds[] = { p->in, p->out, p->err };
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		for (int k = 0; k < 2; k++)
+			if (fds[i][k] >= 0)
+				close(fds[i][k]);
+}
+
+static int pipes_open(struct pipes *p)
+{
+	*p = (struct pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	if (pipe2(p->in, O_CLOEXEC) == 0 && pipe2(p->out, O_CLOEXEC) == 0 &&
+	    pipe2(p->err, O_CLOEXEC) == 0)
+		return 0;
+	pipes_close(p);
+	return -errno;
+}
+
+/* In the child: becomes the program. */
+static void __attribute__((noreturn))
+become(const struct pipes *p, int netns, const char *const *argv)
+{
+	char *args[PROC_ARGS_MAX];
+	size_t n = 0;
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	for (; n < ARRAY_LEN(args) - 1 && argv[n]; n++)
+		args[n] = (char *)(uintptr_t)argv[n];
+	args[n] = NULL;
+	if (!args[0] || setns(netns, CLONE_NEWNET) < 0 || dup2(p->in[0], 0) < 0 ||
+	    dup2(p->out[1], 1) < 0 || dup2(p->err[1], 2) < 0)
+		_exit(126);
+	execvp(args[0], args);
+	dprintf(2, "%s: %s\n", args[0], strerror(errno));
+	_exit(127);
+}
+
+/* Starts it; of the pipes only our ends are left open. */
+static pid_t launch(struct pipes *p, int netns, const char *const *argv)
+{
+	int r = pipes_open(p);
+	pid_t pid;
+
+	if (r < 0)
+		return r;
+	pid = fork();
+	if (pid == 0)
+		become(p, netns, argv);
+	if (pid < 0) {
+		r = -errno;
+		pipes_close(p);
+		return r;
+	}
+	close(p->in[0]);
+	close(p->out[1]);
+	close(p->err[1]);
+	fcntl(p->out[0], F_SETFL, O_NONBLOCK);
+	fcntl(p->err[0], F_SETFL, O_NONBLOCK);
+	return pid;
+}
+
+int proc_start(struct proc *p, enum who who, int netns, const char *const *argv)
+{
+	struct pipes pipes;
+	pid_t pid = launch(&pipes, netns, argv);
+
+	if (pid < 0)
+		return pid;
+	memset(p, 0, sizeof(*p));
+	p->who = who;
+	p->pid = pid;
+	p->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	p->stdin_fd = pipes.in[1];
+	p->out.fd = pipes.out[0];
+	p->err.fd = pipes.err[0];
+	p->started_ns = clock_now_ns();
+	return 0;
+}
+
+/* Whole lines go to the timeline, a line that is too long in pieces. */
+static void stream_take(struct proc *p, struct proc_stream *s, struct timeline *t)
+{
+	int64_t now = clock_now_ns();
+	char buf[4096];
+	ssize_t n = read(s->fd, buf, sizeof(buf));
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	for (ssize_t i = 0; i < n; i++) {
+		if (buf[i] != '\n')
+			s->line[s->len++] = buf[i];
+		if (buf[i] == '\n' || s->len == sizeof(s->line) - 1) {
+			timeline_add(t, now, p->who, "%.*s", (int)s->len, s->line);
+			s->len = 0;
+		}
+	}
+	if (n > 0)
+		return;
+	if (s->len > 0)
+		timeline_add(t, now, p->who, "%.*s", (int)s->len, s->line);
+	s->len = 0;
+	close(s->fd);
+	s->fd = -1;
+}
+
+static void proc_ended(struct proc *p, int status, struct timeline *t)
+{
+	char text[64];
+
+	p->ended = true;
+	p->status = status;
+	p->ended_ns = clock_now_ns();
+	/* what it said before it died comes first */
+	for (unsigned i = 0; i < 64 && p->out.fd >= 0; i++)
+		stream_take(p, &p->out, t);
+	for (unsigned i = 0; i < 64 && p->err.fd >= 0; i++)
+		stream_take(p, &p->err, t);
+	close(p->pidfd);
+	p->pidfd = -1;
+	proc_hangup(p);
+	timeline_add(t, p->ended_ns, p->who, "(%s)", proc_status(p, text));
+}
+
+static void reap(struct proc *procs, unsigned count, struct timeline *t)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (unsigned i = 0; i < count; i++)
+			if (procs[i].pid == pid && !procs[i].ended)
+				proc_ended(&procs[i], status, t);
+}
+
+void proc_turn(struct proc *procs, unsigned count, int64_t until_ns, struct timeline *t)
+{
+	struct pollfd fds[24];
+	struct proc_stream *streams[24];
+	struct proc *owners[24];
+	int64_t wait = until_ns - clock_now_ns();
+	struct timespec ts = { 0, 0 };
+	nfds_t n = 0;
+
+	assert(count <= ARRAY_LEN(fds) / 3);
+	for (unsigned i = 0; i < count; i++) {
+		struct proc *p = &procs[i];
+		struct proc_stream *s[] = { &p->out, &p->err, NULL };
+		int fd[] = { p->out.fd, p->err.fd, p->pidfd };
+
+		for (size_t k = 0; k < ARRAY_LEN(fd) && p->pid; k++) {
+			if (fd[k] < 0)
+				continue;
+			fds[n] = (struct pollfd){ fd[k], POLLIN, 0 };
+			owners[n] = p;
+			streams[n++] = s[k];
+		}
+	}
+	if (wait > 0)
+		ts = (struct timespec){ wait / SEC(1), wait % SEC(1) };
+	if (ppoll(fds, n, &ts, NULL) > 0)
+		for (nfds_t i = 0; i < n; i++)
+			if (fds[i].revents && streams[i])
+				stream_take(owners[i], streams[i], t);
+	reap(procs, count, t);
+}
+
+int proc_type(struct proc *p, const char *line)
+{
+	char text[PROC_LINE_MAX];
+	int n = snprintf(text, sizeof(text), "%s\n", line);
+
+	if (p->stdin_fd < 0)
+		return -EPIPE;
+	return write(p->stdin_fd, text, (size_t)n) == n ? 0 : -EPIPE;
+}
+
+void proc_hangup(struct proc *p)
+{
+	if (p->stdin_fd >= 0)
+		close(p->stdin_fd);
+	p->stdin_fd = -1;
+}
+
+const char *proc_status(const struct proc *p, char text[64])
+{
+	if (!p->pid)
+		snprintf(text, 64, "never started");
+	else if (!p->ended)
+		snprintf(text, 64, "running");
+	else if (WIFSIGNALED(p->status))
+		snprintf(text, 64, "killed by SIG%s", sigabbrev_np(WTERMSIG(p->status)));
+	else
+		snprintf(text, 64, "exit code %d", WEXITSTATUS(p->status));
+	return text;
+}
+
+/* Fields of /proc/PID/stat behind the name: state and parent. */
+static bool proc_stat(pid_t pid, char *state, pid_t *parent)
+{
+	char path[64], text[512];
+	const char *end;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	end = strrchr(text, ')');
+	if (!end || strlen(end) < 5)
+		return false;
+	*state = end[2];
+	*parent = (pid_t)strtol(end + 3, NULL, 10);
+	return true;
+}
+
+char proc_state(pid_t pid)
+{
+	char state = 0;
+	pid_t parent;
+
+	return proc_stat(pid, &state, &parent) ? state : 0;
+}
+
+bool proc_is_stopped(pid_t pid)
+{
+	char path[64], state;
+	struct dirent *e;
+	unsigned threads = 0;
+	bool all = true;
+	pid_t parent;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	d = opendir(path);
+	while (d && all && (e = readdir(d))) {
+		pid_t tid = (pid_t)strtol(e->d_name, NULL, 10);
+
+		if (tid <= 0)
+			continue;
+		threads++;
+		all = proc_stat(tid, &state, &parent) && state == 'T';
+	}
+	if (d)
+		closedir(d);
+	return all && threads > 0;
+}
+
+int proc_signals(pid_t pid, struct proc_signals *s)
+{
+	char path[64], line[256];
+	unsigned long long set;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	memset(s, 0, sizeof(*s));
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "SigPnd: %llx", &set) == 1 ||
+		    sscanf(line, "ShdPnd: %llx", &set) == 1)
+			s->pending |= set;
+		else if (sscanf(line, "SigBlk: %llx", &set) == 1)
+			s->blocked = set;
+		else if (sscanf(line, "SigIgn: %llx", &set) == 1)
+			s->ignored = set;
+		else if (sscanf(line, "SigCgt: %llx", &set) == 1)
+			s->caught = set;
+	}
+	fclose(f);
+	return 0;
+}
+
+unsigned proc_children(pid_t parent, pid_t *pids, unsigned max)
+{
+	DIR *d = opendir("/proc");
+	const struct dirent *e;
+	unsigned count = 0;
+
+	while (d && count < max && (e = readdir(d))) {
+		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10), its = 0;
+		unsigned at = count;
+		char state;
+
+		if (pid <= 0 || !proc_stat(pid, &state, &its) || its != parent || state == 'Z')
+			continue;
+		for (; at > 0 && pids[at - 1] < pid; at--)
+			pids[at] = pids[at - 1];
+		pids[at] = pid;
+		count++;
+	}
+	if (d)
+		closedir(d);
+	return count;
+}
+
+int proc_exhaust(pid_t pid)
+{
+	struct rlimit limit = { 0, 0 }, now;
+	char path[64];
+
+	/* the kernel gives the lowest number that is free, if it is below the limit */
+	do {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%llu", pid,
+			 (unsigned long long)limit.rlim_cur);
+	} while (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+		 ++limit.rlim_cur < 65536);
+	limit.rlim_max = limit.rlim_cur;
+	if (prlimit(pid, RLIMIT_NOFILE, &limit, NULL) < 0 ||
+	    prlimit(pid, RLIMIT_NOFILE, NULL, &now) < 0)
+		return -errno;
+	return now.rlim_cur == limit.rlim_cur ? 0 : -EIO;
+}
+
+int proc_signal_number(const char *name)
+{
+	for (int i = 1; i < NSIG; i++) {
+		const char *known = sigabbrev_np(i);
+
+		if (known && strcmp(known, name) == 0)
+			return i;
+	}
+	return 0;
+}
+
+/* Reads to the end of @fd, keeps what fits. Returns false when the time is over. */
+static bool read_all(int fd, char *out, size_t size, int64_t until_ns)
+{
+	size_t len = 0;
+	char drop[4096] = "";
+
+	for (;;) {
+		struct pollfd p = { fd, POLLIN, 0 };
+		int64_t wait = (until_ns - clock_now_ns()) / MSEC(1);
+		bool room = len + 1 < size;
+		ssize_t n;
+
+		if (wait <= 0 || poll(&p, 1, (int)wait + 1) == 0)
+			return false;
+		n = read(fd, room ? out + len : drop, room ? size - 1 - len : sizeof(drop));
+		if (n == 0)
+			return true;
+		if (n > 0 && room)
+			len += (size_t)n;
+		if (size > 0)
+			out[len] = '\0';
+	}
+}
+
+int proc_helper(int netns, const char *const *argv, const char *input, char *out, size_t size,
+		int64_t until_ns)
+{
+	struct pipes p;
+	int status = 0;
+	bool in_time;
+	pid_t pid;
+
+	if (size > 0)
+		out[0] = '\0';
+	pid = launch(&p, netns, argv);
+	if (pid < 0)
+		return pid;
+	/* texts are far smaller than a pipe: this does not block */
+	if (input && write(p.in[1], input, strlen(input)) < 0)
+		status = -1;
+	close(p.in[1]);
+	/* errors first: helpers that fail print nothing else */
+	in_time = read_all(p.err[0], out, size, until_ns);
+	if (in_time && (size == 0 || out[0] == '\0'))
+		in_time = read_all(p.out[0], out, size, until_ns);
+	close(p.out[0]);
+	close(p.err[0]);
+	if (!in_time)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!in_time)
+		return -ETIMEDOUT;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ * record: all that a run of a drill has shown. Process 1 of the private machine writes it to shared
+ * memory; judged and reported it is outside, when that machine is gone.
+ */
+#ifndef ECHODRILL_RECORD_H
+#define ECHODRILL_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "echodrill/rig/diag.h"
+#include "echodrill/rig/ns.h"
+#include "echodrill/rig/wire.h"
+#include "echodrill/script/drill.h"
+#include "timeline.h"
+
+/* The label of the step that starts the client. */
+#define RECORD_CLIENT_STARTED "client-started"
+
+enum {
+	RECORD_MARKS_MAX = 32,
+	RECORD_LOOKS_MAX = 16,
+	RECORD_LOAD_MAX = 512 * 1024,
+	RECORD_COMMANDS_MAX = 48,
+	RECORD_DIALS_MAX = 8,
+	RECORD_HOSTS = 2, /* whose sockets and counters are taken down: client and server */
+};
+
+/* When a step was done: it began and it was known to be done. */
+struct mark {
+	char label[DRILL_LABEL_MAX];
+	int64_t begin_ns, end_ns;
+};
+
+struct look {
+	char label[DRILL_LABEL_MAX];
+	struct diag_states of[RECORD_HOSTS];
+};
+
+/* A connection attempt of the drill's own: "connected", "timeout" or the errno. */
+struct dialed {
+	char label[DRILL_LABEL_MAX];
+	char result[24];
+};
+
+/* How a program ended. */
+struct ending {
+	bool started, ended;
+	int status; /* of wait */
+	int64_t t_ns;
+};
+
+/* How a step that waits went; also whether a fault was shown to be active. */
+struct outcome {
+	bool waited, came, faulted, active;
+	int64_t took_ns;
+	int64_t counted;             /* packets before a fault that catches them */
+	char shown[128], doubt[128]; /* what showed that it is active, or that it is not */
+};
+
+struct record {
+	struct ns_why why;
+	bool complete;                    /* to the last step and through the clean-up */
+	char problem[256];                /* why it could not be run to its end; "": none */
+	bool environment;                 /* ... and it is this machine that lacks something */
+	int64_t end_ns;                   /* the last step is done; what follows is the clean-up */
+	int64_t start_ns, unix_offset_ns; /* clock_unix_ns - clock_now_ns */
+	struct timeline timeline;
+	unsigned marks, looks, commands, dials;
+	struct dialed dialed[RECORD_DIALS_MAX];
+	struct mark mark[RECORD_MARKS_MAX];
+	struct look look[RECORD_LOOKS_MAX];
+	char command[RECORD_COMMANDS_MAX][OPT_TEXT_MAX * 2];
+	struct ending ending[3]; /* client, server, server2 */
+	struct outcome outcome[DRILL_STEPS_MAX];
+	struct diag_counters before[RECORD_HOSTS], after[RECORD_HOSTS];
+	int64_t fault_packets;
+	struct wire_counts wire;
+	_Atomic int64_t canary_ns;  /* how late a timer was at worst */
+	char load[RECORD_LOAD_MAX]; /* the client's JSON; "": none */
+};
+
+/* HOST_CLIENT is 0, HOST_SERVER 1; -1: not taken down. */
+int record_host(unsigned host);
+
+/* NULL: there is no such step. "start": the client was started; "fault": the first fault. */
+const struct mark *record_mark(const struct record *r, const char *label);
+const struct look *record_look(const struct record *r, const char *label);
+
+void record_command(struct record *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

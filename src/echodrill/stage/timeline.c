@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * timeline: an array that is filled by whoever sees something, and sorted once, at the end, because
+ * what went over the wire is read only then.
+ */
+#include "timeline.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "echo/base/base.h"
+
+const char *who_name(enum who who)
+{
+	static const char *const names[] = {
+		[WHO_CLIENT] = "client", [WHO_SERVER] = "server", [WHO_SERVER2] = "server2",
+		[WHO_DRILL] = "drill",   [WHO_STATES] = "states", [WHO_WIRE] = "wire",
+	};
+
+	assert(who < ARRAY_LEN(names));
+	return names[who];
+}
+
+void timeline_add(struct timeline *t, int64_t t_ns, enum who who, const char *fmt, ...)
+{
+	struct event *e = &t->at[t->count];
+	va_list args;
+
+	if (t->count == TIMELINE_MAX) {
+		t->lost++;
+		return;
+	}
+	e->t_ns = t_ns;
+	e->who = who;
+	va_start(args, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, args);
+	va_end(args);
+	for (char *c = e->text; *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = ' ';
+	t->count++;
+}
+
+/* Insertion sort: it is nearly in order, and stable. */
+void timeline_sort(struct timeline *t)
+{
+	for (unsigned i = 1; i < t->count; i++) {
+		struct event e = t->at[i];
+		unsigned k = i;
+
+		for (; k > 0 && t->at[k - 1].t_ns > e.t_ns; k--)
+			t->at[k] = t->at[k - 1];
+		t->at[k] = e;
+	}
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT
+ * judge: faults first, then what was waited for, then the expectations.
+ */
+#include "judge.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "echo/base/base.h"
+#include "echo/base/program.h"
+#include "echo/base/units.h"
+#include "echodrill/script/expect.h"
+#include "echodrill/stage/run.h"
+#include "observe.h"
+
+/* A timer that is later than this makes upper bounds of times worthless, and one that is later than
+ * the second everything: requests are acknowledged before they are answered, retransmissions
+ * overtake steps. */
+static const int64_t late_ns = MSEC(20), too_late_ns = MSEC(150);
+
+static const char *const ruling_words[] = {
+	[RULING_OK] = "",    [RULING_NO] = "",      [RULING_LATE] = ", but timers here were late",
+	[RULING_DOUBT] = "", [RULING_SKIPPED] = "",
+};
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = { "pass", "skipped", "inconclusive", "fail" };
+
+	assert(v < ARRAY_LEN(names));
+	return names[v];
+}
+
+int verdict_exit(const unsigned counts[4])
+{
+	if (counts[VERDICT_FAIL] > 0)
+		return EXIT_VERDICT;
+	if (counts[VERDICT_INCONCLUSIVE] > 0)
+		return EXIT_INCONCLUSIVE;
+	return counts[VERDICT_PASS] > 0 ? EXIT_OK : EXIT_SKIPPED;
+}
+
+static struct finding *found(struct judgement *j, enum ruling ruling)
+{
+	struct finding *f = &j->at[j->count];
+
+	assert(j->count < FINDINGS_MAX);
+	j->count++;
+	f->ruling = ruling;
+	return f;
+}
+
+static bool timers_were_late(const struct run *r, int64_t matters_ns)
+{
+	return atomic_load(&r->record->canary_ns) > matters_ns;
+}
+
+static void judge_fault(const struct run *r, unsigned nth, struct judgement *j)
+{
+	const struct step *s = &r->drill->step.at[nth];
+	const struct outcome *o = &r->record->outcome[nth];
+	bool active = o->faulted && o->active && o->shown[0];
+	struct finding *f = found(j, active ? RULING_OK : RULING_DOUBT);
+
+	snprintf(f->what, sizeof(f->what), "fault %.200s", s->text);
+	snprintf(f->expected, sizeof(f->expected), "is active");
+	snprintf(f->observed, sizeof(f->observed), "%s",
+		 active        ? o->shown
+		 : !o->faulted ? "not reached"
+		 : o->doubt[0] ? o->doubt
+			       : "nothing shows it");
+}
+
+static void judge_await(const struct run *r, unsigned nth, struct judgement *j)
+{
+	const struct step *s = &r->drill->step.at[nth];
+	const struct outcome *o = &r->record->outcome[nth];
+	enum ruling ruling = o->came ? RULING_OK : RULING_NO;
+	char text[UNITS_MAX];
+	struct finding *f;
+
+	if (!o->waited)
+		return;
+	if (!o->came && timers_were_late(r, s->limit_ns / 50))
+		ruling = RULING_LATE;
+	f = found(j, ruling);
+	snprintf(f->what, sizeof(f->what), "%.200s", s->text);
+	snprintf(f->expected, sizeof(f->expected), "within %s", units_time(s->limit_ns, 3, text));
+	units_time(o->took_ns, 3, text);
+	snprintf(f->observed, sizeof(f->observed), o->came ? "after %s" : "not within %s", text);
+}
+
+/* @negate: what holds is wrong, and the other way round. */
+static void rule(const struct run *r, struct finding *f, enum held held, bool negate)
+{
+	bool yes = (held == HELD_YES) != negate;
+
+	f->ruling = yes ? RULING_OK : RULING_NO;
+	if (held == HELD_LATE && timers_were_late(r, late_ns))
+		f->ruling = RULING_LATE;
+}
+
+static void judge_expect(const struct run *r, const struct expect *e, bool negate,
+			 struct judgement *j)
+{
+	struct finding *f = found(j, RULING_OK);
+	struct seen seen;
+
+	if (observe(r, e->what, &seen) > 0)
+		f->ruling = RULING_SKIPPED;
+	else
+		rule(r, f, expect_holds(e, &seen), negate);
+	snprintf(f->what, sizeof(f->what), "%s", e->what);
+	snprintf(f->expected, sizeof(f->expected), "%s%.100s", negate ? "not " : "",
+		 e->text + strlen(e->what) + 1);
+	snprintf(f->observed, sizeof(f->observed), "%s", seen.text);
+}
+
+static void __attribute__((format(printf, 3, 4)))
+conclude(struct judgement *j, enum verdict v, const char *fmt, ...)
+{
+	va_list args;
+
+	j->verdict = v;
+	va_start(args, fmt);
+	vsnprintf(j->reason, sizeof(j->reason), fmt, args);
+	va_end(args);
+}
+
+static const struct finding *first_of(const struct judgement *j, enum ruling ruling)
+{
+	for (unsigned i = 0; i < j->count; i++)
+		if (j->at[i].ruling == ruling)
+			return &j->at[i];
+	return NULL;
+}
+
+static void conclude_finding(struct judgement *j, enum verdict v, const struct finding *f)
+{
+	conclude(j, v, "%.100s %.60s: %.90s%s", f->what, f->expected, f->observed,
+		 ruling_words[f->ruling]);
+}
+
+/* @negate: what was turned round is wrong however late the machine was. */
+static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
+{
+	const struct record *rec = r->record;
+	const struct finding *doubt = first_of(j, RULING_DOUBT), *no = first_of(j, RULING_NO);
+	const struct finding *late = first_of(j, RULING_LATE);
+	unsigned dropped = atomic_load(&rec->wire.dropped);
+	char late_by[UNITS_MAX];
+
+	if (!rec->complete)
+		conclude(j,
+			 rec->why.text[0] || rec->problem[0] ? VERDICT_SKIPPED
+							     : VERDICT_INCONCLUSIVE,
+			 "%s",
+			 rec->why.text[0]  ? rec->why.text
+			 : rec->problem[0] ? rec->problem
+					   : "it did not come to its end");
+	else if (rec->problem[0])
+		conclude(j, rec->environment ? VERDICT_SKIPPED : VERDICT_INCONCLUSIVE, "%s",
+			 rec->problem);
+	else if (doubt)
+		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
+	else if (no && dropped > 0)
+		conclude(j, VERDICT_INCONCLUSIVE, "the wire had no room for %u frames", dropped);
+	else if (no && !negate && timers_were_late(r, too_late_ns))
+		conclude(j, VERDICT_INCONCLUSIVE,
+			 "%.100s: %.90s, but a timer beside it was late by %s", no->what,
+			 no->observed, units_time(atomic_load(&rec->canary_ns), 3, late_by));
+	else if (no)
+		conclude_finding(j, VERDICT_FAIL, no);
+	else if (late)
+		conclude_finding(j, VERDICT_INCONCLUSIVE, late);
+	else
+		conclude(j, VERDICT_PASS, "%s", "");
+}
+
+/* The cause, out of "[ 0.1 s] recv: 0, end of input: the server is gone (eof, phase idle)". */
+static void judge_words(const struct run *r, struct judgement *j)
+{
+	const struct timeline *t = &r->record->timeline;
+
+	snprintf(j->knew, sizeof(j->knew), "an error");
+	for (unsigned i = 0; i < t->count; i++) {
+		const char *at = strstr(t->at[i].text, "phase ") ? strrchr(t->at[i].text, '(') : 0;
+
+		if (t->at[i].who == WHO_CLIENT && at) {
+			snprintf(j->knew, sizeof(j->knew), "%.*s", (int)strcspn(at + 1, ","),
+				 at + 1);
+			return;
+		}
+	}
+}
+
+/* What the client's knowledge counts from: see judge.h. */
+static const char *knew_base(const struct record *rec)
+{
+	const struct mark *started = record_mark(rec, RECORD_CLIENT_STARTED);
+	const struct mark *fault = record_mark(rec, "fault");
+
+	if (record_mark(rec, "from"))
+		return "from";
+	return started && fault && started->begin_ns > fault->begin_ns ? RECORD_CLIENT_STARTED
+								       : "fault";
+}
+
+/* When the client said so, or the first error of its result. What comes of the clean-up does not
+ * count. Returns what was seen of it. */
+static struct seen judge_knew(const struct run *r, struct judgement *j)
+{
+	static const char *const names[] = {
+		"client.when./server is gone|write: E|connect: E|\\(timeout/",
+		"outcome.eof.*.*.first",
+		"outcome.eof_early.*.*.first",
+		"outcome.reset.*.*.first",
+		"outcome.refused.*.*.first",
+		"outcome.timeout_connect.*.*.first",
+		"outcome.timeout_answer.*.*.first",
+		"outcome.timeout_tcp.*.*.first",
+		"outcome.host_unreachable.*.*.first",
+		"outcome.net_unreachable.*.*.first",
+		"outcome.prohibited.*.*.first",
+		"outcome.aborted.*.*.first",
+		"outcome.corrupt.*.*.first",
+		"outcome.other.*.*.first",
+	};
+	const char *base = knew_base(r->record);
+	const struct mark *from = record_mark(r->record, base);
+	struct seen first = { .kind = SEEN_NOTHING, .text = "never" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names) && from; i++) {
+		char name[160];
+		struct seen s;
+
+		snprintf(name, sizeof(name), "%s@%s", names[i], base);
+		if (observe(r, name, &s) != 0 || s.kind != SEEN_TIME || s.most < 0 ||
+		    from->begin_ns + s.most > r->record->end_ns ||
+		    (j->knew_ns >= 0 && s.most >= j->knew_ns))
+			continue;
+		first = s;
+		j->knew_ns = s.most;
+		if (i == 0)
+			judge_words(r, j);
+		else
+			snprintf(j->knew, sizeof(j->knew), "%.*s", (int)strcspn(names[i] + 8, "."),
+				 names[i] + 8);
+	}
+	return first;
+}
+
+/* What [means] says of the means that this run has. */
+static enum held means_hold(const struct means_cell *c, const struct seen *s,
+			    const struct judgement *j)
+{
+	const struct expect when = { .op = EXPECT_IN, .low = c->low, .high = c->high };
+
+	if (c->never)
+		return j->knew_ns < 0 ? HELD_YES : HELD_NO;
+	if (j->knew_ns < 0 || strcmp(c->cause, j->knew) != 0)
+		return HELD_NO;
+	return expect_holds(&when, s);
+}
+
+static void judge_means(const struct run *r, const struct seen *s, bool negate, struct judgement *j)
+{
+	const struct means_kind *means = r->options->means;
+	const struct means_cell *c = &r->drill->means[means - means_kinds];
+	struct finding *f = found(j, RULING_OK);
+
+	if (r->options->client[0]) {
+		f->ruling = RULING_SKIPPED;
+	} else {
+		rule(r, f, means_hold(c, s, j), negate);
+	}
+	snprintf(f->what, sizeof(f->what), "the client knows, with %s,", means->name);
+	snprintf(f->expected, sizeof(f->expected), "%s%s", negate ? "not " : "", c->text);
+	snprintf(f->observed, sizeof(f->observed), "%.60s %.60s", s->text,
+		 j->knew_ns >= 0 ? j->knew : "");
+}
+
+void judge(const struct run *r, unsigned negate, struct judgement *j)
+{
+	const struct drill *d = r->drill;
+	struct seen knew;
+
+	memset(j, 0, sizeof(*j));
+	j->knew_ns = -1;
+	if (r->record->complete) {
+		for (unsigned i = 0; i < d->step.count; i++) {
+			if (d->step.at[i].fault)
+				judge_fault(r, i, j);
+			judge_await(r, i, j);
+		}
+		for (unsigned i = 0; i < d->expect.count; i++)
+			judge_expect(r, &d->expect.at[i], negate == i + 1, j);
+		knew = judge_knew(r, j);
+		if (r->options->means)
+			judge_means(r, &knew, negate == d->expect.count + 1, j);
+	}
+	judge_verdict(r, negate > 0, j);
+}

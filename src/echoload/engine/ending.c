@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ * ending: books how a connection or an attempt ended: its phase, and how far each message that it
+ * still owed had come.
+ */
+#include <assert.h>
+
+#include "echo/base/clock.h"
+#include "load_conn.h"
+
+enum phase load_phase(const struct conn *c)
+{
+	const struct load_conn *lc = conn_role(c);
+
+	if (!c->opened && c->state != CONN_OPEN)
+		return PHASE_CONNECTING;
+	if (c->why == FAIL_FINISHED)
+		return PHASE_CLOSING;
+	if (load_owed(lc) == 0)
+		return PHASE_IDLE;
+	return lc->begun_end > c->sent ? PHASE_SENDING : PHASE_AWAITING;
+}
+
+/* How far message bytes [from, to) had come. */
+static enum lost load_how_far(const struct conn *c, uint64_t acked, uint64_t from, uint64_t to)
+{
+	if (from >= c->sent)
+		return LOST_UNSENT;
+	if (to > c->sent)
+		return LOST_PARTIAL;
+	return to > acked ? LOST_UNACKED : LOST_ACKED;
+}
+
+static void load_lose(struct message_counts *m, enum fail why, uint64_t n)
+{
+	if (why == FAIL_FINISHED)
+		m->unfinished += n;
+	else
+		m->lost += n;
+}
+
+/* Books what the connection was still owed. Returns the number of messages lost. */
+static uint64_t load_book_owed(struct conn *c)
+{
+	struct load *l = load_of(c);
+	struct load_conn *lc = conn_role(c);
+	struct books *b = lc->seat->books;
+	uint64_t acked = 0, n = load_owed(lc), lost = 0;
+
+	if (n == 0)
+		return 0;
+	if (c->why != FAIL_FINISHED && c->fd >= 0)
+		(void)sock_acked(c->fd, c->dialed, &acked); /* 0: as if nothing was */
+	for (bool corrupt = lc->corrupt; load_owed(lc) > 0; corrupt = false) {
+		uint64_t from = lc->answered_end;
+		bool measured = load_measured(lc, load_oldest(lc)->due_ns);
+
+		load_settle(lc, load_size(lc, lc->answered));
+		if (corrupt) {
+			b->all.corrupt++;
+			b->measured.corrupt += measured;
+			continue;
+		}
+		load_lose(&b->all, c->why, 1);
+		if (measured)
+			load_lose(&b->measured, c->why, 1);
+		if (c->why == FAIL_FINISHED)
+			continue;
+		b->lost[load_how_far(c, acked, from, lc->answered_end)]++;
+		lost++;
+	}
+	load_unowe(l, n, l->last_event_ns);
+	return lost;
+}
+
+static void load_book_bytes(const struct conn *c, uint64_t echoed)
+{
+	const struct load_conn *lc = conn_role(c);
+	struct books *b = lc->seat->books;
+
+	b->bytes_sent += c->sent;
+	b->bytes_received += c->received;
+	b->bytes_echoed += echoed;
+	b->bytes_surplus += lc->surplus;
+	b->bytes_partial += c->received - echoed - lc->surplus;
+}
+
+/* The connection, or the attempt, has ended with c->why. */
+static void load_book_end(struct load *l, const struct conn *c, const struct outcome *o)
+{
+	const struct load_conn *lc = conn_role(c);
+	struct outage_seat *seat = &lc->seat->outage;
+	struct books *b = lc->seat->books;
+
+	if (l->interrupted && c->why == FAIL_FINISHED) {
+		b->open_at_end += c->opened;
+		b->connecting_at_end += !c->opened;
+		return;
+	}
+	b->failed += !c->opened;
+	books_outcome(b, o);
+	if (o->why != FAIL_FINISHED)
+		stats_add(&l->live_errors, 1);
+	if (fail_is_peers(o->why))
+		outage_error(&l->run->outages, seat, l->last_event_ns, o->messages_lost);
+	else
+		outage_closed(&l->run->outages, seat);
+}
+
+void load_book(struct conn *c)
+{
+	struct load *l = load_of(c);
+	struct load_conn *lc = conn_role(c);
+	struct outcome o = { .why = c->why, .at = load_phase(c), .err = c->err, .count = 1 };
+	uint64_t echoed = lc->answered_end;
+
+	l->last_event_ns = clock_now_ns();
+	o.first_ns = o.last_ns = l->last_event_ns - l->run->start_ns;
+	o.messages_lost = load_book_owed(c);
+	load_book_bytes(c, echoed);
+	load_book_end(l, c, &o);
+}

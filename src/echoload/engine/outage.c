@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ * outage: a watch over all workers. The errors that count are kept in a ring of as many entries as
+ * make an outage, so "half of the connections within the stall time" is one comparison: is the
+ * entry that is about to be overwritten still young?
+ */
+#include "outage.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "echo/base/base.h"
+
+struct outage_error {
+	int64_t at_ns;
+	int64_t last_echo_ns; /* of all workers, when it happened */
+	uint64_t lost_before; /* messages lost by all earlier errors */
+};
+
+int outage_init(struct outage_watch *o, uint32_t requested, unsigned sources, int64_t stall_ns)
+{
+	assert(requested > 0 && sources > 0);
+	*o = (struct outage_watch){ .requested = requested,
+				    .source_count = sources,
+				    .stall_ns = stall_ns,
+				    .half = (requested + 1) / 2 };
+	o->ring = calloc(o->half, sizeof(*o->ring));
+	o->sources = calloc(sources, sizeof(*o->sources));
+	if (!o->ring || !o->sources) {
+		outage_fini(o);
+		return -ENOMEM;
+	}
+	pthread_mutex_init(&o->lock, NULL);
+	return 0;
+}
+
+void outage_fini(struct outage_watch *o)
+{
+	free(o->ring);
+	free(o->sources);
+	o->ring = NULL;
+	o->sources = NULL;
+}
+
+void outage_start(struct outage_watch *o, int64_t start_ns)
+{
+	o->start_ns = start_ns;
+	for (unsigned i = 0; i < o->source_count; i++) {
+		atomic_store(&o->sources[i].last_echo_ns, start_ns);
+		atomic_store(&o->sources[i].waiting_since_ns, INT64_MAX);
+	}
+}
+
+static int64_t outage_last_echo(const struct outage_watch *o)
+{
+	int64_t last = o->start_ns;
+
+	for (unsigned i = 0; i < o->source_count; i++) {
+		int64_t t = atomic_load_explicit(&o->sources[i].last_echo_ns, memory_order_relaxed);
+
+		last = t > last ? t : last;
+	}
+	return last;
+}
+
+static struct outage *outage_current(struct outage_watch *o)
+{
+	assert(o->count > 0);
+	return &o->list[o->uncounted > 0 ? OUTAGES_MAX : o->count - 1];
+}
+
+static void outage_begin(struct outage_watch *o, int64_t begin_ns, int64_t noticed_ns)
+{
+	assert(!outage_open(o));
+	if (o->count < OUTAGES_MAX)
+		o->count++;
+	else
+		o->uncounted++;
+	/* another worker's echo may carry a later time than this one's error */
+	*outage_current(o) =
+		(struct outage){ .begin_ns = begin_ns < noticed_ns ? begin_ns : noticed_ns,
+				 .noticed_ns = noticed_ns,
+				 .first_success_ns = -1,
+				 .recovered_ns = -1 };
+	o->healthy = 0;
+	atomic_store(&o->open, (uint32_t)(o->count + o->uncounted));
+}
+
+static void outage_end(struct outage_watch *o)
+{
+	outage_current(o)->messages_lost = o->messages_lost - o->lost_before;
+	o->errors = 0; /* the ring starts anew: errors of this outage do not count for another */
+	o->ring_next = 0;
+	atomic_store(&o->open, 0);
+}
+
+static void outage_unhealthy(struct outage_watch *o, struct outage_seat *seat)
+{
+	if (outage_open(o) && seat->healthy == outage_open(o)) {
+		assert(o->healthy > 0);
+		o->healthy--;
+		seat->healthy = 0;
+	}
+}
+
+/* Puts an error into the ring. Returns the oldest of the last `half`, NULL if there are not as
+ * many. */
+static const struct outage_error *outage_note(struct outage_watch *o, int64_t now_ns,
+					      uint64_t lost_before)
+{
+	struct outage_error *e = &o->ring[o->ring_next];
+
+	*e = (struct outage_error){ now_ns, outage_last_echo(o), lost_before };
+	o->ring_next = (o->ring_next + 1) % o->half;
+	o->errors++;
+	return o->errors >= o->half ? &o->ring[o->ring_next] : NULL;
+}
+
+void outage_error(struct outage_watch *o, struct outage_seat *seat, int64_t now_ns,
+		  uint64_t messages_lost)
+{
+	const struct outage_error *oldest = NULL;
+	uint64_t lost_before;
+
+	pthread_mutex_lock(&o->lock);
+	lost_before = o->messages_lost;
+	o->messages_lost += messages_lost;
+	outage_unhealthy(o, seat);
+	/* a connection that fails again and again is still one connection */
+	if (!outage_open(o) && (seat->error_ns == 0 || now_ns - seat->error_ns > o->stall_ns)) {
+		seat->error_ns = now_ns;
+		oldest = outage_note(o, now_ns, lost_before);
+	}
+	if (oldest && now_ns - oldest->at_ns <= o->stall_ns) {
+		o->lost_before = oldest->lost_before;
+		outage_begin(o, oldest->last_echo_ns, now_ns);
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+void outage_closed(struct outage_watch *o, struct outage_seat *seat)
+{
+	if (!outage_open(o))
+		return;
+	pthread_mutex_lock(&o->lock);
+	outage_unhealthy(o, seat);
+	pthread_mutex_unlock(&o->lock);
+}
+
+void outage_echo(struct outage_watch *o, struct outage_seat *seat, int64_t sent_ns, int64_t now_ns)
+{
+	struct outage *at;
+
+	pthread_mutex_lock(&o->lock);
+	at = outage_current(o);
+	if (outage_open(o) && seat->healthy != outage_open(o) &&
+	    (at->by_silence ? now_ns : sent_ns) >= at->noticed_ns) {
+		seat->healthy = outage_open(o);
+		o->healthy++;
+		if (at->first_success_ns < 0)
+			at->first_success_ns = now_ns;
+		if (o->healthy == o->requested) {
+			at->recovered_ns = now_ns;
+			outage_end(o);
+		}
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* Since when echoes have been owed while none came; INT64_MAX: none is owed. */
+static int64_t outage_silent_since(const struct outage_watch *o)
+{
+	int64_t since = INT64_MAX, last = outage_last_echo(o);
+
+	for (unsigned i = 0; i < o->source_count; i++) {
+		int64_t t =
+			atomic_load_explicit(&o->sources[i].waiting_since_ns, memory_order_relaxed);
+
+		since = t < since ? t : since;
+	}
+	return since == INT64_MAX || since > last ? since : last;
+}
+
+/* Messages lost before the first error since @begin_ns; all of them if there was none. */
+static uint64_t outage_lost_before(const struct outage_watch *o, int64_t begin_ns)
+{
+	uint64_t lost = o->messages_lost;
+
+	for (uint32_t i = 0; i < o->half && i < o->errors; i++) {
+		const struct outage_error *e = &o->ring[i];
+
+		if (e->at_ns >= begin_ns && e->lost_before < lost)
+			lost = e->lost_before;
+	}
+	return lost;
+}
+
+int64_t outage_check_stall(struct outage_watch *o, int64_t now_ns)
+{
+	int64_t since;
+
+	pthread_mutex_lock(&o->lock);
+	since = outage_silent_since(o);
+	if (outage_open(o) || since == INT64_MAX) {
+		since = now_ns; /* nothing to find now */
+	} else if (now_ns - since >= o->stall_ns) {
+		const int64_t begin_ns = outage_last_echo(o);
+
+		o->lost_before = outage_lost_before(o, begin_ns);
+		outage_begin(o, begin_ns, since + o->stall_ns);
+		outage_current(o)->by_silence = true;
+		since = now_ns;
+	}
+	pthread_mutex_unlock(&o->lock);
+	return since + o->stall_ns;
+}
+
+bool outage_nth(struct outage_watch *o, unsigned nth, struct outage *copy)
+{
+	bool there;
+
+	pthread_mutex_lock(&o->lock);
+	there = nth < o->count;
+	if (there)
+		*copy = o->list[nth];
+	pthread_mutex_unlock(&o->lock);
+	return there;
+}
+
+void outage_shift(struct outage *o, int64_t start_ns)
+{
+	int64_t *times[] = { &o->begin_ns, &o->noticed_ns, &o->first_success_ns, &o->recovered_ns };
+
+	for (size_t i = 0; i < ARRAY_LEN(times); i++)
+		*times[i] = *times[i] < 0 ? -1 : *times[i] - start_ns;
+}
+
+void outage_finish(struct outage_watch *o)
+{
+	if (outage_open(o))
+		outage_end(o);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT
+ * run: starts the workers, shows how they get on, and adds up what each has found.
+ */
+#include "run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/hist.h"
+#include "echo/lab/provenance.h"
+#include "echo/net/backend.h"
+#include "echoload/live.h"
+#include "echoload/options/opts.h"
+#include "echoload/report/stream.h"
+#include "echoload/result/result.h"
+
+enum {
+	SPARE_SLOTS = 256, /* connections that are still closing when their seat dials again */
+	HIST_DIGITS = 3,
+};
+
+/* The part of @total that worker @i of @count gets: the first ones get what is left over. */
+static uint64_t run_share(uint64_t total, unsigned i, unsigned count)
+{
+	return total / count + (i < total % count);
+}
+
+static unsigned run_threads(const struct load_config *c)
+{
+	unsigned n = c->threads ? c->threads : cpu_list_count(&c->cpus);
+
+	return n < c->connections ? n : c->connections;
+}
+
+static void run_configure(struct run *r, const struct load_config *c,
+			  const struct backend_choice *b)
+{
+	struct net_config *n = &r->net;
+
+	n->backend = b->ops;
+	n->backend_config = b->config;
+	load_sock_options(c, &n->sock);
+	n->max_conns = UINT32_MAX;
+	n->slots = c->connections + c->idle + SPARE_SLOTS;
+	n->max_unsent = n->max_unsent_total = 1; /* the client lends nothing */
+	n->busy_poll_ns = c->busy_poll;
+	n->own_descriptors = c->own_descriptors;
+	n->drain_ns = c->grace;
+	r->role = load_role;
+	r->role.conn_size = load_conn_size(c);
+	r->shared.batch_mask = load_batches(c) - 1;
+}
+
+static int run_init_loads(struct run *r, const struct load_config *c, unsigned threads)
+{
+	int e = 0;
+
+	r->loads = calloc(threads, sizeof(*r->loads));
+	if (!r->loads)
+		return -ENOMEM;
+	for (unsigned i = 0; i < threads && e == 0; i++) {
+		struct load *l = &r->loads[i];
+		struct worker *w = &r->gang.workers[i];
+
+		const uint64_t seats = (uint64_t)c->connections + c->idle;
+
+		l->worker = w;
+		l->source = &r->shared.outages.sources[i];
+		l->next_number = i;
+		l->number_step = threads;
+		l->rng = c->seed + i;
+		e = load_init(l, &r->shared, (uint32_t)run_share(seats, i, threads));
+		if (c->messages)
+			l->quota = run_share(c->messages, i, threads);
+		w->role = &r->role;
+		w->role_state = l;
+	}
+	return e;
+}
+
+static int run_init_hists(struct run *r)
+{
+	struct hist **hists[] = { &r->uncorrected, &r->lateness, &r->connect };
+
+	for (size_t i = 0; i < ARRAY_LEN(hists); i++) {
+		*hists[i] = hist_new(HIST_DIGITS);
+		if (!*hists[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int run_init(struct run *r, const struct load_config *c, const struct backend_choice *b)
+{
+	unsigned threads = run_threads(c);
+	sigset_t mask;
+	int e;
+
+	run_configure(r, c, b);
+	r->shared.config = c;
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGTERM);
+	e = payload_init(&r->shared.payload, c->seed);
+	if (e == 0)
+		e = outage_init(&r->shared.outages, c->connections, threads, c->stall);
+	if (e == 0)
+		e = gang_init(&r->gang, threads, &r->net, &c->cpus);
+	if (e == 0)
+		e = gate_init(&r->shared.gate, (int)c->gate, threads);
+	if (e == 0)
+		e = run_init_loads(r, c, threads);
+	if (e == 0)
+		e = series_init(&r->series, r);
+	if (e == 0)
+		e = gang_signals(&r->gang, &mask);
+	return e == 0 ? run_init_hists(r) : e;
+}
+
+void run_fini(struct run *r)
+{
+	struct hist **hists[] = { &r->uncorrected, &r->lateness, &r->connect };
+
+	for (unsigned i = 0; r->loads && i < r->gang.count; i++)
+		load_fini(&r->loads[i]);
+	free(r->loads);
+	series_fini(&r->series);
+	gang_fini(&r->gang);
+	outage_fini(&r->shared.outages);
+	gate_fini(&r->shared.gate);
+	payload_fini(&r->shared.payload);
+	for (size_t i = 0; i < ARRAY_LEN(hists); i++)
+		hist_free(*hists[i]);
+}
+
+static int run_wait_ms(const struct run *r, const struct live *live)
+{
+	int series = series_wait_ms(&r->series), shown = live_wait_ms(live);
+
+	return shown >= 0 && shown < series ? shown : series;
+}
+
+/* Waits for the end of all workers; signals end them. Returns 0, or -EPROTO: what came through the
+ * gate made no sense. */
+static int run_wait(struct run *r, struct result *result)
+{
+	struct gate *gate = &r->shared.gate;
+	struct live live;
+	int e = 0;
+
+	live_begin(&live, r);
+	if (gate->used)
+		gang_watch(&r->gang, gate->fds, ARRAY_LEN(gate->fds));
+	while (r->gang.done < r->gang.running) {
+		int signal = gang_wait(&r->gang, run_wait_ms(r, &live));
+		int said = gate_poll(gate, &r->gang, r->loads);
+
+		if (signal) {
+			gang_stop(&r->gang, result->interrupted ? WORKER_QUIT : WORKER_CLOSE);
+			result->interrupted = true;
+			result->interrupted_by = signal;
+		}
+		if (said != 0) {
+			gang_stop(&r->gang, WORKER_DRAIN);
+			gang_watch(&r->gang, NULL, 0);
+			e = said < 0 ? said : 0;
+		}
+		series_poll(&r->series);
+		live_show(&live);
+	}
+	live_end(&live);
+	return e;
+}
+
+/* Adds up what the workers found. */
+static void run_collect(struct run *r, struct result *result)
+{
+	int64_t last_ns = r->shared.start_ns;
+
+	for (unsigned i = 0; i < r->gang.count; i++) {
+		const struct load *l = &r->loads[i];
+
+		for (unsigned t = 0; t < result->target_count; t++)
+			books_merge(&result->targets[t].books, &l->books[t]);
+		hist_merge(r->uncorrected, l->uncorrected);
+		hist_merge(r->lateness, l->lateness);
+		hist_merge(r->connect, l->connect);
+		result->books.missed += l->missed;
+		result->late_sends += l->late_sends;
+		result->cpu_ns += atomic_load(&r->gang.workers[i].cpu_ns);
+		if (l->last_event_ns > last_ns)
+			last_ns = l->last_event_ns;
+	}
+	for (unsigned t = 0; t < result->target_count; t++) {
+		struct books *b = &result->targets[t].books;
+
+		b->planned = b->all.sent; /* what is missed was nobody's yet */
+		books_sort(b);
+		books_merge(&result->books, b);
+	}
+	result->books.planned += result->books.missed;
+	books_sort(&result->books);
+	result->latency = r->series.latency;
+	result->outside = r->series.outside;
+	result->uncorrected = r->shared.config->rate > 0 ? r->uncorrected : r->series.latency;
+	result->lateness = r->lateness;
+	result->connect = r->connect;
+	result->duration_ns = last_ns - r->shared.start_ns;
+}
+
+static void run_collect_outages(struct run *r, struct result *result)
+{
+	struct outage_watch *o = &r->shared.outages;
+
+	outage_finish(o);
+	for (unsigned i = 0; i < o->count; i++) {
+		outage_shift(&o->list[i], r->shared.start_ns);
+	}
+	result->outages = o->list;
+	result->outage_count = o->count;
+	result->outages_unlisted = o->uncounted;
+}
+
+/* A client that never waits is what limits the rate; one that mostly waits is not. */
+static enum bottleneck run_bottleneck(const struct run *r, const struct result *result)
+{
+	double busy =
+		result->duration_ns > 0
+			? (double)result->cpu_ns / ((double)result->duration_ns * r->gang.count)
+			: 0;
+
+	if (busy > 0.95)
+		return BOTTLENECK_CLIENT;
+	return busy < 0.8 ? BOTTLENECK_SERVER : BOTTLENECK_UNKNOWN;
+}
+
+/* The measured part: it ends when sending did. */
+static void run_measured(const struct run *r, struct result *result)
+{
+	const struct load_run *s = &r->shared;
+	int64_t end_ns = s->end_ns - s->start_ns;
+
+	result->measure_begin_ns = s->measure_ns - s->start_ns;
+	result->measure_end_ns = end_ns < result->duration_ns ? end_ns : result->duration_ns;
+	if (result->measure_end_ns < result->measure_begin_ns)
+		result->measure_end_ns = result->measure_begin_ns;
+}
+
+static void run_collect_series(struct run *r, struct result *result)
+{
+	series_finish(&r->series, result->duration_ns);
+	result->intervals = r->series.rows;
+	result->interval_count = r->series.count;
+	result->intervals_unlisted = r->series.unlisted;
+}
+
+/* Waits for --start-at. Returns false when a signal came before. */
+static bool run_wait_start(struct run *r, struct result *result)
+{
+	const int64_t at_ns = r->shared.config->start_at;
+	int64_t left_ns;
+	int signal;
+
+	while ((left_ns = at_ns - clock_unix_ns()) > MSEC(2)) {
+		/* in steps: the clock may be set meanwhile */
+		left_ns = left_ns < SEC(1) ? left_ns : SEC(1);
+		signal = gang_wait(&r->gang, (int)(left_ns / MSEC(1)) - 1);
+		if (signal) {
+			result->interrupted = true;
+			result->interrupted_by = signal;
+			return false;
+		}
+	}
+	clock_sleep_until(clock_now_ns() + left_ns);
+	return true;
+}
+
+/* What is said of the run before it begins. */
+static void run_describe(const struct run *r, struct result *result)
+{
+	const unsigned count = result->target_count;
+
+	result->threads = r->gang.count;
+	for (unsigned i = 0; i < count; i++)
+		result->targets[i].requested =
+			(uint32_t)run_share(r->shared.config->connections, i, count);
+	result->start_unix_ns = clock_unix_ns();
+}
+
+int run_load(struct run *r, struct result *result, struct stream *to)
+{
+	struct load_run *s = &r->shared;
+	int64_t steal_ns = provenance_steal_ns();
+	int e = 0, said, joined;
+	bool begun = run_wait_start(r, result);
+
+	run_describe(r, result);
+	if (to)
+		stream_start(to, result);
+	s->start_ns = clock_now_ns();
+	s->measure_ns = s->start_ns + s->config->warmup;
+	s->end_ns = s->config->messages || s->gate.used ? INT64_MAX
+							: s->measure_ns + s->config->duration;
+	outage_start(&s->outages, s->start_ns);
+	series_start(&r->series, to);
+	if (begun)
+		e = gang_start(&r->gang);
+	if (e < 0)
+		gang_stop(&r->gang, WORKER_QUIT);
+	said = run_wait(r, result);
+	joined = gang_join(&r->gang);
+	if (e == 0)
+		e = joined < 0 ? joined : said;
+	run_collect(r, result);
+	run_collect_series(r, result);
+	run_collect_outages(r, result);
+	run_measured(r, result);
+	result->steal_ns = steal_ns < 0 ? -1 : provenance_steal_ns() - steal_ns;
+	result->bottleneck = run_bottleneck(r, result);
+	return e;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ * seat: requested connections that have none: they wait in a queue to be dialed, so that a storm of
+ * attempts does not time out in our own host, and come back to it when the policy lets them.
+ */
+#include <assert.h>
+
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "load_conn.h"
+
+enum {
+	DIALS_MAX = 128,         /* attempts of one worker at a time */
+	REDIAL_NS = 1000 * 1000, /* `immediate`, after an attempt that failed: no busy loop */
+};
+
+void seat_wait(struct seat *s)
+{
+	struct load *l = s->load;
+
+	s->next = NULL;
+	*l->waiting_tail = s;
+	l->waiting_tail = &s->next;
+}
+
+static void seat_retry(struct timer *t, int64_t now_ns)
+{
+	struct seat *s = container_of(t, struct seat, retry);
+
+	(void)now_ns;
+	seat_wait(s);
+	seat_dial(s->load);
+}
+
+void seat_leave(struct seat *s)
+{
+	struct load *l = s->load;
+
+	if (s->idle)
+		return;
+	assert(l->seats_live > 0);
+	if (--l->seats_live == 0)
+		worker_stop(l->worker, WORKER_DRAIN);
+}
+
+/* Full jitter (Brooker, AWS 2015): anything up to a bound that doubles with every failure. */
+static int64_t seat_backoff_ns(struct seat *s)
+{
+	const struct reconnect_policy *p = &s->load->run->config->reconnect;
+	int64_t bound = p->min_ns;
+
+	for (uint32_t i = 0; i < s->failures && bound < p->max_ns; i++)
+		bound *= 2;
+	bound = bound < p->max_ns ? bound : p->max_ns;
+	s->failures++;
+	return (int64_t)rng_below(&s->load->rng, (uint64_t)bound + 1);
+}
+
+void seat_again(struct seat *s, const struct conn *c)
+{
+	struct load *l = s->load;
+	const struct load_config *config = l->run->config;
+	bool churned = c->why == FAIL_FINISHED && config->churn > 0;
+	int64_t wait_ns = c->opened ? 0 : REDIAL_NS;
+
+	if (load_no_more(l) || (c->why == FAIL_FINISHED && !churned) ||
+	    (!churned && config->reconnect.mode == RECONNECT_NEVER)) {
+		seat_leave(s);
+		return;
+	}
+	if (!churned && config->reconnect.mode == RECONNECT_BACKOFF)
+		wait_ns = seat_backoff_ns(s);
+	if (wait_ns == 0)
+		seat_wait(s);
+	else
+		timer_set(&l->worker->timers, &s->retry, clock_now_ns() + wait_ns);
+}
+
+/* Prepares the connection that was dialed for the seat. */
+static void seat_dialed(struct seat *s, struct conn *c, uint64_t number)
+{
+	struct load_conn *lc = conn_role(c);
+	const struct load_run *run = s->load->run;
+
+	lc->seat = s;
+	lc->conn = c;
+	lc->number = number;
+	lc->base = payload_base(&run->payload, number);
+	lc->dialed_ns = clock_now_ns();
+	if (run->config->connect_timeout > 0)
+		conn_deadline(c, lc->dialed_ns + run->config->connect_timeout);
+}
+
+/* Whether --connect-rate lets another attempt begin now; if not, when to look again. */
+static bool seat_may_dial(struct load *l)
+{
+	int64_t now_ns = clock_now_ns(), rate = l->run->config->connect_rate;
+
+	if (rate == 0)
+		return true;
+	if (l->next_dial_ns > now_ns) {
+		timer_set(&l->worker->timers, &l->dial, l->next_dial_ns);
+		return false;
+	}
+	/* what could not be dialed in its time is not caught up in a burst */
+	if (now_ns - l->next_dial_ns > MSEC(100))
+		l->next_dial_ns = now_ns;
+	l->next_dial_ns += (int64_t)l->number_step * SEC(1) / rate;
+	return true;
+}
+
+static struct conn *seat_connect(struct seat *s, uint64_t number)
+{
+	const struct load_run *run = s->load->run;
+	struct addr from;
+
+	if (run->config->source.count == 0)
+		return conn_dial(s->load->worker, &run->targets[s->target], NULL);
+	from = source_nth(&run->config->source, number);
+	return conn_dial(s->load->worker, &run->targets[s->target], &from);
+}
+
+void seat_dial(struct load *l)
+{
+	while (l->waiting && l->dialing < DIALS_MAX) {
+		struct seat *s = l->waiting;
+		struct conn *c;
+
+		if (load_no_more(l)) {
+			l->waiting = s->next;
+			seat_leave(s);
+			continue;
+		}
+		if ((l->gate.shut && l->run->config->churn > 0) || !seat_may_dial(l))
+			break;
+		c = seat_connect(s, l->next_number);
+		if (!c) {
+			/* connections that are still closing hold the slots */
+			timer_set(&l->worker->timers, &l->dial, clock_now_ns() + REDIAL_NS);
+			break;
+		}
+		l->waiting = s->next;
+		l->dialing++;
+		s->books->attempts++;
+		seat_dialed(s, c, l->next_number);
+		l->next_number += l->number_step;
+	}
+	if (!l->waiting)
+		l->waiting_tail = &l->waiting;
+}
+
+void seat_stop_all(struct load *l)
+{
+	for (uint32_t i = 0; i < l->seat_count; i++) {
+		if (!timer_is_set(&l->seats[i].retry))
+			continue;
+		timer_cancel(&l->worker->timers, &l->seats[i].retry);
+		seat_leave(&l->seats[i]);
+	}
+	seat_dial(l);
+}
+
+void seat_init(struct seat *s, struct load *l, uint32_t number)
+{
+	s->load = l;
+	s->target = number % l->run->target_count;
+	s->idle = number >= l->run->config->connections;
+	l->seats_live += !s->idle;
+	s->books = &l->books[s->target];
+	s->retry.fire = seat_retry;
+}

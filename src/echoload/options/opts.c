@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT
+ * opts: the rows of echoload's options, and checks across them.
+ */
+#include "opts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/opt.h"
+#include "echo/net/backend.h"
+#include "echoload/report/report.h"
+
+/* sections of a profile */
+static const char limits[] = "limits", reports[] = "report";
+
+static const char *const arrivals_names[] = { "constant", "poisson", NULL };
+static const char *const close_names[] = { "fin", "rst", NULL };
+static const char *const output_names[] = { "text", "json", "quiet", NULL };
+static const char *const progress_names[] = { "auto", "always", "never", NULL };
+
+const struct opt load_opts[] = {
+	OPT_UINT(load_config, connections, "10", 1, 1000 * 1000, "connections in total",
+		 .letter = 'c'),
+	OPT_UINT(load_config, threads, "1", 0, 1024, "worker threads; 0: one for each CPU",
+		 .letter = 't'),
+	OPT_TIME(load_config, duration, "10s", MSEC(1), SEC(86400), "how long, after the warm-up",
+		 .letter = 'd'),
+	OPT_UINT(load_config, messages, "0", 0, INT64_MAX,
+		 "messages of all connections, instead of a duration; 0: the duration counts",
+		 .letter = 'n'),
+	OPT(load_config, size, opt_sizes, "64",
+	    "bytes of a message; a range: evenly distributed; or a mix of sizes and ranges with "
+	    "their weights, such as 64/70:512..1Ki/25:64Ki/5",
+	    .letter = 's'),
+	OPT_UINT(load_config, pipeline, "1", 1, 65536,
+		 "messages that each connection may have unanswered", .letter = 'p'),
+	OPT(load_config, rate, opt_double, "0",
+	    "open loop: messages each second of all connections, sent when they are due, "
+	    "whatever the server does; 0: each connection waits for its answers",
+	    .letter = 'R', .min = 0, .max = 100 * 1000 * 1000),
+	OPT_ENUM(load_config, arrivals, "constant", arrivals_names,
+		 "with -R: evenly spaced, or at random (exponential gaps)"),
+	OPT_UINT(load_config, idle, "0", 0, 1000 * 1000,
+		 "connections held open beside the load; each must echo once at the end"),
+	OPT_UINT(load_config, churn, "0", 0, INT64_MAX,
+		 "close each connection after this many messages and make a new one; 0: never"),
+	OPT_ENUM(load_config, close, "fin", close_names,
+		 "how connections that have finished are closed"),
+	OPT_UINT(load_config, connect_rate, "0", 0, 10 * 1000 * 1000,
+		 "attempts to connect each second; 0: as fast as they are answered"),
+	OPT(load_config, source, opt_source_range, "any",
+	    "connect from these addresses in turn: more ports than one address has"),
+	OPT(load_config, start_at, opt_start_at, "now",
+	    "begin at this time, to run several together: HH:MM:SS, or seconds since the epoch"),
+	OPT_UINT(load_config, gate, "0", 0, 1023,
+		 "a descriptor on which another program says when to send, and for how long; 0: "
+		 "none"),
+	OPT_TIME(load_config, warmup, "1s", 0, SEC(86400),
+		 "send this long before measuring; with -n the default is 0", .letter = 'w'),
+	OPT_TIME(load_config, timeout, "2s", 0, SEC(86400),
+		 "a message that is not answered in time ends its connection; --interactive waits "
+		 "for ever, unless told",
+		 .letter = 'T'),
+	OPT_TIME(load_config, connect_timeout, "1s", 0, SEC(86400),
+		 "an attempt to connect that is not answered in time has failed"),
+	OPT(load_config, reconnect, opt_reconnect, "never",
+	    "after a connection has ended: never, immediate, or backoff MIN..MAX"),
+	OPT_BOOL(load_config, verify, "on", "compare every byte that comes back"),
+	OPT_TIME(load_config, grace, "1s", 0, SEC(3600),
+		 "at the end, wait this long for what is owed"),
+	OPT_TIME(load_config, stall, "1s", MSEC(1), SEC(3600),
+		 "an outage opens when nothing came back for this long, or half of the connections "
+		 "ended within it"),
+	OPT(load_config, backend, opt_backend, "auto",
+	    "how the I/O is done; auto: the best that this kernel runs"),
+	OPT(load_config, cpus, opt_cpus, "all",
+	    "pin threads to these CPUs in turn; all: do not pin"),
+	OPT_TIME(load_config, busy_poll, "off", 0, SEC(1),
+		 "look for events this long before sleeping; costs a CPU"),
+	OPT_BOOL(load_config, own_descriptors, "off",
+		 "a table of descriptors for each thread: fewer atomic operations, but ss -p and "
+		 "lsof do not find its sockets"),
+	OPT(load_config, congestion, opt_congestion, "default",
+	    "congestion control of the connections, such as reno, cubic or bbr"),
+	OPT_UINT(load_config, seed, "1", 0, INT64_MAX,
+		 "of the bytes, the sizes and the waits: the same seed sends the same"),
+	OPT(load_config, keepalive, opt_keepalive, "off",
+	    "TCP keepalive: probe after IDLE, every INTERVAL, give up after COUNT"),
+	OPT_TIME(load_config, user_timeout, "off", 0, SEC(86400),
+		 "TCP_USER_TIMEOUT: unacknowledged bytes end the connection after this"),
+	OPT_BOOL(load_config, icmp_errors, "off",
+		 "IP_RECVERR: an ICMP unreachable ends the connection at once"),
+	OPT_UINT(load_config, max_errors, "0", 0, INT64_MAX,
+		 "limit: connections, attempts and messages that may end in errors",
+		 .group = limits),
+	OPT_TIME(load_config, max_p99, "off", 0, SEC(3600), "limit: the 99th percentile of latency",
+		 .group = limits),
+	OPT_TIME(load_config, max_downtime, "off", 0, SEC(86400),
+		 "limit: all outages together, each until it has recovered", .group = limits),
+	OPT(load_config, min_rate, opt_double, "0", "limit: echoes each second", .min = 0,
+	    .max = 1000 * 1000 * 1000, .group = limits),
+	OPT_FLAG(load_config, interactive, "a client for people: type lines, see them echoed"),
+	OPT_FLAG(load_config, textbook,
+		 "with --interactive: the naive one, which blocks on the terminal, then in read"),
+	OPT_FLAG(load_config, ignore_errors, "errors do not change the exit code", .letter = 'i'),
+	OPT_ENUM(load_config, output, "text", output_names, "what is printed on standard output",
+		 .letter = 'o', .group = reports),
+	OPT_ENUM(load_config, progress, "auto", progress_names,
+		 "a live line on standard error; auto: if that is a terminal", .group = reports),
+	OPT_TIME(load_config, interval, "1s", MSEC(10), SEC(3600),
+		 "how often counts and latency are reported while it runs", .group = reports),
+	OPT_STRING(load_config, json, NULL, "write the result to this file too, as JSON",
+		   .group = reports),
+	OPT_STRING(load_config, jsonl, NULL,
+		   "write what happens to this file while it runs, a JSON object a line",
+		   .group = reports),
+	OPT_STRING(load_config, csv, NULL, "write the intervals to this file, as a table",
+		   .group = reports),
+	OPT_STRING(
+		load_config, hist, NULL,
+		"write latency to this file: NAME.hgrm is text by percentile, NAME.hlog a log of "
+		"HdrHistogram",
+		.group = reports),
+	PROGRAM_ROWS(load_config),
+	OPT_END,
+};
+
+const char load_after[] =
+	"Examples:\n"
+	"  echoload -c 64 -d 10s 127.0.0.1:7007        64 connections, 10 seconds\n"
+	"  echoload -c 64 -R 50k 127.0.0.1:7007        50,000 messages each second\n"
+	"  echoload -c 64 -p 16 -n 1M 127.0.0.1:7007   a million messages, 16 at a time\n"
+	"  echoload -s 64/90:4Ki..64Ki/10 127.0.0.1:7007   one in ten messages is big\n"
+	"  echoload -c 64 --reconnect 'backoff 10ms..1s' 127.0.0.1:7007\n"
+	"  echoload -f configs/load/failover.conf 127.0.0.1:7007\n"
+	"  echoload merge a.json b.json                two results as one\n"
+	"  echoload plot run.jsonl -o run.svg          a picture of a run\n"
+	"\n"
+	"Exit codes: 0 all went well, 1 errors or a limit missed, 2 usage or\n"
+	"configuration, 3 not one echo came back, 4 environment (descriptors, ports,\n"
+	"privilege), 5 inconclusive: nothing was measured or the generator was late, 70 a\n"
+	"bug, 130 and 143 interrupted; the result so far is printed then too.\n";
+
+/* Files are written at the same time: each has a name of its own. */
+static int load_check_files(struct opt_set *s, const struct load_config *c)
+{
+	static const char *const keys[] = { "json", "jsonl", "csv", "hist" };
+	const char *const names[] = { c->json, c->jsonl, c->csv, c->hist };
+
+	if (strcmp(c->json, "-") == 0)
+		return opt_blame(s, "json", "a file's name; -o json prints it");
+	if (c->hist[0] && !report_is_hgrm(c->hist) && !report_is_hlog(c->hist))
+		return opt_blame(s, "hist", "the name must end in .hgrm or .hlog");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (names[i][0] && strcmp(names[i], names[j]) == 0 &&
+			    strncmp(names[i], "/dev/", 5) != 0)
+				return opt_blame(s, keys[i], "'%.100s' is --%s already", names[i],
+						 keys[j]);
+		}
+	}
+	return 0;
+}
+
+/* Options of the clients for people; all others are of a load, and would be without effect. */
+static bool interactive_takes(const struct load_config *c, const char *key)
+{
+	static const char *const keys[] = { "interactive",  "textbook",    "keepalive",
+					    "user_timeout", "icmp_errors", "congestion",
+					    "config" };
+	static const char *const waits[] = { "timeout", "connect_timeout" };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(waits) && !c->textbook; i++) {
+		if (strcmp(key, waits[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A person waits as long as the kernel does, unless told otherwise. */
+static int load_check_interactive(struct opt_set *s, struct load_config *c)
+{
+	for (const struct opt *o = load_opts; o->key; o++) {
+		if (opt_source_of(s, o->key)->level != OPT_DEFAULT && !interactive_takes(c, o->key))
+			return opt_blame(s, o->key, "means nothing to %s",
+					 c->textbook ? "the textbook's client" : "--interactive");
+	}
+	if (opt_source_of(s, "timeout")->level == OPT_DEFAULT)
+		c->timeout = 0;
+	if (opt_source_of(s, "connect_timeout")->level == OPT_DEFAULT)
+		c->connect_timeout = 0;
+	return 0;
+}
+
+/* Another program decides how long; what it leaves to us begins at once. */
+static int load_check_gate(struct opt_set *s, const struct load_config *c)
+{
+	if (fcntl((int)c->gate, F_GETFD) < 0)
+		return opt_blame(s, "gate", "descriptor %u is not open", c->gate);
+	if (opt_source_of(s, "duration")->level != OPT_DEFAULT)
+		return opt_blame(s, "duration", "means nothing with --gate");
+	return 0;
+}
+
+int load_check(struct opt_set *s, struct load_config *c, const struct backend_ops *backend)
+{
+	if (!(backend->caps & BACKEND_CONNECT))
+		return opt_blame(s, "backend", "%s only serves: it cannot dial", backend->name);
+	if (cpu_list_count(&c->cpus) == 0)
+		return opt_blame(s, "cpus", "this process may use none of them");
+	if (c->user_timeout % MSEC(1) != 0)
+		return opt_blame(s, "user_timeout", "must be whole milliseconds");
+	if (load_check_files(s, c) < 0)
+		return -EINVAL;
+	if (c->textbook && !c->interactive)
+		return opt_blame(s, "textbook", "is a kind of --interactive, which is missing");
+	if (c->interactive && load_check_interactive(s, c) < 0)
+		return -EINVAL;
+	if (c->gate > 0 && load_check_gate(s, c) < 0)
+		return -EINVAL;
+	if ((c->messages > 0 || c->gate > 0) && opt_source_of(s, "warmup")->level == OPT_DEFAULT)
+		c->warmup = 0;
+	return 0;
+}
+
+int load_check_start(struct opt_set *s, const struct load_config *c)
+{
+	if (c->start_at != 0 && c->start_at < clock_unix_ns())
+		return opt_blame(s, "start_at", "this time has passed");
+	return 0;
+}
+
+void load_sock_options(const struct load_config *c, struct sock_options *o)
+{
+	o->keepalive = c->keepalive;
+	o->user_timeout_ns = c->user_timeout;
+	o->icmp_errors = c->icmp_errors;
+	memcpy(o->congestion, c->congestion, sizeof(o->congestion));
+}

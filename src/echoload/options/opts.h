@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ * opts: the configuration of echoload.
+ */
+#ifndef ECHOLOAD_OPTS_H
+#define ECHOLOAD_OPTS_H
+
+#include <stdint.h>
+
+#include "echo/base/program.h"
+#include "echo/net/net_opt.h"
+#include "echo/net/sock.h"
+#include "size.h"
+#include "source.h"
+
+struct backend_ops;
+struct opt;
+struct opt_set;
+
+enum reconnect_mode { RECONNECT_NEVER, RECONNECT_IMMEDIATE, RECONNECT_BACKOFF };
+
+struct reconnect_policy {
+	enum reconnect_mode mode;
+	int64_t min_ns, max_ns; /* backoff: first upper bound of the wait, and the highest */
+};
+
+enum arrivals { ARRIVALS_CONSTANT, ARRIVALS_POISSON };
+enum close_mode { CLOSE_FIN, CLOSE_RST };
+
+enum output_format { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_QUIET };
+enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
+
+struct load_config {
+	struct program_options program;
+	unsigned connections; /* in total */
+	unsigned threads;     /* 0: one for each CPU */
+	int64_t duration;     /* after the warm-up */
+	uint64_t messages;    /* instead of a duration; 0: duration counts */
+	struct sizes size;    /* of a message */
+	double rate;       /* open loop: messages each second of all connections; 0: closed loop */
+	unsigned arrivals; /* enum arrivals */
+	unsigned idle;     /* connections that are held open beside those that send */
+	uint64_t churn;    /* a new connection after this many messages; 0: none */
+	unsigned close;    /* enum close_mode */
+	unsigned connect_rate; /* attempts each second; 0: no limit */
+	struct source_range source;
+	unsigned pipeline;
+	int64_t warmup;
+	int64_t timeout; /* for the answer; 0: off */
+	int64_t connect_timeout;
+	struct reconnect_policy reconnect;
+	bool verify;
+	int64_t grace, stall, interval;
+	const struct backend_ops *backend; /* NULL: auto */
+	struct cpu_list cpus;
+	int64_t busy_poll;
+	bool own_descriptors;
+	char congestion[SOCK_CONGESTION_MAX];
+	uint64_t seed;
+	struct sock_keepalive keepalive;
+	int64_t user_timeout;
+	bool icmp_errors;              /* IP_RECVERR */
+	uint64_t max_errors;           /* connections and messages that may end in errors */
+	int64_t max_p99, max_downtime; /* 0: no limit */
+	double min_rate;               /* 0: no limit */
+	bool interactive, textbook;
+	bool ignore_errors; /* -i */
+	unsigned output;    /* enum output_format */
+	unsigned progress;  /* enum progress_mode */
+	char json[OPT_TEXT_MAX], jsonl[OPT_TEXT_MAX], csv[OPT_TEXT_MAX], hist[OPT_TEXT_MAX];
+	int64_t start_at; /* ns since the epoch; 0: at once */
+	unsigned gate;    /* a descriptor; 0: none */
+};
+
+extern const struct opt_type opt_reconnect, opt_start_at;
+extern const struct opt load_opts[];
+extern const char load_after[]; /* the end of --help */
+
+/* Splits "A..B" (or "A", which is A..A) into two values of @row's type. Returns 0, or -EINVAL with
+ * @why set. */
+int opts_range_parse(const struct opt *row, const char *text, void *low, void *high, char *why);
+
+/* Checks across rows, and the defaults that depend on other rows (-n without -w: no warm-up).
+ * Returns 0, or -EINVAL with s->error set. */
+int load_check(struct opt_set *s, struct load_config *c, const struct backend_ops *backend);
+
+/* Checks --start-at, which has passed when later phases are run. */
+int load_check_start(struct opt_set *s, const struct load_config *c);
+
+/* What the sockets of the connections are given. */
+void load_sock_options(const struct load_config *c, struct sock_options *o);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ * opts_type: the types of options that only echoload has.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "opts.h"
+
+static const struct opt wait_row = {
+	.type = &opt_time, .min = MSEC(1), .max = SEC(3600), .size = sizeof(int64_t)
+};
+
+int opts_range_parse(const struct opt *row, const char *text, void *low, void *high, char *why)
+{
+	const char *dots = strstr(text, "..");
+	char first[OPT_TEXT_MAX];
+	int r;
+
+	snprintf(first, sizeof(first), "%.*s", dots ? (int)(dots - text) : (int)strlen(text), text);
+	r = row->type->parse(row, first, low, why);
+	if (r == 0)
+		r = row->type->parse(row, dots ? dots + 2 : first, high, why);
+	return r;
+}
+
+static int reconnect_parse(const struct opt *o, const char *text, void *field,
+			   char why[OPT_ERROR_MAX])
+{
+	struct reconnect_policy p = { .mode = RECONNECT_NEVER };
+	int r;
+
+	(void)o;
+	if (strcmp(text, "immediate") == 0) {
+		p.mode = RECONNECT_IMMEDIATE;
+	} else if (strncmp(text, "backoff ", 8) == 0 && strstr(text, "..")) {
+		p.mode = RECONNECT_BACKOFF;
+		r = opts_range_parse(&wait_row, text + 8, &p.min_ns, &p.max_ns, why);
+		if (r < 0)
+			return r;
+	} else if (strcmp(text, "never") != 0) {
+		snprintf(why, OPT_ERROR_MAX,
+			 "must be never, immediate or backoff MIN..MAX, such as "
+			 "'backoff 10ms..1s'");
+		return -EINVAL;
+	}
+	if (p.min_ns > p.max_ns) {
+		snprintf(why, OPT_ERROR_MAX,
+			 "the shorter time stands first, as in backoff 10ms..1s");
+		return -EINVAL;
+	}
+	memcpy(field, &p, sizeof(p));
+	return 0;
+}
+
+static bool reconnect_print(const struct opt *o, const void *field, unsigned nth,
+			    char text[OPT_TEXT_MAX])
+{
+	const struct reconnect_policy *p = field;
+	char low[OPT_TEXT_MAX], high[OPT_TEXT_MAX];
+
+	(void)o;
+	opt_time.print(&wait_row, &p->min_ns, 0, low);
+	opt_time.print(&wait_row, &p->max_ns, 0, high);
+	if (p->mode == RECONNECT_BACKOFF)
+		snprintf(text, OPT_TEXT_MAX, "backoff %.100s..%.100s", low, high);
+	else
+		snprintf(text, OPT_TEXT_MAX, "%s",
+			 p->mode == RECONNECT_NEVER ? "never" : "immediate");
+	return nth == 0;
+}
+
+const struct opt_type opt_reconnect = { "POLICY", reconnect_parse, reconnect_print };
+
+/* ---- a time of day ---- */
+
+/* "HH:MM" or "HH:MM:SS", today or, when that has passed, tomorrow. Returns seconds since the epoch,
+ * or -1: it is none. */
+static int64_t next_time_of_day(const char *text)
+{
+	time_t now = (time_t)(clock_unix_ns() / SEC(1)), at;
+	struct tm tm, day;
+	const char *end;
+
+	memset(&day, 0, sizeof(day));
+	end = strptime(text, "%H:%M", &day);
+	if (end && *end == ':')
+		end = strptime(end, ":%S", &day);
+	if (!end || *end || day.tm_sec > 59 || !localtime_r(&now, &tm)) /* %S takes leap seconds */
+		return -1;
+	tm.tm_hour = day.tm_hour;
+	tm.tm_min = day.tm_min;
+	tm.tm_sec = day.tm_sec;
+	tm.tm_isdst = -1;
+	at = mktime(&tm);
+	if (at < now) {
+		tm.tm_mday++;
+		tm.tm_isdst = -1;
+		at = mktime(&tm);
+	}
+	return at;
+}
+
+/* Seconds since the epoch, with up to nine decimals, as nanoseconds; -1: it is none. */
+static int64_t unix_time(const char *text)
+{
+	char *end;
+	const int64_t seconds = strtoll(text, &end, 10);
+	int64_t ns = 0, unit = SEC(1);
+
+	if (end == text || text[0] == '-' || text[0] == '+' || seconds > INT64_MAX / SEC(1) - 1)
+		return -1;
+	if (*end == '.') {
+		for (end++; *end >= '0' && *end <= '9' && unit > 1; end++) {
+			unit /= 10;
+			ns += (*end - '0') * unit;
+		}
+	}
+	return *end ? -1 : seconds * SEC(1) + ns;
+}
+
+static int start_at_parse(const struct opt *o, const char *text, void *field,
+			  char why[OPT_ERROR_MAX])
+{
+	int64_t at = 0;
+
+	(void)o;
+	if (strchr(text, ':'))
+		at = next_time_of_day(text);
+	else if (strcmp(text, "now") != 0)
+		at = unix_time(text);
+	if (at < 0) {
+		snprintf(
+			why, OPT_ERROR_MAX,
+			"must be now, HH:MM:SS or seconds since the epoch, as date +%%s says them");
+		return -EINVAL;
+	}
+	at *= strchr(text, ':') ? SEC(1) : 1;
+	memcpy(field, &at, sizeof(at));
+	return 0;
+}
+
+static bool start_at_print(const struct opt *o, const void *field, unsigned nth,
+			   char text[OPT_TEXT_MAX])
+{
+	int64_t at;
+
+	(void)o;
+	memcpy(&at, field, sizeof(at));
+	if (at == 0)
+		snprintf(text, OPT_TEXT_MAX, "now");
+	else
+		snprintf(text, OPT_TEXT_MAX, "%" PRId64 ".%09" PRId64, at / SEC(1), at % SEC(1));
+	return nth == 0;
+}
+
+const struct opt_type opt_start_at = { "TIME", start_at_parse, start_at_print };

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ * report_context: where a result comes from: the effective configuration with the source of each
+ * value, the command line, the machine.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "echo/base/opt.h"
+#include "echo/lab/provenance.h"
+#include "echoload/result/result.h"
+#include "report_private.h"
+
+static const char *source_text(const struct opt_set *s, const struct opt_source *from,
+			       char text[OPT_TEXT_MAX])
+{
+	switch (from->level) {
+	case OPT_DEFAULT:
+		return "default";
+	case OPT_FILE:
+		snprintf(text, OPT_TEXT_MAX, "%.200s:%u", s->file, from->line);
+		return text;
+	case OPT_ENV:
+		return "environment";
+	case OPT_CLI:
+		return "command line";
+	}
+	return "";
+}
+
+/* The two objects that the rows fill. */
+struct config_out {
+	const struct opt_set *opts;
+	json_t *values, *sources;
+	bool failed;
+};
+
+/* Keys of the first section are plain, those of others carry its name: "io_uring.buffers". */
+static void put_config(void *arg, const char *section, const char *key, const char *value)
+{
+	struct config_out *out = arg;
+	const bool plain = strcmp(section, out->opts->sections[0].name) == 0;
+	char name[OPT_TEXT_MAX], text[OPT_TEXT_MAX];
+	const struct opt_source *from;
+
+	snprintf(name, sizeof(name), "%s%s%s", plain ? "" : section, plain ? "" : ".", key);
+	from = opt_source_of(out->opts, name);
+	assert(from);
+	out->failed |= !put(out->values, name, json_text(value));
+	out->failed |= !put(out->sources, name, json_text(source_text(out->opts, from, text)));
+}
+
+bool put_configs(json_t *root, const struct result *r)
+{
+	struct config_out out = { .opts = r->opts,
+				  .values = json_object(),
+				  .sources = json_object() };
+
+	if (r->merged_config) {
+		json_decref(out.values);
+		out.values = json_incref(r->merged_config);
+	}
+	if (r->opts)
+		opt_each(r->opts, put_config, &out);
+	out.failed |= !put(root, "config", out.values);
+	out.failed |= !put(root, "config_source", out.sources);
+	return !out.failed;
+}
+
+struct context_out {
+	json_t *context, *sysctls;
+	bool failed;
+};
+
+static void put_fact(void *arg, const char *name, const char *value)
+{
+	struct context_out *out = arg;
+	json_t *object = strchr(name, '.') ? out->sysctls : out->context;
+	const bool number = strncmp(name, "cpus_", 5) == 0;
+
+	out->failed |= !put(object, name,
+			    number ? json_integer(strtoll(value, NULL, 10)) : json_text(value));
+}
+
+static json_t *json_argv(const struct result *r)
+{
+	json_t *a = json_array();
+
+	for (int i = 0; i < r->argc; i++) {
+		if (json_array_append_new(a, json_text(r->argv[i])) < 0) {
+			json_decref(a);
+			return NULL;
+		}
+	}
+	return a;
+}
+
+json_t *json_context(const struct result *r)
+{
+	struct context_out out = { .context = json_object(), .sysctls = json_object() };
+	bool ok = put(out.context, "start_unix_ns", json_integer(r->start_unix_ns));
+
+	ok &= put(out.context, "argv", json_argv(r));
+	ok &= put(out.context, "backend", json_text(r->backend));
+	ok &= put(out.context, "backend_why", json_text(r->backend_why ? r->backend_why : ""));
+	ok &= put(out.context, "threads", json_integer(r->threads));
+	if (r->merged) {
+		ok &= put(out.context, "merged", json_incref(r->merged));
+		ok &= put(out.context, "merged_how", json_text(r->merged_how));
+	}
+	if (r->provenance)
+		provenance_each(r->provenance, put_fact, &out);
+	ok &= put(out.context, "sysctls", out.sysctls);
+	if (ok && !out.failed)
+		return out.context;
+	json_decref(out.context);
+	return NULL;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ * report_jsonl: one JSON object a line for whoever follows the run: start, interval, fault, end.
+ */
+#include "report.h"
+
+#include <errno.h>
+
+#include "echoload/result/result.h"
+#include "report_private.h"
+
+static const size_t flags = JSON_COMPACT;
+
+/* {"event": @name, "t_ns": @t_ns}, to which more is added. */
+static json_t *jsonl_event(const char *name, int64_t t_ns)
+{
+	json_t *o = json_object();
+
+	if (put(o, "event", json_string(name)) && put(o, "t_ns", json_integer(t_ns)))
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+/* Writes @event with the members of @more; frees both. */
+static int jsonl_write(json_t *event, json_t *more, FILE *to)
+{
+	bool ok = event && json_object_update(event, more) == 0;
+
+	json_decref(more);
+	if (ok)
+		return json_write(event, flags, to);
+	json_decref(event);
+	return -ENOMEM;
+}
+
+int report_jsonl_start(const struct result *r, FILE *to)
+{
+	json_t *more = json_object();
+	bool ok = put(more, "schema", json_string("echoload/1"));
+
+	if (r->phase)
+		ok &= put(more, "phase", json_text(r->phase));
+	ok &= put_configs(more, r);
+	ok &= put(more, "context", json_context(r));
+	if (ok)
+		return jsonl_write(jsonl_event("start", 0), more, to);
+	json_decref(more);
+	return -ENOMEM;
+}
+
+int report_jsonl_interval(const struct interval *i, FILE *to)
+{
+	return jsonl_write(jsonl_event("interval", i->end_ns), json_interval(i), to);
+}
+
+int report_jsonl_fault(unsigned number, const struct outage *o, bool recovered, FILE *to)
+{
+	json_t *event = jsonl_event("fault", recovered ? o->recovered_ns : o->noticed_ns);
+
+	if (put(event, "fault", json_string(recovered ? "outage_recovered" : "outage_opened")) &&
+	    put(event, "outage", json_integer(number)))
+		return jsonl_write(event, json_outage(o), to);
+	json_decref(event);
+	return -ENOMEM;
+}
+
+int report_jsonl_end(const struct result *r, FILE *to)
+{
+	json_t *event = jsonl_event("end", r->duration_ns);
+
+	if (put(event, "result", json_result(r)))
+		return json_write(event, flags, to);
+	json_decref(event);
+	return -ENOMEM;
+}

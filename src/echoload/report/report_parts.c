@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * report_parts: the JSON objects that results and streams share. Objects of numbers are made from
+ * tables of fields. Every object is checked once, where it is put into the one around it: NULL
+ * stands for "no memory" on the whole way up.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "echo/base/base.h"
+#include "echoload/result/result.h"
+#include "report_private.h"
+
+enum { STRING_MAX = 4096 }; /* longer strings with bytes that are no UTF-8 are cut */
+
+bool put(json_t *object, const char *key, json_t *value)
+{
+	return json_object_set_new(object, key, value) == 0;
+}
+
+json_t *json_text(const char *s)
+{
+	json_t *text = json_string(s);
+	char ascii[STRING_MAX];
+	size_t n = 0;
+
+	if (text)
+		return text;
+	for (; n < sizeof(ascii) - 1 && s[n]; n++)
+		ascii[n] = s[n];
+	for (size_t i = 0; i < n; i++)
+		ascii[i] = (unsigned char)ascii[i] < 0x80 ? ascii[i] : '?';
+	return json_stringn(ascii, n);
+}
+
+static json_t *json_number(int64_t value)
+{
+	return value == UNKNOWN ? json_null() : json_integer(value);
+}
+
+json_t *json_numbers(const struct field *fields, size_t count)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < count; i++) {
+		if (!put(o, fields[i].key, json_number(fields[i].value))) {
+			json_decref(o);
+			return NULL;
+		}
+	}
+	return o;
+}
+
+int64_t or_unknown(int64_t value)
+{
+	return value < 0 ? UNKNOWN : value;
+}
+
+json_t *json_latency(const struct latency *l)
+{
+	const struct field fields[] = {
+		{ "count", (int64_t)l->count },
+		{ "min", l->min },
+		{ "mean", l->mean },
+		{ "p50", l->p50 },
+		{ "p90", l->p90 },
+		{ "p99", l->p99 },
+		{ "p99_9", l->p99_9 },
+		{ "p99_99", l->p99_99 },
+		{ "max", l->max },
+	};
+
+	return json_numbers(fields, ARRAY_LEN(fields));
+}
+
+json_t *json_rate(double per_second)
+{
+	assert(isfinite(per_second));
+	return json_real(round(per_second * 1000) / 1000); /* of what is more nothing is known */
+}
+
+json_t *json_interval(const struct interval *i)
+{
+	const struct field fields[] = {
+		{ "begin_ns", i->begin_ns },
+		{ "end_ns", i->end_ns },
+		{ "sent", (int64_t)i->counts.sent },
+		{ "echoed", (int64_t)i->counts.echoed },
+		{ "lost", (int64_t)i->counts.lost },
+		{ "missed", (int64_t)i->counts.missed },
+		{ "errors", (int64_t)i->counts.errors },
+		{ "connects", (int64_t)i->counts.connects },
+		{ "open", i->open },
+	};
+	json_t *o = json_numbers(fields, ARRAY_LEN(fields));
+
+	if (put(o, "per_second", json_rate(interval_rate(i))) &&
+	    put(o, "latency_ns", json_latency(&i->latency)))
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+json_t *json_outage(const struct outage *o)
+{
+	const struct field fields[] = {
+		{ "begin_ns", o->begin_ns },
+		{ "noticed_ns", o->noticed_ns },
+		{ "first_success_ns", or_unknown(o->first_success_ns) },
+		{ "recovered_ns", or_unknown(o->recovered_ns) },
+		{ "messages_lost", (int64_t)o->messages_lost },
+	};
+
+	return json_numbers(fields, ARRAY_LEN(fields));
+}
+
+int json_write(json_t *value, size_t flags, FILE *to)
+{
+	int e = 0;
+
+	if (!value)
+		return -ENOMEM;
+	errno = 0;
+	if (json_dumpf(value, to, flags | JSON_REAL_PRECISION(15)) < 0 || fputc('\n', to) == EOF ||
+	    fflush(to) != 0)
+		e = errno ? -errno : -EIO;
+	json_decref(value);
+	return e;
+}

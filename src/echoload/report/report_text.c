@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT
+ * report_text: a result for people: what was asked for, what came of it, and, only where something
+ * went wrong, the tables that say what, when, and what it cost. A label of its own begins each
+ * part; the last line is the verdict.
+ */
+#include "report.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "echo/base/base.h"
+#include "echo/base/hist.h"
+#include "echo/base/units.h"
+#include "echoload/options/opts.h"
+#include "echoload/result/result.h"
+#include "para.h"
+
+enum {
+	TARGETS_NAMED = 2, /* in the first line */
+	ROWS_MAX = 20,     /* of a table; JSON has all of them */
+};
+
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* A count for a column of 9 characters: without commas when it would not fit. */
+static char *narrow(uint64_t n, char text[UNITS_MAX])
+{
+	units_count(n, text);
+	if (strlen(text) > 9)
+		snprintf(text, UNITS_MAX, "%llu", (unsigned long long)n);
+	return text;
+}
+
+/* ---- what was asked for ---- */
+
+static void print_target(const struct result *r, FILE *to)
+{
+	struct para t = { .len = 0 };
+
+	for (unsigned i = 0; i < r->target_count && i < TARGETS_NAMED; i++) {
+		const struct target_result *at = &r->targets[i];
+
+		para_add(&t, "%s%s", i ? ", " : "", at->name);
+		if (strcmp(at->name, at->address) != 0)
+			para_add(&t, " (%s)", at->address);
+	}
+	if (r->target_count > TARGETS_NAMED)
+		para_add(&t, " and %u more", r->target_count - TARGETS_NAMED);
+	para_print(&t, "target", to);
+}
+
+static void add_size(struct para *t, uint64_t min, uint64_t max)
+{
+	if (min < max)
+		para_count(t, "", min, " to ");
+	para_count(t, "", max, " B");
+}
+
+static void add_sizes(struct para *t, const struct sizes *s)
+{
+	if (s->count <= 1) {
+		add_size(t, s->min, s->max);
+		return;
+	}
+	for (unsigned i = 0; i < s->count; i++) {
+		const struct size_part *p = &s->parts[i];
+
+		para_add(t, "%s", i == 0 ? "" : i + 1 < s->count ? ", " : " or ");
+		add_size(t, p->min, p->max);
+		para_add(t, " (%.3g%%)", 100 * (double)p->weight / (double)s->total);
+	}
+}
+
+/* What of the load has no default that everybody knows. */
+static void add_ways(struct para *t, const struct load_config *c)
+{
+	if (c->churn > 0)
+		para_count(t, "; a new connection after ", c->churn, " message");
+	if (c->churn > 0)
+		para_add(t, "%s%s", plural(c->churn), c->close == CLOSE_RST ? ", by RST" : "");
+}
+
+static void print_load(const struct result *r, FILE *to)
+{
+	const struct load_config *c = r->config;
+	struct para t = { .len = 0 };
+
+	para_add(&t, "%s, %u thread%s; ", r->backend, r->threads, plural(r->threads));
+	if (c->rate >= 100)
+		para_count(&t, "open loop of ", (uint64_t)(c->rate + 0.5), "/s");
+	else if (c->rate > 0)
+		para_add(&t, "open loop of %.3g/s", c->rate);
+	if (c->rate > 0)
+		para_add(&t, "%s; ", c->arrivals == ARRIVALS_POISSON ? " at random times" : "");
+	para_add(&t, "messages of ");
+	add_sizes(&t, &c->size);
+	para_count(&t, c->rate > 0 ? ", up to " : ", ", c->pipeline, " in flight each");
+	add_ways(&t, c);
+	para_print(&t, "load", to);
+}
+
+/* What is not one run but several. */
+static void print_sum(const struct result *r, FILE *to)
+{
+	struct para t = { .len = 0 };
+
+	if (!r->merged_how)
+		return;
+	para_count(&t, "of ", r->merged_count, " result");
+	para_add(&t, "%s, %s", plural(r->merged_count), r->merged_how);
+	para_print(&t, "sum", to);
+}
+
+static void print_time(const struct result *r, FILE *to)
+{
+	struct para t = { .len = 0 };
+
+	para_time(&t, "", r->duration_ns, "");
+	if (r->duration_ns < r->measure_begin_ns)
+		para_time(&t, ", less than the warm-up of ", r->measure_begin_ns, "");
+	else if (r->measure_begin_ns > 0)
+		para_time(&t, ", the first ", r->measure_begin_ns, " of it warm-up");
+	if (r->interrupted)
+		para_add(&t, ", interrupted");
+	para_print(&t, "time", to);
+}
+
+/* ---- what came of it ---- */
+
+static void print_connections(const struct result *r, FILE *to)
+{
+	const struct books *b = &r->books;
+	struct para t = { .len = 0 };
+
+	para_count(&t, "", r->config->connections, " requested");
+	if (r->config->idle > 0)
+		para_count(&t, " and ", r->config->idle, " idle");
+	if (b->attempts != (uint64_t)r->config->connections + r->config->idle)
+		para_count(&t, ", ", b->attempts, " attempts");
+	para_count(&t, ", ", b->established, " established");
+	if (r->config->churn > 0)
+		para_count(&t, ", ", (uint64_t)(result_connect_rate(r) + 0.5), " each second");
+	if (b->failed > 0)
+		para_count(&t, ", ", b->failed, " failed");
+	para_count(&t, ", peak ", b->peak, "");
+	if (b->connecting_at_end > 0)
+		para_count(&t, "; ", b->connecting_at_end, " connecting at the end");
+	if (b->open_at_end > 0)
+		para_count(&t, "; ", b->open_at_end, " open at the end");
+	para_print(&t, "connections", to);
+}
+
+static void print_messages(const struct result *r, FILE *to)
+{
+	const struct books *b = &r->books;
+	const char *how = r->config->verify ? " and verified" : ", not verified";
+	struct para t = { .len = 0 };
+
+	if (b->missed > 0) {
+		para_count(&t, "", b->planned, " planned, ");
+		para_count(&t, "", b->missed, " missed, ");
+	}
+	para_count(&t, "", b->all.sent, " sent");
+	if (b->all.sent > 0 && b->all.echoed == b->all.sent)
+		para_add(&t, ", all echoed%s", how);
+	else if (b->all.sent > 0)
+		para_count(&t, ", ", b->all.echoed, " echoed");
+	if (b->all.echoed > 0 && b->all.echoed < b->all.sent)
+		para_add(&t, "%s", how);
+	if (b->all.lost > 0)
+		para_count(&t, ", ", b->all.lost, " lost");
+	if (b->all.corrupt > 0)
+		para_count(&t, ", ", b->all.corrupt, " corrupt");
+	if (b->all.unfinished > 0)
+		para_count(&t, ", ", b->all.unfinished, " unfinished");
+	para_print(&t, "messages", to);
+}
+
+static void print_rate(const struct result *r, FILE *to)
+{
+	const double rate = result_rate(r);
+	const int64_t span_ns = r->measure_end_ns - r->measure_begin_ns;
+	char bytes[UNITS_MAX];
+	struct para t = { .len = 0 };
+
+	if (r->books.measured.echoed == 0)
+		return;
+	if (rate >= 100)
+		para_count(&t, "", (uint64_t)(rate + 0.5), "");
+	else
+		para_add(&t, "%.3g", rate);
+	if (r->config->rate > 0)
+		para_count(&t, " of ", (uint64_t)(r->config->rate + 0.5), "");
+	para_add(&t, " echoes/s, %s/s each way", units_bytes(result_byte_rate(r), 3, bytes));
+	if (span_ns > 0)
+		para_time(&t, ", over ", span_ns, "");
+	para_print(&t, "rate", to);
+}
+
+static void print_latency_row(const char *label, const struct hist *h, FILE *to)
+{
+	static const double percents[] = { 50, 90, 99, 99.9, 99.99, 100 };
+	char text[UNITS_MAX];
+
+	if (h->count == 0) {
+		fprintf(to, "%-*s no message\n", PARA_LABEL, label);
+		return;
+	}
+	fprintf(to, "%-*s%9s", PARA_LABEL, label, units_time((int64_t)hist_mean(h), 3, text));
+	for (size_t i = 0; i < ARRAY_LEN(percents); i++)
+		fprintf(to, "%9s", units_time(hist_percentile(h, percents[i]), 3, text));
+	fputc('\n', to);
+}
+
+static void print_latency(const struct result *r, FILE *to)
+{
+	if (r->latency->count == 0)
+		return;
+	fprintf(to, "\n%-*s%9s%9s%9s%9s%9s%9s%9s\n", PARA_LABEL, "latency", "mean", "p50", "p90",
+		"p99", "p99.9", "p99.99", "max");
+	print_latency_row(r->config->rate > 0 ? "  from due" : "  all", r->latency, to);
+	if (r->config->rate > 0)
+		print_latency_row("  from send", r->uncorrected, to);
+	if (r->outage_count > 0)
+		print_latency_row("  no outage", r->outside, to);
+	if (r->config->churn > 0)
+		print_latency_row("  connect", r->connect, to);
+	if (r->lateness->count > 0)
+		print_latency_row("  lateness", r->lateness, to);
+}
+
+/* ---- what went wrong ---- */
+
+static void print_more(uint64_t n, const char *what, FILE *to)
+{
+	char number[UNITS_MAX];
+
+	if (n > 0)
+		fprintf(to, "  and %s more %s%s\n", units_count(n, number), what, plural(n));
+}
+
+static void print_outcomes(const struct books *b, const char *title, FILE *to)
+{
+	if (books_errors(b) == 0)
+		return;
+	fprintf(to, "\n%-16s %-10s %-13s %9s %9s %8s %8s\n", title, "phase", "errno", "count",
+		"lost", "first", "last");
+	for (unsigned i = 0; i < b->outcome_count && i < ROWS_MAX; i++) {
+		const struct outcome *o = &b->outcomes[i];
+		char count[UNITS_MAX], lost[UNITS_MAX], first[UNITS_MAX], last[UNITS_MAX];
+
+		fprintf(to, "%-16s %-10s %-13s %9s %9s %8s %8s\n", fail_name(o->why),
+			phase_name(o->at), o->err ? fail_errno_name(o->err) : "-",
+			narrow(o->count, count), narrow(o->messages_lost, lost),
+			units_time(o->first_ns, 4, first), units_time(o->last_ns, 4, last));
+	}
+	if (b->outcome_count > ROWS_MAX)
+		print_more(b->outcome_count - ROWS_MAX, "way", to);
+}
+
+/* One table, or one for each of several targets under a line of what it got. */
+static void print_targets(const struct result *r, FILE *to)
+{
+	if (r->target_count == 1) {
+		print_outcomes(&r->books, "ended by", to);
+		return;
+	}
+	fprintf(to, "\n%-30s %9s %9s %9s %9s %9s\n", "target", "opened", "failed", "sent", "echoed",
+		"lost");
+	for (unsigned i = 0; i < r->target_count; i++) {
+		const struct books *b = &r->targets[i].books;
+		char opened[UNITS_MAX], failed[UNITS_MAX], sent[UNITS_MAX], echoed[UNITS_MAX];
+		char lost[UNITS_MAX];
+
+		fprintf(to, "%-30s %9s %9s %9s %9s %9s\n", r->targets[i].address,
+			narrow(b->established, opened), narrow(b->failed, failed),
+			narrow(b->all.sent, sent), narrow(b->all.echoed, echoed),
+			narrow(b->all.lost, lost));
+	}
+	for (unsigned i = 0; i < r->target_count; i++) {
+		if (books_errors(&r->targets[i].books) == 0)
+			continue;
+		fprintf(to, "\n%s", r->targets[i].address);
+		print_outcomes(&r->targets[i].books, "ended by", to);
+	}
+}
+
+static void print_lost(const struct result *r, FILE *to)
+{
+	static const char *const how_far[] = {
+		[LOST_UNSENT] = "never left this program",
+		[LOST_PARTIAL] = "sent in part",
+		[LOST_UNACKED] = "sent, not acknowledged by the peer's kernel",
+		[LOST_ACKED] = "acknowledged by it: may have been processed",
+	};
+	static_assert(ARRAY_LEN(how_far) == LOST_COUNT, "every kind has words");
+	const char *label = "\nlost messages\n";
+	char text[UNITS_MAX];
+
+	for (size_t i = 0; i < LOST_COUNT; i++) {
+		if (r->books.lost[i] == 0)
+			continue;
+		fprintf(to, "%s%*s  %s\n", label, PARA_LABEL - 2,
+			units_count(r->books.lost[i], text), how_far[i]);
+		label = "";
+	}
+}
+
+/* "+1.02 s" after the begin, or "never". */
+static char *after(const struct outage *o, int64_t at_ns, char text[UNITS_MAX])
+{
+	char time[UNITS_MAX];
+
+	if (at_ns < 0)
+		snprintf(text, UNITS_MAX, "never");
+	else
+		snprintf(text, UNITS_MAX, "+%.40s", units_time(at_ns - o->begin_ns, 3, time));
+	return text;
+}
+
+static void print_outages(const struct result *r, FILE *to)
+{
+	if (r->outage_count == 0)
+		return;
+	fprintf(to, "\n%-12s%10s %12s %14s %12s %9s\n", "outage", "began", "noticed",
+		"first success", "recovered", "lost");
+	for (unsigned i = 0; i < r->outage_count && i < ROWS_MAX; i++) {
+		const struct outage *o = &r->outages[i];
+		char began[UNITS_MAX], noticed[UNITS_MAX], first[UNITS_MAX], recovered[UNITS_MAX];
+		char lost[UNITS_MAX];
+
+		fprintf(to, "%-12u%10s %12s %14s %12s %9s\n", i + 1,
+			units_time(o->begin_ns, 4, began), after(o, o->noticed_ns, noticed),
+			after(o, o->first_success_ns, first), after(o, o->recovered_ns, recovered),
+			narrow(o->messages_lost, lost));
+	}
+	if (r->outage_count > ROWS_MAX)
+		print_more(r->outage_count - ROWS_MAX, "outage", to);
+	print_more(r->outages_unlisted, "outage", to);
+}
+
+static void print_corruption(const struct result *r, FILE *to)
+{
+	const struct corruption *c = &r->books.corruption;
+	struct para t = { .len = 0 };
+
+	if (!c->found)
+		return;
+	para_count(&t, "connection ", c->connection, ", ");
+	para_count(&t, "byte ", c->offset, " of its stream: ");
+	if (c->surplus)
+		para_add(&t, "seen 0x%02x where nothing was owed", c->seen);
+	else
+		para_add(&t, "expected 0x%02x, seen 0x%02x", c->expected, c->seen);
+	fputc('\n', to);
+	para_print(&t, "corruption", to);
+}
+
+/* ---- how much to believe it ---- */
+
+static void print_generator(const struct result *r, FILE *to)
+{
+	static const char *const bottlenecks[] = {
+		[BOTTLENECK_UNKNOWN] = "unknown",
+		[BOTTLENECK_CLIENT] = "this client",
+		[BOTTLENECK_SERVER] = "target or path",
+	};
+	const double available = (double)r->duration_ns * r->threads;
+	const double busy = available > 0 ? fmin(1, (double)r->cpu_ns / available) : 0;
+	struct para t = { .len = 0 };
+
+	para_time(&t, "", r->cpu_ns, " of CPU");
+	para_add(&t, ", %.0f%% of %u thread%s", 100 * busy, r->threads, plural(r->threads));
+	if (r->steal_ns > 0)
+		para_time(&t, ", ", r->steal_ns, " stolen by the hypervisor");
+	if (r->books.measured.echoed > 0)
+		para_add(&t, "; bottleneck: %s", bottlenecks[r->bottleneck]);
+	fputc('\n', to);
+	para_print(&t, "generator", to);
+}
+
+static void print_verdict(const struct result *r, FILE *to)
+{
+	char label[PARA_LABEL + 1];
+	struct para t = { .len = 0 };
+
+	snprintf(label, sizeof(label), "exit %d", r->exit_code);
+	para_add(&t, "%s", r->exit_reason);
+	para_print(&t, label, to);
+}
+
+static void print_phase(const struct result *r, FILE *to)
+{
+	struct para t = { .len = 0 };
+
+	if (!r->phase)
+		return;
+	para_add(&t, "%s", r->phase);
+	para_print(&t, "phase", to);
+}
+
+void report_text(const struct result *r, FILE *to)
+{
+	print_phase(r, to);
+	print_target(r, to);
+	print_load(r, to);
+	print_sum(r, to);
+	print_time(r, to);
+	fputc('\n', to);
+	print_connections(r, to);
+	print_messages(r, to);
+	print_rate(r, to);
+	print_latency(r, to);
+	print_outages(r, to);
+	print_targets(r, to);
+	print_lost(r, to);
+	print_corruption(r, to);
+	print_generator(r, to);
+	print_verdict(r, to);
+}

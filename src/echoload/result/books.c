@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ * books: counts the ways that connections ended, adds books up, and checks that nothing was counted
+ * twice or forgotten.
+ *
+ * The table of outcomes has one row for each phase in reserve: when too many kinds of ends came,
+ * the rest is `other` in their own phase, so that no identity breaks.
+ */
+#include "books.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "echo/base/base.h"
+
+/* The row of this kind of end, a new one if need be; NULL: the table is full. */
+static struct outcome *outcome_find(struct books *b, const struct outcome *o)
+{
+	const bool reserved = o->why == FAIL_OTHER && o->err == 0;
+	const unsigned max = reserved ? BOOKS_OUTCOMES_MAX : BOOKS_OUTCOMES_MAX - PHASE_COUNT;
+	struct outcome *row = b->outcomes;
+
+	for (; row < b->outcomes + b->outcome_count; row++) {
+		if (row->why == o->why && row->at == o->at && row->err == o->err)
+			return row;
+	}
+	if (b->outcome_count >= max)
+		return NULL;
+	b->outcome_count++;
+	*row = (struct outcome){ .why = o->why,
+				 .at = o->at,
+				 .err = o->err,
+				 .first_ns = INT64_MAX,
+				 .last_ns = INT64_MIN };
+	return row;
+}
+
+void books_outcome(struct books *b, const struct outcome *o)
+{
+	const struct outcome rest = { .why = FAIL_OTHER, .at = o->at };
+	struct outcome *row = outcome_find(b, o);
+
+	assert(o->why != FAIL_NONE && o->why < FAIL_COUNT && o->at < PHASE_COUNT);
+	assert(o->count > 0 && o->first_ns <= o->last_ns);
+	if (!row)
+		row = outcome_find(b, &rest);
+	assert(row);
+	row->count += o->count;
+	row->messages_lost += o->messages_lost;
+	if (o->first_ns < row->first_ns)
+		row->first_ns = o->first_ns;
+	if (o->last_ns > row->last_ns)
+		row->last_ns = o->last_ns;
+}
+
+static void messages_add(struct message_counts *to, const struct message_counts *from)
+{
+	to->sent += from->sent;
+	to->echoed += from->echoed;
+	to->corrupt += from->corrupt;
+	to->lost += from->lost;
+	to->unfinished += from->unfinished;
+}
+
+void books_merge(struct books *to, const struct books *from)
+{
+	assert(to != from);
+	assert(from->outcome_count <= BOOKS_OUTCOMES_MAX);
+	to->attempts += from->attempts;
+	to->established += from->established;
+	to->failed += from->failed;
+	to->connecting_at_end += from->connecting_at_end;
+	to->open_at_end += from->open_at_end;
+	if (from->peak > to->peak)
+		to->peak = from->peak;
+	messages_add(&to->all, &from->all);
+	messages_add(&to->measured, &from->measured);
+	to->planned += from->planned;
+	to->missed += from->missed;
+	for (size_t i = 0; i < LOST_COUNT; i++)
+		to->lost[i] += from->lost[i];
+	to->echoed_in_outage += from->echoed_in_outage;
+	to->bytes_sent += from->bytes_sent;
+	to->bytes_received += from->bytes_received;
+	to->bytes_echoed += from->bytes_echoed;
+	to->bytes_partial += from->bytes_partial;
+	to->bytes_surplus += from->bytes_surplus;
+	for (unsigned i = 0; i < from->outcome_count; i++)
+		books_outcome(to, &from->outcomes[i]);
+	if (!to->corruption.found)
+		to->corruption = from->corruption;
+}
+
+/* For qsort: by a chain of keys, so that equal books are always in the same order. */
+static int outcome_compare(const void *left, const void *right)
+{
+	const struct outcome *a = left, *b = right;
+
+	if ((a->why == FAIL_FINISHED) != (b->why == FAIL_FINISHED))
+		return a->why == FAIL_FINISHED ? 1 : -1;
+	if (a->count != b->count)
+		return a->count > b->count ? -1 : 1;
+	if (a->first_ns != b->first_ns)
+		return a->first_ns < b->first_ns ? -1 : 1;
+	if (a->why != b->why)
+		return a->why < b->why ? -1 : 1;
+	if (a->at != b->at)
+		return a->at < b->at ? -1 : 1;
+	return (a->err > b->err) - (a->err < b->err);
+}
+
+void books_sort(struct books *b)
+{
+	assert(b->outcome_count <= BOOKS_OUTCOMES_MAX);
+	qsort(b->outcomes, b->outcome_count, sizeof(b->outcomes[0]), outcome_compare);
+}
+
+static bool messages_balance(const struct message_counts *m)
+{
+	return m->sent == m->echoed + m->corrupt + m->lost + m->unfinished;
+}
+
+/* Whether the measured part is a part of the whole. */
+static bool messages_within(const struct message_counts *part, const struct message_counts *all)
+{
+	return part->sent <= all->sent && part->echoed <= all->echoed &&
+	       part->corrupt <= all->corrupt && part->lost <= all->lost &&
+	       part->unfinished <= all->unfinished;
+}
+
+const char *books_check(const struct books *b)
+{
+	uint64_t failed = 0, ended = 0, lost_by_outcome = 0, lost = 0;
+
+	for (unsigned i = 0; i < b->outcome_count; i++) {
+		const struct outcome *o = &b->outcomes[i];
+
+		*(o->at == PHASE_CONNECTING ? &failed : &ended) += o->count;
+		lost_by_outcome += o->messages_lost;
+	}
+	for (size_t i = 0; i < LOST_COUNT; i++)
+		lost += b->lost[i];
+
+	const struct {
+		bool holds;
+		const char *identity;
+	} identities[] = {
+		{ b->attempts == b->established + b->failed + b->connecting_at_end,
+		  "attempts = established + failed + connecting_at_end" },
+		{ b->failed == failed, "failed = outcomes in phase connecting" },
+		{ b->established == ended + b->open_at_end,
+		  "established = outcomes in other phases + open_at_end" },
+		{ b->peak <= b->established, "peak <= established" },
+		{ b->planned == b->all.sent + b->missed, "planned = sent + missed" },
+		{ messages_balance(&b->all), "sent = echoed + corrupt + lost + unfinished" },
+		{ b->all.lost == lost,
+		  "lost = lost_unsent + lost_partial + lost_unacked + lost_acked" },
+		{ b->all.lost == lost_by_outcome, "lost = messages_lost of all outcomes" },
+		{ messages_balance(&b->measured),
+		  "measured.sent = measured.echoed + corrupt + lost + unfinished" },
+		{ messages_within(&b->measured, &b->all), "measured messages <= all messages" },
+		{ b->echoed_in_outage <= b->measured.echoed,
+		  "measured.echoed_in_outage <= measured.echoed" },
+		{ b->bytes_received == b->bytes_echoed + b->bytes_partial + b->bytes_surplus,
+		  "bytes.received = bytes echoed + bytes.partial + bytes.surplus" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(identities); i++) {
+		if (!identities[i].holds)
+			return identities[i].identity;
+	}
+	return NULL;
+}
+
+uint64_t books_errors(const struct books *b)
+{
+	uint64_t errors = 0;
+
+	for (unsigned i = 0; i < b->outcome_count; i++)
+		errors += b->outcomes[i].why != FAIL_FINISHED ? b->outcomes[i].count : 0;
+	return errors;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * result: figures that follow from a result, and whether all of its parts agree.
+ */
+#include "result.h"
+
+#include <math.h>
+
+#include "echo/base/base.h"
+#include "echo/base/hist.h"
+
+void latency_of(const struct hist *h, struct latency *l)
+{
+	*l = (struct latency){
+		.count = h->count,
+		.min = h->count > 0 ? h->min : 0,
+		.mean = (int64_t)llround(hist_mean(h)),
+		.p50 = hist_percentile(h, 50),
+		.p90 = hist_percentile(h, 90),
+		.p99 = hist_percentile(h, 99),
+		.p99_9 = hist_percentile(h, 99.9),
+		.p99_99 = hist_percentile(h, 99.99),
+		.max = h->max,
+	};
+}
+
+double interval_rate(const struct interval *i)
+{
+	int64_t ns = i->end_ns - i->begin_ns;
+
+	return ns > 0 ? (double)i->counts.echoed * 1e9 / (double)ns : 0;
+}
+
+double result_rate(const struct result *r)
+{
+	int64_t ns = r->measure_end_ns - r->measure_begin_ns;
+
+	return ns > 0 ? (double)r->books.measured.echoed * 1e9 / (double)ns : 0;
+}
+
+double result_connect_rate(const struct result *r)
+{
+	return r->duration_ns > 0 ? (double)r->books.established * 1e9 / (double)r->duration_ns : 0;
+}
+
+double result_byte_rate(const struct result *r)
+{
+	const struct books *b = &r->books;
+
+	if (b->all.echoed == 0)
+		return 0;
+	return result_rate(r) * ((double)b->bytes_echoed / (double)b->all.echoed);
+}
+
+const char *result_check(const struct result *r)
+{
+	const struct books *b = &r->books;
+	const char *broken = books_check(b);
+
+	if (broken)
+		return broken;
+	if (r->latency->count != b->measured.echoed)
+		return "latency_ns.count = measured.echoed";
+	if (r->uncorrected->count != b->measured.echoed)
+		return "latency_uncorrected_ns.count = measured.echoed";
+	if (r->outside->count + b->echoed_in_outage != b->measured.echoed)
+		return "latency_outside_outage_ns.count + measured.echoed_in_outage = "
+		       "measured.echoed";
+	return NULL;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ * result: all that a run found, as reporters see it. Nothing here changes any more.
+ */
+#ifndef ECHOLOAD_RESULT_H
+#define ECHOLOAD_RESULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "books.h"
+#include "echo/base/addr.h"
+#include "echoload/engine/interval.h"
+#include "echoload/engine/outage.h"
+
+struct hist;
+struct load_config;
+struct opt_set;
+struct provenance;
+
+enum { RESULT_REASON_MAX = 256 };
+
+enum bottleneck { BOTTLENECK_UNKNOWN, BOTTLENECK_CLIENT, BOTTLENECK_SERVER };
+
+/* A histogram in ten numbers; nanoseconds. */
+struct latency {
+	uint64_t count;
+	int64_t min, mean, p50, p90, p99, p99_9, p99_99, max;
+};
+
+/* What happened in a part of the run. Times are ns since its start. */
+struct interval {
+	int64_t begin_ns, end_ns;
+	struct interval_counts counts;
+	uint32_t open; /* connections, at its end */
+	struct latency
+		latency; /* of all messages that were echoed in it, those of the warm-up too */
+};
+
+/* One target's part of it. */
+struct target_result {
+	const char *name;            /* as it was given */
+	char address[ADDR_TEXT_MAX]; /* as it was looked up */
+	uint32_t requested;          /* connections */
+	struct books books;
+};
+
+struct result {
+	const struct load_config *config;
+	const struct opt_set *opts; /* the effective configuration as text, and its sources */
+	const struct provenance *provenance; /* NULL: not known */
+	int argc;
+	char *const *argv;       /* the command line as it was given */
+	const char *phase;       /* of a profile that was run; NULL: it has none */
+	const char *backend;     /* the one that ran */
+	const char *backend_why; /* what better ones lack, or "" */
+	struct target_result targets[TARGETS_MAX];
+	unsigned target_count;
+	unsigned threads;
+	struct books books;
+	const struct hist *latency;     /* measured messages, ns */
+	const struct hist *outside;     /* those of them that came while no outage was open */
+	const struct hist *uncorrected; /* from the time of sending; closed loop: the same */
+	const struct hist *lateness;    /* open loop: of sends, by the generator's own fault, ns */
+	uint64_t late_sends;            /* by more than LOAD_LATE_NS */
+	const struct hist *connect;     /* how long connects took, ns */
+	const struct outage *outages;   /* times are ns since the start of the run, -1: never */
+	unsigned outage_count;
+	uint64_t outages_unlisted;
+	const struct interval *intervals;
+	unsigned interval_count;
+	uint64_t intervals_unlisted;
+	int64_t start_unix_ns;
+	int64_t duration_ns;                      /* from the start to the last event */
+	int64_t measure_begin_ns, measure_end_ns; /* since the start of the run */
+	int64_t cpu_ns;                           /* of all worker threads */
+	int64_t steal_ns;                         /* of this machine while it ran; -1: not known */
+	enum bottleneck bottleneck;
+	bool interrupted;
+	int interrupted_by;                    /* signal */
+	struct json_t *merged, *merged_config; /* a sum of results: what each is; what all have */
+	const char *merged_how;                /* NULL: it is none */
+	unsigned merged_count;
+	int exit_code; /* verdict.h */
+	char exit_reason[RESULT_REASON_MAX];
+};
+
+/* Zeros when it is empty. */
+void latency_of(const struct hist *h, struct latency *l);
+
+/* Echoes per second in it. */
+double interval_rate(const struct interval *i);
+
+/* Messages per second of the measured part that were echoed; 0 when nothing was measured. */
+double result_rate(const struct result *r);
+
+/* Connections that were made per second of the whole run. */
+double result_connect_rate(const struct result *r);
+
+/* Bytes per second that they carried, in each direction: their number times the mean size of all
+ * messages that were echoed. */
+double result_byte_rate(const struct result *r);
+
+/* NULL if the books and the histograms agree in every way (docs/results.md, "The books"), else
+ * static text that names the identity that does not hold. */
+const char *result_check(const struct result *r);
+
+#endif

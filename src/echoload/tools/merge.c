@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT
+ * merge: adds results up: counts and histograms exactly, over threads, hosts and runs.
+ *
+ * Runs that overlap in time (--start-at) are one load: times are since the start of the first, and
+ * the measured part is from the first begin to the last end. Others are taken one behind the other:
+ * what lies between them is left out. Clocks of several hosts agree as well as they are set.
+ */
+#include "merge.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "echo/base/base.h"
+#include "echo/base/hist.h"
+#include "echo/base/log.h"
+#include "echo/base/opt.h"
+#include "echoload/report/report.h"
+#include "echoload/report/report_private.h"
+#include "echoload/report/stream.h"
+#include "echoload/result/verdict.h"
+#include "merge_private.h"
+
+enum { HIST_DIGITS = 3 };
+
+struct merge {
+	struct load_config config; /* of the sum; and what the command line asks for */
+	struct opt_set opts;
+	struct merge_part *parts; /* in order of time */
+	unsigned count;
+	bool together;
+	struct hist *hists[MERGE_HISTS];
+	struct outage *outages;
+	struct result sum;
+};
+
+static const char *const outputs[] = { "text", "json", "quiet", NULL };
+
+static const struct opt merge_opts[] = {
+	OPT_ENUM(load_config, output, "text", outputs, "what is printed on standard output",
+		 .letter = 'o'),
+	OPT_STRING(load_config, json, NULL, "write the result to this file too, as JSON"),
+	OPT_STRING(load_config, hist, NULL, "write latency to this file, NAME.hgrm"),
+	PROGRAM_ROWS(load_config),
+	OPT_END,
+};
+
+static int by_start(const void *a, const void *b)
+{
+	const struct merge_part *x = a, *y = b;
+
+	return (x->result.start_unix_ns > y->result.start_unix_ns) -
+	       (x->result.start_unix_ns < y->result.start_unix_ns);
+}
+
+static int by_begin(const void *a, const void *b)
+{
+	const struct outage *x = a, *y = b;
+
+	return (x->begin_ns > y->begin_ns) - (x->begin_ns < y->begin_ns);
+}
+
+/* Whether each of the runs began before all earlier ones had ended. */
+static bool merge_overlap(const struct merge *m)
+{
+	int64_t end_ns = 0;
+
+	for (unsigned i = 0; i < m->count; i++) {
+		const struct result *r = &m->parts[i].result;
+
+		if (i > 0 && r->start_unix_ns >= end_ns)
+			return false;
+		if (r->start_unix_ns + r->duration_ns > end_ns)
+			end_ns = r->start_unix_ns + r->duration_ns;
+	}
+	return true;
+}
+
+/* Moves a part's times by @by_ns. */
+static void merge_shift(struct merge_part *p, int64_t by_ns)
+{
+	struct result *r = &p->result;
+
+	for (unsigned i = 0; i < r->outage_count; i++)
+		outage_shift(&p->outages[i], -by_ns);
+	for (unsigned t = 0; t <= r->target_count; t++) {
+		struct books *b = t < r->target_count ? &r->targets[t].books : &r->books;
+
+		for (unsigned i = 0; i < b->outcome_count; i++) {
+			b->outcomes[i].first_ns += by_ns;
+			b->outcomes[i].last_ns += by_ns;
+		}
+	}
+	r->duration_ns += by_ns;
+}
+
+/* The sum's measured part; see above. */
+static void merge_span(struct merge *m, const struct merge_part *p, int64_t by_ns)
+{
+	const struct result *r = &p->result;
+	struct result *to = &m->sum;
+	int64_t begin_ns = r->measure_begin_ns + by_ns, end_ns = r->measure_end_ns + by_ns;
+
+	if (!m->together) {
+		to->measure_end_ns += r->measure_end_ns - r->measure_begin_ns;
+		return;
+	}
+	if (p == m->parts || begin_ns < to->measure_begin_ns)
+		to->measure_begin_ns = begin_ns;
+	if (end_ns > to->measure_end_ns)
+		to->measure_end_ns = end_ns;
+}
+
+static int merge_targets(struct result *to, const struct result *from)
+{
+	for (unsigned i = 0; i < from->target_count; i++) {
+		const struct target_result *t = &from->targets[i];
+		unsigned n = 0;
+
+		while (n < to->target_count && strcmp(to->targets[n].address, t->address) != 0)
+			n++;
+		if (n == TARGETS_MAX)
+			return -E2BIG;
+		if (n == to->target_count) {
+			to->targets[n] = *t;
+			to->target_count++;
+			continue;
+		}
+		to->targets[n].requested += t->requested;
+		books_merge(&to->targets[n].books, &t->books);
+	}
+	return 0;
+}
+
+/* What is not in the books. */
+static void merge_rest(struct merge *m, const struct merge_part *p)
+{
+	const struct result *r = &p->result;
+	struct result *to = &m->sum;
+	const bool first = p == m->parts;
+
+	to->threads = m->together ? to->threads + r->threads
+				  : (to->threads > r->threads ? to->threads : r->threads);
+	to->late_sends += r->late_sends;
+	to->cpu_ns += r->cpu_ns;
+	to->steal_ns = to->steal_ns < 0 || r->steal_ns < 0 ? -1 : to->steal_ns + r->steal_ns;
+	to->outages_unlisted += r->outages_unlisted;
+	to->interrupted |= r->interrupted;
+	to->bottleneck =
+		first || to->bottleneck == r->bottleneck ? r->bottleneck : BOTTLENECK_UNKNOWN;
+	to->backend = first || strcmp(to->backend, r->backend) == 0 ? r->backend : "several";
+	if (r->duration_ns > to->duration_ns)
+		to->duration_ns = r->duration_ns;
+}
+
+/* Adds a part. */
+static int merge_add(struct merge *m, struct merge_part *p)
+{
+	struct result *to = &m->sum;
+	const uint64_t peak = to->books.peak;
+	const int64_t by_ns =
+		m->together ? p->result.start_unix_ns - to->start_unix_ns : to->duration_ns;
+
+	merge_shift(p, by_ns);
+	merge_span(m, p, by_ns);
+	books_merge(&to->books, &p->result.books);
+	to->books.peak = m->together                   ? peak + p->result.books.peak
+			 : peak > p->result.books.peak ? peak
+						       : p->result.books.peak;
+	for (unsigned i = 0; i < MERGE_HISTS; i++)
+		hist_merge(m->hists[i], p->hists[i]);
+	for (unsigned i = 0; i < p->result.outage_count; i++)
+		m->outages[to->outage_count++] = p->outages[i];
+	merge_rest(m, p);
+	return merge_targets(to, &p->result);
+}
+
+/* The exit code that stands for all, and the words of the part that it is from. */
+static void merge_judge(struct merge *m)
+{
+	struct result *r = &m->sum;
+
+	snprintf(r->exit_reason, sizeof(r->exit_reason), "ok");
+	for (unsigned i = 0; i < m->count; i++)
+		r->exit_code = verdict_of_two(r->exit_code, m->parts[i].result.exit_code);
+	for (unsigned i = 0; r->exit_code != EXIT_OK && i < m->count; i++) {
+		if (m->parts[i].result.exit_code != r->exit_code)
+			continue;
+		snprintf(r->exit_reason, sizeof(r->exit_reason), "%.80s: %.160s", m->parts[i].name,
+			 m->parts[i].result.exit_reason);
+		break;
+	}
+}
+
+/* ---- where it comes from ---- */
+
+/* Values that all parts have alike. */
+static json_t *merge_config(const struct merge *m)
+{
+	json_t *common = json_object(), *first = json_object_get(m->parts[0].root, "config"),
+	       *value;
+	const char *key;
+
+	json_object_foreach(first, key, value)
+	{
+		bool alike = true;
+
+		for (unsigned i = 1; i < m->count; i++)
+			alike &= json_equal(
+				value,
+				json_object_get(json_object_get(m->parts[i].root, "config"), key));
+		if (alike && json_object_set(common, key, value) < 0) {
+			json_decref(common);
+			return NULL;
+		}
+	}
+	return common;
+}
+
+/* The configuration and context of each part. */
+static json_t *merge_sources(const struct merge *m)
+{
+	static const char *const keys[] = { "phase", "exit", "config", "context" };
+	json_t *a = json_array();
+	bool ok = true;
+
+	for (unsigned i = 0; i < m->count; i++) {
+		json_t *o = json_object();
+
+		ok &= put(o, "file", json_text(m->parts[i].name));
+		for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
+			json_t *value = json_object_get(m->parts[i].root, keys[k]);
+
+			ok &= !value || json_object_set(o, keys[k], value) == 0;
+		}
+		ok &= json_array_append_new(a, o) == 0;
+	}
+	if (ok)
+		return a;
+	json_decref(a);
+	return NULL;
+}
+
+/* ---- the command ---- */
+
+static int merge_read_all(struct merge *m, char **names)
+{
+	size_t outages = 1;
+
+	m->parts = calloc(m->count, sizeof(*m->parts));
+	if (!m->parts)
+		return -ENOMEM;
+	for (unsigned i = 0; i < m->count; i++) {
+		if (merge_read(&m->parts[i], names[i]) < 0) {
+			log_error("%s: %s", names[i], m->parts[i].error);
+			return -EINVAL;
+		}
+		outages += m->parts[i].result.outage_count;
+	}
+	m->outages = calloc(outages, sizeof(*m->outages));
+	for (unsigned i = 0; i < MERGE_HISTS; i++)
+		m->hists[i] = hist_new(HIST_DIGITS);
+	for (unsigned i = 0; i < MERGE_HISTS; i++)
+		if (!m->hists[i] || !m->outages)
+			return -ENOMEM;
+	return 0;
+}
+
+/* The first one's, but for what this command line says. */
+static void merge_first(struct merge *m, const struct load_config *c)
+{
+	const struct load_config own = m->config;
+
+	m->config = *c;
+	m->config.output = own.output;
+	memcpy(m->config.json, own.json, sizeof(own.json));
+	memcpy(m->config.hist, own.hist, sizeof(own.hist));
+}
+
+/* What the text says of the load: of all, as far as it is one. */
+static void merge_load(struct merge *m, const struct load_config *c)
+{
+	struct load_config *to = &m->config;
+
+	to->connections += c->connections;
+	to->idle += c->idle;
+	if (to->rate == 0 || c->rate == 0 || (!m->together && to->rate != c->rate))
+		to->rate = 0;
+	else if (m->together)
+		to->rate += c->rate;
+	if (to->size.count != c->size.count || to->size.total != c->size.total ||
+	    to->size.min != c->size.min || to->size.max != c->size.max) {
+		to->size.count = 1;
+		to->size.min = to->size.min < c->size.min ? to->size.min : c->size.min;
+		to->size.max = to->size.max > c->size.max ? to->size.max : c->size.max;
+	}
+	to->pipeline = to->pipeline > c->pipeline ? to->pipeline : c->pipeline;
+	to->churn = to->churn == c->churn ? c->churn : 0;
+	to->arrivals = to->arrivals == c->arrivals ? c->arrivals : ARRIVALS_CONSTANT;
+	to->close = to->close == c->close ? c->close : CLOSE_FIN;
+	to->verify &= c->verify;
+}
+
+/* A run that was named twice would be counted twice. In order of time they are neighbours. */
+static int merge_refuse_twice(const struct merge *m)
+{
+	for (unsigned i = 1; i < m->count; i++) {
+		if (!json_equal(m->parts[i - 1].root, m->parts[i].root))
+			continue;
+		log_error("%s and %s are the same run", m->parts[i - 1].name, m->parts[i].name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int merge_all(struct merge *m)
+{
+	struct result *r = &m->sum;
+	int e;
+
+	qsort(m->parts, m->count, sizeof(*m->parts), by_start);
+	e = merge_refuse_twice(m);
+	if (e < 0)
+		return e;
+	for (unsigned i = 0; i < m->count; i++) /* they have moved */
+		m->parts[i].result.config = &m->parts[i].config;
+	m->together = merge_overlap(m);
+	merge_first(m, &m->parts[0].config);
+	for (unsigned i = 1; i < m->count; i++)
+		merge_load(m, &m->parts[i].config);
+	r->config = &m->config;
+	r->start_unix_ns = m->parts[0].result.start_unix_ns;
+	r->backend_why = "";
+	r->outages = m->outages;
+	merge_point(r, m->hists);
+	for (unsigned i = 0; i < m->count && e == 0; i++)
+		e = merge_add(m, &m->parts[i]);
+	if (e < 0) {
+		log_error("more than %d targets together", TARGETS_MAX);
+		return e;
+	}
+	qsort(m->outages, r->outage_count, sizeof(*m->outages), by_begin);
+	books_sort(&r->books);
+	for (unsigned i = 0; i < r->target_count; i++)
+		books_sort(&r->targets[i].books);
+	merge_judge(m);
+	r->merged_how = m->together ? "together" : "one after the other";
+	r->merged_count = m->count;
+	r->merged_config = merge_config(m);
+	r->merged = merge_sources(m);
+	return r->merged_config && r->merged ? 0 : -ENOMEM;
+}
+
+static int merge_run(struct merge *m, char **names)
+{
+	struct stream files;
+	const char *broken;
+	int e = merge_read_all(m, names);
+
+	if (e == 0)
+		e = merge_all(m);
+	if (e < 0) {
+		if (e == -ENOMEM)
+			log_error("no memory");
+		return e == -ENOMEM ? EXIT_ENVIRONMENT : EXIT_USAGE;
+	}
+	broken = result_check(&m->sum);
+	if (broken) {
+		log_error("a bug in echoload, the sum does not balance: %s", broken);
+		return EXIT_INTERNAL;
+	}
+	e = stream_open(&files, &m->sum);
+	if (e == 0)
+		e = stream_end(&files, &m->sum);
+	if (e < 0) {
+		log_error("cannot write %s: %s", files.what, strerror(-e));
+		return EXIT_ENVIRONMENT;
+	}
+	e = report(&m->sum);
+	if (e < 0) {
+		log_error("cannot write standard output: %s", strerror(-e));
+		return EXIT_ENVIRONMENT;
+	}
+	return program_exit(m->sum.exit_code);
+}
+
+static void merge_fini(struct merge *m)
+{
+	for (unsigned i = 0; m->parts && i < m->count; i++)
+		merge_free(&m->parts[i]);
+	for (unsigned i = 0; i < MERGE_HISTS; i++)
+		hist_free(m->hists[i]);
+	json_decref(m->sum.merged);
+	json_decref(m->sum.merged_config);
+	free(m->outages);
+	free(m->parts);
+}
+
+int merge_main(int argc, char **argv)
+{
+	static struct merge m = {
+		.opts = { .program = "echoload",
+			  .usage = "merge [OPTION]... RESULT.json...",
+			  .about =
+				  "Adds results up, histograms included. Runs that overlap in time "
+				  "are one load, others count one after the other. The exit code "
+				  "is "
+				  "the worst of theirs." },
+	};
+	char *none[] = { NULL };
+	int r, code;
+
+	opt_add(&m.opts, "merge", merge_opts, &m.config);
+	r = opt_load(&m.opts, argc, argv, none);
+	if (r < 0) {
+		log_error("%s", m.opts.error);
+		return EXIT_USAGE;
+	}
+	if (program_answer(&m.opts, &m.config.program))
+		return program_exit(EXIT_OK);
+	if (r == 0) {
+		log_error("no results: echoload merge A.json B.json (see --help)");
+		return EXIT_USAGE;
+	}
+	if (m.config.hist[0] && !report_is_hgrm(m.config.hist)) {
+		log_error("--hist: the name must end in .hgrm: a sum has no intervals");
+		return EXIT_USAGE;
+	}
+	m.count = (unsigned)r;
+	m.sum.argc = argc;
+	m.sum.argv = argv;
+	code = merge_run(&m, argv + 1);
+	merge_fini(&m);
+	return code;
+}

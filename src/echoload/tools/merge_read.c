@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT
+ * merge_read: an echoload/1 back to the struct that it was made from. A key that is missing or has
+ * another type is an error that names it; the first one counts.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "echo/base/base.h"
+#include "echo/base/hist.h"
+#include "echo/base/hist_hdr.h"
+#include "echoload/result/verdict.h"
+#include "merge_private.h"
+
+enum { HIST_DIGITS = 3, ERRNO_MAX = 4096, CONNECTIONS_MAX = 100 * 1000 * 1000 };
+
+/* Of counts and times: so that sums of many files stay within 63 bits. It is 73 years. */
+static const int64_t number_max = INT64_MAX / 4;
+
+static int __attribute__((format(printf, 2, 3))) fail(struct merge_part *p, const char *fmt, ...)
+{
+	const size_t len = p->error[0] ? MERGE_ERROR_MAX : 0; /* the first stays */
+	va_list args;
+
+	va_start(args, fmt);
+	if (len == 0)
+		vsnprintf(p->error, sizeof(p->error), fmt, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static const json_t *object(struct merge_part *p, const json_t *from, const char *key)
+{
+	const json_t *o = json_object_get(from, key);
+
+	if (!json_is_object(o))
+		fail(p, "'%s' is missing", key);
+	return o;
+}
+
+/* A number that is not negative. */
+static int64_t number(struct merge_part *p, const json_t *from, const char *key)
+{
+	const json_t *v = json_object_get(from, key);
+
+	if (json_is_integer(v) && json_integer_value(v) >= 0 && json_integer_value(v) <= number_max)
+		return json_integer_value(v);
+	fail(p, "'%s' is missing, or no whole number that can be", key);
+	return 0;
+}
+
+static uint64_t count(struct merge_part *p, const json_t *from, const char *key)
+{
+	return (uint64_t)number(p, from, key);
+}
+
+/* The same; null or nothing is -1. */
+static int64_t number_or_none(struct merge_part *p, const json_t *from, const char *key)
+{
+	const json_t *v = json_object_get(from, key);
+
+	return !v || json_is_null(v) ? -1 : number(p, from, key);
+}
+
+static const char *text(const json_t *from, const char *key)
+{
+	const char *s = json_string_value(json_object_get(from, key));
+
+	return s ? s : "";
+}
+
+/* ---- the books ---- */
+
+static void read_connections(struct merge_part *p, const json_t *c, struct books *b,
+			     uint32_t *requested)
+{
+	const int64_t wanted = number(p, c, "requested");
+
+	if (wanted > CONNECTIONS_MAX)
+		fail(p, "nobody requested %lld connections", (long long)wanted);
+	*requested = (uint32_t)wanted;
+	b->attempts = count(p, c, "attempts");
+	b->established = count(p, c, "established");
+	b->failed = count(p, c, "failed");
+	b->connecting_at_end = count(p, c, "connecting_at_end");
+	b->open_at_end = count(p, c, "open_at_end");
+}
+
+static void read_counts(struct merge_part *p, const json_t *m, struct message_counts *to)
+{
+	to->sent = count(p, m, "sent");
+	to->echoed = count(p, m, "echoed");
+	to->corrupt = count(p, m, "corrupt");
+	to->lost = count(p, m, "lost");
+	to->unfinished = count(p, m, "unfinished");
+}
+
+static void read_messages(struct merge_part *p, const json_t *m, struct books *b)
+{
+	b->planned = count(p, m, "planned");
+	b->missed = count(p, m, "missed");
+	read_counts(p, m, &b->all);
+	b->lost[LOST_UNSENT] = count(p, m, "lost_unsent");
+	b->lost[LOST_PARTIAL] = count(p, m, "lost_partial");
+	b->lost[LOST_UNACKED] = count(p, m, "lost_unacked");
+	b->lost[LOST_ACKED] = count(p, m, "lost_acked");
+}
+
+static int errno_of(const char *name)
+{
+	for (int e = 1; name[0] && e < ERRNO_MAX; e++) {
+		const char *known = fail_errno_name(e);
+
+		if (known && strcmp(known, name) == 0)
+			return e;
+	}
+	return 0;
+}
+
+static void read_outcomes(struct merge_part *p, const json_t *from, struct books *b)
+{
+	const json_t *rows = json_object_get(from, "outcomes"), *row;
+	size_t i;
+
+	if (!json_is_array(rows))
+		fail(p, "'outcomes' is missing");
+	json_array_foreach(rows, i, row)
+	{
+		struct outcome o = { .err = errno_of(text(row, "errno")) };
+
+		while (o.why < FAIL_COUNT && strcmp(fail_name(o.why), text(row, "cause")) != 0)
+			o.why++;
+		while (o.at < PHASE_COUNT && strcmp(phase_name(o.at), text(row, "phase")) != 0)
+			o.at++;
+		if (o.why == FAIL_COUNT || o.at == PHASE_COUNT) {
+			fail(p, "an outcome has the unknown cause '%.40s' or phase '%.40s'",
+			     text(row, "cause"), text(row, "phase"));
+			return;
+		}
+		o.count = count(p, row, "count");
+		o.messages_lost = count(p, row, "messages_lost");
+		o.first_ns = number(p, row, "first_ns");
+		o.last_ns = number(p, row, "last_ns");
+		if (o.count > 0)
+			books_outcome(b, &o);
+	}
+}
+
+static void read_corruption(struct merge_part *p, struct corruption *c)
+{
+	const json_t *from = json_object_get(p->root, "corruption");
+
+	if (!json_is_object(from))
+		return;
+	c->found = true;
+	c->connection = count(p, from, "connection");
+	c->offset = count(p, from, "offset");
+	c->surplus = json_is_null(json_object_get(from, "expected"));
+	c->expected = (uint8_t)(c->surplus ? 0 : number(p, from, "expected"));
+	c->seen = (uint8_t)number(p, from, "seen");
+}
+
+static void read_books(struct merge_part *p)
+{
+	const json_t *measured = object(p, p->root, "measured"),
+		     *bytes = object(p, p->root, "bytes");
+	const json_t *connections = object(p, p->root, "connections");
+	struct books *b = &p->result.books;
+
+	read_connections(p, connections, b, &p->config.connections);
+	b->peak = count(p, connections, "peak");
+	read_messages(p, object(p, p->root, "messages"), b);
+	read_counts(p, measured, &b->measured);
+	b->echoed_in_outage = count(p, measured, "echoed_in_outage");
+	p->result.measure_begin_ns = number(p, measured, "begin_ns");
+	p->result.measure_end_ns = number(p, measured, "end_ns");
+	if (p->result.measure_end_ns < p->result.measure_begin_ns)
+		fail(p, "what was measured ends before it begins");
+	b->bytes_sent = count(p, bytes, "sent");
+	b->bytes_received = count(p, bytes, "received");
+	b->bytes_echoed = count(p, bytes, "echoed");
+	b->bytes_partial = count(p, bytes, "partial");
+	b->bytes_surplus = count(p, bytes, "surplus");
+	read_outcomes(p, p->root, b);
+	read_corruption(p, &b->corruption);
+}
+
+static void read_targets(struct merge_part *p)
+{
+	const json_t *row, *rows = json_object_get(p->root, "targets");
+	size_t i;
+
+	if (json_array_size(rows) == 0)
+		fail(p, "'targets' is missing");
+	json_array_foreach(rows, i, row)
+	{
+		struct target_result *t = &p->result.targets[i];
+
+		if (i == TARGETS_MAX) {
+			fail(p, "more than %d targets", TARGETS_MAX);
+			return;
+		}
+		t->name = text(row, "target");
+		snprintf(t->address, sizeof(t->address), "%s", text(row, "address"));
+		read_connections(p, object(p, row, "connections"), &t->books, &t->requested);
+		read_messages(p, object(p, row, "messages"), &t->books);
+		read_outcomes(p, row, &t->books);
+		p->result.target_count++;
+	}
+}
+
+static void read_outages(struct merge_part *p)
+{
+	const json_t *row, *rows = json_object_get(p->root, "outages");
+	const int64_t unlisted = number_or_none(p, p->root, "outages_unlisted");
+	size_t i;
+
+	p->result.outages_unlisted = unlisted > 0 ? (uint64_t)unlisted : 0;
+	p->outages = calloc(json_array_size(rows) + 1, sizeof(*p->outages));
+	p->result.outages = p->outages;
+	json_array_foreach(rows, i, row)
+	{
+		if (!p->outages) {
+			fail(p, "no memory");
+			return;
+		}
+		p->outages[i] = (struct outage){
+			.begin_ns = number(p, row, "begin_ns"),
+			.noticed_ns = number(p, row, "noticed_ns"),
+			.first_success_ns = number_or_none(p, row, "first_success_ns"),
+			.recovered_ns = number_or_none(p, row, "recovered_ns"),
+			.messages_lost = count(p, row, "messages_lost"),
+		};
+		p->result.outage_count++;
+	}
+}
+
+/* ---- histograms ---- */
+
+/* Takes what is exact beside the counters from the numbers at @latency, if they agree with them. */
+static bool read_exact(struct merge_part *p, struct hist *h, const json_t *latency)
+{
+	const int64_t min = number(p, latency, "min"), max = number(p, latency, "max");
+	const int64_t mean = number(p, latency, "mean");
+
+	if (hist_index(h, (uint64_t)min) != hist_index(h, (uint64_t)h->min) ||
+	    hist_index(h, (uint64_t)max) != hist_index(h, (uint64_t)h->max) || mean < min ||
+	    mean > max)
+		return false;
+	h->min = min;
+	h->max = max;
+	h->sum = (unsigned __int128)(uint64_t)mean * h->count;
+	return true;
+}
+
+static int read_hist(struct merge_part *p, enum merge_hist at, const char *key,
+		     const json_t *latency)
+{
+	const char *code = text(json_object_get(p->root, "histograms"), key);
+	const uint64_t values = latency ? count(p, latency, "count") : 0;
+	struct hist *h = hist_new(HIST_DIGITS), *got = NULL;
+
+	p->hists[at] = h;
+	if (!h)
+		return fail(p, "no memory");
+	if (values == 0)
+		return 0;
+	if (hist_hdr_decode(code, &got) < 0)
+		return fail(p, "histogram '%s' is missing, or none", key);
+	if (got->bits == h->bits && got->count == values && read_exact(p, got, latency)) {
+		p->hists[at] = got;
+		hist_free(h);
+		return 0;
+	}
+	hist_free(got);
+	return fail(p, "histogram '%s' has other digits or values than its latency", key);
+}
+
+static void read_hists(struct merge_part *p)
+{
+	static const char *const keys[MERGE_HISTS] = {
+		[MERGE_LATENCY] = "latency_ns",
+		[MERGE_UNCORRECTED] = "latency_uncorrected_ns",
+		[MERGE_OUTSIDE] = "latency_outside_outage_ns",
+		[MERGE_CONNECT] = "connect_ns",
+		[MERGE_LATENESS] = "lateness_ns",
+	};
+
+	for (enum merge_hist i = 0; i < MERGE_HISTS; i++) {
+		const json_t *from =
+			i == MERGE_LATENESS ? json_object_get(p->root, "generator") : p->root;
+
+		(void)read_hist(p, i, keys[i], json_object_get(from, keys[i]));
+	}
+	merge_point(&p->result, p->hists);
+}
+
+void merge_point(struct result *r, struct hist *const hists[MERGE_HISTS])
+{
+	r->latency = hists[MERGE_LATENCY];
+	r->uncorrected = hists[MERGE_UNCORRECTED];
+	r->outside = hists[MERGE_OUTSIDE];
+	r->connect = hists[MERGE_CONNECT];
+	r->lateness = hists[MERGE_LATENESS];
+}
+
+/* ---- the rest ---- */
+
+static void read_generator(struct merge_part *p)
+{
+	const json_t *g = object(p, p->root, "generator");
+	const char *bottleneck = text(g, "bottleneck");
+
+	p->result.late_sends = count(p, g, "late_sends");
+	p->result.cpu_ns = number(p, g, "cpu_ns");
+	p->result.steal_ns = number_or_none(p, g, "steal_ns");
+	p->result.bottleneck = strcmp(bottleneck, "client") == 0   ? BOTTLENECK_CLIENT
+			       : strcmp(bottleneck, "server") == 0 ? BOTTLENECK_SERVER
+								   : BOTTLENECK_UNKNOWN;
+}
+
+static void read_context(struct merge_part *p)
+{
+	const json_t *context = object(p, p->root, "context"), *end = object(p, p->root, "exit");
+	const int64_t threads = number_or_none(p, context, "threads");
+
+	p->result.start_unix_ns = number(p, context, "start_unix_ns");
+	p->result.threads = threads > 0 ? (unsigned)threads : 1;
+	p->result.backend = text(context, "backend");
+	p->result.duration_ns = number(p, p->root, "duration_ns");
+	p->result.interrupted = json_is_true(json_object_get(p->root, "interrupted"));
+	p->result.exit_code = (int)number(p, end, "code");
+	if (!verdict_known(number(p, end, "code")))
+		fail(p, "no run ends with exit code %lld", (long long)number(p, end, "code"));
+	snprintf(p->result.exit_reason, sizeof(p->result.exit_reason), "%s", text(end, "reason"));
+}
+
+/* Those values of the configuration that the text for people speaks of. One that cannot be read
+ * here (another version, another kernel) leaves the default. */
+static void read_config(struct merge_part *p)
+{
+	static const char *const keys[] = { "size", "pipeline", "rate",  "arrivals",
+					    "idle", "churn",    "close", "verify" };
+	struct opt_set set = { .program = "echoload" };
+	const json_t *config = object(p, p->root, "config");
+	char line[OPT_LINE_MAX];
+
+	opt_add(&set, "global", load_opts, &p->config);
+	(void)opt_read_defaults(&set);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		FILE *f;
+		int n = snprintf(line, sizeof(line), "[global]\n%s = %s\n", keys[i],
+				 text(config, keys[i]));
+
+		f = fmemopen(line, size_min((size_t)n, sizeof(line) - 1), "r");
+		if (f) {
+			(void)opt_read_file(&set, f, p->name);
+			fclose(f);
+		}
+	}
+}
+
+int merge_read(struct merge_part *p, const char *name)
+{
+	json_error_t at;
+	const char *broken;
+
+	*p = (struct merge_part){ .name = name };
+	p->root = json_load_file(name, JSON_REJECT_DUPLICATES, &at);
+	if (!p->root)
+		return at.line > 0 ? fail(p, "line %d: %s", at.line, at.text)
+				   : fail(p, "%s", at.text);
+	if (strcmp(text(p->root, "schema"), "echoload/1") != 0)
+		return fail(p, "is no result of echoload: its schema is not echoload/1");
+	read_config(p);
+	p->result.config = &p->config;
+	read_context(p);
+	read_books(p);
+	read_targets(p);
+	read_outages(p);
+	read_generator(p);
+	read_hists(p);
+	if (p->error[0])
+		return -EINVAL;
+	broken = result_check(&p->result);
+	return broken ? fail(p, "its books do not balance: %s", broken) : 0;
+}
+
+void merge_free(struct merge_part *p)
+{
+	for (unsigned i = 0; i < MERGE_HISTS; i++)
+		hist_free(p->hists[i]);
+	free(p->outages);
+	json_decref(p->root);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ * plot: reads a run, writes a script, and lets gnuplot draw it. The picture appears under its name
+ * when it is whole.
+ */
+#include "plot.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "echo/base/log.h"
+#include "echo/base/opt.h"
+#include "echo/base/program.h"
+#include "plot_private.h"
+
+struct plot_config {
+	struct program_options program;
+	char out[OPT_TEXT_MAX], title[OPT_TEXT_MAX];
+};
+
+static const struct opt plot_opts[] = {
+	OPT_STRING(plot_config, out, NULL, "the picture: NAME.svg or NAME.png", .letter = 'o'),
+	OPT_STRING(plot_config, title, NULL, "above it, instead of the command line"),
+	PROGRAM_ROWS(plot_config),
+	OPT_END,
+};
+
+extern char **environ;
+
+static bool has_suffix(const char *name, const char *suffix)
+{
+	const size_t len = strlen(name), tail = strlen(suffix);
+
+	return len > tail && strcmp(name + len - tail, suffix) == 0;
+}
+
+/* Runs gnuplot with @script as its input, from the beginning. Returns 0, -errno when it cannot be
+ * run, or its wait status. */
+static int run_gnuplot(FILE *script)
+{
+	char name[] = "gnuplot", input[] = "-";
+	char *argv[] = { name, input, NULL };
+	posix_spawn_file_actions_t actions;
+	int e, status = 0;
+	pid_t pid;
+
+	if (fflush(script) != 0 || fseek(script, 0, SEEK_SET) < 0)
+		return -errno;
+	e = posix_spawn_file_actions_init(&actions);
+	if (e == 0)
+		e = posix_spawn_file_actions_adddup2(&actions, fileno(script), STDIN_FILENO);
+	if (e == 0)
+		e = posix_spawnp(&pid, name, &actions, NULL, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	if (e != 0)
+		return -e;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return status;
+}
+
+/* Returns an exit code. */
+static int plot_draw(const struct plot_data *p, const char *out)
+{
+	FILE *script = tmpfile();
+	char temporary[PATH_MAX];
+	struct stat st;
+	int r;
+
+	if (!script) {
+		log_error("cannot make a temporary file: %s", strerror(errno));
+		return EXIT_ENVIRONMENT;
+	}
+	snprintf(temporary, sizeof(temporary), "%s.%d.tmp", out, (int)getpid());
+	plot_script(p, temporary, has_suffix(out, ".svg"), script);
+	r = run_gnuplot(script);
+	fclose(script);
+	if (r == -ENOENT)
+		log_error("gnuplot is not installed; Debian: apt-get install gnuplot-nox");
+	else if (r < 0)
+		log_error("cannot run gnuplot: %s", strerror(-r));
+	else if (r > 0)
+		log_error("gnuplot failed: is %s a place to write to?", out);
+	else if (stat(temporary, &st) < 0 || st.st_size == 0)
+		log_error("cannot write %s: gnuplot drew nothing", out);
+	else if (rename(temporary, out) < 0)
+		log_error("cannot write %s: %s", out, strerror(errno));
+	else
+		return EXIT_OK;
+	unlink(temporary);
+	return EXIT_ENVIRONMENT;
+}
+
+static int plot_file(const struct plot_config *c, const char *name)
+{
+	struct plot_data p;
+	int code = EXIT_USAGE;
+
+	if (plot_read(&p, name) < 0)
+		log_error("%s: %s", name, p.error);
+	else if (c->title[0])
+		snprintf(p.title, sizeof(p.title), "%s", c->title);
+	if (!p.error[0])
+		code = plot_draw(&p, c->out);
+	plot_free(&p);
+	return code;
+}
+
+int plot_main(int argc, char **argv)
+{
+	static struct plot_config config;
+	static struct opt_set set = {
+		.program = "echoload",
+		.usage = "plot RUN.jsonl -o PICTURE",
+		.about = "Draws a run with gnuplot: throughput and latency over time with outages "
+			 "shaded, and latency by percentile.",
+	};
+	char *none[] = { NULL };
+	int r;
+
+	opt_add(&set, "plot", plot_opts, &config);
+	r = opt_load(&set, argc, argv, none);
+	if (r < 0) {
+		log_error("%s", set.error);
+		return EXIT_USAGE;
+	}
+	if (program_answer(&set, &config.program))
+		return program_exit(EXIT_OK);
+	if (r != 1 || !config.out[0]) {
+		log_error("needs one run and a picture: echoload plot RUN.jsonl -o RUN.svg");
+		return EXIT_USAGE;
+	}
+	if (!has_suffix(config.out, ".svg") && !has_suffix(config.out, ".png")) {
+		log_error("--out: the name must end in .svg or .png");
+		return EXIT_USAGE;
+	}
+	return plot_file(&config, argv[1]);
+}

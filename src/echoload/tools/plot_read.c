@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ * plot_read: takes from JSON what a picture needs; what is not there is not drawn.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "echo/base/hist.h"
+#include "echo/base/hist_hdr.h"
+#include "plot_private.h"
+
+static int64_t number(const json_t *o, const char *key, int64_t otherwise)
+{
+	const json_t *v = json_object_get(o, key);
+
+	return json_is_integer(v) ? json_integer_value(v) : otherwise;
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static int add_interval(struct plot_data *p, const json_t *o)
+{
+	const json_t *latency = json_object_get(o, "latency_ns");
+	struct interval *row;
+
+	if (p->count == p->room) {
+		const size_t room = p->room ? 2 * p->room : 1024;
+		struct interval *more = realloc(p->rows, room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		p->rows = more;
+		p->room = room;
+	}
+	row = &p->rows[p->count];
+	*row = (struct interval){ .begin_ns = number(o, "begin_ns", 0),
+				  .end_ns = number(o, "end_ns", 0) };
+	row->counts.echoed = (uint64_t)number(o, "echoed", 0);
+	row->latency.count = (uint64_t)number(latency, "count", 0);
+	row->latency.p50 = number(latency, "p50", 0);
+	row->latency.p99 = number(latency, "p99", 0);
+	row->latency.max = number(latency, "max", 0);
+	p->count += row->end_ns > row->begin_ns;
+	p->end_ns = row->end_ns > p->end_ns ? row->end_ns : p->end_ns;
+	return 0;
+}
+
+static void set_outage(struct plot_data *p, const json_t *o, int64_t nth)
+{
+	if (nth < 0 || nth >= OUTAGES_MAX)
+		return;
+	p->outages[nth] = (struct outage){ .begin_ns = number(o, "begin_ns", 0),
+					   .recovered_ns = number(o, "recovered_ns", -1) };
+	if (nth >= p->outage_count)
+		p->outage_count = (unsigned)nth + 1;
+}
+
+static void set_hist(struct hist **h, const json_t *histograms, const char *key)
+{
+	hist_free(*h);
+	*h = NULL;
+	(void)hist_hdr_decode(text(histograms, key), h);
+}
+
+/* The title: the command line, as far as it is known and as there is room. */
+static void set_title(struct plot_data *p, const json_t *context)
+{
+	enum { ROOM = 125 }; /* characters that a picture is wide */
+
+	const json_t *argv = json_object_get(context, "argv"), *word;
+	size_t i, len = 0;
+
+	p->title[0] = 0;
+	json_array_foreach(argv, i, word)
+	{
+		const char *s = json_string_value(word);
+		const char *slash = s ? strrchr(s, '/') : NULL;
+
+		s = s && i == 0 && slash ? slash + 1 : s;
+		if (s && len < sizeof(p->title))
+			len += (size_t)snprintf(p->title + len, sizeof(p->title) - len, "%s%s",
+						i ? " " : "", s);
+	}
+	if (len > ROOM)
+		snprintf(p->title + ROOM - 3, 4, "...");
+}
+
+static int take_result(struct plot_data *p, const json_t *r)
+{
+	const json_t *histograms = json_object_get(r, "histograms"), *o;
+	const json_t *intervals = json_object_get(r, "intervals");
+	int e = 0;
+	size_t i;
+
+	set_title(p, json_object_get(r, "context"));
+	p->warmup_ns = number(json_object_get(r, "measured"), "begin_ns", 0);
+	set_hist(&p->all, histograms, "latency_ns");
+	set_hist(&p->outside, histograms, "latency_outside_outage_ns");
+	json_array_foreach(json_object_get(r, "outages"), i, o) set_outage(p, o, (int64_t)i);
+	if (p->count == 0) {
+		json_array_foreach(intervals, i, o) e = e < 0 ? e : add_interval(p, o);
+	}
+	return e;
+}
+
+static int take(struct plot_data *p, const json_t *o)
+{
+	const char *event = text(o, "event");
+
+	if (strcmp(text(o, "schema"), "echoload/1") == 0 && !event[0])
+		return take_result(p, o);
+	if (strcmp(event, "start") == 0)
+		set_title(p, json_object_get(o, "context"));
+	else if (strcmp(event, "interval") == 0)
+		return add_interval(p, o);
+	else if (strcmp(event, "fault") == 0)
+		set_outage(p, o, number(o, "outage", 0) - 1);
+	else if (strcmp(event, "end") == 0)
+		return take_result(p, json_object_get(o, "result"));
+	return 0;
+}
+
+static int fail(struct plot_data *p, int e, const char *why)
+{
+	snprintf(p->error, sizeof(p->error), "%s", why);
+	return e;
+}
+
+int plot_read(struct plot_data *p, const char *name)
+{
+	FILE *f = fopen(name, "re");
+	json_error_t at;
+	json_t *o;
+	int e = 0;
+
+	*p = (struct plot_data){ .count = 0 };
+	if (!f) {
+		e = -errno;
+		return fail(p, e, strerror(-e));
+	}
+	while (e == 0 && (o = json_loadf(f, JSON_DISABLE_EOF_CHECK, &at))) {
+		e = take(p, o);
+		json_decref(o);
+	}
+	fclose(f);
+	if (e < 0)
+		return fail(p, e, strerror(-e));
+	if (p->count == 0)
+		return fail(p, -EINVAL, "has no intervals: is it a run's --jsonl or --json?");
+	return 0;
+}
+
+void plot_free(struct plot_data *p)
+{
+	hist_free(p->all);
+	hist_free(p->outside);
+	free(p->rows);
+}
