@@ -12,7 +12,9 @@ enum {
 	EVENTS = 256,
 	READS = 8, /* chunks taken from one connection before the others have their turn */
 	MAX_FD = 65536,
-	EDGES = EPOLLIN | EPOLLOUT | EPOLLRDHUP,
+	EDGES = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI,
+	/* a short receive is the last one, unless an end, an error or an urgent mark is there */
+	BEHIND = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI,
 };
 
 struct conn {
@@ -116,9 +118,7 @@ static int conn_serve(struct server *s, struct conn *c, uint32_t events)
 		s->served.recvs++;
 		s->served.bytes += (uint64_t)n;
 		r = conn_echo(c, s->scratch, (size_t)n);
-		/* a short read is the last one, unless an end or an error waits behind it */
-		if (n < (ssize_t)sizeof(s->scratch) &&
-		    !(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
+		if (n < (ssize_t)sizeof(s->scratch) && !(events & BEHIND))
 			break;
 	}
 	return r < 0 ? -1 : 0;
@@ -182,13 +182,13 @@ static void client_send(struct bare_client *cl, struct bare_peer *p)
 	}
 }
 
-static void client_serve(struct bare_client *cl, struct bare_peer *p, int epoll)
+static void client_serve(struct bare_client *cl, struct bare_peer *p, int epoll, uint32_t events)
 {
 	static unsigned char scratch[BARE_CHUNK];
 	int flags = MSG_DONTWAIT | (cl->o->discard ? MSG_TRUNC : 0);
 	ssize_t n = sizeof(scratch);
 
-	for (int reads = 0; n == sizeof(scratch); reads++) {
+	for (int reads = 0; n == sizeof(scratch) || (n > 0 && (events & BEHIND)); reads++) {
 		if (reads == READS && watch_again(epoll, p->fd, p) == 0)
 			return;
 		n = recv(p->fd, scratch, sizeof(scratch), flags);
@@ -222,7 +222,7 @@ static void *client_run(void *options)
 		cl.result.turns++;
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.ptr)
-				client_serve(&cl, events[i].data.ptr, epoll);
+				client_serve(&cl, events[i].data.ptr, epoll, events[i].events);
 			else
 				bare_client_tick(&cl);
 		}

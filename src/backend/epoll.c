@@ -17,7 +17,9 @@
 /* ops of tokens that are no connection's */
 enum { OP_CONN, OP_LISTENER, OP_WAKE };
 
-enum { ENDS = EPOLLRDHUP | EPOLLHUP | EPOLLERR };
+/* More may lie behind what one receive brings, however short it is: an end, or more bytes, since a
+ * receive ends at the urgent mark. */
+enum { BEHIND = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI };
 
 struct epoll_config {
 	uint64_t buffer;
@@ -47,9 +49,9 @@ static void epoll_event(struct worker *w, const struct epoll_event *ev)
 		return; /* closed earlier in this batch */
 	if (c->state == CONN_DIALING)
 		epoll_dialed(c, ev->events);
-	if (ev->events & ENDS)
-		c->marks |= EPOLL_HUNG;
-	if ((ev->events & (EPOLLIN | ENDS)) && !c->eof)
+	if (ev->events & BEHIND)
+		c->marks |= EPOLL_TO_EAGAIN;
+	if ((ev->events & (EPOLLIN | BEHIND)) && !c->eof)
 		c->marks |= EPOLL_READABLE; /* recv names it; after the FIN only send can */
 	if (c->state == CONN_OPEN && (ev->events & EPOLLOUT) && conn_unsent(c) > 0)
 		epoll_flush(c);
@@ -138,7 +140,7 @@ static int epoll_add(const struct worker *w, int fd, uint32_t events, uint64_t t
 
 static int epoll_add_conn(struct conn *c)
 {
-	return epoll_add(c->worker, c->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+	return epoll_add(c->worker, c->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
 			 conn_token(c, OP_CONN));
 }
 

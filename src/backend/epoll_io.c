@@ -141,7 +141,7 @@ static void epoll_nothing(struct conn *c, ssize_t n)
 	if (n < 0 && errno == EINTR)
 		return;
 	if (n == 0 || errno == EAGAIN)
-		c->marks &= (uint8_t)~EPOLL_READABLE;
+		c->marks &= (uint8_t) ~(EPOLL_READABLE | EPOLL_TO_EAGAIN);
 	if (n == 0)
 		conn_eof(c);
 	else if (errno != EAGAIN)
@@ -169,7 +169,7 @@ void epoll_read(struct conn *c)
 			epoll_nothing(c, n);
 			continue;
 		}
-		if ((size_t)n < want && !(c->marks & EPOLL_HUNG))
+		if ((size_t)n < want && !(c->marks & EPOLL_TO_EAGAIN))
 			c->marks &= (uint8_t)~EPOLL_READABLE;
 		epoll_tick(c->worker);
 		switch (conn_data(c, s->scratch, (size_t)n)) {

@@ -18,8 +18,8 @@ enum { EPOLL_EVENTS = 256 }; /* of one wait */
 
 /* c->marks */
 enum {
-	EPOLL_READABLE = 1, /* may have more to receive: only recv knows */
-	EPOLL_HUNG = 2,     /* FIN or an error is there: a short receive is not the end of it */
+	EPOLL_READABLE = 1,  /* may have more to receive: only recv knows */
+	EPOLL_TO_EAGAIN = 2, /* until then a short receive does not mean that the socket is empty */
 };
 
 /* What the backend keeps of a connection. */

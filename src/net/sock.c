@@ -50,6 +50,10 @@ static int sock_set_options(int fd, const struct sock_options *o)
 {
 	int r = sock_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 
+	/* urgent bytes are bytes of the stream: else TCP takes out the last one, or not, by chance
+	 * of when the next came (RFC 6093, 6, asks for this too) */
+	if (r == 0)
+		r = sock_set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	if (r == 0)
 		r = sock_set_keepalive(fd, &o->keepalive);
 	if (r == 0 && o->user_timeout_ns > 0)

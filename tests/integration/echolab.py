@@ -232,6 +232,22 @@ class Process:
                 raise Failed(f"it does not stop: {self.said()}")
             time.sleep(0.001)
 
+    @contextlib.contextmanager
+    def held(self):
+        """While the `with` block runs it and its children stand still: what is sent to them lies there at once."""
+        self.hold()
+        others = self.children()
+        for pid in others:
+            os.kill(pid, signal.SIGSTOP)
+            while stat_fields(pid)[:1] not in (["T"], ["Z"], []):
+                time.sleep(0.001)
+        try:
+            yield
+        finally:
+            for pid in (*others, self.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
     def kill9(self):
         """SIGKILL; returns when it is gone (its children are not)."""
         return self.stop(signal.SIGKILL)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """echod gives back what it got, whatever the peer does with its end of the stream."""
 import random
+from socket import MSG_OOB
 
 from echolab import (SLOW, Sender, TestCase, covers, fill, for_each_backend, half_close, pattern, recv_exactly,
                      recv_to_end)
@@ -82,6 +83,21 @@ class Each(TestCase):
         self.assertLess(self.server.rss() - before, 16 * MIB * SLOW)
         self.assertSame(recv_exactly(sock, went), data[:went])
         self.assertEcho(sock, data[:MIB])
+
+    def test_urgent_bytes_are_bytes_of_the_stream(self):
+        """A receive ends at the urgent mark, so one that is short does not mean that nothing lies behind it."""
+        far = pattern(20000)
+        for pieces in ((b"abc", b"!X", b"defgh"), (b"!X",), (b"!X", b"tail"), (b"abc", b"!defX"), (b"!X", b"!Y", b"!Z"),
+                       (b"a", b"!X", b"b", b"!Y", b"c", b"!Z", b"d"), (far, b"!X", far)):
+            with self.subTest(pieces=[p[:5] for p in pieces]):
+                sock = self.connect(self.server)
+                self.assertEcho(sock, b"it is accepted")
+                with self.server.held():
+                    for piece in pieces:
+                        sock.send(piece.lstrip(b"!"), MSG_OOB if piece[:1] == b"!" else 0)
+                sent = b"".join(piece.lstrip(b"!") for piece in pieces)
+                self.assertSame(recv_exactly(sock, len(sent)), sent)
+                self.assertEcho(sock, b"and what comes later")
 
     def test_others_are_served_while_one_does_not_read(self):
         stuck, other = self.connect(self.server, rcvbuf=65536), self.connect(self.server)

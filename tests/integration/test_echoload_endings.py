@@ -4,6 +4,7 @@ message it cost under how far it had come."""
 import signal
 import socket
 import threading
+from socket import MSG_OOB
 
 from echolab import NO_ANSWER, OK, VERDICT, covers, half_close, recv_exactly, rst, slow, ss
 from loadlab import LONG, LoadCase, echo_all, for_each_client, readable, silence
@@ -255,6 +256,27 @@ class EachEnding(LoadCase):
         r = self.ends(script, {}, OK, messages=6, timeout=f"{slow(1)}s")
         self.assertAllEchoed(r, 6)
         self.assertGreaterEqual(r["latency_ns"]["min"], 390_000_000)
+
+    def test_urgent_bytes_of_an_answer_are_bytes_of_it(self):
+        """They all lie there when echoload looks; a receive ends at each urgent mark."""
+        begun, held = threading.Event(), threading.Event()
+
+        def script(sock, n):
+            data = recv_exactly(sock, 64)
+            begun.set()
+            held.wait(slow(60))
+            for part, flags in ((data[:10], 0), (data[10:30], MSG_OOB), (data[30:50], 0), (data[50:63], MSG_OOB),
+                                (data[63:], MSG_OOB)):
+                sock.send(part, flags)
+            answered.set()
+            echo_all(sock)
+        answered = threading.Event()
+        load = self.load(self.peer(script), connections=1, messages=10, **LONG)
+        self.assertTrue(begun.wait(slow(60)))
+        with load.held():
+            held.set()
+            self.assertTrue(answered.wait(slow(60)))
+        self.assertAllEchoed(load.done(), 10)
 
     def test_other_connections_go_on(self):
         def script(sock, n):
