@@ -157,7 +157,7 @@ static inline void bare_raise_files(void)
 	}
 }
 
-/* A TCP socket without Nagle's delay or urgent bytes apart, with the congestion control asked for. */
+/* A TCP socket without Nagle's delay and with the congestion control asked for. */
 static inline int bare_socket(const char *congestion, bool nagle, int flags)
 {
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
@@ -166,7 +166,6 @@ static inline int bare_socket(const char *congestion, bool nagle, int flags)
 		bare_die(BARE_EXIT_ENVIRONMENT, "socket");
 	if (!nagle)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
 	if (congestion && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion,
 				     (socklen_t)strlen(congestion)) < 0)
 		bare_die(BARE_EXIT_ENVIRONMENT, congestion);
