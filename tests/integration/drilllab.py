@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from echolab import BIN, ROOT, USAGE, TestCase, clean_env, program, run, sh, stat_fields
+from schemas import problems
 
 DRILLS = ROOT / "configs/drills"
 INCONCLUSIVE, SKIPPED = 5, 77  # exit codes, beside those of echolab
@@ -16,9 +17,13 @@ Report = collections.namedtuple("Report", "code results err")
 
 
 def drill(*args, timeout=200, prefix=(), exe=None, env=None):
-    """Runs echodrill with -o json: the exit code, {name or name/means: result}, what it said."""
+    """Runs echodrill with -o json: the exit code, {name or name/means: result}, what it said. Every result is what
+    docs/echodrill-1.schema.json says."""
     r = run([*prefix, *([exe] if exe else program("echodrill")), "-o", "json", *args], env, timeout=timeout)
-    return Report(r.code, {full_name(d): d for d in map(json.loads, r.out.splitlines())}, r.err)
+    results = [json.loads(line) for line in r.out.splitlines()]
+    for d in results:
+        assert not problems("echodrill-1", d), (d["drill"], problems("echodrill-1", d))
+    return Report(r.code, {full_name(d): d for d in results}, r.err)
 
 
 def full_name(d):

@@ -1,31 +1,24 @@
 # SPDX-License-Identifier: MIT
 """Results are what docs/echoload-1.schema.json says, whatever became of the run."""
-import functools
 import json
 import signal
 import time
-import unittest
 from pathlib import Path
 
-from echolab import NO_ANSWER, ROOT, VERDICT, TestCase, recv_exactly
+from jsonschema import Draft202012Validator
+
+from echolab import NO_ANSWER, VERDICT, TestCase, recv_exactly
 from loadlab import INCONCLUSIVE, LONG, SIGINT, LoadCase, parse, target_text
+from schemas import problems, schema
 
-try:
-    from jsonschema import Draft202012Validator
-except ImportError:
-    Draft202012Validator = None
-
+NAME = "echoload-1"
 CAUSES = ("finished eof eof_early reset refused timeout_connect timeout_answer timeout_tcp host_unreachable "
           "net_unreachable prohibited aborted local_limit corrupt other").split()
 
 
-def schema():
-    return json.loads((ROOT / "docs/echoload-1.schema.json").read_text())
-
-
 def keys(node, path=""):
     """The paths of all keys that a schema requires, references followed."""
-    root = schema()
+    root = schema(NAME)
 
     def walk(node, path):
         if "$ref" in node:
@@ -39,34 +32,16 @@ def keys(node, path=""):
     return set(walk(node, path))
 
 
-@functools.cache
-def closed():
-    """The schema as version 1.0 of it would be, if nothing might be added: a key that is new in results must be new
-    in the schema."""
-    def close(node, whole=True):
-        """Nothing beside its properties. Definitions are not whole: who refers to them may add some."""
-        if isinstance(node, dict):
-            if whole and ("$ref" in node or "properties" in node):
-                node.setdefault("unevaluatedProperties", False)
-            for key, child in node.items():
-                for value in child.values() if key in ("$defs", "properties") else [child]:
-                    close(value, key != "$defs")
-    made = schema()
-    close(made)
-    return Draft202012Validator(made)
-
-
 def problems_of(result):
-    return [f"{'/'.join(map(str, e.absolute_path))}: {e.message[:300]}" for e in closed().iter_errors(result)]
+    return problems(NAME, result)
 
 
-@unittest.skipUnless(Draft202012Validator, "python3-jsonschema is not installed")
 class Schema(LoadCase):
     def assertValid(self, result):
         self.assertEqual(problems_of(result if isinstance(result, dict) else result.json), [], result)
 
     def test_it_is_a_schema_itself(self):
-        Draft202012Validator.check_schema(schema())
+        Draft202012Validator.check_schema(schema(NAME))
 
     def test_a_good_run(self):
         r = self.run_load(self.echod(), connections=3, messages=300, size="1..100")
@@ -155,11 +130,10 @@ class Schema(LoadCase):
             self.assertNotEqual(problems_of(j), [], path)
 
 
-@unittest.skipUnless(Draft202012Validator, "python3-jsonschema is not installed")
 class Contract(TestCase):
     def test_the_keys_of_version_1_stay_required(self):
         """Those of docs/results.md: a result without one is no echoload/1."""
-        required = keys(schema())
+        required = keys(schema(NAME))
         latency = "count min mean p50 p90 p99 p99_9 p99_99 max".split()
         counts = "sent echoed corrupt lost unfinished".split()
         contract = {
@@ -186,4 +160,18 @@ class Contract(TestCase):
                     self.assertIn(f"{path}.{name}", required)
 
     def test_the_causes_are_those_of_version_1(self):
-        self.assertEqual(schema()["$defs"]["outcomes"]["items"]["properties"]["cause"]["enum"], CAUSES)
+        self.assertEqual(schema(NAME)["$defs"]["outcomes"]["items"]["properties"]["cause"]["enum"], CAUSES)
+
+
+class DrillContract(TestCase):
+    def test_the_keys_of_a_drill_stay_required(self):
+        self.assertLessEqual(set("schema drill verdict expectations timeline commands load".split()),
+                             set(schema("echodrill-1")["required"]))
+
+    def test_what_is_no_verdict_does_not_pass(self):
+        good = {"schema": "echodrill/1", "drill": "x", "means": None, "verdict": "pass", "reason": "", "took_ns": 1,
+                "knew_ns": None, "knew": None, "canary_late_ns": 0, "wire_dropped": 0, "server_backend": "epoll",
+                "client_backend": "epoll", "expectations": [], "timeline": [], "commands": [], "load": None}
+        self.assertEqual(problems("echodrill-1", good), [])
+        for change in ({"verdict": "perhaps"}, {"took_ns": -1}, {"expectations": [{}]}, {"new": 1}, {"drill": None}):
+            self.assertNotEqual(problems("echodrill-1", good | change), [], change)
