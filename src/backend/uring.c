@@ -150,7 +150,8 @@ static void uring_accepted(struct worker *w, const struct io_uring_cqe *cqe)
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		l->armed = l->polling = false;
 	if (cqe->res >= 0 && !polled) {
-		uring_take(w, cqe->res);
+		if (acceptor_keeps(&l->acceptor, cqe->res))
+			uring_take(w, cqe->res);
 	} else if (cqe->res < 0 && cqe->res != -ECANCELED) {
 		listener_set_blocking(l, false);
 		(void)acceptor_failed(&l->acceptor, -cqe->res);

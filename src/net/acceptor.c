@@ -19,10 +19,45 @@ enum {
 	MUTE_MS = 100,
 };
 
-static int reserve_open(void)
+/* ---- the reserve; all of it with its lock held ---- */
+
+/* Returns whether it is there. */
+static bool reserve_hold(struct acceptor_reserve *r)
 {
-	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (r->fd < 0)
+		r->fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (r->fd >= 0)
+		atomic_store(&r->given_up, false);
+	return r->fd >= 0;
 }
+
+static void reserve_give_up(struct acceptor_reserve *r)
+{
+	atomic_store(&r->given_up, true); /* before anybody can get its number */
+	close(r->fd);
+	r->fd = -1;
+}
+
+static void reserve_use(struct acceptor_reserve *r)
+{
+	pthread_mutex_lock(&r->lock);
+	if (r->users++ == 0)
+		(void)reserve_hold(r); /* if not now, then when it is needed */
+	pthread_mutex_unlock(&r->lock);
+}
+
+static void reserve_leave(struct acceptor_reserve *r)
+{
+	pthread_mutex_lock(&r->lock);
+	assert(r->users > 0);
+	if (--r->users == 0 && r->fd >= 0) {
+		close(r->fd);
+		r->fd = -1;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- the acceptor ---- */
 
 static void acceptor_set_muted(struct acceptor *a, bool on)
 {
@@ -41,7 +76,8 @@ void acceptor_init(struct acceptor *a, struct worker *w, int fd)
 	assert(a->take && a->mute && fd >= 0);
 	a->worker = w;
 	a->fd = fd;
-	a->reserve = reserve_open();
+	a->reserve = w->reserve;
+	reserve_use(a->reserve);
 	a->muted = false;
 	a->batch = 1;
 	a->full = 0;
@@ -50,33 +86,52 @@ void acceptor_init(struct acceptor *a, struct worker *w, int fd)
 
 void acceptor_fini(struct acceptor *a)
 {
-	if (a->reserve >= 0)
-		close(a->reserve);
-	a->reserve = -1;
+	reserve_leave(a->reserve);
 	a->fd = -1;
 	timer_cancel(&a->worker->timers, &a->retry);
 }
 
-/* Closes what is queued, at most a batch, with the descriptor held in reserve. Ends at EAGAIN too:
- * accept fails with EMFILE even when nothing is queued. */
+static void acceptor_turn_away(struct acceptor *a, int fd)
+{
+	close(fd);
+	stats_add(&a->worker->stats.opened, 1);
+	stats_add(&a->worker->stats.closed[FAIL_LOCAL_LIMIT], 1);
+}
+
+/* Turns away what is queued, at most a batch, with the descriptor held in reserve. Ends at EAGAIN
+ * too: accept fails with EMFILE even when nothing is queued; and when another thread has got the
+ * number, which gives it back. */
 static void acceptor_shed(struct acceptor *a)
 {
-	for (int i = 0; i < BATCH && a->reserve >= 0; i++) {
-		int fd;
+	struct acceptor_reserve *r = a->reserve;
+	int fd = 0;
 
-		close(a->reserve);
+	pthread_mutex_lock(&r->lock);
+	for (int i = 0; i < BATCH && fd >= 0 && reserve_hold(r); i++) {
+		reserve_give_up(r);
 		fd = accept4(a->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd >= 0) {
-			close(fd);
-			stats_add(&a->worker->stats.opened, 1);
-			stats_add(&a->worker->stats.closed[FAIL_LOCAL_LIMIT], 1);
-		}
-		a->reserve = reserve_open();
-		if (fd < 0)
-			break;
+		if (fd >= 0)
+			acceptor_turn_away(a, fd);
 	}
-	if (a->reserve < 0)
-		a->reserve = reserve_open();
+	(void)reserve_hold(r);
+	pthread_mutex_unlock(&r->lock);
+}
+
+bool acceptor_keeps(struct acceptor *a, int fd)
+{
+	struct acceptor_reserve *r = a->reserve;
+	bool keeps;
+
+	if (!atomic_load(&r->given_up))
+		return true;
+	pthread_mutex_lock(&r->lock);
+	keeps = reserve_hold(r);
+	if (!keeps) {
+		acceptor_turn_away(a, fd);
+		(void)reserve_hold(r);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return keeps;
 }
 
 bool acceptor_failed(struct acceptor *a, int err)
@@ -110,9 +165,9 @@ static int acceptor_batch(struct acceptor *a, int max)
 	for (; i < max && !a->muted; i++) {
 		int fd = accept4(a->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd >= 0)
+		if (fd >= 0 && acceptor_keeps(a, fd))
 			a->take(a->worker, fd);
-		else if (!acceptor_failed(a, errno))
+		else if (fd < 0 && !acceptor_failed(a, errno))
 			break;
 	}
 	return i;

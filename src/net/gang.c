@@ -23,7 +23,9 @@ int gang_init(struct gang *g, unsigned count, const struct net_config *config,
 	bool pin = !cpus->all && !(config->backend->caps & BACKEND_SINGLE);
 
 	assert(count > 0);
-	*g = (struct gang){ .count = count, .done_fd = -1, .signal_fd = -1 };
+	*g = (struct gang){
+		.count = count, .done_fd = -1, .signal_fd = -1, .reserve = ACCEPTOR_RESERVE_INIT
+	};
 	/* the processes of a single worker inherit where it may run: they share the CPUs */
 	if (!cpus->all && !pin && sched_setaffinity(0, sizeof(cpus->set), &cpus->set) < 0)
 		return -errno;
@@ -38,6 +40,7 @@ int gang_init(struct gang *g, unsigned count, const struct net_config *config,
 
 		w->config = config;
 		w->conns = &g->conns;
+		w->reserve = config->own_descriptors ? NULL : &g->reserve;
 		w->index = i;
 		w->cpu = pin ? cpu_list_nth(cpus, i) : -1;
 		w->done_fd = g->done_fd;

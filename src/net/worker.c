@@ -106,6 +106,9 @@ int worker_init(struct worker *w)
 	w->now_ns = clock_now_ns();
 	timers_init(&w->timers, w->now_ns);
 	w->drain_timer = (struct timer){ .fire = worker_drain_over };
+	w->own_reserve = (struct acceptor_reserve)ACCEPTOR_RESERVE_INIT;
+	if (!w->reserve)
+		w->reserve = &w->own_reserve;
 	(void)sem_init(&w->begun, 0, 0); /* fails only for other arguments than these */
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->wake_fd < 0)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What bounds echod: slow readers, connections, time, descriptors."""
+import contextlib
+import select
 import signal
 import subprocess
 import time
 
-from echolab import (Reader, Sender, TestCase, covers, end_of, fill, for_each_backend, half_close, not_in, only,
-                     pattern, recv_exactly, recv_to_end, rst, ss)
+from echolab import (PATIENCE, Reader, Sender, TestCase, covers, end_of, fill, for_each_backend, half_close, not_in,
+                     only, pattern, recv_exactly, recv_to_end, rst, slow, ss)
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -275,3 +277,56 @@ class EachDescriptors(TestCase):
         server.send_signal(signal.SIGCONT)
         for i, sock in enumerate(socks):
             self.assertSame(recv_exactly(sock, 100), pattern(100, i))
+
+
+@for_each_backend
+class EachWorkersDescriptors(TestCase):
+    """Workers want the same last descriptors: what one gives up to turn a peer away another one may take."""
+    PEERS = 400
+
+    def fates(self, server):
+        """What each of many peers is told: b"x" (served), b"" (an end). All of them are told something."""
+        waiting, fates = select.poll(), {}
+        socks = {}
+        for _ in range(self.PEERS):
+            sock = self.connect(server)
+            socks[sock.fileno()] = sock
+            waiting.register(sock, select.POLLIN)
+            with contextlib.suppress(ConnectionError):
+                sock.sendall(b"x")
+        deadline = time.monotonic() + slow(PATIENCE)
+        while len(fates) < self.PEERS and time.monotonic() < deadline:
+            for fd, _ in waiting.poll(1000):
+                waiting.unregister(fd)
+                try:
+                    fates[socks[fd]] = socks[fd].recv(1)
+                except ConnectionError:
+                    fates[socks[fd]] = b""
+        self.assertEqual(self.PEERS - len(fates), 0, f"hang; {server.said()}")
+        return fates
+
+    def every_peer_is_told(self, workers, **options):
+        server = self.echod(prefix=["prlimit", "--nofile=64:64"], workers=workers, shutdown="close", **options)
+        fates = self.fates(server)
+        served = [sock for sock, fate in fates.items() if fate]
+        self.assertGreater(len(served), 10)
+        for sock in served:
+            self.assertEcho(sock, b"still served")
+        for sock in fates:
+            sock.close()
+        c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "all have left")
+        self.assertEqual(c.closed["local_limit"], self.PEERS - len(served), c)
+        self.assertEcho(self.connect(server), b"the next")
+        self.assertEqual(server.stop(), 0)
+
+    @only("epoll", "io_uring")
+    @not_in("valgrind")  # it closes what is over the limit itself, before echod sees it
+    def test_every_peer_beyond_is_turned_away(self):
+        for workers in (2, 4) * 4:
+            with self.subTest(workers=workers):
+                self.every_peer_is_told(workers)
+
+    @only("epoll", "io_uring")
+    @not_in("valgrind", "tsan")  # which knows of one table of descriptors only
+    def test_every_peer_beyond_is_turned_away_where_each_worker_has_its_own(self):
+        self.every_peer_is_told(4, own_descriptors="on")

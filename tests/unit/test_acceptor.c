@@ -141,7 +141,7 @@ START_TEST(any_other_error_mutes_it_for_a_while)
 		fake_turn(now + MSEC(150));
 		ck_assert(!a.muted);
 		ck_assert_uint_eq(mutes, 2 * i + 2);
-		ck_assert_int_ge(a.reserve, 0);
+		ck_assert_int_ge(a.reserve->fd, 0);
 	}
 }
 END_TEST
@@ -164,7 +164,7 @@ START_TEST(out_of_descriptors_those_that_wait_are_closed_and_counted)
 	acceptor_run(&a);
 	ck_assert_uint_eq(taken, 0);
 	ck_assert(a.muted);
-	ck_assert_int_ge(a.reserve, 0);
+	ck_assert_int_ge(a.reserve->fd, 0);
 	ck_assert_uint_eq(stats_get(&fake.w.stats.closed[FAIL_LOCAL_LIMIT]), 5);
 	ck_assert_uint_eq(stats_get(&fake.w.stats.opened), 5);
 	for (unsigned i = 0; i < 5; i++) {
@@ -174,6 +174,58 @@ START_TEST(out_of_descriptors_those_that_wait_are_closed_and_counted)
 		ck_assert_int_le(recv(peers[i], &byte, 1, 0), 0); /* they learn it */
 	}
 	peers_close(5);
+}
+END_TEST
+
+/* What another thread's accept has done when it got the number of the reserve. */
+static void reserve_is_stolen(void)
+{
+	atomic_store(&a.reserve->given_up, true);
+	close(a.reserve->fd);
+	a.reserve->fd = -1;
+}
+
+START_TEST(whoever_got_the_number_of_the_reserve_gives_it_back)
+{
+	struct rlimit old, l;
+	struct pollfd p;
+	char byte;
+	int fd, full;
+
+	peers_connect(2);
+	fd = accept4(a.fd, NULL, NULL, SOCK_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	reserve_is_stolen();
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	while ((full = dup(a.fd)) >= 0 && full < fd)
+		; /* no hole is left below */
+	l = old;
+	l.rlim_cur = (rlim_t)full;
+	close(full);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
+	ck_assert(!acceptor_keeps(&a, fd));
+	ck_assert_int_ge(a.reserve->fd, 0);
+	ck_assert_uint_eq(stats_get(&fake.w.stats.closed[FAIL_LOCAL_LIMIT]), 1);
+	p = (struct pollfd){ peers[0], POLLIN, 0 };
+	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	ck_assert_int_le(recv(peers[0], &byte, 1, 0), 0);
+	acceptor_run(&a); /* the other one is turned away with it */
+	ck_assert_uint_eq(stats_get(&fake.w.stats.closed[FAIL_LOCAL_LIMIT]), 2);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	peers_close(2);
+}
+END_TEST
+
+START_TEST(where_there_are_numbers_again_a_lost_reserve_costs_nobody)
+{
+	peers_connect(3);
+	reserve_is_stolen();
+	for (unsigned i = 0; i < 3; i++)
+		acceptor_run(&a);
+	ck_assert_uint_eq(taken, 3);
+	ck_assert_int_ge(a.reserve->fd, 0);
+	ck_assert(!atomic_load(&a.reserve->given_up));
+	peers_close(3);
 }
 END_TEST
 
@@ -189,8 +241,11 @@ Suite *acceptor_suite(void)
 	tcase_add_test(tc, before_it_closes_all_that_is_queued_is_accepted);
 	tcase_add_test(tc, errors_of_one_connection_do_not_stop_it);
 	tcase_add_test(tc, any_other_error_mutes_it_for_a_while);
-	if (!fork || strcmp(fork, "no") != 0) /* limits stay with the process */
+	tcase_add_test(tc, where_there_are_numbers_again_a_lost_reserve_costs_nobody);
+	if (!fork || strcmp(fork, "no") != 0) { /* limits stay with the process */
 		tcase_add_test(tc, out_of_descriptors_those_that_wait_are_closed_and_counted);
+		tcase_add_test(tc, whoever_got_the_number_of_the_reserve_gives_it_back);
+	}
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -5,23 +5,42 @@
  * Out of descriptors, a listener stays readable for ever and its peers believe that they are
  * connected. So one descriptor is held in reserve: it is given up to accept and close what is
  * queued (the peer learns it), then the listener is muted for a while.
+ *
+ * Threads that share a table of descriptors share the reserve, and turn away one at a time. While
+ * it is given up, the accept of any of them, or of a ring in the kernel, may get its number:
+ * whoever has accepted gives back what it got until the reserve is there again. So it cannot be
+ * lost to a connection, after which nobody could turn anybody away.
  */
 #ifndef ECHO_ACCEPTOR_H
 #define ECHO_ACCEPTOR_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "echo/base/timer.h"
 
 struct worker;
 
+struct acceptor_reserve {
+	pthread_mutex_t lock;  /* of all but given_up, which only its holder sets */
+	_Atomic bool given_up; /* we closed it, and have not got it back */
+	int fd;                /* -1 when it could not be had */
+	unsigned users;        /* acceptors that share it: the last one closes it */
+};
+
+#define ACCEPTOR_RESERVE_INIT                                                                      \
+	{                                                                                          \
+		.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1                                        \
+	}
+
 struct acceptor {
 	struct worker *worker;
-	int fd;      /* the listener; -1: none */
-	int reserve; /* descriptor to give up, -1 when it could not be had */
-	bool muted;  /* until the timer has fired */
-	int batch;   /* of the next run, at most */
-	int full;    /* runs in a row that took as many */
+	int fd;                           /* the listener; -1: none */
+	bool muted;                       /* until the timer has fired */
+	int batch;                        /* of the next run, at most */
+	int full;                         /* runs in a row that took as many */
+	struct acceptor_reserve *reserve; /* the worker's */
 	struct timer retry;
 	void (*take)(struct worker *w, int fd); /* gets each accepted descriptor */
 	void (*mute)(struct acceptor *a); /* a->muted has changed: watch the listener or do not */
@@ -34,6 +53,10 @@ void acceptor_fini(struct acceptor *a);
 /* Accepts until nothing is queued or a batch is full: whoever calls it does so again as long as the
  * listener is readable. Batches grow while they are filled. */
 void acceptor_run(struct acceptor *a);
+
+/* Whether @fd, which has just been accepted otherwise than by acceptor_run, may be kept. If not, it
+ * was the reserve's: its peer has been turned away and counted. */
+bool acceptor_keeps(struct acceptor *a, int fd);
 
 /* accept failed with @err (> 0). Returns whether to go on accepting; if not, nothing is queued or
  * the listener has been muted. */

@@ -16,7 +16,8 @@ struct cpu_list;
 struct gang {
 	struct worker *workers;
 	unsigned count, running, done;
-	_Atomic uint32_t conns; /* open connections of all */
+	_Atomic uint32_t conns;          /* open connections of all */
+	struct acceptor_reserve reserve; /* of those that share their descriptors */
 	int done_fd, signal_fd;
 	int *listeners; /* with own_descriptors: of all workers; closed here when all run */
 	unsigned listener_count;

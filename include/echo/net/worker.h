@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * worker: one thread, one loop, one backend's state, and everything they need, reserved at start.
- * Workers share nothing but the count of connections; the calls from outside are worker_stop and
- * reading its stats.
+ * Workers share nothing but the count of connections and a descriptor in reserve; the calls from
+ * outside are worker_stop and reading its stats.
  */
 #ifndef ECHO_WORKER_H
 #define ECHO_WORKER_H
@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "acceptor.h"
 #include "conn.h"
 #include "echo/base/stats.h"
 #include "echo/base/timer.h"
@@ -89,7 +90,8 @@ struct worker {
 	/* with own_descriptors: the listeners of all workers, that it may let go of the others' */
 	const int *all_listeners;
 	unsigned all_listener_count;
-	int cpu;     /* to be pinned to, or -1 */
+	struct acceptor_reserve *reserve; /* of all that share its descriptors; NULL: its own */
+	int cpu;                          /* to be pinned to, or -1 */
 	int done_fd; /* eventfd that is written when the loop has ended, or -1 */
 	unsigned index;
 
@@ -107,6 +109,7 @@ struct worker {
 	struct unsent_pool pool;
 	struct timers timers;
 	struct timer drain_timer;
+	struct acceptor_reserve own_reserve;
 	struct stats stats;
 
 	/* shared */
