@@ -6,12 +6,19 @@
 
 #include <stddef.h>
 
+#include "echo/base/base.h"
 #include "echo/net/conn.h"
+#include "echo/net/sock.h"
 #include "echo/net/worker.h"
 
-/* Of one connection: how far it had come when its deadline was last set. */
+enum {
+	SLACK_MS = 10,   /* the kernel's clock of what it sent and received is that coarse */
+	LOOKS_AGAIN = 4, /* a part of idle_timeout: between two looks at one that is silent */
+};
+
+/* Of one connection: what its peer had acknowledged when that was last looked at. */
 struct echo_conn {
-	uint64_t moved;
+	uint64_t acked;
 };
 
 static int64_t echo_idle_ns(const struct conn *c)
@@ -23,12 +30,8 @@ static int64_t echo_idle_ns(const struct conn *c)
 
 static void echo_touch(struct conn *c)
 {
-	struct echo_conn *e = conn_role(c);
-
-	if (echo_idle_ns(c) == 0)
-		return;
-	e->moved = c->sent;
-	conn_deadline(c, c->worker->now_ns + echo_idle_ns(c));
+	if (echo_idle_ns(c) != 0)
+		conn_deadline(c, c->worker->now_ns + echo_idle_ns(c));
 }
 
 static enum conn_next echo_data(struct conn *c, const void *span, size_t len)
@@ -44,17 +47,33 @@ static void echo_eof(struct conn *c)
 	conn_shutdown(c, FAIL_EOF);
 }
 
-/* Silent in both directions: a peer that still takes what it is owed may go on. */
+/* Nothing came and nothing drained for idle_timeout, as far as our queues tell. The kernel knows
+ * better: its buffer may have been emptied all the time, and bytes that the peer has acknowledged
+ * are progress. It is asked only now. What it cannot tell is when the last was acknowledged, so
+ * the first look at a silent peer that is owed bytes is followed by a second, soon after. */
 static void echo_expired(struct conn *c)
 {
-	const struct echo_conn *e = conn_role(c);
+	const int64_t idle_ns = echo_idle_ns(c);
+	struct sock_progress p = { .quiet_ns = idle_ns };
+	struct echo_conn *e = conn_role(c);
+	const uint64_t before = e->acked;
+	int64_t wait_ns;
 
-	if (conn_unsent(c) == 0)
+	(void)sock_progress(c->fd, &p); /* fails for a dead socket only */
+	e->acked = p.acked;
+	wait_ns = p.quiet_ns + MSEC(SLACK_MS) < idle_ns ? idle_ns - p.quiet_ns : 0;
+	if (p.owes || conn_unsent(c) > 0) {
+		if (p.acked == before) {
+			conn_abort(c, FAIL_STALLED);
+			return;
+		}
+		if (wait_ns < idle_ns / LOOKS_AGAIN)
+			wait_ns = idle_ns / LOOKS_AGAIN;
+	} else if (wait_ns == 0) {
 		conn_close(c, FAIL_IDLE_TIMEOUT);
-	else if (c->sent == e->moved)
-		conn_abort(c, FAIL_STALLED);
-	else
-		echo_touch(c);
+		return;
+	}
+	conn_deadline(c, c->worker->now_ns + wait_ns);
 }
 
 static void echo_closed(struct conn *c)

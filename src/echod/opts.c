@@ -78,7 +78,8 @@ const struct opt echod_opts[] = {
 	OPT_SIZE(echod_config, max_unsent_total, "64Mi", 4096, 1ll << 40,
 		 "the same for all connections of a worker"),
 	OPT_TIME(echod_config, idle_timeout, "off", 0, SEC(86400),
-		 "close a peer that sends nothing, or takes nothing, for this long"),
+		 "end a peer that sends nothing and takes nothing (acknowledges no byte) for this "
+		 "long"),
 	OPT(echod_config, keepalive, opt_keepalive, "off",
 	    "TCP keepalive: probe after IDLE, every INTERVAL, give up after COUNT"),
 	OPT_TIME(echod_config, user_timeout, "off", 0, SEC(86400),

@@ -194,18 +194,43 @@ int sock_connected(int fd)
 	return -err;
 }
 
+/* What the kernel tells of a connection, as far as tcpi_notsent_bytes (Linux 4.6): 0 or -errno. */
+static int sock_info(int fd, struct tcp_info *info)
+{
+	socklen_t len = sizeof(*info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &len) < 0)
+		return -errno;
+	if (len < offsetof(struct tcp_info, tcpi_notsent_bytes) + sizeof(info->tcpi_notsent_bytes))
+		return -ENOTSUP;
+	return 0;
+}
+
 int sock_acked(int fd, bool dialed, uint64_t *bytes)
 {
-	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info);
-	uint64_t acked;
+	struct tcp_info info;
+	int r = sock_info(fd, &info);
 
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-		return -errno;
-	if (len < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked))
-		return -ENOTSUP;
-	acked = info.tcpi_bytes_acked;
-	*bytes = dialed && acked > 0 ? acked - 1 : acked;
+	if (r < 0)
+		return r;
+	*bytes = info.tcpi_bytes_acked;
+	if (dialed && *bytes > 0)
+		*bytes -= 1;
+	return 0;
+}
+
+int sock_progress(int fd, struct sock_progress *p)
+{
+	struct tcp_info info;
+	int r = sock_info(fd, &info);
+
+	if (r < 0)
+		return r;
+	p->acked = info.tcpi_bytes_acked;
+	p->owes = info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0;
+	p->quiet_ns = MSEC(info.tcpi_last_data_sent < info.tcpi_last_data_recv
+				   ? info.tcpi_last_data_sent
+				   : info.tcpi_last_data_recv);
 	return 0;
 }
 

@@ -176,6 +176,34 @@ class EachTime(TestCase):
         c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "closed")
         self.assertEqual(dict(c.closed), {"stalled": 1})
 
+    def test_a_peer_that_reads_slowly_all_the_time_is_no_stalled_one(self):
+        """The socket alone owes it more than it takes in many times idle_timeout; what it acknowledges is progress."""
+        server = self.echod(idle_timeout="1s")
+        sock = self.connect(server, rcvbuf=8192)
+        data = pattern(32 * MIB)
+        went = fill(sock, data, quiet=0.1)
+        got = 0
+        for _ in range(35):  # for more than three times as long as it may be silent
+            got += len(recv_exactly(sock, 8192))
+            time.sleep(0.1)  # its pace, no waiting for an event
+        half_close(sock)
+        rest, how = recv_to_end(sock)
+        self.assertEqual((got + len(rest), how), (went, "eof"))
+        self.assertSame(rest, data[got:went])
+        sock.close()
+        c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "closed")
+        self.assertEqual(dict(c.closed), {"eof": 1})
+
+    def test_a_peer_that_is_owed_bytes_and_stops_reading_is_stalled_in_time(self):
+        server = self.echod(idle_timeout="1s")
+        sock = self.connect(server, rcvbuf=8192)
+        fill(sock, pattern(1 * MIB), quiet=0.1)
+        began = time.monotonic()
+        c = self.wait_counters(server, lambda c: c.open == 0, "closed")
+        self.assertEqual(dict(c.closed), {"stalled": 1})
+        self.assertLess(time.monotonic() - began, slow(3))
+        self.assertEqual(recv_to_end(sock)[1], "ECONNRESET")
+
     def test_off_means_never(self):
         server = self.echod(config="[server]\nidle_timeout = off\n")
         idle = self.connect(server)

@@ -46,6 +46,18 @@ int sock_connected(int fd);
  * -errno. */
 int sock_acked(int fd, bool dialed, uint64_t *bytes);
 
+/* How far a connection has come, as its kernel sees it. */
+struct sock_progress {
+	uint64_t acked;   /* stream bytes that the peer's kernel has acknowledged, give or take the
+			     SYN */
+	int64_t quiet_ns; /* since bytes were last received or sent (retransmissions included) */
+	bool owes;        /* the socket holds bytes that are not acknowledged */
+};
+
+/* Asks for the progress of a connected socket. The resolution of quiet_ns is one of the kernel's
+ * ticks, at most 10 ms. Returns 0 or -errno. */
+int sock_progress(int fd, struct sock_progress *p);
+
 /* Connections that wait to be accepted on a listener, or -errno. */
 int sock_queued(int fd);
 
