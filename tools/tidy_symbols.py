@@ -24,10 +24,15 @@ def symbols(objects):
     return defined, needed
 
 
-def carries(name, stem):
-    """Whether a function of uring_conn.c begins with uring_ or uring_conn_; timers_next may be in timer.c."""
+def carries(name, source):
+    """Whether a function of uring_conn.c begins with uring_ or uring_conn_; timers_next may be in timer.c. Every
+    program has its opts.c: their functions begin with the program's name, with or without "echo"."""
+    stem = source.rsplit("/", 1)[1][:-2]
     parts = stem.split("_")
     words = ["_".join(parts[:n]) for n in range(1, len(parts) + 1)]
+    if parts[0] == "opts":
+        program = source.split("/")[1]
+        words += [program, program.removeprefix("echo")]
     words += [w[:-1] if w.endswith("s") else w + "s" for w in words]
     return any(re.match(rf"{w}(_|$)", name) for w in words)
 
@@ -68,7 +73,7 @@ def check(sources, tests, say, allowed):
     for name, (path, kind) in sorted(defined.items()):
         source = sources[path]
         stem = source.rsplit("/", 1)[1][:-2]
-        if kind == "T" and not carries(name, stem) and not allowed("prefix", name):
+        if kind == "T" and not carries(name, source) and not allowed("prefix", name):
             say(source, 1, f"exports {name}, which does not begin with {stem}_")
         if name not in taken and not allowed("unused", name):
             say(source, 1, f"exports {name}, which no other file uses: make it static, or take it out")

@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blocks.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/log.h"
 #include "echo/base/rng.h"
 #include "echo/lab/child.h"
-#include "floor.h"
-#include "output.h"
+#include "echobench/report/output.h"
+#include "echobench/run/floor.h"
+#include "echobench/run/schedule.h"
 #include "progress.h"
 
 /* Adds one cell, with room for its blocks. */
@@ -99,9 +99,11 @@ double bench_cell_alpha(const struct bench *r)
 	return r->alpha / (r->count ? r->count : 1);
 }
 
-void bench_estimate(const struct bench *r, int64_t *least_ns, int64_t *most_ns)
+/* How long the cells that are not done will take. */
+static struct progress_left bench_left(const struct bench *r)
 {
-	*least_ns = *most_ns = 0;
+	struct progress_left left = { 0, 0 };
+
 	for (unsigned i = r->done; i < r->count; i++) {
 		const struct cell *c = &r->cells[i];
 		int64_t block_ns = schedule_block_ns(c->config, &c->load), most, least, warm_ns;
@@ -113,9 +115,10 @@ void bench_estimate(const struct bench *r, int64_t *least_ns, int64_t *most_ns)
 			least = c->config->limit - warm_ns;
 		if (most + warm_ns > c->config->limit)
 			most = c->config->limit - warm_ns;
-		*least_ns += (least > 0 ? least : 0) + warm_ns;
-		*most_ns += (most > 0 ? most : 0) + warm_ns;
+		left.least_ns += (least > 0 ? least : 0) + warm_ns;
+		left.most_ns += (most > 0 ? most : 0) + warm_ns;
 	}
+	return left;
 }
 
 static void bench_block_done(void *arg, const struct cell *c)
@@ -139,7 +142,7 @@ static int bench_cell(struct bench *r, struct cell *c, struct progress *p)
 			      .arg = p };
 
 	c->why[0] = '\0';
-	return cell_run(c, &s);
+	return schedule_run(c, &s);
 }
 
 /* What is known so far: whatever happens next, there is a result. */
@@ -162,7 +165,7 @@ int bench_measure(struct bench *r)
 	e = bench_keep(r);
 	if (e < 0)
 		return e;
-	progress_begin(&p);
+	progress_begin(&p, bench_left(r));
 	r->floor_ns = floor_measure(&r->plans[0].config);
 	while (r->done < r->count && !child_stop_signal()) {
 		struct cell *c = &r->cells[r->done];
@@ -172,7 +175,7 @@ int bench_measure(struct bench *r)
 		r->interrupted_by = child_stop_signal();
 		if (bench_keep(r) < 0)
 			log_warn("the result cannot be kept for now");
-		progress_cell(&p, c);
+		progress_cell(&p, c, bench_left(r));
 	}
 	r->interrupted_by = child_stop_signal();
 	r->finished = true;
@@ -203,7 +206,8 @@ static void bench_blame(struct bench *r)
 	while (r->baseline[i].verdict != BASELINE_WORSE)
 		i++;
 	snprintf(r->exit_reason, WHY_MAX, "%u of %u cells worse than the baseline: %s: %.150s",
-		 r->regressions, r->count, workload_text(&r->cells[i].load, load, sizeof(load)),
+		 r->regressions, r->count,
+		 cell_workload_text(&r->cells[i].load, load, sizeof(load)),
 		 baseline_sentence(r, i, said));
 }
 

@@ -4,8 +4,8 @@
 #ifndef ECHOBENCH_BENCH_H
 #define ECHOBENCH_BENCH_H
 
-#include "cell.h"
 #include "echo/lab/provenance.h"
+#include "echobench/verdict/cell.h"
 
 enum { CONFIGS_MAX = 32, CELLS_MAX = PAIRED_CELLS_MAX };
 
@@ -48,9 +48,6 @@ struct bench {
 /* Makes the cells of all plans. Returns 0, -E2BIG or -ENOMEM. */
 int bench_plan(struct bench *r);
 void bench_free(struct bench *r);
-
-/* How long it will take, at least and at most, nanoseconds. */
-void bench_estimate(const struct bench *r, int64_t *least_ns, int64_t *most_ns);
 
 /* Measures all cells; each that is done is judged, shown and kept at once. Returns 0, or -errno
  * when the result cannot be kept: nothing was measured then. */

@@ -11,9 +11,9 @@
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
 #include "echo/lab/child.h"
+#include "echobench/report/output.h"
+#include "echobench/run/server.h"
 #include "opts.h"
-#include "output.h"
-#include "server.h"
 
 extern char **environ;
 
@@ -125,7 +125,7 @@ static int write_results(struct bench *r)
 	if (c->output == OUTPUT_TEXT)
 		table_print(r, stdout);
 	if (c->output != OUTPUT_JSON && c->recommend)
-		recommendation_print(r, stdout);
+		table_recommendation(r, stdout);
 	if (c->output == OUTPUT_JSON) {
 		e = bench_json_print(r, stdout);
 		if (e < 0)
@@ -148,7 +148,7 @@ static int check_plans(struct bench *r)
 				  needed, p->config.confidence, r->count);
 			return EXIT_USAGE;
 		}
-		if (sides_check(&p->config, why) < 0) {
+		if (server_check_sides(&p->config, why) < 0) {
 			log_error("%s", why);
 			return EXIT_USAGE;
 		}

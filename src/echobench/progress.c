@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "cell.h"
 #include "echo/base/base.h"
 #include "echo/base/log.h"
-#include "output.h"
+#include "echobench/report/output.h"
+#include "echobench/verdict/cell.h"
 
 enum { SPAN_MAX = 32 };
 
@@ -51,19 +51,18 @@ static void warn_of_sharing(const struct bench_config *c)
 			 "does");
 }
 
-void progress_begin(struct progress *p)
+void progress_begin(struct progress *p, struct progress_left left)
 {
 	const struct bench *r = p->run;
-	int64_t least_ns, most_ns;
 	char least[SPAN_MAX], most[SPAN_MAX];
 	unsigned mode = r->plans[0].config.progress;
 
 	p->lines = mode != PROGRESS_NEVER;
 	p->live = mode == PROGRESS_ALWAYS || (p->lines && isatty(STDERR_FILENO));
-	bench_estimate(r, &least_ns, &most_ns);
 	log_info("%u cell%s, %s to %s; servers on CPU %s, client on CPU %s", r->count,
-		 r->count == 1 ? "" : "s", span_text(least_ns, least), span_text(most_ns, most),
-		 r->plans[0].config.server_cpus.text, r->plans[0].config.client_cpus.text);
+		 r->count == 1 ? "" : "s", span_text(left.least_ns, least),
+		 span_text(left.most_ns, most), r->plans[0].config.server_cpus.text,
+		 r->plans[0].config.client_cpus.text);
 	if (p->lines)
 		warn_of_load();
 	if (p->lines)
@@ -78,7 +77,7 @@ void progress_block(struct progress *p, const struct cell *c)
 	if (!p->live)
 		return;
 	fprintf(stderr, "\r\033[K%u/%u %.50s: %u blocks", r->done + 1, r->count,
-		workload_text(&c->load, load, sizeof(load)), c->block_count);
+		cell_workload_text(&c->load, load, sizeof(load)), c->block_count);
 	fflush(stderr);
 	p->shown = true;
 }
@@ -90,21 +89,20 @@ static void clear(struct progress *p)
 	p->shown = false;
 }
 
-void progress_cell(struct progress *p, const struct cell *c)
+void progress_cell(struct progress *p, const struct cell *c, struct progress_left left)
 {
 	const struct bench *r = p->run;
-	int64_t least_ns, most_ns;
-	char load[80], least[SPAN_MAX], most[SPAN_MAX], left[3 * SPAN_MAX] = "", said[WHY_MAX];
+	char load[80], least[SPAN_MAX], most[SPAN_MAX], rest[3 * SPAN_MAX] = "", said[WHY_MAX];
 
 	clear(p);
 	if (!p->lines)
 		return;
-	bench_estimate(r, &least_ns, &most_ns);
 	if (r->done < r->count)
-		snprintf(left, sizeof(left), "; %s to %s left", span_text(least_ns, least),
-			 span_text(most_ns, most));
-	log_info("%u/%u %s: %s%s", r->done, r->count, workload_text(&c->load, load, sizeof(load)),
-		 cell_sentence(c, r->alpha, said), left);
+		snprintf(rest, sizeof(rest), "; %s to %s left", span_text(left.least_ns, least),
+			 span_text(left.most_ns, most));
+	log_info("%u/%u %s: %s%s", r->done, r->count,
+		 cell_workload_text(&c->load, load, sizeof(load)),
+		 table_sentence(c, r->alpha, said), rest);
 }
 
 void progress_end(struct progress *p)

@@ -5,6 +5,7 @@
 #define ECHOBENCH_PROGRESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct cell;
 struct bench;
@@ -14,9 +15,14 @@ struct progress {
 	bool lines, live, shown;
 };
 
-void progress_begin(struct progress *p);
+/* How long what is left will take, at least and at most. */
+struct progress_left {
+	int64_t least_ns, most_ns;
+};
+
+void progress_begin(struct progress *p, struct progress_left left);
 void progress_block(struct progress *p, const struct cell *c);
-void progress_cell(struct progress *p, const struct cell *c);
+void progress_cell(struct progress *p, const struct cell *c, struct progress_left left);
 void progress_end(struct progress *p);
 
 #endif

@@ -3,15 +3,15 @@
  * from one start to the next or come up in one of two states. Equal servers get no winner, a
  * slowdown of 5 % is found, and who limits the rate decides by what is judged.
  */
-#include "echobench/cell.h"
+#include "echobench/verdict/cell.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "echo/base/rng.h"
-#include "echobench/blocks.h"
-#include "echobench/rounds.h"
+#include "echobench/run/rounds.h"
+#include "echobench/run/schedule.h"
 
 #include "suites.h"
 
@@ -277,11 +277,11 @@ END_TEST
 
 START_TEST(a_rate_that_still_climbs_is_not_stationary)
 {
-	ck_assert(!rates_stationary((double[]){ 100, 100 }, 2));
-	ck_assert(rates_stationary((double[]){ 50, 100, 101, 99 }, 4));
-	ck_assert(!rates_stationary((double[]){ 100, 104, 109 }, 3));
-	ck_assert(!rates_stationary((double[]){ 100, 130, 131 }, 3));
-	ck_assert(rates_stationary((double[]){ 100, 101, 102 }, 3));
+	ck_assert(!schedule_is_stationary((double[]){ 100, 100 }, 2));
+	ck_assert(schedule_is_stationary((double[]){ 50, 100, 101, 99 }, 4));
+	ck_assert(!schedule_is_stationary((double[]){ 100, 104, 109 }, 3));
+	ck_assert(!schedule_is_stationary((double[]){ 100, 130, 131 }, 3));
+	ck_assert(schedule_is_stationary((double[]){ 100, 101, 102 }, 3));
 }
 END_TEST
 

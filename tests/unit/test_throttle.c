@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_throttle: quotas that were used up and heat are found in the files of an invented machine.
  */
-#include "echobench/throttle.h"
+#include "echobench/run/throttle.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -4,30 +4,20 @@
 #ifndef ECHOBENCH_SERVER_H
 #define ECHOBENCH_SERVER_H
 
-#include "cell.h"
 #include "echo/lab/child.h"
-#include "opts.h"
+#include "echobench/opts.h"
+#include "echobench/verdict/cell.h"
 
-enum { ADDRESS_MAX = 80, COMMAND_MAX = 1024 };
+enum { ADDRESS_MAX = 80 };
 
 struct server {
 	struct child child;
 	char address[ADDRESS_MAX]; /* host:port; "": it will say where it listens */
 };
 
-/* Where our own programs are: the folder of this one. Returns @path. */
-char *sibling_path(const char *name, char *path, size_t size);
-
-/* Whether @side names a backend of echod rather than a command. */
-bool side_is_backend(const char *side);
-
-/* The command line that stands for @side: "{addr}" and its kin are still in it. */
-void side_command(const struct bench_config *c, const char *side, uint64_t connections,
-		  char command[COMMAND_MAX]);
-
 /* Whether our own programs understand what they will be told, before anything is measured. Returns
  * 0, or -EINVAL with @why in the program's own words, or another -errno. */
-int sides_check(const struct bench_config *c, char why[WHY_MAX]);
+int server_check_sides(const struct bench_config *c, char why[WHY_MAX]);
 
 /* Starts it; it need not listen yet. Returns 0 or -errno with @why. */
 int server_start(struct server *s, const struct bench_config *c, const char *side,

@@ -6,8 +6,6 @@
 #include "server.h"
 
 #include <errno.h>
-#include <libgen.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,51 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "commands.h"
 #include "echo/base/addr.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
-#include "measure.h"
 
-enum { OWN_CONNS = 1000, TRY_MS = 2000 };
-
-char *sibling_path(const char *name, char *path, size_t size)
-{
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (n > 0) {
-		self[n] = '\0';
-		snprintf(path, size, "%s/%s", dirname(self), name);
-		if (access(path, X_OK) == 0)
-			return path;
-	}
-	snprintf(path, size, "%s", name); /* PATH knows */
-	return path;
-}
-
-bool side_is_backend(const char *side)
-{
-	return side[strspn(side, "abcdefghijklmnopqrstuvwxyz_0123456789")] == '\0';
-}
-
-void side_command(const struct bench_config *c, const char *side, uint64_t connections,
-		  char command[COMMAND_MAX])
-{
-	char path[PATH_MAX];
-	bool reno = strcmp(c->congestion, "default") != 0;
-
-	if (!side_is_backend(side)) {
-		snprintf(command, COMMAND_MAX, "%s", side);
-		return;
-	}
-	/* a single process serves with fork; it needs no more than the affinity it is given */
-	snprintf(
-		command, COMMAND_MAX,
-		"%.500s --listen 127.0.0.1:0 --backend %.50s --cpus %.100s --max-conns %llu%s%.20s",
-		sibling_path("echod", path, sizeof(path)), side, c->server_cpus.text,
-		(unsigned long long)(connections + OWN_CONNS), reno ? " --congestion " : "",
-		reno ? c->congestion : "");
-}
+enum { TRY_MS = 2000 };
 
 /* The last line of what it wrote to stderr, for messages. */
 static void last_words(const struct child *c, char *text, size_t size)
@@ -94,7 +53,7 @@ static int check(const char *command, char why[WHY_MAX])
 	return r == -EINVAL ? r : 0; /* what else went wrong will be the reason of a cell */
 }
 
-int sides_check(const struct bench_config *c, char why[WHY_MAX])
+int server_check_sides(const struct bench_config *c, char why[WHY_MAX])
 {
 	const struct workload one = { 1, 1, 1, MODE_CLOSED };
 	const char *sides[SERVERS_MAX + 2] = { c->a, c->b };
@@ -105,14 +64,14 @@ int sides_check(const struct bench_config *c, char why[WHY_MAX])
 	for (unsigned i = 0; i < c->server.count; i++)
 		sides[count++] = c->server.at[i];
 	for (unsigned i = 0; i < count && r == 0; i++) {
-		if (!side_is_backend(sides[i]))
+		if (!command_is_backend(sides[i]))
 			continue;
-		side_command(c, sides[i], 1, command);
+		command_server(c, sides[i], 1, command);
 		snprintf(all, sizeof(all), "%s --check", command);
 		r = check(all, why);
 	}
 	if (r == 0) {
-		client_command(c, &one, "127.0.0.1:1", command);
+		command_client(c, &one, "127.0.0.1:1", command);
 		gateless = child_replace(command, " --gate {gate}", "");
 		snprintf(all, sizeof(all), "%s --print-config", gateless ? gateless : "");
 		free(gateless);
@@ -164,7 +123,7 @@ int server_start(struct server *s, const struct bench_config *c, const char *sid
 	int r = 0;
 
 	*s = (struct server){ 0 };
-	side_command(c, side, connections, command);
+	command_server(c, side, connections, command);
 	if (strstr(command, "{addr}") || strstr(command, "{port}")) {
 		r = free_port(&port);
 		snprintf(s->address, sizeof(s->address), "127.0.0.1:%u", port);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * blocks: runs a cell. When to stop is decided by the width of the interval, never by where it
+ * schedule: runs a cell. When to stop is decided by the width of the interval, never by where it
  * lies: stopping because a winner is in sight would find winners that are not there.
  */
-#include "blocks.h"
+#include "schedule.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "arm.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
-#include "measure.h"
 #include "rounds.h"
 
 enum {
@@ -60,7 +60,7 @@ int64_t schedule_warm_ns(const struct bench_config *c, const struct workload *w)
 	return starts_ns(w) + WARM_MAX * (warm_round_ns(c, w) + ROUND_COST_NS);
 }
 
-bool rates_stationary(const double *rates, unsigned n)
+bool schedule_is_stationary(const double *rates, unsigned n)
 {
 	const double *last;
 
@@ -74,30 +74,30 @@ bool rates_stationary(const double *rates, unsigned n)
 }
 
 /* All of them together, so that nobody waits for anybody's start. */
-static int start(struct pairing *p, struct cell *c, unsigned twins)
+static int start(struct arm *p, struct cell *c, unsigned twins)
 {
 	int r = 0;
 
 	for (unsigned i = 0; i < SIDES * twins && r == 0; i++)
-		r = pairing_start(&p[i], c->config, &c->load, c->name[i / twins], c->why);
+		r = arm_start(&p[i], c->config, &c->load, c->name[i / twins], c->why);
 	for (unsigned i = 0; i < SIDES * twins && r == 0; i++)
-		r = pairing_serve(&p[i], c->why);
+		r = arm_serve(&p[i], c->why);
 	for (unsigned i = 0; i < SIDES * twins && r == 0; i++)
-		r = pairing_ready(&p[i], c->why);
+		r = arm_ready(&p[i], c->why);
 	return r;
 }
 
-static void stop(struct pairing *p, unsigned count)
+static void stop(struct arm *p, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		pairing_stop(&p[i]);
+		arm_stop(&p[i]);
 }
 
 /* Slices in turn that nobody judges. System calls are counted in them, because that costs time: the
  * median counts. */
 static int warm_up(struct cell *c)
 {
-	struct pairing p[SIDES] = { 0 };
+	struct arm p[SIDES] = { 0 };
 	double rates[SIDES][WARM_MAX], calls[SIDES][WARM_MAX];
 	int r = start(p, c, 1);
 
@@ -105,14 +105,14 @@ static int warm_up(struct cell *c)
 		unsigned side = i % SIDES, nth = i / SIDES;
 		struct sample s = { 0 };
 
-		r = pairing_round(&p[side], warm_round_ns(c->config, &c->load), &s,
-				  &calls[side][nth], c->why);
+		r = arm_round(&p[side], warm_round_ns(c->config, &c->load), &s, &calls[side][nth],
+			      c->why);
 		if (r < 0)
 			break;
 		rates[side][nth] = s.rate;
 		c->warm_rounds++;
-		c->stationary = side == SIDE_B && rates_stationary(rates[SIDE_A], nth + 1) &&
-				rates_stationary(rates[SIDE_B], nth + 1);
+		c->stationary = side == SIDE_B && schedule_is_stationary(rates[SIDE_A], nth + 1) &&
+				schedule_is_stationary(rates[SIDE_B], nth + 1);
 	}
 	stop(p, SIDES);
 	for (unsigned side = 0; side < SIDES && c->warm_rounds > side; side++)
@@ -122,7 +122,7 @@ static int warm_up(struct cell *c)
 }
 
 /* Loads all servers once. */
-static int run_turn(struct cell *c, struct schedule *s, struct pairing *p,
+static int run_turn(struct cell *c, struct schedule *s, struct arm *p,
 		    struct sample turn[BLOCK_SERVERS])
 {
 	int64_t ns = round_ns(c->config, &c->load);
@@ -131,11 +131,11 @@ static int run_turn(struct cell *c, struct schedule *s, struct pairing *p,
 
 	round_order(&s->rng, order);
 	for (unsigned i = 0; i < BLOCK_SERVERS && r == 0; i++)
-		r = pairing_round(&p[order[i]], ns, &turn[order[i]], NULL, c->why);
+		r = arm_round(&p[order[i]], ns, &turn[order[i]], NULL, c->why);
 	return r;
 }
 
-static int run_turns(struct cell *c, struct schedule *s, struct pairing *p,
+static int run_turns(struct cell *c, struct schedule *s, struct arm *p,
 		     struct sample all[BLOCK_SERVERS])
 {
 	static struct sample of_turns[TURNS_MAX * BLOCK_SERVERS];
@@ -149,13 +149,13 @@ static int run_turns(struct cell *c, struct schedule *s, struct pairing *p,
 	if (r == 0)
 		rounds_combine(of_turns, turns, all);
 	for (unsigned i = 0; i < BLOCK_SERVERS && r == 0; i++)
-		r = pairing_end(&p[i], &all[i], c->why);
+		r = arm_end(&p[i], &all[i], c->why);
 	return r;
 }
 
 static int run_block(struct cell *c, struct schedule *s, struct block *b)
 {
-	struct pairing p[BLOCK_SERVERS] = { 0 };
+	struct arm p[BLOCK_SERVERS] = { 0 };
 	struct sample all[BLOCK_SERVERS] = { 0 };
 	int r = start(p, c, TWINS);
 
@@ -214,7 +214,7 @@ static int warm_up_patiently(struct cell *c)
 	return r;
 }
 
-int cell_run(struct cell *c, struct schedule *s)
+int schedule_run(struct cell *c, struct schedule *s)
 {
 	int64_t begin_ns = clock_now_ns();
 	int r = warm_up_patiently(c);

@@ -286,7 +286,7 @@ const char *cells_recommend(const struct cell *cells, unsigned count, double alp
 	return best ? best : "either";
 }
 
-char *workload_text(const struct workload *w, char *text, size_t size)
+char *cell_workload_text(const struct workload *w, char *text, size_t size)
 {
 	char bytes[UNITS_MAX];
 

@@ -11,10 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "commands.h"
 #include "echo/base/base.h"
 #include "echo/lab/child.h"
-#include "opts.h"
-#include "server.h"
+#include "echobench/opts.h"
 
 double floor_measure(const struct bench_config *c)
 {
@@ -23,7 +23,7 @@ double floor_measure(const struct bench_config *c)
 	struct child child;
 	json_t *json;
 
-	sibling_path("bench/floor", path, sizeof(path));
+	command_sibling("bench/floor", path, sizeof(path));
 	if (access(path, X_OK) != 0)
 		return -1;
 	snprintf(command, sizeof(command), "%.900s --json -d 0.3", path);

@@ -6,12 +6,12 @@
 
 #include <stdio.h>
 
-#include "cell.h"
+#include "echobench/verdict/cell.h"
 
 struct bench;
 
 /* "B/A 1.034 (1.021 to 1.048) by rate: b" or why there is nothing. */
-char *cell_sentence(const struct cell *c, double alpha, char text[WHY_MAX]);
+char *table_sentence(const struct cell *c, double alpha, char text[WHY_MAX]);
 
 void table_print(const struct bench *r, FILE *to);
 
@@ -26,7 +26,7 @@ int bench_json_keep(const struct bench *r);
 int plot_write(const struct bench *r, const char *prefix, char why[WHY_MAX]);
 
 /* What belongs into the configuration, as a file that echod reads. */
-void recommendation_print(const struct bench *r, FILE *to);
+void table_recommendation(const struct bench *r, FILE *to);
 
 /* Reads a kept result. Returns 0 or -errno with @why. */
 int baseline_load(struct bench *r, const char *path, char why[WHY_MAX]);

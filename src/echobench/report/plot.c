@@ -12,11 +12,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "bench.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/units.h"
 #include "echo/lab/child.h"
+#include "echobench/bench.h"
 #include "output.h"
 
 /* gnuplot's enhanced text and quotes: what they would take for theirs becomes a blank. */

@@ -10,7 +10,7 @@
 #ifndef ECHOBENCH_ROUNDS_H
 #define ECHOBENCH_ROUNDS_H
 
-#include "cell.h"
+#include "echobench/verdict/cell.h"
 
 enum { TURNS_MAX = 1000 };
 

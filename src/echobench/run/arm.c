@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: MIT
- * measure: lets echoload load a server for a round and looks at both before and after. Nothing is
+ * arm: lets echoload load a server for a round and looks at both before and after. Nothing is
  * under way then, so what they used in between, divided by the messages of the round, is the cost
  * of a message: neither the making of connections nor the start of a process is in it.
  */
-#include "measure.h"
+#include "arm.h"
 
 #include <errno.h>
 #include <jansson.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
+#include "commands.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/lab/provenance.h"
 #include "echo/lab/tasks.h"
 #include "throttle.h"
-
-enum { STREAM_WINDOW = 1 << 20 }; /* bytes in flight that keep a connection's pipe full */
 
 #define PATIENCE_NS SEC(15) /* longer than the client's own time limits */
 
@@ -34,40 +32,6 @@ struct look {
 	uint64_t throttles;
 };
 
-static uint64_t depth(const struct workload *w)
-{
-	uint64_t full = STREAM_WINDOW / w->size;
-
-	if (w->mode != MODE_STREAM || w->pipeline >= full)
-		return w->pipeline;
-	return full > 65536 ? 65536 : full;
-}
-
-static unsigned client_threads(const struct bench_config *c)
-{
-	return c->threads ? c->threads : (unsigned)CPU_COUNT(&c->client_cpus.set);
-}
-
-void client_command(const struct bench_config *c, const struct workload *w, const char *address,
-		    char command[COMMAND_MAX])
-{
-	char path[PATH_MAX], mode[64] = "";
-	bool congestion = strcmp(c->congestion, "default") != 0;
-
-	if (w->mode == MODE_OPEN)
-		snprintf(mode, sizeof(mode), " --rate %llu", (unsigned long long)c->rate);
-	else if (w->mode == MODE_CHURN)
-		snprintf(mode, sizeof(mode), " --churn %u", c->churn);
-	snprintf(command, COMMAND_MAX,
-		 "%.500s --gate {gate} -c %llu -s %llu -p %llu -t %u --cpus %.100s --backend %.50s "
-		 "--seed %llu -T 10s --connect-timeout 5s --grace 3s --progress never -o json"
-		 "%s%s%.20s %.80s",
-		 sibling_path("echoload", path, sizeof(path)), (unsigned long long)w->connections,
-		 (unsigned long long)w->size, (unsigned long long)depth(w), client_threads(c),
-		 c->client_cpus.text, c->client_backend, (unsigned long long)c->seed, mode,
-		 congestion ? " --congestion " : "", congestion ? c->congestion : "", address);
-}
-
 static double share(double part, double whole)
 {
 	return whole > 0 ? part / whole : 0;
@@ -75,22 +39,22 @@ static double share(double part, double whole)
 
 /* ---- start and end ---- */
 
-int pairing_start(struct pairing *p, const struct bench_config *c, const struct workload *w,
-		  const char *name, char why[WHY_MAX])
+int arm_start(struct arm *p, const struct bench_config *c, const struct workload *w,
+	      const char *name, char why[WHY_MAX])
 {
 	p->config = c;
 	p->load = w;
 	return server_start(&p->server, c, name, w->connections, why);
 }
 
-int pairing_serve(struct pairing *p, char why[WHY_MAX])
+int arm_serve(struct arm *p, char why[WHY_MAX])
 {
 	char command[COMMAND_MAX];
 	int r = server_ready(&p->server, why);
 
 	if (r < 0)
 		return r;
-	client_command(p->config, p->load, p->server.address, command);
+	command_client(p->config, p->load, p->server.address, command);
 	r = lane_start(&p->lane, command, NULL);
 	if (r < 0)
 		snprintf(why, WHY_MAX, "cannot start the client: %s", strerror(-r));
@@ -125,7 +89,7 @@ static int client_failed(const struct child *client, const json_t *json, char wh
 }
 
 /* Whoever ended first is the reason. */
-static int pairing_failed(struct pairing *p, int e, char why[WHY_MAX])
+static int arm_failed(struct arm *p, int e, char why[WHY_MAX])
 {
 	if (e == -EINTR)
 		return e;
@@ -134,18 +98,18 @@ static int pairing_failed(struct pairing *p, int e, char why[WHY_MAX])
 	else if (e == -EPROTO)
 		snprintf(why, WHY_MAX, "what the client said is no answer");
 	else
-		e = pairing_end(p, NULL, why);
+		e = arm_end(p, NULL, why);
 	return server_ended(&p->server, why) ? -ECHILD : e;
 }
 
-int pairing_ready(struct pairing *p, char why[WHY_MAX])
+int arm_ready(struct arm *p, char why[WHY_MAX])
 {
 	int e = lane_ready(&p->lane, PATIENCE_NS);
 
-	return e < 0 ? pairing_failed(p, e, why) : 0;
+	return e < 0 ? arm_failed(p, e, why) : 0;
 }
 
-int pairing_end(struct pairing *p, struct sample *out, char why[WHY_MAX])
+int arm_end(struct arm *p, struct sample *out, char why[WHY_MAX])
 {
 	struct child *client = &p->lane.client;
 	int e = lane_end(&p->lane, PATIENCE_NS);
@@ -168,7 +132,7 @@ int pairing_end(struct pairing *p, struct sample *out, char why[WHY_MAX])
 	return e;
 }
 
-void pairing_stop(struct pairing *p)
+void arm_stop(struct arm *p)
 {
 	lane_stop(&p->lane);
 	server_stop(&p->server);
@@ -176,7 +140,7 @@ void pairing_stop(struct pairing *p)
 
 /* ---- a round ---- */
 
-static void look(const struct pairing *p, struct look *l)
+static void look(const struct arm *p, struct look *l)
 {
 	l->steal_ns = provenance_steal_ns();
 	l->throttles = throttle_count();
@@ -195,13 +159,13 @@ static double busy(const struct tasks_usage *first, const struct tasks_usage *la
 }
 
 /* From the client's answer and two looks to what one message cost. */
-static void evaluate(const struct pairing *p, const struct lane_slice *a, const struct look *first,
+static void evaluate(const struct arm *p, const struct lane_slice *a, const struct look *first,
 		     const struct look *last, struct sample *s)
 {
 	const struct bench_config *c = p->config;
 	const double took_ns = (double)a->took_ns, messages = (double)a->messages;
 	const double limit_ns = wait_limit * took_ns;
-	double threads = fmin(client_threads(c), (double)p->load->connections);
+	double threads = fmin(command_client_threads(c), (double)p->load->connections);
 
 	s->rate = share(messages * 1e9, took_ns);
 	s->cpu_ns = share((double)(last->server.cpu_ns - first->server.cpu_ns), messages);
@@ -218,8 +182,7 @@ static void evaluate(const struct pairing *p, const struct lane_slice *a, const 
 			       limit_ns * last->server.threads;
 }
 
-int pairing_round(struct pairing *p, int64_t ns, struct sample *out, double *calls,
-		  char why[WHY_MAX])
+int arm_round(struct arm *p, int64_t ns, struct sample *out, double *calls, char why[WHY_MAX])
 {
 	static struct tasks_syscalls counted;
 	struct lane_slice answer;
@@ -235,7 +198,7 @@ int pairing_round(struct pairing *p, int64_t ns, struct sample *out, double *cal
 	if (calls)
 		tasks_syscalls_end(&counted);
 	if (e < 0)
-		return pairing_failed(p, e, why);
+		return arm_failed(p, e, why);
 	if (answer.messages == 0) {
 		snprintf(why, WHY_MAX, "nothing was echoed in a round of its time");
 		return -EAGAIN;

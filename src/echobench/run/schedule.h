@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * blocks: the schedule of a cell: warm-up until the rate stands still, then blocks until the answer
- * is as sharp as was asked, or the time is up.
+ * schedule: how a cell is measured: warm-up until the rate stands still, then blocks until the
+ * answer is as sharp as was asked, or the time is up.
  */
-#ifndef ECHOBENCH_BLOCKS_H
-#define ECHOBENCH_BLOCKS_H
+#ifndef ECHOBENCH_SCHEDULE_H
+#define ECHOBENCH_SCHEDULE_H
 
-#include "cell.h"
+#include "echobench/verdict/cell.h"
 
 struct schedule {
 	double alpha; /* of one cell: what is left when all of a run are corrected for */
@@ -24,10 +24,10 @@ int64_t schedule_block_ns(const struct bench_config *c, const struct workload *w
 int64_t schedule_warm_ns(const struct bench_config *c, const struct workload *w);
 
 /* Whether the last of @n rates are about the same, with no way left to go. */
-bool rates_stationary(const double *rates, unsigned n);
+bool schedule_is_stationary(const double *rates, unsigned n);
 
 /* Measures a cell. Returns 0, or -EINTR when a signal asks to stop; c->why says why there are no
  * blocks, or too few. */
-int cell_run(struct cell *c, struct schedule *s);
+int schedule_run(struct cell *c, struct schedule *s);
 
 #endif

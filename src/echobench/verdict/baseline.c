@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
-#include "output.h"
+#include "echobench/bench.h"
+#include "echobench/report/output.h"
 
 static bool same_text(const json_t *o, const char *key, const char *value)
 {

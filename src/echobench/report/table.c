@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bench.h"
 #include "echo/base/base.h"
 #include "echo/base/units.h"
+#include "echobench/bench.h"
+#include "echobench/run/commands.h"
 #include "output.h"
-#include "server.h"
 
 enum { CELL_TEXT = 24 };
 
@@ -52,7 +52,7 @@ static const char *bottleneck_text(const struct cell *c)
 	return names[c->bottleneck];
 }
 
-char *cell_sentence(const struct cell *c, double alpha, char text[WHY_MAX])
+char *table_sentence(const struct cell *c, double alpha, char text[WHY_MAX])
 {
 	static const char *const winners[] = { "no winner", "A wins", "B wins" };
 	const struct paired *p = &cell_decider(c)->ratio;
@@ -191,9 +191,9 @@ static void print_noise(const struct bench *r, FILE *to)
 		"CPU too hot; dist, others had the CPU\n");
 }
 
-void recommendation_print(const struct bench *r, FILE *to)
+void table_recommendation(const struct bench *r, FILE *to)
 {
-	if (strcmp(r->recommend, "either") != 0 && side_is_backend(r->recommend))
+	if (strcmp(r->recommend, "either") != 0 && command_is_backend(r->recommend))
 		fprintf(to, "[server]\nbackend = %s ; %s\n", r->recommend, r->recommend_why);
 	else if (strcmp(r->recommend, "either") != 0)
 		fprintf(to, "; use %.200s\n; %s\n", r->recommend, r->recommend_why);
@@ -209,7 +209,7 @@ static void print_reasons(const struct bench *r, FILE *to)
 
 		if (!cell_measured(c, r->alpha) && strlen(c->why) > 39)
 			fprintf(to, "\nnot measured, %s:\n  %s\n",
-				workload_text(&c->load, load, sizeof(load)), c->why);
+				cell_workload_text(&c->load, load, sizeof(load)), c->why);
 	}
 }
 

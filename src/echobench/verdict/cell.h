@@ -19,7 +19,7 @@
 
 #include "echo/base/base.h"
 #include "echo/lab/paired.h"
-#include "opts.h"
+#include "echobench/opts.h"
 
 enum { TWINS = 2, BLOCK_SERVERS = 4, BLOCKS_MAX = 200, WHY_MAX = 320 };
 static_assert(BLOCKS_MAX * TWINS <= PAIRED_MAX, "two pairs a block, and two values of noise");
@@ -119,6 +119,6 @@ const char *cells_recommend(const struct cell *cells, unsigned count, double alp
 			    char why[WHY_MAX]);
 
 /* "64 connections, 64 B, 1 in flight, closed" */
-char *workload_text(const struct workload *w, char *text, size_t size);
+char *cell_workload_text(const struct workload *w, char *text, size_t size);
 
 #endif

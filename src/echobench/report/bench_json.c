@@ -12,12 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bench.h"
 #include "echo/base/base.h"
 #include "echo/base/opt.h"
-#include "measure.h"
+#include "echobench/bench.h"
+#include "echobench/run/commands.h"
 #include "output.h"
-#include "server.h"
 
 /* Numbers that are none become null: JSON knows no NaN. */
 static json_t *real(double v)
@@ -64,7 +63,7 @@ static json_t *side(const struct cell *c, enum side s, bool measured)
 	char command[COMMAND_MAX];
 	double none = measured ? 0 : (double)NAN;
 
-	side_command(c->config, c->name[s], c->load.connections, command);
+	command_server(c->config, c->name[s], c->load.connections, command);
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}", "name", text(c->name[s]),
 		"command", text(command), "rate", real(m->rate + none), "server_cpu_ns_per_message",
@@ -148,7 +147,7 @@ static json_t *cell(const struct bench *r, unsigned i)
 			    measured && c->syscalls[SIDE_A] < 0
 				    ? text(strerror((int)-c->syscalls[SIDE_A]))
 				    : json_null());
-	client_command(c->config, &c->load, "{addr}", client);
+	command_client(c->config, &c->load, "{addr}", client);
 	json_object_set_new(o, "client", text(client));
 	if (measured)
 		put_verdict(o, c);
