@@ -10,16 +10,15 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
+#include "echo/base/escape.h"
 
 enum {
 	LINE_MAX_LEN = 1024, /* newline included */
-	ESCAPE_LEN = 4,      /* \xNN */
 };
 
 static_assert((int)LINE_MAX_LEN <= PIPE_BUF, "a line is written as a whole");
@@ -48,31 +47,25 @@ void log_init(const char *program, enum log_level most)
 	log_most = most;
 }
 
-/* Whether a terminal may take the character at @s for a command: C0, DEL, and C1 in UTF-8. */
-static bool is_control(const unsigned char *s)
-{
-	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0);
-}
-
 /* Appends @text; what does not fit is left out and marked. */
 static void line_add(struct line *l, const char *text)
 {
 	const size_t most = LINE_MAX_LEN - sizeof(cut_mark); /* room for mark and newline */
+	size_t left = strlen(text);
 
-	for (; *text; text++) {
-		unsigned char byte = (unsigned char)*text;
-		bool escape = is_control((const unsigned char *)text);
+	while (left > 0) {
+		char out[ESCAPE_MAX];
+		const size_t n = escape_next(text, left, out), room = strlen(out);
 
-		if (l->len + (escape ? ESCAPE_LEN : 1) > most) {
+		if (l->len + room > most) {
 			memcpy(l->text + l->len, cut_mark, sizeof(cut_mark) - 1);
 			l->len += sizeof(cut_mark) - 1;
 			return;
 		}
-		if (escape)
-			snprintf(l->text + l->len, ESCAPE_LEN + 1, "\\x%02x", byte);
-		else
-			l->text[l->len] = *text;
-		l->len += escape ? ESCAPE_LEN : 1;
+		memcpy(l->text + l->len, out, room);
+		l->len += room;
+		text += n;
+		left -= n;
 	}
 }
 

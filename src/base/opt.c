@@ -6,23 +6,22 @@
 #include "opt_private.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/escape.h"
 
 static int fail_args(struct opt_set *s, const char *place, const char *fmt, va_list args)
 {
+	char text[OPT_ERROR_MAX];
 	size_t len = strlen(place);
 
 	assert(len < OPT_PLACE_MAX);
-	memcpy(s->error, place, len);
-	vsnprintf(s->error + len, sizeof(s->error) - len, fmt, args);
-	for (char *c = s->error; *c; c++)
-		if (iscntrl((unsigned char)*c))
-			*c = '?';
+	memcpy(text, place, len);
+	vsnprintf(text + len, sizeof(text) - len, fmt, args);
+	escape_text(text, s->error, sizeof(s->error));
 	return -EINVAL;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/escape.h"
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
 #include "echodrill/report/report.h"
@@ -68,7 +69,7 @@ static void print_line(const char *group, const struct drill *d)
 	char line[512];
 	int n = snprintf(line, sizeof(line), "%-9s %-27s %s", group, d->name, d->story.at[0]);
 
-	printf("%.*s%s\n", n > 80 ? 77 : 80, line, n > 80 ? "..." : "");
+	escape_line(stdout, "%.*s%s", n > 80 ? 77 : 80, line, n > 80 ? "..." : "");
 }
 
 static int master_list(struct master *m, int count, char **names)

@@ -19,6 +19,7 @@
 #include "echo/base/addr.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echo/base/escape.h"
 #include "echo/base/fail.h"
 #include "echo/base/program.h"
 #include "echo/net/sock.h"
@@ -32,7 +33,7 @@ struct line {
 	uint64_t sent, received; /* bytes */
 	size_t typed_len, typed_sent;
 	bool input_ended;
-	char typed[LINE_MAX_BYTES], buf[LINE_MAX_BYTES];
+	char typed[LINE_MAX_BYTES], buf[LINE_MAX_BYTES], shown[ESCAPE_MAX * LINE_MAX_BYTES];
 };
 
 static volatile sig_atomic_t line_sigpipe; /* SIGPIPE has been raised */
@@ -110,19 +111,39 @@ static int line_connect(struct line *l, const struct addr *to, const struct sock
 	return EXIT_OK;
 }
 
-static int line_print(struct line *l, size_t len)
+static int line_write(const char *text, size_t len)
 {
 	size_t done = 0;
 
-	l->received += len;
 	while (done < len) {
-		ssize_t n = write(STDOUT_FILENO, l->buf + done, len - done);
+		ssize_t n = write(STDOUT_FILENO, text + done, len - done);
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		done += n > 0 ? (size_t)n : 0;
 	}
 	return 0;
+}
+
+/* What came back, byte by byte for a program; a terminal gets no more than text, lines and tabs. */
+static int line_print(struct line *l, size_t len)
+{
+	size_t shown = 0;
+
+	l->received += len;
+	if (!isatty(STDOUT_FILENO))
+		return line_write(l->buf, len);
+	for (size_t at = 0; at < len;) {
+		char out[ESCAPE_MAX] = { l->buf[at] };
+
+		if (out[0] == '\n' || out[0] == '\t')
+			at++;
+		else
+			at += escape_next(l->buf + at, len - at, out);
+		memcpy(l->shown + shown, out, strlen(out));
+		shown += strlen(out);
+	}
+	return line_write(l->shown, shown);
 }
 
 static bool line_unsent(const struct line *l)

@@ -121,6 +121,13 @@ class Formats(TestCase):
         r = self.echodrill("-o", "tap", "-j", "2", "run", ONE, "shutdown-drain")
         self.assertRegex(r.out, rf"\ATAP version 13\n1\.\.2\n(ok [12] - ({ONE}|shutdown-drain)\n){{2}}\Z")
 
+    def test_a_name_begins_no_directive_of_tap(self):
+        drill = self.config_file("").parent / "a#skip.conf"
+        self.addCleanup(drill.unlink)
+        drill.write_text((ROOT / "configs/drills" / f"{ONE}.conf").read_text())
+        r = self.echodrill("-o", "tap", "run", str(drill))
+        self.assertEqual(r.out, "TAP version 13\n1..1\nok 1 - a\\#skip\n", r)
+
     @covers("echodrill", "timeline")
     def test_the_timeline_is_side_by_side(self):
         r = self.echodrill("run", ONE)

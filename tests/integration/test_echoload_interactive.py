@@ -49,6 +49,26 @@ class InteractiveCase(LoadCase):
         return client, leave
 
 
+class Terminal(InteractiveCase):
+    def test_a_terminal_gets_text_and_nothing_to_obey(self):
+        """What the server made of a line is shown; for a program it comes as it is."""
+        import os
+        import pty
+        said = b"caf\xc3\xa9\t\x1b]0;mine\x07\x9b1m\r\n"
+        for argv in ([], ["--textbook"]):
+            with self.subTest(argv=argv):
+                ours, its = pty.openpty()
+                self.addCleanup(os.close, ours)
+                client = self.start(self.peer(lambda sock, n: sock.sendall(said * bool(recv_exactly(sock, 6)))), *argv,
+                                    stdout=its)
+                os.close(its)
+                self.type(client, "hello")
+                text = b""
+                while not text.endswith(b"\n"):
+                    text += os.read(ours, 4096)
+                self.assertEqual(text, b"caf\xc3\xa9\t\\x1b]0;mine\\x07\\x9b1m\\x0d\r\n")  # \r\n: by the terminal
+
+
 class Both(InteractiveCase):
     @covers("echoload", "interactive", "textbook")
     def test_lines_come_back(self):

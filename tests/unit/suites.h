@@ -24,6 +24,7 @@
 	X(drill_file)     \
 	X(drill_frame)    \
 	X(drill_report)   \
+	X(escape)         \
 	X(fail)           \
 	X(hist)           \
 	X(hist_hdr)       \

@@ -44,6 +44,20 @@ START_TEST(a_text_is_wrapped_between_words_in_its_column)
 }
 END_TEST
 
+START_TEST(what_others_say_is_harmless_to_a_terminal)
+{
+	columns_put(to, "", 2, 0, "b\033[1m\xff caf\xc3\xa9");
+	ck_assert_str_eq(written(), "  b\\x1b[1m\\xff caf\xc3\xa9\n");
+}
+END_TEST
+
+START_TEST(a_text_stays_in_its_cell)
+{
+	report_cell("a | b\n| c", to);
+	ck_assert_str_eq(written(), "a \\| b\\x0a\\| c");
+}
+END_TEST
+
 static struct summary cell(const struct drill *d, enum means means, int64_t knew_ns)
 {
 	struct summary s = { .drill = d,
@@ -115,6 +129,8 @@ Suite *drill_report_suite(void)
 
 	tcase_add_checked_fixture(c, begin, end);
 	tcase_add_test(c, a_text_is_wrapped_between_words_in_its_column);
+	tcase_add_test(c, what_others_say_is_harmless_to_a_terminal);
+	tcase_add_test(c, a_text_stays_in_its_cell);
 	tcase_add_test(c, the_table_has_a_row_for_each_drill_and_a_column_for_each_of_the_means);
 	tcase_add_test(c, the_page_says_what_was_seen_and_when);
 	tcase_add_test(c, without_drills_that_have_means_there_is_no_table);

@@ -206,7 +206,7 @@ START_TEST(blame_names_the_place_of_the_value)
 	opt_test_error(opt_blame(&opt_test, "workers", "no"), "--workers: no");
 	opt_test_error(opt_blame(&opt_test, "io_uring.buffers", "no"),
 		       "ECHOD_IO_URING_BUFFERS: no");
-	opt_test_error(opt_blame(&opt_test, "nothing", "a\nb"), "nothing: a?b");
+	opt_test_error(opt_blame(&opt_test, "nothing", "a\nb"), "nothing: a\\x0ab");
 }
 END_TEST
 

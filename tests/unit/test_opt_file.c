@@ -83,7 +83,7 @@ static const struct {
 	{ "[server]\njson_file = 0123456789abcdef\n",
 	  "e.conf:2: json_file: '0123456789abcdef' is longer than 15 characters" },
 	{ "[server]\njson_file = a\x1b[m\n",
-	  "e.conf:2: json_file: 'a?[m' holds what a config file cannot (blanks at an end, ' ;', "
+	  "e.conf:2: json_file: 'a\\x1b[m' holds what a config file cannot (blanks at an end, ' ;', "
 	  "control bytes)" },
 	{ "[io_uring]\nbuffers = 1\n",
 	  "e.conf:2: io_uring.buffers: '1' is out of range: 8 to 32768" },

@@ -202,6 +202,24 @@ START_TEST(an_interrupted_run_says_what_was_open)
 }
 END_TEST
 
+START_TEST(a_terminal_obeys_nothing_that_came_from_elsewhere)
+{
+	sample.targets[0].name = "h\033[2J\nexit 0       ok";
+	sample.target_count = 2;
+	snprintf(sample.targets[0].address, ADDR_TEXT_MAX,
+		 "caf\xc3\xa9\x9b"
+		 "1m");
+	snprintf(sample.targets[1].address, ADDR_TEXT_MAX, "b\r");
+	sample.targets[1].name = "b";
+	sample.targets[1].books = sample.books;
+	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 3);
+	expect_line("target       h\\x1b[2J\\x0aexit 0 ok (caf\xc3\xa9\\x9b1m), b (b\\x0d)\n");
+	expect_line("\ncaf\xc3\xa9\\x9b1m ");
+	expect_line("\nb\\x0d ");
+	expect_line("\ncaf\xc3\xa9\\x9b1m\nended by");
+}
+END_TEST
+
 START_TEST(no_line_is_longer_than_80_columns)
 {
 	static const struct outage last = { INT64_MAX / 2, INT64_MAX, INT64_MAX, -1,
@@ -245,6 +263,7 @@ Suite *report_suite(void)
 	tcase_add_test(t, a_mix_of_sizes_is_said_with_its_shares);
 	tcase_add_test(t, an_interrupted_run_says_what_was_open);
 	tcase_add_test(t, no_line_is_longer_than_80_columns);
+	tcase_add_test(t, a_terminal_obeys_nothing_that_came_from_elsewhere);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -19,13 +19,14 @@
 #include "echobench/bench.h"
 #include "output.h"
 
-/* gnuplot's enhanced text and quotes: what they would take for theirs becomes a blank. */
+/* gnuplot's enhanced text and quotes: what they, or the lines of a script, would take for theirs
+ * becomes a blank. */
 static const char *plain(const char *s, char text[WHY_MAX])
 {
 	size_t n = 0;
 
 	for (; n < WHY_MAX - 1 && s[n]; n++)
-		text[n] = strchr("\"\\{}^_@&~$'`", s[n]) && s[n] != '_' ? ' ' : s[n];
+		text[n] = (unsigned char)s[n] < ' ' || strchr("\"\\{}^@&~$'`", s[n]) ? ' ' : s[n];
 	text[n] = '\0';
 	return text;
 }

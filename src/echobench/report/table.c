@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/escape.h"
 #include "echo/base/units.h"
 #include "echobench/bench.h"
 #include "echobench/run/commands.h"
@@ -88,7 +89,9 @@ static bool new_pair(const struct bench *r, unsigned i)
 
 static void print_pair(const struct cell *c, FILE *to)
 {
-	fprintf(to, "\nA  %.76s\nB  %.76s\n", c->name[SIDE_A], c->name[SIDE_B]);
+	fputc('\n', to);
+	escape_line(to, "A  %.76s", c->name[SIDE_A]);
+	escape_line(to, "B  %.76s", c->name[SIDE_B]);
 }
 
 static void print_winner(const struct cell *c, FILE *to)
@@ -118,7 +121,7 @@ static void print_winners(const struct bench *r, FILE *to)
 		if (cell_measured(c, r->alpha))
 			print_winner(c, to);
 		else
-			fprintf(to, " not measured: %.39s\n", c->why);
+			escape_line(to, " not measured: %.39s", c->why);
 	}
 }
 
@@ -193,12 +196,14 @@ static void print_noise(const struct bench *r, FILE *to)
 
 void table_recommendation(const struct bench *r, FILE *to)
 {
-	if (strcmp(r->recommend, "either") != 0 && command_is_backend(r->recommend))
-		fprintf(to, "[server]\nbackend = %s ; %s\n", r->recommend, r->recommend_why);
-	else if (strcmp(r->recommend, "either") != 0)
-		fprintf(to, "; use %.200s\n; %s\n", r->recommend, r->recommend_why);
-	else
-		fprintf(to, "; %s\n", r->recommend_why);
+	if (strcmp(r->recommend, "either") != 0 && command_is_backend(r->recommend)) {
+		fputs("[server]\n", to);
+		escape_line(to, "backend = %s ; %s", r->recommend, r->recommend_why);
+		return;
+	}
+	if (strcmp(r->recommend, "either") != 0)
+		escape_line(to, "; use %.200s", r->recommend);
+	escape_line(to, "; %s", r->recommend_why);
 }
 
 static void print_reasons(const struct bench *r, FILE *to)
@@ -208,8 +213,10 @@ static void print_reasons(const struct bench *r, FILE *to)
 		char load[80];
 
 		if (!cell_measured(c, r->alpha) && strlen(c->why) > 39)
-			fprintf(to, "\nnot measured, %s:\n  %s\n",
-				cell_workload_text(&c->load, load, sizeof(load)), c->why);
+			fprintf(to, "\nnot measured, %s:\n",
+				cell_workload_text(&c->load, load, sizeof(load)));
+		if (!cell_measured(c, r->alpha) && strlen(c->why) > 39)
+			escape_line(to, "  %s", c->why);
 	}
 }
 
@@ -217,7 +224,8 @@ static void print_baseline(const struct bench *r, FILE *to)
 {
 	char said[WHY_MAX];
 
-	fprintf(to, "\nagainst %.60s\n", r->plans[0].config.baseline);
+	fputc('\n', to);
+	escape_line(to, "against %.60s", r->plans[0].config.baseline);
 	for (unsigned i = 0; i < r->count; i++) {
 		print_load(&r->cells[i], to);
 		fprintf(to, " %s\n", baseline_sentence(r, i, said));
@@ -241,5 +249,6 @@ void table_print(const struct bench *r, FILE *to)
 	fprintf(to, "\n%g %% confidence for all cells together", r->plans[0].config.confidence);
 	if (r->floor_ns >= 0)
 		fprintf(to, "; floor %.0f ns for one echo", r->floor_ns);
-	fprintf(to, "\nexit %d  %s\n", r->exit_code, r->exit_reason);
+	fputc('\n', to);
+	escape_line(to, "exit %d  %s", r->exit_code, r->exit_reason);
 }

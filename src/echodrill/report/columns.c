@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * columns: wraps at blanks. Programs are written in ASCII, and so are their lines.
+ * columns: wraps at blanks. Lines of our programs are ASCII; those of others may hold anything,
+ * which escape_line makes harmless.
  */
 #include "columns.h"
 
 #include <assert.h>
 #include <string.h>
+
+#include "echo/base/escape.h"
 
 /* How many bytes of @text go on one line: up to the last blank that fits. */
 static size_t columns_fit(const char *text, size_t width)
@@ -29,7 +32,7 @@ void columns_put(FILE *to, const char *head, unsigned at, unsigned width, const 
 	do {
 		size_t n = columns_fit(text, width);
 
-		fprintf(to, "%-*.*s%.*s\n", n ? (int)at : 0, (int)at, head, (int)n, text);
+		escape_line(to, "%-*.*s%.*s", n ? (int)at : 0, (int)at, head, (int)n, text);
 		head = "";
 		text += n;
 		text += strspn(text, " ");

@@ -5,15 +5,31 @@
 
 #include <stdio.h>
 
+#include "echo/base/escape.h"
 #include "echodrill/opts.h"
 #include "echodrill/script/drill.h"
 #include "echodrill/verdict/judge.h"
+
+/* In TAP a '#' behind the description begins a directive, unless it is escaped. */
+static const char *tap_name(const char *name, char text[2 * OPT_TEXT_MAX])
+{
+	size_t len = 0;
+
+	for (; *name && len < 2 * OPT_TEXT_MAX - 2; name++) {
+		if (*name == '#' || *name == '\\')
+			text[len++] = '\\';
+		text[len++] = *name;
+	}
+	text[len] = '\0';
+	return text;
+}
 
 static void report_tap(const struct result *r, unsigned nth)
 {
 	const struct judgement *j = r->judgement;
 	bool ok = j->verdict == VERDICT_PASS || j->verdict == VERDICT_SKIPPED;
 	const char *how = "";
+	char name[2 * OPT_TEXT_MAX];
 
 	if (j->verdict == VERDICT_SKIPPED)
 		how = " # SKIP ";
@@ -21,7 +37,8 @@ static void report_tap(const struct result *r, unsigned nth)
 		how = " # TODO inconclusive: ";
 	else if (j->reason[0])
 		how = " # ";
-	printf("%sok %u - %s%s%s\n", ok ? "" : "not ", nth, r->name, how, j->reason);
+	escape_line(stdout, "%sok %u - %s%s%s", ok ? "" : "not ", nth, tap_name(r->name, name), how,
+		    j->reason);
 }
 
 void report_begin(unsigned output, unsigned count)

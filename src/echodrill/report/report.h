@@ -49,6 +49,10 @@ int report_run_json(const struct result *r, FILE *to);
 void report_matrix_text(const struct summary *at, unsigned count, FILE *to);
 void report_matrix_markdown(const struct summary *at, unsigned count, FILE *to);
 
+/* Text in a cell of a table of markdown: a bar, which would end it, is escaped, and what is for
+ * terminals. */
+void report_cell(const char *text, FILE *to);
+
 /* The cause in words of a reader: "`ECONNRESET`". */
 const char *report_cause(const char *cause);
 

@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "echo/base/base.h"
+#include "echo/base/escape.h"
 #include "echo/base/program.h"
 #include "echo/base/units.h"
 #include "echodrill/script/drill.h"
@@ -57,13 +58,19 @@ static void head(FILE *to)
 		"([host-crashed-default.txt](host-crashed-default.txt)).\n");
 }
 
-/* A text in a cell: a bar would end it. */
-static void cell(const struct text_list *l, unsigned most, FILE *to)
+void report_cell(const char *text, FILE *to)
+{
+	char plain[4 * OPT_TEXT_MAX];
+
+	for (const char *c = escape_text(text, plain, sizeof(plain)); *c; c++)
+		fprintf(to, *c == '|' ? "\\%c" : "%c", *c);
+}
+
+static void cells(const struct text_list *l, unsigned most, FILE *to)
 {
 	for (unsigned i = 0; i < l->count && i < most; i++) {
 		fprintf(to, "%s", i ? " " : "");
-		for (const char *c = l->at[i]; *c; c++)
-			fprintf(to, *c == '|' ? "\\%c" : "%c", *c);
+		report_cell(l->at[i], to);
 	}
 }
 
@@ -73,10 +80,14 @@ static void row(const struct summary *s, FILE *to)
 
 	if (s->knew_ns >= 0)
 		units_time(s->knew_ns, 3, after);
-	fprintf(to, "| %s | ", s->name);
-	cell(&s->drill->story, 1, to);
-	fprintf(to, " | %s | %s | ", s->knew_ns >= 0 ? report_cause(s->knew) : "nothing", after);
-	cell(&s->drill->sooner, DRILL_SYSCTLS_MAX, to);
+	fputs("| ", to);
+	report_cell(s->name, to);
+	fputs(" | ", to);
+	cells(&s->drill->story, 1, to);
+	fputs(" | ", to);
+	report_cell(s->knew_ns >= 0 ? report_cause(s->knew) : "nothing", to);
+	fprintf(to, " | %s | ", after);
+	cells(&s->drill->sooner, DRILL_SYSCTLS_MAX, to);
 	fprintf(to, "%s |\n", s->verdict == VERDICT_PASS ? "" : " (this run has not passed)");
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "columns.h"
+#include "echo/base/escape.h"
 #include "echo/base/units.h"
 #include "echodrill/script/drill.h"
 #include "echodrill/script/means.h"
@@ -60,7 +61,7 @@ static const char *cell_text(const struct summary *s, char text[UNITS_MAX])
 
 void report_matrix_text(const struct summary *at, unsigned count, FILE *to)
 {
-	char text[UNITS_MAX];
+	char text[UNITS_MAX], name[4 * DRILL_NAME_MAX];
 
 	if (!has_means(at, count))
 		return;
@@ -70,7 +71,8 @@ void report_matrix_text(const struct summary *at, unsigned count, FILE *to)
 	for (unsigned i = 0; i < count; i++) {
 		if (!begins_row(at, i))
 			continue;
-		fprintf(to, "\n%-*.*s", FAULT_WIDTH, FAULT_WIDTH, row_name(at[i].drill));
+		fprintf(to, "\n%-*.*s", FAULT_WIDTH, FAULT_WIDTH,
+			escape_text(row_name(at[i].drill), name, sizeof(name)));
 		for (unsigned m = 0; m < MEANS_COUNT; m++)
 			fprintf(to, "%*s", CELL_WIDTH,
 				cell_text(find_cell(at, count, i, &means_kinds[m]), text));
@@ -98,13 +100,15 @@ void report_matrix_markdown(const struct summary *at, unsigned count, FILE *to)
 	for (unsigned i = 0; i < count; i++) {
 		if (!begins_row(at, i))
 			continue;
-		fprintf(to, "\n| %s |", at[i].drill->story.at[0]);
+		fputs("\n| ", to);
+		report_cell(at[i].drill->story.at[0], to);
+		fputs(" |", to);
 		for (unsigned m = 0; m < MEANS_COUNT; m++) {
 			const struct summary *s = find_cell(at, count, i, &means_kinds[m]);
 
-			fprintf(to, " %s%s%s |", cell_text(s, text),
-				s && s->knew_ns >= 0 ? ", " : "",
-				s && s->knew_ns >= 0 ? report_cause(s->knew) : "");
+			fprintf(to, " %s%s", cell_text(s, text), s && s->knew_ns >= 0 ? ", " : "");
+			report_cell(s && s->knew_ns >= 0 ? report_cause(s->knew) : "", to);
+			fputs(" |", to);
 		}
 	}
 	fprintf(to, "\n\n");

@@ -9,6 +9,7 @@
 
 #include "columns.h"
 #include "echo/base/base.h"
+#include "echo/base/escape.h"
 #include "echo/base/units.h"
 #include "echodrill/rig/hosts.h"
 #include "echodrill/stage/run.h"
@@ -28,7 +29,7 @@ static const char *const marks[] = { [RULING_OK] = "ok  ",
 static void text_lines(const char *what, const struct text_list *l, FILE *to)
 {
 	for (unsigned i = 0; i < l->count; i++)
-		fprintf(to, "%s%s\n", what, l->at[i]);
+		escape_line(to, "%s%s", what, l->at[i]);
 }
 
 /* A story is one text, however its file has broken it. */
@@ -64,7 +65,7 @@ void report_drill(const struct drill *d, FILE *to)
 {
 	char text[OPT_TEXT_MAX * 2];
 
-	fprintf(to, "%s (%s, IPv%u)\n", d->name, drill_groups[d->group], d->family);
+	escape_line(to, "%s (%s, IPv%u)", d->name, drill_groups[d->group], d->family);
 	text_story(&d->story, to);
 	text_hosts(d, to);
 	fprintf(to, "\n--- programs\n");
@@ -79,13 +80,13 @@ void report_drill(const struct drill *d, FILE *to)
 		if (s->start_ns > 0)
 			snprintf(when, sizeof(when), "%s %.3f s ", s->at ? "at" : "after",
 				 (double)s->start_ns / 1e9);
-		fprintf(to, "%2u  %s%s%s%s%s\n", i + 1, when, s->fault ? "FAULT " : "",
-			s->label[0] && s->verb != VERB_LOOK ? s->label : "",
-			s->label[0] && s->verb != VERB_LOOK ? ": " : "", text);
+		escape_line(to, "%2u  %s%s%s%s%s", i + 1, when, s->fault ? "FAULT " : "",
+			    s->label[0] && s->verb != VERB_LOOK ? s->label : "",
+			    s->label[0] && s->verb != VERB_LOOK ? ": " : "", text);
 	}
 	fprintf(to, "\n--- expectations\n");
 	for (unsigned i = 0; i < d->expect.count; i++)
-		fprintf(to, "%2u  %s\n", i + 1, d->expect.at[i].text);
+		escape_line(to, "%2u  %s", i + 1, d->expect.at[i].text);
 }
 
 /* The time of its own that the client prints is the same as ours. */
@@ -155,7 +156,8 @@ static void text_whole(const struct result *r, FILE *to)
 	const struct judgement *j = r->judgement;
 	char late[UNITS_MAX];
 
-	fprintf(to, "\n%s\n", r->name);
+	fputc('\n', to);
+	escape_line(to, "%s", r->name);
 	text_story(&r->drill->story, to);
 	for (unsigned i = 0; i < rec->commands; i++)
 		columns_put(to, "", 4, 0, rec->command[i]);

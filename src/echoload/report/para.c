@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/escape.h"
 #include "echo/base/units.h"
 
 enum { WIDTH = 80 };
@@ -41,12 +42,15 @@ void para_time(struct para *p, const char *before, int64_t ns, const char *after
 void para_print(const struct para *p, const char *label, FILE *to)
 {
 	const size_t room = WIDTH - PARA_LABEL;
+	char text[4 * PARA_TEXT_MAX]; /* \x1b for every byte */
 	size_t used = 0;
 
 	fprintf(to, "%-*s", PARA_LABEL, label);
-	for (const char *word = p->s; *word;) {
+	for (const char *word = escape_text(p->s, text, sizeof(text)); *word;) {
 		size_t len = strcspn(word, " "), shown = size_min(len, room);
 
+		while (shown < len && ((unsigned char)word[shown] & 0xc0) == 0x80)
+			shown--; /* no part of a character */
 		if (used > 0 && used + 1 + shown > room) {
 			fprintf(to, "\n%*s", PARA_LABEL, "");
 			used = 0;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/escape.h"
 #include "echo/base/hist.h"
 #include "echo/base/units.h"
 #include "echoload/options/opts.h"
@@ -277,15 +278,17 @@ static void print_targets(const struct result *r, FILE *to)
 		char opened[UNITS_MAX], failed[UNITS_MAX], sent[UNITS_MAX], echoed[UNITS_MAX];
 		char lost[UNITS_MAX];
 
-		fprintf(to, "%-30s %9s %9s %9s %9s %9s\n", r->targets[i].address,
-			narrow(b->established, opened), narrow(b->failed, failed),
-			narrow(b->all.sent, sent), narrow(b->all.echoed, echoed),
-			narrow(b->all.lost, lost));
+		escape_line(to, "%-30s %9s %9s %9s %9s %9s", r->targets[i].address,
+			    narrow(b->established, opened), narrow(b->failed, failed),
+			    narrow(b->all.sent, sent), narrow(b->all.echoed, echoed),
+			    narrow(b->all.lost, lost));
 	}
 	for (unsigned i = 0; i < r->target_count; i++) {
+		char address[4 * ADDR_TEXT_MAX];
+
 		if (books_errors(&r->targets[i].books) == 0)
 			continue;
-		fprintf(to, "\n%s", r->targets[i].address);
+		fprintf(to, "\n%s", escape_text(r->targets[i].address, address, sizeof(address)));
 		print_outcomes(&r->targets[i].books, "ended by", to);
 	}
 }
