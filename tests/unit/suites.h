@@ -31,6 +31,7 @@
 	X(hist_merge)     \
 	X(lane)           \
 	X(log)            \
+	X(merge)          \
 	X(net_opt)        \
 	X(opt)            \
 	X(opts_type)      \

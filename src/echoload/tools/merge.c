@@ -245,6 +245,7 @@ static json_t *merge_sources(const struct merge *m)
 
 static int merge_read_all(struct merge *m, char **names)
 {
+	uint64_t total = 0, seats = 0; /* and threads */
 	size_t outages = 1;
 
 	m->parts = calloc(m->count, sizeof(*m->parts));
@@ -256,6 +257,13 @@ static int merge_read_all(struct merge *m, char **names)
 			return -EINVAL;
 		}
 		outages += m->parts[i].result.outage_count;
+		total += m->parts[i].total;
+		seats += (uint64_t)m->parts[i].config.connections + m->parts[i].config.idle +
+			 m->parts[i].result.threads;
+		if (total > (uint64_t)merge_number_max || seats > UINT32_MAX) {
+			log_error("%s: the sum is more than can be counted", names[i]);
+			return -EINVAL;
+		}
 	}
 	m->outages = calloc(outages, sizeof(*m->outages));
 	for (unsigned i = 0; i < MERGE_HISTS; i++)
@@ -266,15 +274,20 @@ static int merge_read_all(struct merge *m, char **names)
 	return 0;
 }
 
-/* The first one's, but for what this command line says. */
+/* The load of the first one; where the sum goes only the command line says. */
 static void merge_first(struct merge *m, const struct load_config *c)
 {
-	const struct load_config own = m->config;
+	struct load_config *to = &m->config;
 
-	m->config = *c;
-	m->config.output = own.output;
-	memcpy(m->config.json, own.json, sizeof(own.json));
-	memcpy(m->config.hist, own.hist, sizeof(own.hist));
+	to->connections = c->connections;
+	to->idle = c->idle;
+	to->rate = c->rate;
+	to->size = c->size;
+	to->pipeline = c->pipeline;
+	to->churn = c->churn;
+	to->arrivals = c->arrivals;
+	to->close = c->close;
+	to->verify = c->verify;
 }
 
 /* What the text says of the load: of all, as far as it is one. */
@@ -398,7 +411,11 @@ static void merge_fini(struct merge *m)
 
 int merge_main(int argc, char **argv)
 {
-	static struct merge m = {
+	static struct merge m;
+	char *none[] = { NULL };
+	int r, code;
+
+	m = (struct merge){
 		.opts = { .program = "echoload",
 			  .usage = "merge [OPTION]... RESULT.json...",
 			  .about =
@@ -407,9 +424,6 @@ int merge_main(int argc, char **argv)
 				  "is "
 				  "the worst of theirs." },
 	};
-	char *none[] = { NULL };
-	int r, code;
-
 	opt_add(&m.opts, "merge", merge_opts, &m.config);
 	r = opt_load(&m.opts, argc, argv, none);
 	if (r < 0) {

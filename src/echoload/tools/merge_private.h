@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * merge_private: a result that was read back from its JSON.
+ * merge_private: a result that was read back from its JSON. What stands in it is data, and nobody
+ * knows from whom: no name of a file and no other option is taken from it but those of the load
+ * that the text for people speaks of.
  */
 #ifndef ECHOLOAD_MERGE_PRIVATE_H
 #define ECHOLOAD_MERGE_PRIVATE_H
@@ -10,6 +12,11 @@
 #include "echoload/result/result.h"
 
 enum { MERGE_ERROR_MAX = 512 };
+
+/* Of one number, and of all numbers of all files together: sums stay within 63 bits. It is 73
+ * years.
+ */
+static const int64_t merge_number_max = INT64_MAX / 4;
 
 enum merge_hist {
 	MERGE_LATENCY,
@@ -23,8 +30,9 @@ enum merge_hist {
 struct merge_part {
 	const char *name; /* of the file */
 	json_t *root;
-	struct result result; /* what its books say; no intervals */
-	struct load_config config;
+	struct result result;      /* what its books say; no intervals */
+	struct load_config config; /* of the load; all else is zero */
+	uint64_t total;            /* of all numbers that count or add up */
 	struct hist *hists[MERGE_HISTS];
 	struct outage *outages;
 	char error[MERGE_ERROR_MAX]; /* why it cannot be read */

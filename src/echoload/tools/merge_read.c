@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * merge_read: an echoload/1 back to the struct that it was made from. A key that is missing or has
- * another type is an error that names it; the first one counts.
+ * merge_read: an echoload/1 back to the struct that it was made from. A key that is missing, has
+ * another type, or says what cannot be is an error that names it; the first one counts.
  */
 #include <errno.h>
 #include <signal.h>
@@ -9,15 +9,18 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/escape.h"
 #include "echo/base/hist.h"
 #include "echo/base/hist_hdr.h"
 #include "echoload/result/verdict.h"
 #include "merge_private.h"
 
-enum { HIST_DIGITS = 3, ERRNO_MAX = 4096, CONNECTIONS_MAX = 100 * 1000 * 1000 };
-
-/* Of counts and times: so that sums of many files stay within 63 bits. It is 73 years. */
-static const int64_t number_max = INT64_MAX / 4;
+enum {
+	HIST_DIGITS = 3,
+	ERRNO_MAX = 4096,
+	CONNECTIONS_MAX = 100 * 1000 * 1000,
+	THREADS_MAX = 1000 * 1000,
+};
 
 static int __attribute__((format(printf, 2, 3))) fail(struct merge_part *p, const char *fmt, ...)
 {
@@ -40,15 +43,26 @@ static const json_t *object(struct merge_part *p, const json_t *from, const char
 	return o;
 }
 
-/* A number that is not negative. */
-static int64_t number(struct merge_part *p, const json_t *from, const char *key)
+/* A number that is not negative, and no sum will have. */
+static int64_t moment(struct merge_part *p, const json_t *from, const char *key)
 {
 	const json_t *v = json_object_get(from, key);
 
-	if (json_is_integer(v) && json_integer_value(v) >= 0 && json_integer_value(v) <= number_max)
+	if (json_is_integer(v) && json_integer_value(v) >= 0 &&
+	    json_integer_value(v) <= merge_number_max)
 		return json_integer_value(v);
 	fail(p, "'%s' is missing, or no whole number that can be", key);
 	return 0;
+}
+
+/* One that is added up, with others of this file or of others. */
+static int64_t number(struct merge_part *p, const json_t *from, const char *key)
+{
+	const int64_t n = moment(p, from, key);
+
+	if (__builtin_add_overflow(p->total, (uint64_t)n, &p->total))
+		p->total = UINT64_MAX;
+	return n;
 }
 
 static uint64_t count(struct merge_part *p, const json_t *from, const char *key)
@@ -64,10 +78,16 @@ static int64_t number_or_none(struct merge_part *p, const json_t *from, const ch
 	return !v || json_is_null(v) ? -1 : number(p, from, key);
 }
 
-static const char *text(const json_t *from, const char *key)
+/* A line of text; "": there is none, as an errno may be null. */
+static const char *text(struct merge_part *p, const json_t *from, const char *key)
 {
-	const char *s = json_string_value(json_object_get(from, key));
+	const json_t *v = json_object_get(from, key);
+	const char *s = json_string_value(v);
 
+	if (v && !s && !json_is_null(v))
+		fail(p, "'%s' is no text", key);
+	if (s && escape_needed(s))
+		fail(p, "'%s' has control characters", key);
 	return s ? s : "";
 }
 
@@ -76,7 +96,7 @@ static const char *text(const json_t *from, const char *key)
 static void read_connections(struct merge_part *p, const json_t *c, struct books *b,
 			     uint32_t *requested)
 {
-	const int64_t wanted = number(p, c, "requested");
+	const int64_t wanted = moment(p, c, "requested");
 
 	if (wanted > CONNECTIONS_MAX)
 		fail(p, "nobody requested %lld connections", (long long)wanted);
@@ -119,33 +139,54 @@ static int errno_of(const char *name)
 	return 0;
 }
 
+/* One row of "outcomes", the @nth. Returns whether it is one. */
+static bool read_outcome(struct merge_part *p, const json_t *row, size_t nth, struct outcome *o)
+{
+	const char *cause = text(p, row, "cause"), *phase = text(p, row, "phase");
+
+	*o = (struct outcome){ .why = FAIL_NONE + 1, .err = errno_of(text(p, row, "errno")) };
+	while (o->why < FAIL_COUNT && strcmp(fail_name(o->why), cause) != 0)
+		o->why++;
+	while (o->at < PHASE_COUNT && strcmp(phase_name(o->at), phase) != 0)
+		o->at++;
+	o->count = count(p, row, "count");
+	o->messages_lost = count(p, row, "messages_lost");
+	o->first_ns = number(p, row, "first_ns");
+	o->last_ns = number(p, row, "last_ns");
+	if (o->why == FAIL_COUNT || o->at == PHASE_COUNT)
+		fail(p, "'outcomes' %zu: cause '%.40s' or phase '%.40s' is unknown", nth, cause,
+		     phase);
+	else if (o->first_ns > o->last_ns)
+		fail(p, "'outcomes' %zu: 'first_ns' is after 'last_ns'", nth);
+	else if (o->count == 0)
+		fail(p, "'outcomes' %zu: 'count' is 0", nth);
+	return p->error[0] == '\0';
+}
+
 static void read_outcomes(struct merge_part *p, const json_t *from, struct books *b)
 {
 	const json_t *rows = json_object_get(from, "outcomes"), *row;
+	struct outcome o;
 	size_t i;
 
 	if (!json_is_array(rows))
 		fail(p, "'outcomes' is missing");
 	json_array_foreach(rows, i, row)
 	{
-		struct outcome o = { .err = errno_of(text(row, "errno")) };
-
-		while (o.why < FAIL_COUNT && strcmp(fail_name(o.why), text(row, "cause")) != 0)
-			o.why++;
-		while (o.at < PHASE_COUNT && strcmp(phase_name(o.at), text(row, "phase")) != 0)
-			o.at++;
-		if (o.why == FAIL_COUNT || o.at == PHASE_COUNT) {
-			fail(p, "an outcome has the unknown cause '%.40s' or phase '%.40s'",
-			     text(row, "cause"), text(row, "phase"));
+		if (!read_outcome(p, row, i, &o))
 			return;
-		}
-		o.count = count(p, row, "count");
-		o.messages_lost = count(p, row, "messages_lost");
-		o.first_ns = number(p, row, "first_ns");
-		o.last_ns = number(p, row, "last_ns");
-		if (o.count > 0)
-			books_outcome(b, &o);
+		books_outcome(b, &o);
 	}
+}
+
+/* A byte of a message. */
+static uint8_t byte(struct merge_part *p, const json_t *from, const char *key)
+{
+	const int64_t n = moment(p, from, key);
+
+	if (n > UINT8_MAX)
+		fail(p, "'%s' is no byte", key);
+	return (uint8_t)n;
 }
 
 static void read_corruption(struct merge_part *p, struct corruption *c)
@@ -155,11 +196,11 @@ static void read_corruption(struct merge_part *p, struct corruption *c)
 	if (!json_is_object(from))
 		return;
 	c->found = true;
-	c->connection = count(p, from, "connection");
-	c->offset = count(p, from, "offset");
+	c->connection = (uint64_t)moment(p, from, "connection");
+	c->offset = (uint64_t)moment(p, from, "offset");
 	c->surplus = json_is_null(json_object_get(from, "expected"));
-	c->expected = (uint8_t)(c->surplus ? 0 : number(p, from, "expected"));
-	c->seen = (uint8_t)number(p, from, "seen");
+	c->expected = c->surplus ? 0 : byte(p, from, "expected");
+	c->seen = byte(p, from, "seen");
 }
 
 static void read_books(struct merge_part *p)
@@ -202,13 +243,43 @@ static void read_targets(struct merge_part *p)
 			fail(p, "more than %d targets", TARGETS_MAX);
 			return;
 		}
-		t->name = text(row, "target");
-		snprintf(t->address, sizeof(t->address), "%s", text(row, "address"));
+		t->name = text(p, row, "target");
+		snprintf(t->address, sizeof(t->address), "%s", text(p, row, "address"));
 		read_connections(p, object(p, row, "connections"), &t->books, &t->requested);
 		read_messages(p, object(p, row, "messages"), &t->books);
 		read_outcomes(p, row, &t->books);
 		p->result.target_count++;
 	}
+}
+
+/* What the targets had is what all had, but for what was missed: that was meant for none of them.
+ */
+static void check_targets(struct merge_part *p)
+{
+	const struct books *all = &p->result.books;
+	struct books sum = { .peak = all->peak };
+	uint64_t requested = 0;
+
+	for (unsigned i = 0; i < p->result.target_count; i++) {
+		const char *broken = books_check(&p->result.targets[i].books);
+
+		if (broken)
+			fail(p, "'targets' %u: its books do not balance: %s", i, broken);
+		requested += p->result.targets[i].requested;
+		books_merge(&sum, &p->result.targets[i].books);
+	}
+	if (requested != p->config.connections || sum.attempts != all->attempts ||
+	    sum.established != all->established || sum.failed != all->failed ||
+	    memcmp(&sum.all, &all->all, sizeof(sum.all)) != 0)
+		fail(p, "'targets' do not add up to 'connections' and 'messages'");
+}
+
+static bool in_order(const struct outage *o)
+{
+	const int64_t first_ns = o->first_success_ns < 0 ? o->noticed_ns : o->first_success_ns;
+
+	return o->begin_ns <= o->noticed_ns && o->noticed_ns <= first_ns &&
+	       (o->recovered_ns < 0 || first_ns <= o->recovered_ns);
 }
 
 static void read_outages(struct merge_part *p)
@@ -233,6 +304,8 @@ static void read_outages(struct merge_part *p)
 			.recovered_ns = number_or_none(p, row, "recovered_ns"),
 			.messages_lost = count(p, row, "messages_lost"),
 		};
+		if (!in_order(&p->outages[i]))
+			fail(p, "'outages' %zu: its times are not in order", i);
 		p->result.outage_count++;
 	}
 }
@@ -242,8 +315,8 @@ static void read_outages(struct merge_part *p)
 /* Takes what is exact beside the counters from the numbers at @latency, if they agree with them. */
 static bool read_exact(struct merge_part *p, struct hist *h, const json_t *latency)
 {
-	const int64_t min = number(p, latency, "min"), max = number(p, latency, "max");
-	const int64_t mean = number(p, latency, "mean");
+	const int64_t min = moment(p, latency, "min"), max = moment(p, latency, "max");
+	const int64_t mean = moment(p, latency, "mean");
 
 	if (hist_index(h, (uint64_t)min) != hist_index(h, (uint64_t)h->min) ||
 	    hist_index(h, (uint64_t)max) != hist_index(h, (uint64_t)h->max) || mean < min ||
@@ -258,7 +331,7 @@ static bool read_exact(struct merge_part *p, struct hist *h, const json_t *laten
 static int read_hist(struct merge_part *p, enum merge_hist at, const char *key,
 		     const json_t *latency)
 {
-	const char *code = text(json_object_get(p->root, "histograms"), key);
+	const char *code = text(p, json_object_get(p->root, "histograms"), key);
 	const uint64_t values = latency ? count(p, latency, "count") : 0;
 	struct hist *h = hist_new(HIST_DIGITS), *got = NULL;
 
@@ -311,7 +384,7 @@ void merge_point(struct result *r, struct hist *const hists[MERGE_HISTS])
 static void read_generator(struct merge_part *p)
 {
 	const json_t *g = object(p, p->root, "generator");
-	const char *bottleneck = text(g, "bottleneck");
+	const char *bottleneck = text(p, g, "bottleneck");
 
 	p->result.late_sends = count(p, g, "late_sends");
 	p->result.cpu_ns = number(p, g, "cpu_ns");
@@ -326,54 +399,64 @@ static void read_context(struct merge_part *p)
 	const json_t *context = object(p, p->root, "context"), *end = object(p, p->root, "exit");
 	const int64_t threads = number_or_none(p, context, "threads");
 
-	p->result.start_unix_ns = number(p, context, "start_unix_ns");
+	p->result.start_unix_ns = moment(p, context, "start_unix_ns");
+	if (threads > THREADS_MAX)
+		fail(p, "nobody runs %lld threads", (long long)threads);
 	p->result.threads = threads > 0 ? (unsigned)threads : 1;
-	p->result.backend = text(context, "backend");
+	p->result.backend = text(p, context, "backend");
 	p->result.duration_ns = number(p, p->root, "duration_ns");
 	p->result.interrupted = json_is_true(json_object_get(p->root, "interrupted"));
-	p->result.exit_code = (int)number(p, end, "code");
-	if (!verdict_known(number(p, end, "code")))
-		fail(p, "no run ends with exit code %lld", (long long)number(p, end, "code"));
-	snprintf(p->result.exit_reason, sizeof(p->result.exit_reason), "%s", text(end, "reason"));
+	p->result.exit_code = (int)moment(p, end, "code");
+	if (!verdict_known(moment(p, end, "code")))
+		fail(p, "no run ends with exit code %lld", (long long)moment(p, end, "code"));
+	snprintf(p->result.exit_reason, sizeof(p->result.exit_reason), "%s",
+		 text(p, end, "reason"));
 }
 
-/* Those values of the configuration that the text for people speaks of. One that cannot be read
- * here (another version, another kernel) leaves the default. */
+static const struct opt *row_of(const char *key)
+{
+	const struct opt *o = load_opts;
+
+	while (strcmp(o->key, key) != 0)
+		o++;
+	return o;
+}
+
+/* One value of the configuration, as its row reads it; an empty one is none. */
+static void read_value(struct merge_part *p, const char *key, const char *value)
+{
+	const struct opt *o = row_of(key);
+	char why[OPT_ERROR_MAX];
+
+	if (p->error[0] || !value[0])
+		return;
+	if (strlen(value) >= OPT_TEXT_MAX)
+		fail(p, "'config.%s' is longer than %d characters", key, OPT_TEXT_MAX - 1);
+	else if (o->type->parse(o, value, (char *)&p->config + o->offset, why) < 0)
+		fail(p, "'config.%s': '%.100s' %s", key, value, why);
+}
+
+/* Those values of the configuration that the text for people speaks of, and no other. One that is
+ * not there (a sum has those that all have alike) has its default. */
 static void read_config(struct merge_part *p)
 {
 	static const char *const keys[] = { "size", "pipeline", "rate",  "arrivals",
 					    "idle", "churn",    "close", "verify" };
-	struct opt_set set = { .program = "echoload" };
 	const json_t *config = object(p, p->root, "config");
-	char line[OPT_LINE_MAX];
 
-	opt_add(&set, "global", load_opts, &p->config);
-	(void)opt_read_defaults(&set);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		FILE *f;
-		int n = snprintf(line, sizeof(line), "[global]\n%s = %s\n", keys[i],
-				 text(config, keys[i]));
-
-		f = fmemopen(line, size_min((size_t)n, sizeof(line) - 1), "r");
-		if (f) {
-			(void)opt_read_file(&set, f, p->name);
-			fclose(f);
-		}
+		read_value(p, keys[i], row_of(keys[i])->fallback);
+		read_value(p, keys[i], text(p, config, keys[i]));
 	}
 }
 
-int merge_read(struct merge_part *p, const char *name)
+static int read_all(struct merge_part *p)
 {
-	json_error_t at;
 	const char *broken;
 
-	*p = (struct merge_part){ .name = name };
-	p->root = json_load_file(name, JSON_REJECT_DUPLICATES, &at);
-	if (!p->root)
-		return at.line > 0 ? fail(p, "line %d: %s", at.line, at.text)
-				   : fail(p, "%s", at.text);
-	if (strcmp(text(p->root, "schema"), "echoload/1") != 0)
+	if (strcmp(text(p, p->root, "schema"), "echoload/1") != 0)
 		return fail(p, "is no result of echoload: its schema is not echoload/1");
+	(void)text(p, p->root, "phase");
 	read_config(p);
 	p->result.config = &p->config;
 	read_context(p);
@@ -385,7 +468,24 @@ int merge_read(struct merge_part *p, const char *name)
 	if (p->error[0])
 		return -EINVAL;
 	broken = result_check(&p->result);
-	return broken ? fail(p, "its books do not balance: %s", broken) : 0;
+	if (broken)
+		return fail(p, "its books do not balance: %s", broken);
+	check_targets(p);
+	if (p->total > (uint64_t)merge_number_max)
+		fail(p, "its numbers are more than can be added up");
+	return p->error[0] ? -EINVAL : 0;
+}
+
+int merge_read(struct merge_part *p, const char *name)
+{
+	json_error_t at;
+
+	*p = (struct merge_part){ .name = name };
+	p->root = json_load_file(name, JSON_REJECT_DUPLICATES, &at);
+	if (!p->root)
+		return at.line > 0 ? fail(p, "line %d: %s", at.line, at.text)
+				   : fail(p, "%s", at.text);
+	return read_all(p);
 }
 
 void merge_free(struct merge_part *p)
