@@ -260,8 +260,8 @@ const char bench_after[] =
 	"the section [bench].\n"
 	"\n"
 	"Exit codes: 0 every cell has an answer, 1 a regression, 2 usage or configuration, 4\n"
-	"environment, 5 some cell could not be measured or is too noisy to say, 130 and 143\n"
-	"interrupted; the result so far is printed then too.\n";
+	"environment, 5 some cell could not be measured or is too noisy to say, 129, 130 and\n"
+	"143 interrupted (SIGHUP, SIGINT, SIGTERM); the result so far is printed then too.\n";
 
 /* Gives @c the CPUs of @from number @first to @last - 1. */
 static void cpus_take(struct cpus *c, const cpu_set_t *from, unsigned first, unsigned last)

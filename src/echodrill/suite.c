@@ -16,6 +16,7 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/log.h"
+#include "echo/base/stop.h"
 #include "echodrill/report/report.h"
 #include "echodrill/script/drill.h"
 #include "echodrill/stage/backends.h"
@@ -252,11 +253,8 @@ static void suite_fill(struct suite *s, const struct drill *drills, unsigned cou
 /* Signals wait until we look at them. */
 static void suite_signals(sigset_t *signals)
 {
-	sigemptyset(signals);
+	stop_signals(signals);
 	sigaddset(signals, SIGCHLD);
-	sigaddset(signals, SIGINT);
-	sigaddset(signals, SIGTERM);
-	sigaddset(signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, signals, NULL);
 }
 
@@ -311,7 +309,7 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 	if (s.json && fclose(s.json) != 0)
 		s.trouble = EXIT_ENVIRONMENT;
 	if (s.signal)
-		return s.signal == SIGINT ? EXIT_SIGINT : EXIT_SIGTERM;
+		return 128 + s.signal;
 	report_end(c->output, s.summary, s.count);
 	return s.trouble ? s.trouble : verdict_exit(s.verdicts);
 }

@@ -19,6 +19,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echo/base/stop.h"
 
 enum { GROUPS_MAX = 256 };
 
@@ -35,10 +36,8 @@ static sigset_t child_signals(void)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
+	stop_signals(&set);
 	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
 	return set;
 }
 
@@ -63,9 +62,7 @@ int child_stop_signal(void)
 	sigset_t set;
 	int sig;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
+	stop_signals(&set);
 	sig = sigtimedwait(&set, NULL, &now); /* one that came while nobody waited */
 	if (sig > 0)
 		stop_signal = sig;
@@ -220,7 +217,7 @@ int child_wait(struct child *c, int64_t timeout_ns)
 		if (left_ns <= 0)
 			return -ETIME;
 		sig = sigtimedwait(&set, NULL, &left);
-		if (sig == SIGINT || sig == SIGTERM) {
+		if (sig > 0 && sig != SIGCHLD) {
 			stop_signal = sig;
 			return -EINTR;
 		}

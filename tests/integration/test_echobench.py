@@ -201,7 +201,7 @@ class Endings(Bench):
             return ""
 
     def test_an_interrupt_leaves_a_valid_result_and_nobody(self):
-        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
             with self.subTest(signal=number):
                 path = self.path("r.json")
                 p = self.start("--b", "epoll", "-c", "4,8", "--json", path)

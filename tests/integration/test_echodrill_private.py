@@ -68,7 +68,7 @@ class Private(TestCase):
         kill_often(self, [*program("echodrill")])
 
     def test_interrupted_it_ends_all_and_says_so(self):
-        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
             d = self.keep(Process([*program("echodrill"), "run", "host-crashed-idle"]))
             self.wait_until(lambda: len(descendants(d.pid)) >= 4, "a drill under way")
             self.assertEqual(d.stop(number), code)

@@ -33,7 +33,7 @@ def blocks_signals(pid):
     """Whether it waits for them instead of dying of them."""
     blocked = int(re.search(r"SigBlk:\s+(\w+)", Path(f"/proc/{pid}/status").read_text())[1], 16)
     # all of them are, for a moment, while libc makes a thread
-    return bool(blocked & 1 << signal.SIGINT - 1) and not blocked & 1 << signal.SIGHUP - 1
+    return bool(blocked & 1 << signal.SIGINT - 1) and not blocked & 1 << signal.SIGQUIT - 1
 
 
 def hdr_counts(text):
@@ -147,7 +147,7 @@ class Reports(LoadCase):
     def test_an_interrupted_run_leaves_every_format_whole(self):
         """By either signal: while it waits for its time, in the middle, and while it awaits what is owed."""
         server, mute = self.echod(), self.peer(silence)
-        for number, suffix in itertools.product((signal.SIGINT, signal.SIGTERM), ("hgrm", "hlog")):
+        for number, suffix in itertools.product((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), ("hgrm", "hlog")):
             with self.subTest(signal=number.name, hist=suffix):
                 r = self.interrupted(number, suffix, lambda load, _: blocks_signals(load.pid), server, connections=4,
                                      start_at=int(time.time()) + 3000)

@@ -12,7 +12,7 @@ from loadlab import LONG, LoadCase, echo_all, for_each_client, silence
 @for_each_client
 class EachSignal(LoadCase):
     def test_interrupted_in_the_middle(self):
-        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
             with self.subTest(signal=number.name):
                 server = self.echod()
                 load = self.load(server, connections=50, duration="10m", warmup="0s", threads=2, **LONG)
@@ -84,6 +84,16 @@ class EachSignal(LoadCase):
         r = load.done()
         self.assertIn(r.code, (130, 143), r)
         self.assertTrue(r["interrupted"])
+
+    def test_under_nohup_the_end_of_a_terminal_ends_nothing(self):
+        server = self.echod()
+        load = self.load(server, connections=5, duration="10m", warmup="0s",
+                         prefix=["sh", "-c", "trap '' HUP; exec \"$@\"", "sh"], **LONG)
+        self.wait_open(server, 5, 1000)
+        load.send_signal(signal.SIGHUP)
+        self.wait_open(server, 5, server.counters().received + 1_000_000)
+        r = load.interrupted(signal.SIGTERM)
+        self.assertEqual(r["connections"]["open_at_end"], 5, r)
 
     def test_an_interrupt_after_errors_tells_them(self):
         def script(sock, n):

@@ -19,6 +19,7 @@ enum exit_code {
 	EXIT_INCONCLUSIVE = 5, /* too noisy or too few samples to say */
 	EXIT_INTERNAL = 70,    /* a bug */
 	EXIT_SKIPPED = 77,
+	EXIT_SIGHUP = 129,
 	EXIT_SIGINT = 130,
 	EXIT_SIGTERM = 143,
 };

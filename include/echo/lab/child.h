@@ -3,7 +3,7 @@
  * parent, as all of its group do: a process beside us sees to that when we are killed. What it says
  * goes into memory files, so that nobody has to empty a pipe while the clock runs.
  *
- * Waiting is done with SIGCHLD, SIGINT and SIGTERM blocked (child_block_signals, before anything is
+ * Waiting is done with SIGCHLD and stop_signals() blocked (child_block_signals, before anything is
  * started): a signal that asks to stop ends a wait, and nothing else.
  */
 #ifndef ECHO_CHILD_H

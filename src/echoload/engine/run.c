@@ -10,6 +10,7 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/hist.h"
+#include "echo/base/stop.h"
 #include "echo/lab/provenance.h"
 #include "echo/net/backend.h"
 #include "echoload/live.h"
@@ -101,9 +102,7 @@ int run_init(struct run *r, const struct load_config *c, const struct backend_ch
 
 	run_configure(r, c, b);
 	r->shared.config = c;
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGINT);
-	sigaddset(&mask, SIGTERM);
+	stop_signals(&mask);
 	e = payload_init(&r->shared.payload, c->seed);
 	if (e == 0)
 		e = outage_init(&r->shared.outages, c->connections, threads, c->stall);

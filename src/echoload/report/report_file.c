@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "echo/base/stop.h"
+
 int report_file_name(char name[PATH_MAX], const char *given, const char *phase)
 {
 	const char *slash = strrchr(given, '/'), *base = slash ? slash + 1 : given;
@@ -20,14 +22,12 @@ int report_file_name(char name[PATH_MAX], const char *given, const char *phase)
 	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-/* SIGINT and SIGTERM wait until somebody looks for them: they would leave half a file. */
+/* Signals that end us wait until somebody looks for them: they would leave half a file. */
 static void report_file_hold_signals(void)
 {
 	sigset_t mask;
 
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGINT);
-	sigaddset(&mask, SIGTERM);
+	stop_signals(&mask);
 	(void)pthread_sigmask(SIG_BLOCK, &mask, NULL); /* cannot fail */
 }
 

@@ -20,7 +20,7 @@ int report_file_name(char name[PATH_MAX], const char *given, const char *phase);
 
 /* Opens a file for writing, beside @name until it is closed; @in_place: under it at once. Names
  * that are no plain files (pipes, /dev/stdout) are written as they are. While a file is beside its
- * name SIGINT and SIGTERM are blocked, and after that they stay so. Returns 0 or -errno. */
+ * name stop_signals() are blocked, and after that they stay so. Returns 0 or -errno. */
 int report_file_open(struct report_file *r, const char *name, bool in_place);
 
 /* Closes it; it gets its name if @e is 0 and all was written, else it vanishes. Returns the first

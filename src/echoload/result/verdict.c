@@ -326,9 +326,9 @@ void verdict(struct result *r)
 }
 
 /* In which the worse one stands first. */
-static const int codes[] = { EXIT_INTERNAL, EXIT_USAGE,        EXIT_ENVIRONMENT,
-			     EXIT_SIGINT,   EXIT_SIGTERM,      EXIT_NO_ANSWER,
-			     EXIT_VERDICT,  EXIT_INCONCLUSIVE, EXIT_OK };
+static const int codes[] = { EXIT_INTERNAL,     EXIT_USAGE,   EXIT_ENVIRONMENT, EXIT_SIGHUP,
+			     EXIT_SIGINT,       EXIT_SIGTERM, EXIT_NO_ANSWER,   EXIT_VERDICT,
+			     EXIT_INCONCLUSIVE, EXIT_OK };
 
 bool verdict_known(int64_t code)
 {
