@@ -16,6 +16,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/escape.h"
+#include "echo/base/output.h"
 
 enum {
 	LINE_MAX_LEN = 1024, /* newline included */
@@ -86,10 +87,8 @@ static void log_line(enum log_level level, const char *fmt, va_list args)
 	line_add(&l, message);
 	l.text[l.len++] = '\n';
 	assert(l.len <= LINE_MAX_LEN);
-	/* EINTR comes before a byte is written; whatever else fails, there is no place to tell it
-	 */
-	while (write(STDERR_FILENO, l.text, l.len) < 0 && errno == EINTR)
-		;
+	(void)output_write(STDERR_FILENO, l.text, l.len,
+			   SEC(1)); /* there is no place to tell a failure */
 	errno = saved;
 }
 

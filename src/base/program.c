@@ -5,10 +5,21 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "echo/base/log.h"
+#include "echo/base/output.h"
 #include "version.h"
+
+void program_begin(const char *name)
+{
+	FILE *out;
+
+	out = output_stream(STDOUT_FILENO);
+	if (out)
+		stdout = out;
+	log_init(name, LOG_INFO);
+}
 
 const char *program_version(void)
 {
@@ -39,6 +50,6 @@ int program_exit(int code)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return code;
-	log_error("cannot write to standard output: %s", strerror(errno));
+	log_error("cannot write to standard output: %s", output_strerror(errno));
 	return EXIT_ENVIRONMENT;
 }

@@ -10,6 +10,7 @@
 #include "echo/base/base.h"
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
+#include "echo/base/output.h"
 #include "echo/lab/child.h"
 #include "echobench/report/output.h"
 #include "echobench/run/server.h"
@@ -87,7 +88,7 @@ static int read_plans(struct bench *r, int operands, char **words, int argc)
 
 static int cannot_write(const char *name, int error)
 {
-	log_error("cannot write %s: %s", name, strerror(-error));
+	log_error("cannot write %s: %s", name, output_strerror(-error));
 	return EXIT_ENVIRONMENT;
 }
 
@@ -205,7 +206,7 @@ int main(int argc, char **argv)
 	static struct bench r = { .plans = plans };
 	char *words[WORDS_MAX] = { NULL };
 
-	log_init("echobench", LOG_INFO);
+	program_begin("echobench");
 	if (argc >= WORDS_MAX - 4) {
 		log_error("more than %d words", WORDS_MAX - 5);
 		return EXIT_USAGE;

@@ -12,6 +12,7 @@
 #include "bench.h"
 #include "echo/base/base.h"
 #include "echo/base/log.h"
+#include "echo/base/output.h"
 #include "echobench/report/output.h"
 #include "echobench/verdict/cell.h"
 
@@ -72,20 +73,23 @@ void progress_begin(struct progress *p, struct progress_left left)
 void progress_block(struct progress *p, const struct cell *c)
 {
 	const struct bench *r = p->run;
-	char load[80];
+	char load[80], line[120];
+	int n;
 
 	if (!p->live)
 		return;
-	fprintf(stderr, "\r\033[K%u/%u %.50s: %u blocks", r->done + 1, r->count,
-		cell_workload_text(&c->load, load, sizeof(load)), c->block_count);
-	fflush(stderr);
+	n = snprintf(line, sizeof(line), "\r\033[K%u/%u %.50s: %u blocks", r->done + 1, r->count,
+		     cell_workload_text(&c->load, load, sizeof(load)), c->block_count);
+	(void)output_write(STDERR_FILENO, line, (size_t)n, OUTPUT_NO_WAIT);
 	p->shown = true;
 }
 
 static void clear(struct progress *p)
 {
+	static const char wipe[] = "\r\033[K";
+
 	if (p->shown)
-		fputs("\r\033[K", stderr);
+		(void)output_write(STDERR_FILENO, wipe, sizeof(wipe) - 1, OUTPUT_NO_WAIT);
 	p->shown = false;
 }
 

@@ -12,14 +12,19 @@
 
 #include "echo.h"
 #include "echo/base/addr.h"
+#include "echo/base/base.h"
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
+#include "echo/base/output.h"
 #include "echo/net/backend.h"
 #include "echo/net/gang.h"
 #include "metrics.h"
 #include "opts.h"
 
 extern char **environ;
+
+/* for a reader of the counters: signals must not wait for it */
+static const int64_t reader_patience_ns = SEC(1);
 
 struct server {
 	struct echod_config config;
@@ -130,11 +135,31 @@ static void server_announce(const struct server *s, uint64_t nofile)
 			 (unsigned long long)nofile, s->config.max_conns);
 }
 
+/* Prints the counters, in one piece: whoever reads late gets whole lines. Returns 0 or -errno. */
+static int server_print(const struct server *s)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+	int r;
+
+	if (!to)
+		return -errno;
+	metrics_print(to, s->gang.workers, s->gang.count);
+	r = fclose(to) == 0 ? output_write(STDOUT_FILENO, text, len, reader_patience_ns) : -errno;
+	free(text);
+	return r;
+}
+
 /* A signal arrived. Returns EXIT_OK, or the exit code when it was the second to end us. */
 static int server_signal(struct server *s, int signal)
 {
+	int r;
+
 	if (signal == SIGUSR1) {
-		metrics_print(stdout, s->gang.workers, s->gang.count);
+		r = server_print(s);
+		if (r < 0)
+			log_warn("cannot write to standard output: %s", output_strerror(-r));
 		return EXIT_OK;
 	}
 	if (s->stopping) {
@@ -198,10 +223,13 @@ static int server_run(struct server *s)
 		gang_stop(&s->gang, WORKER_QUIT);
 	}
 	r = gang_join(&s->gang);
-	if (s->gang.running > 0)
-		metrics_print(stdout, s->gang.workers, s->gang.count);
 	if (r < 0) {
 		log_error("a worker failed: %s", strerror(-r));
+		code = EXIT_ENVIRONMENT;
+	}
+	r = s->gang.running > 0 ? server_print(s) : 0;
+	if (r < 0) {
+		log_error("cannot write to standard output: %s", output_strerror(-r));
 		code = EXIT_ENVIRONMENT;
 	}
 	gang_fini(&s->gang);
@@ -255,7 +283,7 @@ int main(int argc, char **argv)
 	};
 	int code;
 
-	log_init("echod", LOG_INFO);
+	program_begin("echod");
 	code = server_main(&s, argc, argv);
 	backend_choice_free(&s.backend);
 	return code;

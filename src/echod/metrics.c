@@ -67,5 +67,4 @@ void metrics_print(FILE *to, const struct worker *workers, unsigned count)
 	for (unsigned i = 0; i < count; i++)
 		metrics_closed(to, &workers[i]);
 	fprintf(to, "# EOF\n"); /* whoever reads from a pipe knows that this is all */
-	fflush(to);
 }

@@ -101,7 +101,7 @@ const struct opt echod_opts[] = {
 const char echod_after[] =
 	"SIGTERM and SIGINT do what `shutdown` says, a second one ends it at once.\n"
 	"SIGUSR1 prints the counters, as the end does, on standard output in Prometheus'\n"
-	"text format.\n"
+	"text format; what nobody reads within a second is dropped, and said.\n"
 	"\n"
 	"Exit codes: 0 stopped as asked, 2 usage or configuration, 4 environment (port in\n"
 	"use, privilege, descriptors), 70 a bug, 130 and 143 ended at once by a second\n"

@@ -196,7 +196,7 @@ int main(int argc, char **argv)
 	};
 	int r;
 
-	log_init("echodrill", LOG_INFO);
+	program_begin("echodrill");
 	opt_add(&m.opts, "global", drill_opts, &m.config);
 	r = opt_load(&m.opts, argc, argv, environ);
 	if (r < 0) {

@@ -16,6 +16,7 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/log.h"
+#include "echo/base/output.h"
 #include "echo/base/stop.h"
 #include "echodrill/report/report.h"
 #include "echodrill/script/drill.h"
@@ -290,7 +291,7 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 	s.config = c;
 	suite_fill(&s, drills, count);
 	if (c->json[0]) {
-		s.json = fopen(c->json, "we");
+		s.json = output_open(c->json);
 		if (!s.json) {
 			log_error("cannot write %s: %s", c->json, strerror(errno));
 			return EXIT_ENVIRONMENT;

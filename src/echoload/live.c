@@ -10,6 +10,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echo/base/output.h"
 #include "echo/base/units.h"
 #include "echoload/engine/run.h"
 #include "echoload/options/opts.h"
@@ -45,11 +46,9 @@ static void live_write(struct live *l, const char *line)
 {
 	char out[2 * WIDTH_MAX + 8];
 	int n = snprintf(out, sizeof(out), "\r%-*.*s\r", (int)l->width, WIDTH_MAX, line);
-	ssize_t r;
 
 	l->width = WIDTH_MAX;
-	r = write(STDERR_FILENO, out, (size_t)n);
-	(void)r; /* a terminal that went away ends nothing */
+	(void)output_write(STDERR_FILENO, out, (size_t)n, OUTPUT_NO_WAIT);
 }
 
 void live_show(struct live *l)

@@ -12,6 +12,7 @@
 #include "echo/base/clock.h"
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
+#include "echo/base/output.h"
 #include "echo/base/units.h"
 #include "echo/lab/provenance.h"
 #include "echo/net/backend.h"
@@ -103,10 +104,10 @@ static int client_report(struct client *c, struct stream *stream)
 	verdict(&c->result);
 	r = stream_end(stream, &c->result);
 	if (r < 0)
-		log_error("cannot write %s: %s", stream->what, strerror(-r));
+		log_error("cannot write %s: %s", stream->what, output_strerror(-r));
 	r = report(&c->result);
 	if (r < 0) {
-		log_error("cannot write standard output: %s", strerror(-r));
+		log_error("cannot write standard output: %s", output_strerror(-r));
 		return EXIT_ENVIRONMENT;
 	}
 	return program_exit(c->result.exit_code);
@@ -129,7 +130,7 @@ static int client_run(struct client *c)
 
 	r = stream_open(&stream, &c->result);
 	if (r < 0) {
-		log_error("cannot write %s: %s", stream.what, strerror(-r));
+		log_error("cannot write %s: %s", stream.what, output_strerror(-r));
 		return EXIT_ENVIRONMENT;
 	}
 	code = client_prepare(c);
@@ -303,7 +304,7 @@ int main(int argc, char **argv)
 	};
 	int code;
 
-	log_init("echoload", LOG_INFO);
+	program_begin("echoload");
 	if (other_command(argc, argv, &code))
 		return code;
 	c.argc = argc;

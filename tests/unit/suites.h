@@ -37,6 +37,7 @@
 	X(opts_type)      \
 	X(pace)           \
 	X(outage)         \
+	X(output)         \
 	X(paired)         \
 	X(payload)        \
 	X(plot)           \

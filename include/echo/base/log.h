@@ -3,10 +3,10 @@
  *
  *     echod: warning: cannot raise the limit of descriptors: Operation not permitted
  *
- * Errors, warnings and debug lines carry their level, information does not. What a
- * terminal would obey comes out as \x0a (escape.h): text from a peer can break neither the line nor
- * the terminal. A line of more than
- * about 1000 bytes is cut and ends in "...". errno stays as it was, %m may be used.
+ * Errors, warnings and debug lines carry their level, information does not. A control character
+ * that a terminal would obey comes out as \x0a (escape.h): text from a peer can break neither the
+ * line nor the terminal. A line of more than about 1000 bytes is cut and ends in "...". errno stays
+ * as it was, %m may be used. A line that nobody reads is waited with for one second, and dropped.
  */
 #ifndef ECHO_LOG_H
 #define ECHO_LOG_H

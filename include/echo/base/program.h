@@ -44,6 +44,10 @@ struct program_options {
 		PROGRAM_ROW(config_, version, opt_flag, "print version and features"),             \
 		PROGRAM_ROW(config_, help, opt_flag, "print this text", .letter = 'h')
 
+/* Call it first in main, with the name for log lines. From then on stdout is written as output.h
+ * says. */
+void program_begin(const char *name);
+
 /* What `git describe` said when it was built, and the commit's hash ("" if unknown). */
 const char *program_version(void);
 const char *program_commit(void);

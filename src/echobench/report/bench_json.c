@@ -14,6 +14,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/opt.h"
+#include "echo/base/output.h"
 #include "echobench/bench.h"
 #include "echobench/run/commands.h"
 #include "output.h"
@@ -251,7 +252,7 @@ int bench_json_keep(const struct bench *r)
 	if (!name[0] || (special && !r->finished))
 		return 0;
 	snprintf(temporary, sizeof(temporary), "%s.%d.tmp", name, (int)getpid());
-	f = fopen(special ? name : temporary, "we");
+	f = special ? output_open(name) : fopen(temporary, "we");
 	if (!f)
 		return -errno;
 	e = bench_json_print(r, f);

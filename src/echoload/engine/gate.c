@@ -14,6 +14,7 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/log.h"
+#include "echo/base/output.h"
 #include "echo/net/gang.h"
 #include "load_conn.h"
 
@@ -115,14 +116,17 @@ static void gate_answer(struct gate *g, const struct gang *gang, const struct lo
 {
 	uint64_t drop, echoed;
 	int64_t took_ns;
+	char line[64];
+	int n;
 
 	if (!g->open || read(g->fds[1], &drop, sizeof(drop)) != sizeof(drop))
 		return;
 	echoed = gate_echoed(gang, loads);
 	took_ns = g->open_ns ? atomic_load(&g->rest_ns) - g->open_ns : 0;
 	g->open = false;
-	dprintf(g->fds[0], "%llu %lld\n", (unsigned long long)(echoed - g->echoed),
-		(long long)took_ns);
+	n = snprintf(line, sizeof(line), "%llu %lld\n", (unsigned long long)(echoed - g->echoed),
+		     (long long)took_ns);
+	(void)output_write(g->fds[0], line, (size_t)n, OUTPUT_FOREVER);
 	g->echoed = echoed;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "echo/base/output.h"
 #include "echo/base/stop.h"
 
 int report_file_name(char name[PATH_MAX], const char *given, const char *phase)
@@ -47,7 +48,7 @@ int report_file_open(struct report_file *r, const char *name, bool in_place)
 		return -ENAMETOOLONG;
 	if (r->temporary[0])
 		report_file_hold_signals();
-	r->f = r->temporary[0] ? fopen(r->temporary, "wxe") : fopen(name, "we");
+	r->f = r->temporary[0] ? fopen(r->temporary, "wxe") : output_open(name);
 	return r->f ? 0 : -errno;
 }
 

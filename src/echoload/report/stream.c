@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/output.h"
 #include "echo/base/program.h"
 #include "echoload/options/opts.h"
 #include "echoload/result/result.h"
@@ -95,7 +96,7 @@ static void stream_judge(const struct stream *s, struct result *r)
 		return;
 	r->exit_code = EXIT_ENVIRONMENT;
 	snprintf(r->exit_reason, sizeof(r->exit_reason), "cannot write %.160s: %s", s->what,
-		 strerror(-s->error));
+		 output_strerror(-s->error));
 }
 
 int stream_end(struct stream *s, struct result *r)

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * output: writing to what somebody else reads: a pipe, a terminal, a socket. A reader that stops
+ * reading must not hold up a signal: while the other end takes nothing, a write gives up when its
+ * patience is over, or one second after one of stop_signals() is pending (they are blocked then).
+ * Plain files are written as usual.
+ */
+#ifndef ECHO_OUTPUT_H
+#define ECHO_OUTPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+	OUTPUT_FOREVER = -1, /* until a signal is pending: for results */
+	OUTPUT_NO_WAIT = 0,  /* for what is out of date soon */
+};
+
+/* Writes all of @text, in pieces of whole lines as far as they fit PIPE_BUF, which a pipe takes as
+ * a whole. Returns 0, or -errno when a part of it is lost; -ETIME: nobody has read for so long. A
+ * reader of descriptor 0 to 2 that was given up once is not waited for again until it has taken
+ * something. */
+int output_write(int fd, const char *text, size_t len, int64_t patience_ns);
+
+/* A stream over @fd, which stays the caller's and open; NULL and errno if there cannot be one. It
+ * waits for ever; once a write has failed all others do, at once. */
+FILE *output_stream(int fd);
+
+/* Opens a file for writing and empties it. A pipe is waited for until somebody opens it for reading
+ * or a signal is pending (EINTR). NULL and errno. */
+FILE *output_open(const char *path);
+
+/* strerror() of what the functions here return, without its sign. */
+const char *output_strerror(int e);
+
+#endif
