@@ -4,6 +4,7 @@
 #include "echo/base/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,6 +16,9 @@ void program_begin(const char *name)
 {
 	FILE *out;
 
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", O_RDONLY); /* gets the lowest number that is free */
 	out = output_stream(STDOUT_FILENO);
 	if (out)
 		stdout = out;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Standard streams that nobody reads: no signal waits for them."""
+"""Standard streams that are closed, or that nobody reads: no signal waits for them, and nothing else takes their place."""
 import contextlib
 import fcntl
 import json
@@ -12,8 +12,8 @@ import tempfile
 import termios
 from pathlib import Path
 
-from echolab import (ENVIRONMENT, NO_ANSWER, OK, TestCase, descendants, for_each_backend, no_namespaces,
-                     pattern, program, recv_to_end)
+from echolab import (ENVIRONMENT, NO_ANSWER, OK, Process, TestCase, descendants, for_each_backend, no_namespaces, only,
+                     pattern, program, recv_to_end, run, ss)
 from loadlab import LONG, LoadCase, echo_all, silence
 
 PIPE = 8192  # two pages: of one, poll says that it is full when a byte is in it
@@ -42,6 +42,11 @@ class Unread:
     def close(self):
         os.close(self.ours)
         os.close(self.its)
+
+
+def shell(redirect, name, *argv):
+    """The command of a program some of whose descriptors are closed."""
+    return ["sh", "-c", f'exec "$@" {redirect}', "sh", *program(name), *argv]
 
 
 @for_each_backend
@@ -273,3 +278,79 @@ class UnreadOthers(TestCase):
         self.wait_until(lambda: path.exists() and not json.loads(path.read_text())["interrupted"], "it is done", 60)
         p.send_signal(signal.SIGTERM)
         self.assertIn(p.wait(timeout=20), (ENVIRONMENT, SIGTERM, -signal.SIGTERM))
+
+
+def descriptors(pid):
+    """{number: what it is} of the first three."""
+    return {fd: os.readlink(f"/proc/{pid}/fd/{fd}") for fd in range(3)}
+
+
+class Closed(LoadCase):
+    """0 to 2 are closed when a program starts."""
+
+    def test_no_socket_or_file_becomes_a_standard_stream(self):
+        for redirect in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+            with self.subTest(redirect=redirect):
+                process = self.keep(Process(shell(redirect, "echod", "--listen", "127.0.0.1:0", "--workers", "2")))
+                self.wait_until(lambda: len(process.threads()) == 3, "it serves")
+                found = descriptors(process.pid)
+                for fd, sign in enumerate(("<", ">&", "2>")):
+                    if any(r.startswith(sign) for r in redirect.split()):
+                        self.assertEqual(found[fd], "/dev/null", found)
+                code = process.stop()
+                self.assertEqual(code, ENVIRONMENT if ">&-" in redirect.split() else OK, process.said())
+
+    def test_a_result_file_gets_no_line_of_progress(self):
+        peer = self.peer(echo_all)
+        for redirect in ("2>&-", "<&- 2>&-", "<&- >&- 2>&-"):
+            with self.subTest(redirect=redirect):
+                path = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="echolab-"))) / "run.json"
+                r = run(shell(redirect, "echoload", "-c1", "-d700ms", "-w0s", "--progress=always", "--json", path,
+                              "--jsonl", path.with_suffix(".jsonl"), f"127.0.0.1:{peer.port}"))
+                self.assertEqual(r.code, ENVIRONMENT if ">&-" in redirect.split() else OK, r)
+                self.assertEqual(json.loads(path.read_text())["schema"], "echoload/1")
+                for line in path.with_suffix(".jsonl").read_text().splitlines():
+                    self.assertIn("event", json.loads(line))
+
+    def test_a_report_that_goes_nowhere_is_an_error(self):
+        peer = self.peer(echo_all)
+        r = run(shell(">&-", "echoload", "-c1", "-n1", f"127.0.0.1:{peer.port}"))
+        self.assertEqual(r.code, ENVIRONMENT, r)
+        self.assertRegex(r.err, "cannot write standard output: Bad file descriptor")
+
+    def test_an_interactive_client_without_input_is_at_its_end(self):
+        server = self.echod()
+        for argv in ([], ["--textbook"]):
+            with self.subTest(argv=argv):
+                r = run(shell("<&-", "echoload", "--interactive", *argv, f"127.0.0.1:{server.port}"))
+                self.assertEqual(r.code, OK, r)
+                self.assertIn("end of input", r.err)
+
+    def test_a_comparison_runs(self):
+        for redirect in ("<&-", "<&- 2>&-"):
+            with self.subTest(redirect=redirect):
+                r = run(shell(redirect, "echobench", "run", "--b", "false {port}", "-o", "json"), timeout=60)
+                self.assertIn("the server ended", json.loads(r.out)["cells"][0]["reason"])
+
+    def test_a_drill_runs(self):
+        if no_namespaces():
+            self.skipTest(no_namespaces())
+        for redirect in ("<&-", "<&- 2>&-"):
+            with self.subTest(redirect=redirect):
+                r = run(shell(redirect, "echodrill", "-o", "json", "run", "server-killed"), timeout=60)
+                self.assertIn(json.loads(r.out)["verdict"], ("pass", "inconclusive"), r)
+
+
+@for_each_backend
+class EachClosed(TestCase):
+    @only("fork")
+    def test_a_child_does_not_keep_the_port(self):
+        """Its listener would be descriptor 2 of the parent, which a child keeps."""
+        process = self.keep(Process(shell("<&- >&- 2>&-", "echod", "--backend", "fork", "--listen", "127.0.0.1:0")))
+        listening = rf"127\.0\.0\.1:(\d+) .*pid={process.pid}\b"
+        port = int(self.wait_until(lambda: re.search(listening, "\n".join(ss("-ltnp"))), "it listens")[1])
+        sock = self.connect(("127.0.0.1", port))
+        self.assertEcho(sock, b"x")
+        process.kill9()
+        self.assertNobodyHome(("127.0.0.1", port))
+        self.assertEcho(sock, b"the child still serves")

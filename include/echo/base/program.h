@@ -44,8 +44,9 @@ struct program_options {
 		PROGRAM_ROW(config_, version, opt_flag, "print version and features"),             \
 		PROGRAM_ROW(config_, help, opt_flag, "print this text", .letter = 'h')
 
-/* Call it first in main, with the name for log lines. From then on stdout is written as output.h
- * says. */
+/* Call it first in main, with the name for log lines. Descriptors 0 to 2 that are closed become
+ * /dev/null opened for reading: no socket or file gets their numbers, input is at its end, and what
+ * is written fails as it would on a closed one. From then on stdout is written as output.h says. */
 void program_begin(const char *name);
 
 /* What `git describe` said when it was built, and the commit's hash ("" if unknown). */
