@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "echo/base/opt.h"
+#include "echo/net/worker.h"
 
 const struct backend_ops *const backends[] = {
 	&backend_uring,
@@ -27,22 +28,31 @@ const struct backend_ops *backend_find(const char *name)
 	return NULL;
 }
 
-const struct backend_ops *backend_auto(unsigned caps, const char **why)
+/* The best one that is behind @last in the list (NULL: of all) and can take the place of another,
+ * which fork cannot: it has a single worker. *why is written as far as others lack something. */
+static const struct backend_ops *backend_next(const struct backend_ops *last, unsigned caps,
+					      const char **why)
 {
-	const char *lacks = "";
+	bool behind = !last;
 
 	for (size_t i = 0; backends[i]; i++) {
 		const struct backend_ops *b = backends[i];
 
-		if ((b->caps & caps) != caps)
-			continue;
-		if (b->probe(&lacks) == 0) {
-			*why = lacks;
+		if (behind && (b->caps & caps) == caps && !(b->caps & BACKEND_SINGLE) &&
+		    b->probe(why) == 0)
 			return b;
-		}
+		behind |= b == last;
 	}
-	*why = lacks;
-	return &backend_epoll;
+	return NULL;
+}
+
+const struct backend_ops *backend_auto(unsigned caps, const char **why)
+{
+	const struct backend_ops *b;
+
+	*why = "";
+	b = backend_next(NULL, caps, why);
+	return b ? b : &backend_epoll;
 }
 
 static int opt_backend_parse(const struct opt *o, const char *text, void *field,
@@ -95,22 +105,48 @@ int backend_options(struct backend_choice *b, unsigned caps, struct opt_set *s)
 	return 0;
 }
 
+static void backend_configure(struct backend_choice *b)
+{
+	for (size_t i = 0; backends[i]; i++) {
+		if (backends[i] == b->ops)
+			b->config = b->configs[i];
+	}
+}
+
 int backend_choose(struct backend_choice *b, unsigned caps, const struct backend_ops *wanted)
 {
 	int r;
 
 	b->why = "";
+	b->caps = caps;
+	b->automatic = !wanted;
 	b->ops = wanted ? wanted : backend_auto(caps, &b->why);
 	if (wanted) {
 		r = wanted->probe(&b->why);
 		if (r < 0)
 			return r;
 	}
-	for (size_t i = 0; backends[i]; i++) {
-		if (backends[i] == b->ops)
-			b->config = b->configs[i];
-	}
+	backend_configure(b);
 	return 0;
+}
+
+bool backend_instead(struct backend_choice *b, struct net_config *config, int err)
+{
+	const char *drop = "";
+	const struct backend_ops *next = b->automatic ? backend_next(b->ops, b->caps, &drop) : NULL;
+
+	if (b->ops->lacks)
+		b->ops->lacks(config, err, b->lacks);
+	else
+		snprintf(b->lacks, sizeof(b->lacks), "%s", strerror(err));
+	b->why = b->lacks;
+	if (!next)
+		return false;
+	b->ops = next;
+	backend_configure(b);
+	config->backend = b->ops;
+	config->backend_config = b->config;
+	return true;
 }
 
 void backend_choice_free(struct backend_choice *b)

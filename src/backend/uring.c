@@ -22,10 +22,11 @@
 #include "uring_private.h"
 
 enum {
-	BATCH = 512, /* completions of a turn */
-	GLANCE = 32, /* of them that are looked at together */
-	AHEAD = 6,   /* so many before its turn a connection is fetched */
-	CQ_MAX = 65536,
+	BATCH = 512,     /* completions of a turn */
+	GLANCE = 32,     /* of them that are looked at together */
+	AHEAD = 6,       /* so many before its turn a connection is fetched */
+	MEMORY_MS = 500, /* for a process that has ended to give back what it had locked */
+	MEMORY_TRY_MS = 5,
 	FILES_MAX = 1 << 20,
 	/* IORING_FEAT_RW_ATTR, which liburing 2.3 does not name: Linux 6.14. Since 6.13 a file that
 	 * leaves the table is let go at once; before, only when all older requests that use the
@@ -67,7 +68,8 @@ static const struct opt_type opt_power = { "N", power_parse, power_print };
 		    "requests of one submit, a power of two; at most cq_entries", .min = 1,        \
 		    .max = 32768),                                                                 \
 		OPT(uring_config, cq_entries, opt_power, "0",                                      \
-		    "completions of one wait, a power of two; 0: two a connection", .max = CQ_MAX)
+		    "completions of one wait, a power of two; 0: two a connection",                \
+		    .max = URING_CQ_MAX)
 
 static const struct opt uring_dial_opts[] = { URING_ROWS, OPT_END };
 
@@ -391,19 +393,6 @@ static void uring_unlisten(struct worker *w, int fd)
 
 /* ---- set-up ---- */
 
-static unsigned cq_entries(const struct worker *w, const struct uring_config *config)
-{
-	unsigned want = config->entries, n = 1;
-
-	if (config->cq_entries > 0)
-		return config->cq_entries;
-	if (want < w->config->slots)
-		want = w->config->slots;
-	while (n < CQ_MAX && n < 2 * (uint64_t)want)
-		n *= 2;
-	return n;
-}
-
 /* A table of files, so that no request has to look its file up and count it. Without one it works
  * too. */
 static void uring_init_files(struct worker *w)
@@ -420,21 +409,35 @@ static void uring_init_files(struct worker *w)
 		s->files = n;
 }
 
-static int uring_init(struct worker *w)
+static int uring_init_rings(struct worker *w)
 {
 	struct uring_state *s = w->state;
 	const struct uring_config *config = w->config->backend_config;
-	unsigned cq = cq_entries(w, config);
+	unsigned cq = uring_cq_entries(w->config);
 	int r;
 
 	r = uring_ring_open(&s->ring, config->entries < cq ? config->entries : cq, cq);
 	if (r < 0)
 		return r;
 	r = uring_bufs_init(&s->bufs, &s->ring, config->buffers, config->buffer_size);
-	if (r < 0) {
+	if (r < 0)
 		uring_ring_close(&s->ring);
-		return r;
+	return r;
+}
+
+static int uring_init(struct worker *w)
+{
+	struct uring_state *s = w->state;
+	const struct uring_config *config = w->config->backend_config;
+	int64_t until_ns = clock_now_ns() + MSEC(MEMORY_MS);
+	int r = uring_init_rings(w);
+
+	while (r == -ENOMEM && uring_memory_may_come(w->config) && clock_now_ns() < until_ns) {
+		clock_sleep_until(clock_now_ns() + MSEC(MEMORY_TRY_MS));
+		r = uring_init_rings(w);
 	}
+	if (r < 0)
+		return r;
 	uring_init_files(w);
 	s->conn_buffers = config->conn_buffers;
 	list_init(&s->starved);
@@ -468,6 +471,7 @@ const struct backend_ops backend_uring = {
 	.config_size = sizeof(struct uring_config),
 	.probe = uring_probe,
 	.init = uring_init,
+	.lacks = uring_lacks,
 	.fini = uring_fini,
 	.turn = uring_turn,
 	.listen = uring_listen,

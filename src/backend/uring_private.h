@@ -15,12 +15,14 @@
 
 #include "echo/base/list.h"
 #include "echo/net/acceptor.h"
+#include "echo/net/backend.h"
 #include "echo/net/worker.h"
 
 enum {
 	URING_NONE = UINT16_MAX + 1, /* no buffer: the ids of buffers have 16 bits */
 	URING_VECTORS = 16,          /* of one send */
 	URING_MESSAGES = 64,         /* sends with vectors between two submits */
+	URING_CQ_MAX = 65536,
 };
 
 /* What completions are of. The first three name a connection and are counted in its inflight; a
@@ -94,6 +96,17 @@ void uring_ring_close(struct io_uring *ring);
 
 /* Whether this kernel can do all that we ask of it, by doing it: ops->probe. */
 int uring_probe(const char **why);
+
+/* Completions that the ring of a worker has room for. */
+unsigned uring_cq_entries(const struct net_config *n);
+
+/* The rings could not be had for want of memory: whether it may be there soon. Of a user without
+ * CAP_IPC_LOCK they count as locked memory, which all processes of that user share, and which is
+ * given back some time after one has ended. */
+bool uring_memory_may_come(const struct net_config *n);
+
+/* ops->lacks. */
+void uring_lacks(const struct net_config *n, int err, char why[BACKEND_WHY_MAX]);
 
 /* ---- the state of a worker and of a connection ---- */
 

@@ -4,8 +4,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@ enum {
 	PROBE_ENTRIES = 8,
 	PROBE_BUFFERS = 2,
 	PROBE_SIZE = 64,
+	PAGE = 4096,
 };
 
 /* liburing unmaps a ring by system calls of its own, of which the thread sanitizer knows nothing:
@@ -109,6 +112,81 @@ void uring_cancel(struct uring_state *s, uint64_t token)
 	sqe->user_data = (uint64_t)URING_CANCEL << 56 | (token & ((1ull << 56) - 1));
 }
 
+/* ---- how large, and what that takes ---- */
+
+unsigned uring_cq_entries(const struct net_config *n)
+{
+	const struct uring_config *config = n->backend_config;
+	unsigned want = config->entries, cq = 1;
+
+	if (config->cq_entries > 0)
+		return config->cq_entries;
+	if (want < n->slots)
+		want = n->slots;
+	while (cq < URING_CQ_MAX && cq < 2 * (uint64_t)want)
+		cq *= 2;
+	return cq;
+}
+
+static uint64_t in_pages(uint64_t bytes)
+{
+	return (bytes + PAGE - 1) / PAGE * PAGE;
+}
+
+/* KiB that the rings of all workers lock: requests, completions, buffers. The kernel's own head of
+ * a ring is less than a page (struct io_rings, linux/io_uring_types.h), and an entry of either
+ * queue has an index of four bytes at most in it. */
+static uint64_t ring_need_kib(const struct net_config *n)
+{
+	const struct uring_config *c = n->backend_config;
+	const uint64_t cq = uring_cq_entries(n), sq = c->entries < cq ? c->entries : cq;
+	const uint64_t bytes = in_pages(sq * sizeof(struct io_uring_sqe)) +
+			       in_pages(PAGE + cq * sizeof(struct io_uring_cqe) + sq * 4) +
+			       in_pages(c->buffers * sizeof(struct io_uring_buf));
+
+	return bytes / 1024 * n->workers;
+}
+
+/* KiB of `ulimit -l`; UINT64_MAX: no limit. */
+static uint64_t ring_limit_kib(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &l) < 0 || l.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return l.rlim_cur / 1024;
+}
+
+bool uring_memory_may_come(const struct net_config *n)
+{
+	return ring_limit_kib() < UINT64_MAX && ring_need_kib(n) <= ring_limit_kib();
+}
+
+/* Says that memory was lacking, of which kind, and how much there should be. */
+static void ring_lacks_memory(const struct net_config *n, char why[BACKEND_WHY_MAX])
+{
+	const uint64_t need = ring_need_kib(n), limit = ring_limit_kib();
+	const char *s = n->workers == 1 ? "" : "s";
+
+	if (limit == UINT64_MAX)
+		snprintf(why, BACKEND_WHY_MAX, "no memory for the rings of %u worker%s", n->workers,
+			 s);
+	else
+		snprintf(why, BACKEND_WHY_MAX,
+			 "io_uring needs %llu KiB of locked memory for %u worker%s, ulimit -l "
+			 "allows %llu%s",
+			 (unsigned long long)need, n->workers, s, (unsigned long long)limit,
+			 need <= limit ? " for all processes of this user" : "");
+}
+
+void uring_lacks(const struct net_config *n, int err, char why[BACKEND_WHY_MAX])
+{
+	if (err == ENOMEM)
+		ring_lacks_memory(n, why);
+	else
+		snprintf(why, BACKEND_WHY_MAX, "io_uring: %s", strerror(err));
+}
+
 /* ---- probe ---- */
 
 struct probe {
@@ -141,8 +219,6 @@ static const char *probe_why_no_ring(int err)
 		return probe_why_refused();
 	case EINVAL:
 		return "this kernel's io_uring is too old (6.0 is needed)";
-	case ENOMEM:
-		return "no memory for io_uring (ulimit -l, or the memory limit of its cgroup)";
 	case EMFILE:
 	case ENFILE:
 		return "no descriptor for io_uring";
@@ -204,11 +280,17 @@ int uring_probe(const char **why)
 	struct probe p;
 	int r = uring_ring_open(&p.ring, PROBE_ENTRIES, 2 * PROBE_ENTRIES);
 
+	if (r == -ENOMEM)
+		return 0; /* init says how much it needs */
 	if (r < 0) {
 		*why = probe_why_no_ring(-r);
 		return r;
 	}
 	r = uring_bufs_init(&p.bufs, &p.ring, PROBE_BUFFERS, PROBE_SIZE);
+	if (r == -ENOMEM) {
+		r = 0;
+		goto out_ring;
+	}
 	if (r < 0) {
 		*why = "this kernel's io_uring has no rings of buffers (5.19 has), or they are "
 		       "blocked";

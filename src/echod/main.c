@@ -204,6 +204,10 @@ static int server_start(struct server *s)
 	}
 	if (server_listen(s) < 0)
 		return EXIT_ENVIRONMENT;
+	if (gang_prepare(&s->gang, &s->net, &s->backend) < 0) {
+		log_error("cannot start: %s", s->backend.why);
+		return EXIT_ENVIRONMENT;
+	}
 	r = gang_start(&s->gang);
 out:
 	if (r < 0)

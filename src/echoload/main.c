@@ -93,6 +93,12 @@ static int client_prepare(struct client *c)
 		log_error("cannot start: %s", strerror(-r));
 		return EXIT_ENVIRONMENT;
 	}
+	if (gang_prepare(&c->run.gang, &c->run.net, &c->backend) < 0) {
+		log_error("cannot start: %s", c->backend.why);
+		return EXIT_ENVIRONMENT;
+	}
+	c->result.backend = c->backend.ops->name;
+	c->result.backend_why = c->backend.why;
 	return EXIT_OK;
 }
 

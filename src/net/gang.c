@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -49,8 +50,16 @@ int gang_init(struct gang *g, unsigned count, const struct net_config *config,
 	return 0;
 }
 
+/* Those that are prepared, from number @from on. */
+static void gang_abandon(struct gang *g, unsigned from)
+{
+	while (g->prepared > from)
+		worker_abandon(&g->workers[--g->prepared]);
+}
+
 void gang_fini(struct gang *g)
 {
+	gang_abandon(g, g->running);
 	for (unsigned i = g->running; g->workers && i < g->count; i++) {
 		struct worker *w = &g->workers[i];
 
@@ -99,18 +108,48 @@ static int gang_share_listeners(struct gang *g)
 	return 0;
 }
 
+static int gang_prepare_all(struct gang *g)
+{
+	int r = 0;
+
+	while (g->prepared < g->count && r == 0) {
+		r = worker_prepare(&g->workers[g->prepared]);
+		g->prepared += r == 0;
+	}
+	if (r < 0)
+		gang_abandon(g, 0);
+	return r;
+}
+
+int gang_prepare(struct gang *g, struct net_config *config, struct backend_choice *b)
+{
+	int r = config->own_descriptors ? gang_share_listeners(g) : 0;
+
+	config->workers = g->count;
+	if (r < 0) {
+		b->why = strerrordesc_np(-r);
+		return r;
+	}
+	do {
+		r = gang_prepare_all(g);
+	} while (r < 0 && backend_instead(b, config, -r));
+	return r;
+}
+
 int gang_start(struct gang *g)
 {
-	const bool own = g->workers[0].config->own_descriptors;
-	int r = own ? gang_share_listeners(g) : 0;
+	int r = 0;
 
 	while (g->running < g->count && r == 0) {
-		r = worker_start(&g->workers[g->running]);
-		if (r == 0)
-			g->running++;
+		r = worker_go(&g->workers[g->running]);
+		g->running += r == 0;
+	}
+	if (r < 0) {
+		gang_abandon(g, g->running + 1); /* nothing is left of that one */
+		g->prepared = g->running;
 	}
 	/* the workers' own copies are the ones that serve */
-	for (unsigned i = 0; own && r == 0 && i < g->listener_count; i++)
+	for (unsigned i = 0; r == 0 && i < g->listener_count; i++)
 		close(g->listeners[i]);
 	return r;
 }

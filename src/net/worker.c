@@ -87,15 +87,20 @@ static void worker_loop(struct worker *w)
 	}
 }
 
-void worker_fini(struct worker *w)
+static void worker_free(struct worker *w)
 {
-	worker_close_listeners(w);
 	conn_table_fini(w);
 	unsent_pool_fini(&w->pool);
 	free(w->state);
 	w->state = NULL;
 	if (w->wake_fd >= 0)
 		close(w->wake_fd);
+}
+
+void worker_fini(struct worker *w)
+{
+	worker_close_listeners(w);
+	worker_free(w);
 }
 
 int worker_init(struct worker *w)
@@ -109,7 +114,9 @@ int worker_init(struct worker *w)
 	w->own_reserve = (struct acceptor_reserve)ACCEPTOR_RESERVE_INIT;
 	if (!w->reserve)
 		w->reserve = &w->own_reserve;
-	(void)sem_init(&w->begun, 0, 0); /* fails only for other arguments than these */
+	/* these fail only for other arguments than these */
+	(void)sem_init(&w->begun, 0, 0);
+	(void)sem_init(&w->go, 0, 0);
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->wake_fd < 0)
 		return -errno;
@@ -118,7 +125,7 @@ int worker_init(struct worker *w)
 	if (r == 0)
 		r = conn_table_init(w, w->config->slots);
 	if (r < 0)
-		worker_fini(w);
+		worker_free(w);
 	return r;
 }
 
@@ -160,15 +167,42 @@ static int worker_begin(struct worker *w)
 	}
 	if (w->config->own_descriptors)
 		r = worker_unshare(w);
-	if (r == 0)
-		r = backend->init(w);
-	if (r < 0)
-		return r;
+	return r == 0 ? backend->init(w) : r;
+}
+
+/* Nobody is accepted before all workers of a program are prepared. */
+static int worker_listen(struct worker *w)
+{
+	const struct backend_ops *backend = w->config->backend;
+	int r = 0;
+
 	for (unsigned i = 0; i < w->listener_count && r == 0; i++)
 		r = backend->listen(w, w->listeners[i]);
-	if (r < 0)
-		backend->fini(w);
 	return r;
+}
+
+static void worker_wait(sem_t *s)
+{
+	while (sem_wait(s) < 0)
+		; /* EINTR */
+}
+
+/* Starts the backend, and accepts when it is told to. Returns whether the loop is to run. */
+static bool worker_set_out(struct worker *w)
+{
+	w->begun_error = worker_begin(w);
+	(void)sem_post(&w->begun);
+	if (w->begun_error < 0)
+		return false;
+	worker_wait(&w->go);
+	w->now_ns = clock_now_ns(); /* it may have been long */
+	timers_init(&w->timers, w->now_ns);
+	w->begun_error = w->abandoned ? -ECANCELED : worker_listen(w);
+	if (w->begun_error < 0)
+		w->config->backend->fini(w);
+	w->error = w->begun_error;
+	(void)sem_post(&w->begun);
+	return w->error == 0;
 }
 
 /* An eventfd's write can only fail when its counter is full, and then it is readable anyway. */
@@ -184,10 +218,7 @@ static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
 
-	w->begun_error = worker_begin(w);
-	w->error = w->begun_error;
-	(void)sem_post(&w->begun);
-	if (w->error < 0)
+	if (!worker_set_out(w))
 		return NULL;
 	w->role->start(w);
 	worker_loop(w);
@@ -201,7 +232,18 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-int worker_start(struct worker *w)
+/* Waits until the thread has taken its next step. Where it has ended, nothing is left of it. */
+static int worker_begun(struct worker *w)
+{
+	worker_wait(&w->begun);
+	if (w->begun_error == 0)
+		return 0;
+	(void)pthread_join(w->thread, NULL);
+	worker_free(w);
+	return w->begun_error;
+}
+
+int worker_prepare(struct worker *w)
 {
 	sigset_t all, old;
 	int r;
@@ -210,24 +252,35 @@ int worker_start(struct worker *w)
 	r = worker_init(w);
 	if (r < 0)
 		return r;
+	w->abandoned = false;
 	/* signals are main's business: every worker is born with all of them blocked */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = -pthread_create(&w->thread, NULL, worker_main, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r < 0)
-		goto out_fini;
-	while (sem_wait(&w->begun) < 0)
-		; /* EINTR */
-	r = w->begun_error;
-	if (r < 0) {
-		(void)pthread_join(w->thread, NULL);
-		goto out_fini;
-	}
-	return 0;
-out_fini:
-	worker_fini(w);
+	if (r == 0)
+		return worker_begun(w);
+	worker_free(w);
 	return r;
+}
+
+int worker_go(struct worker *w)
+{
+	(void)sem_post(&w->go);
+	return worker_begun(w);
+}
+
+void worker_abandon(struct worker *w)
+{
+	w->abandoned = true;
+	(void)worker_go(w);
+}
+
+int worker_start(struct worker *w)
+{
+	int r = worker_prepare(w);
+
+	return r < 0 ? r : worker_go(w);
 }
 
 void worker_stop(struct worker *w, enum worker_stop how)

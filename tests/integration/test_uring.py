@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What only io_uring can get wrong: a kernel that refuses it, too few buffers or completions, buffers that slow
 readers hold, wakes that the kernel loses. What it has in common with the other backends is in the other files."""
+import os
 import re
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from echolab import (BIN, ENVIRONMENT, ROOT, USAGE, TestCase, covers, fill, half_close, not_in, offered,
                      pattern, recv_exactly, recv_to_end, rst, run, program)
-from loadlab import LONG, LoadCase
+from loadlab import LONG, LoadCase, parse, target_text
 
 KIB, MIB = 1 << 10, 1 << 20
 CANNOT = offered().get("io_uring", "it is not built")
@@ -84,6 +85,74 @@ class Choice(TestCase):
         """Restores it when our end of its standard input closes, however that comes about."""
         return subprocess.Popen(["setsid", "sh", "-c", f"read _; v=$(cat {DISABLED}); "
                                  f"[ $v = {value} ] || echo {value} >{DISABLED}"], stdin=subprocess.PIPE)
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class LockedMemory(LoadCase):
+    """To whom it may lock little memory the rings may be refused, though the kernel has them (Linux 6.14 and later
+    count them as locked memory; all processes of a user share the limit)."""
+    NEED = r"io_uring needs (\d+) KiB of locked memory for {} workers?, ulimit -l allows {}\b"
+
+    def as_user(self, kib):
+        """A user of our own, who may lock so much."""
+        if os.geteuid() != 0:
+            self.skipTest("only root may become somebody else")
+        self.users = getattr(self, "users", 0) + 1
+        user = str(30000 + (os.getpid() * 16 + self.users) % 30000)
+        return ["prlimit", f"--memlock={kib * KIB}:{kib * KIB}", "setpriv", "--reuid", user, "--regid", user,
+                "--clear-groups"]
+
+    def setUp(self):
+        if not re.match(self.NEED.format(1, 8), self.lacking(8, 1)):
+            self.skipTest("this kernel does not count rings as locked memory")
+
+    def lacking(self, kib, workers):
+        """Why there is no io_uring with so little, from the first line of an echod; "" if there is."""
+        server = self.echod(workers=workers, prefix=self.as_user(kib), backend="auto")
+        self.assertEcho(self.connect(server), b"served all the same")
+        self.assertEqual(server.backend, "epoll" if server.remark else "io_uring")
+        return server.remark
+
+    @not_in("valgrind")
+    def test_auto_serves_and_says_what_it_lacks(self):
+        for kib, workers in ((64, 1), (64, 16), (1024, 2), (8192, 16)):
+            with self.subTest(kib=kib, workers=workers):
+                self.assertRegex(self.lacking(kib, workers), f"^{self.NEED.format(workers, kib)}$")
+        self.assertEqual(self.lacking(1024, 1), "")
+
+    @not_in("valgrind")
+    def test_what_it_says_it_needs_is_enough(self):
+        for workers, options in ((1, {}), (3, {"max_conns": 100}), (1, {"io_uring_entries": 4096})):
+            with self.subTest(workers=workers, **options):
+                options |= {"backend": "io_uring", "workers": workers}
+                r = self.run_echod(prefix=self.as_user(8), **options)
+                self.assertEqual((r.code, len(r.err.splitlines())), (ENVIRONMENT, 1), r)
+                self.assertRegex(r.err, self.NEED.format(workers, 8))
+                need = int(re.search(self.NEED.format(workers, 8), r.err)[1])
+                server = self.echod(prefix=self.as_user(need), **options)
+                self.assertEqual(server.backend, "io_uring")
+                r = self.run_echod(prefix=self.as_user(need - 4), **options)
+                self.assertEqual(r.code, ENVIRONMENT, "and no more than that")
+
+    @not_in("valgrind")
+    def test_one_that_is_killed_can_be_started_again_at_once(self):
+        """What it had locked is given back some time after its end."""
+        prefix = self.as_user(6000)
+        for _ in range(8):
+            server = self.echod(workers=8, prefix=prefix)
+            self.assertEcho(self.connect(server), b"served")
+            server.kill9()
+
+    @not_in("valgrind")
+    def test_the_client_does_the_same(self):
+        server = self.echod()
+        r = self.run_echoload("-c2", "-t2", "-n100", "-ojson", target_text(server), prefix=self.as_user(8))
+        result = parse(r.out)
+        self.assertEqual((result["messages"]["echoed"], result["context"]["backend"]), (100, "epoll"), r)
+        self.assertRegex(result["context"]["backend_why"], self.NEED.format(2, 8))
+        r = self.run_echoload("-c2", "-t2", "--backend", "io_uring", "127.0.0.1:1", prefix=self.as_user(8))
+        self.assertEqual((r.code, r.out), (ENVIRONMENT, ""), r)
+        self.assertRegex(r.err, self.NEED.format(2, 8))
 
 
 @unittest.skipIf(CANNOT, CANNOT)

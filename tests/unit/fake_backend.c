@@ -117,7 +117,9 @@ static int backend_turn(struct worker *w, int64_t wait_ns)
 static int backend_listen(struct worker *w, int fd)
 {
 	(void)w;
-	return fd >= 0 ? 0 : -1;
+	ck_assert_int_ge(fd, 0);
+	fake.listens++;
+	return fake.listen_error;
 }
 
 static void backend_unlisten(struct worker *w, int fd)

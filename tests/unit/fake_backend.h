@@ -36,9 +36,9 @@ struct fake {
 	struct worker w;
 	int64_t begun_ns;
 	_Atomic uint32_t conns;
-	unsigned turns, starts, stops, inits, finis;
+	unsigned turns, starts, stops, inits, finis, listens;
 	enum worker_stop how; /* the last that role.stop heard */
-	int init_error, turn_error;
+	int init_error, listen_error, turn_error;
 	struct fake_role last; /* of the connection that was closed last */
 	unsigned closed;       /* connections, in all */
 };

@@ -8,6 +8,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/opt.h"
+#include "echo/net/worker.h"
 
 #include "suites.h"
 
@@ -112,6 +113,50 @@ START_TEST(what_was_chosen_has_the_options_of_its_section)
 }
 END_TEST
 
+/* What init of the first backend lacked is asked for here: errno and workers of a configuration. */
+START_TEST(another_takes_the_place_of_one_that_cannot_be_had)
+{
+	static struct opt_set s = { .program = "test" };
+	static const struct opt rows[] = { OPT_END };
+	struct backend_choice c = { .ops = NULL };
+	struct net_config n = { .workers = 3, .slots = 100 };
+	char none;
+
+	opt_add(&s, "first", rows, &none);
+	ck_assert_int_eq(backend_options(&c, BACKEND_ACCEPT, &s), 0);
+	ck_assert_int_eq(opt_read_defaults(&s), 0);
+	ck_assert_int_eq(backend_choose(&c, BACKEND_ACCEPT, NULL), 0);
+	n.backend = c.ops;
+	n.backend_config = c.config;
+	if (c.ops != &backend_epoll) {
+		ck_assert(backend_instead(&c, &n, ENOMEM));
+		ck_assert_ptr_nonnull(strstr(c.why, "3 workers"));
+		ck_assert_ptr_eq(c.ops, &backend_epoll);
+		ck_assert_ptr_eq(n.backend, &backend_epoll);
+		ck_assert_ptr_eq(n.backend_config, c.config);
+	}
+	ck_assert(!backend_instead(&c, &n, EMFILE)); /* fork is no loop with many workers */
+	ck_assert_str_eq(c.why, strerror(EMFILE));
+	ck_assert_ptr_eq(n.backend, &backend_epoll);
+	backend_choice_free(&c);
+}
+END_TEST
+
+START_TEST(one_that_was_asked_for_is_not_replaced)
+{
+	struct backend_choice c = { .ops = NULL };
+	struct net_config n = { .backend = backends[0] };
+	const char *ignored;
+
+	if (backends[0]->probe(&ignored) < 0)
+		return;
+	ck_assert_int_eq(backend_choose(&c, BACKEND_ACCEPT, backends[0]), 0);
+	ck_assert(!backend_instead(&c, &n, EMFILE));
+	ck_assert_ptr_nonnull(strstr(c.why, strerror(EMFILE)));
+	ck_assert_ptr_eq(n.backend, backends[0]);
+}
+END_TEST
+
 Suite *backend_suite(void)
 {
 	Suite *s = suite_create("backend");
@@ -122,6 +167,8 @@ Suite *backend_suite(void)
 	tcase_add_test(tc, as_an_option_it_is_a_name_or_auto);
 	tcase_add_test(tc, auto_is_the_first_that_can_do_it_here);
 	tcase_add_test(tc, what_was_chosen_has_the_options_of_its_section);
+	tcase_add_test(tc, another_takes_the_place_of_one_that_cannot_be_had);
+	tcase_add_test(tc, one_that_was_asked_for_is_not_replaced);
 	suite_add_tcase(s, tc);
 	return s;
 }

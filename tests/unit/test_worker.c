@@ -124,6 +124,44 @@ START_TEST(an_error_of_init_is_one_of_start)
 }
 END_TEST
 
+START_TEST(one_that_is_prepared_waits_and_can_still_be_had_otherwise)
+{
+	int ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	fake.w.listeners[fake.w.listener_count++] = ends[1];
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(worker_prepare(&fake.w), 0);
+		worker_abandon(&fake.w);
+	}
+	fake.init_error = -ENOMEM;
+	ck_assert_int_eq(worker_prepare(&fake.w), -ENOMEM);
+	ck_assert_uint_eq(fake.inits, 3);
+	ck_assert_uint_eq(fake.finis, 2);
+	ck_assert_uint_eq(fake.listens + fake.starts, 0);
+	fake.init_error = 0;
+	ck_assert_int_eq(worker_prepare(&fake.w), 0);
+	ck_assert_int_eq(worker_go(&fake.w), 0);
+	worker_stop(&fake.w, WORKER_CLOSE);
+	ck_assert_int_eq(worker_join(&fake.w), 0);
+	ck_assert_uint_eq(fake.listens, 1); /* its listener was left alone */
+	ck_assert_uint_eq(fake.starts, 1);
+	close(ends[0]);
+}
+END_TEST
+
+START_TEST(an_error_of_listen_is_one_of_go)
+{
+	fake.w.listeners[fake.w.listener_count++] = dup(STDERR_FILENO);
+	fake.listen_error = -ENOSPC;
+	ck_assert_int_eq(worker_prepare(&fake.w), 0);
+	ck_assert_int_eq(worker_go(&fake.w), -ENOSPC);
+	ck_assert_uint_eq(fake.finis, 1);
+	ck_assert_uint_eq(fake.starts, 0);
+	ck_assert_int_eq(close(fake.w.listeners[0]), 0); /* it stays the caller's */
+}
+END_TEST
+
 START_TEST(an_error_of_a_turn_ends_the_loop_and_is_told)
 {
 	fake.turn_error = -EIO;
@@ -175,6 +213,8 @@ Suite *worker_suite(void)
 	tcase_add_test(tc, a_drain_that_lasts_too_long_is_cut_off);
 	tcase_add_test(tc, a_larger_way_of_stopping_overrides_a_smaller_one);
 	tcase_add_test(tc, an_error_of_init_is_one_of_start);
+	tcase_add_test(tc, one_that_is_prepared_waits_and_can_still_be_had_otherwise);
+	tcase_add_test(tc, an_error_of_listen_is_one_of_go);
 	tcase_add_test(tc, an_error_of_a_turn_ends_the_loop_and_is_told);
 	tcase_add_test(tc, its_end_is_written_to_the_descriptor);
 	tcase_add_test(tc, its_listeners_are_closed_when_it_stops);

@@ -5,15 +5,19 @@
 #ifndef ECHO_BACKEND_H
 #define ECHO_BACKEND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct addr;
 struct conn;
+struct net_config;
 struct opt;
 struct opt_set;
 struct opt_type;
 struct worker;
+
+enum { BACKEND_WHY_MAX = 192 };
 
 enum backend_caps {
 	BACKEND_ACCEPT = 1 << 0,  /* can serve: echod */
@@ -30,11 +34,15 @@ struct backend_ops {
 	const struct opt *dial_opts; /* of them those that mean something to a client; NULL: all */
 	size_t config_size;          /* of the struct that they fill */
 
-	/* 0, or -errno when this kernel cannot run it; *why then says what is missing (static). */
+	/* 0, or -errno when this kernel cannot run it; *why then says what is missing (static).
+	 * Whether there is enough memory for what is configured, init finds out. */
 	int (*probe)(const char **why);
 
 	/* In the worker's thread. init undoes itself on failure and returns -errno. */
 	int (*init)(struct worker *w);
+	/* Says what it was that init lacked when it failed with @err (> 0); NULL: the errno does.
+	 */
+	void (*lacks)(const struct net_config *config, int err, char why[BACKEND_WHY_MAX]);
 	void (*fini)(struct worker *w);
 
 	/* Waits once, for w->wake_fd too, at most @wait_ns (-1: for ever, 0: not at all), sets
@@ -82,6 +90,9 @@ struct backend_choice {
 	const struct backend_ops *ops;
 	const void *config;          /* what ops->opts filled */
 	const char *why;             /* "auto": what better ones lack, or "" */
+	unsigned caps;               /* that it must have */
+	bool automatic;              /* "auto": another may take its place */
+	char lacks[BACKEND_WHY_MAX]; /* for `why` */
 	void *configs[BACKENDS_MAX]; /* beside `backends` */
 };
 
@@ -91,6 +102,11 @@ int backend_options(struct backend_choice *b, unsigned caps, struct opt_set *s);
 /* Takes @wanted if it runs here, or, if that is NULL, the best that does. Returns 0, or -errno with
  * b->why set. */
 int backend_choose(struct backend_choice *b, unsigned caps, const struct backend_ops *wanted);
+
+/* Workers of @config could not be prepared, for @err (> 0): says in b->why what was lacking. If b
+ * was chosen here ("auto") the next best one takes its place, in @config too. Returns whether there
+ * is one. */
+bool backend_instead(struct backend_choice *b, struct net_config *config, int err);
 void backend_choice_free(struct backend_choice *b);
 
 #endif

@@ -11,13 +11,14 @@
 
 #include "worker.h"
 
+struct backend_choice;
 struct cpu_list;
 
 struct gang {
 	struct worker *workers;
-	unsigned count, running, done;
-	_Atomic uint32_t conns;          /* open connections of all */
-	struct acceptor_reserve reserve; /* of those that share their descriptors */
+	unsigned count, prepared, running, done; /* prepared: those that run are among them */
+	_Atomic uint32_t conns;                  /* open connections of all */
+	struct acceptor_reserve reserve;         /* of those that share their descriptors */
 	int done_fd, signal_fd;
 	int *listeners; /* with own_descriptors: of all workers; closed here when all run */
 	unsigned listener_count;
@@ -38,7 +39,14 @@ void gang_fini(struct gang *g); /* what was never started is closed */
  * errno. Returns 0 or -errno. */
 int gang_signals(struct gang *g, const sigset_t *mask);
 
-/* Starts all. Returns 0, or -errno when one could not; stop and join the others then. */
+/* Prepares all: each has its memory, its thread and its backend, and nobody is served yet. With
+ * @auto and what its kernel lacks for so many workers the next best backend of @b takes the place
+ * of one that cannot be had, in @config too; b->why says what it lacked. Returns 0, or -errno with
+ * none prepared and b->why set. */
+int gang_prepare(struct gang *g, struct net_config *config, struct backend_choice *b);
+
+/* Starts all, which are prepared. Returns 0, or -errno when one could not; stop and join the others
+ * then. */
 int gang_start(struct gang *g);
 void gang_stop(struct gang *g, enum worker_stop how);
 

@@ -69,6 +69,7 @@ struct net_config {
 	const struct backend_ops *backend;
 	const void *backend_config; /* what backend->opts filled; NULL if it has none */
 	struct sock_options sock;
+	unsigned workers;          /* how many there are: gang_prepare sets it */
 	uint32_t max_conns;        /* of all workers together */
 	uint32_t slots;            /* of one worker, connections that are still closing included */
 	uint64_t max_unsent;       /* bytes of one connection */
@@ -117,8 +118,10 @@ struct worker {
 	_Atomic bool done;      /* the loop has ended */
 	_Atomic int64_t cpu_ns; /* of the thread, set when it has ended */
 	pthread_t thread;
-	sem_t begun; /* by its thread, when begun_error is set */
+	sem_t begun; /* by its thread, when begun_error is set: it is prepared, or it has gone */
 	int begun_error;
+	sem_t go;
+	bool abandoned; /* set before `go`: it is to end instead */
 };
 
 /* The role's own bytes of a connection (role->conn_size, zeroed when the slot is taken). */
@@ -169,8 +172,18 @@ static inline enum conn_next conn_data(struct conn *c, const void *span, size_t 
 
 /* ---- a worker's life ---- */
 
-/* Reserves its memory and starts its thread. Returns 0 when that accepts (or dials), or -errno with
- * nothing left. What the thread meets later, worker_join returns. */
+/* Reserves its memory and starts its thread, which starts the backend and waits. Returns 0, or
+ * -errno with nothing left of it; its listeners stay the caller's. */
+int worker_prepare(struct worker *w);
+
+/* Lets one that is prepared accept (or dial). Returns 0, or -errno as worker_prepare. What the
+ * thread meets later, worker_join returns. */
+int worker_go(struct worker *w);
+
+/* The end of one that is prepared and shall not go; its listeners stay the caller's. */
+void worker_abandon(struct worker *w);
+
+/* Both in one. */
 int worker_start(struct worker *w);
 
 /* Asks it to end; from any thread. */
