@@ -101,6 +101,18 @@ START_TEST(at_the_end_all_that_was_due_and_not_sent_was_missed)
 }
 END_TEST
 
+START_TEST(what_is_due_after_the_end_is_not_ours_however_late_we_are)
+{
+	begin(1000, SEC(3600));
+	config.timeout = SEC(1);
+	run.end_ns = run.start_ns + SEC(100);
+	each(arrivals_run);
+	each(arrivals_stop);
+	ck_assert_uint_ge(missed(), 100000 - WORKERS);
+	ck_assert_uint_le(missed(), 100000 + WORKERS);
+}
+END_TEST
+
 START_TEST(no_more_is_missed_than_was_asked_for)
 {
 	begin(1000, SEC(3600));
@@ -120,6 +132,7 @@ Suite *arrivals_suite(void)
 	tcase_add_test(t, what_is_due_waits_while_an_answer_may_still_come);
 	tcase_add_test(t, what_was_due_for_longer_is_given_up);
 	tcase_add_test(t, at_the_end_all_that_was_due_and_not_sent_was_missed);
+	tcase_add_test(t, what_is_due_after_the_end_is_not_ours_however_late_we_are);
 	tcase_add_test(t, no_more_is_missed_than_was_asked_for);
 	suite_add_tcase(s, t);
 	return s;

@@ -78,9 +78,11 @@ static void arrivals_finish(struct load *l)
 
 void arrivals_run(struct load *l)
 {
+	const int64_t end_ns =
+		l->run->end_ns; /* what is due later is not ours, however late we are */
 	int64_t now_ns = clock_now_ns(), due_ns = pace_due_ns(&l->pace);
 
-	for (int i = 0; i < BATCH && due_ns <= now_ns && !load_no_more(l);) {
+	for (int i = 0; i < BATCH && due_ns <= now_ns && due_ns < end_ns && !load_no_more(l);) {
 		struct load_conn *lc = arrivals_first(l);
 
 		if (arrivals_missed(l, due_ns, now_ns)) {
