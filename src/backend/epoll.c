@@ -127,6 +127,7 @@ static int epoll_turn(struct worker *w, int64_t wait_ns)
 		epoll_dispatch(w, &s->events[i]);
 	}
 	epoll_run_ready(w);
+	w->found = n > 0 || !list_empty(&s->ready);
 	return 0;
 }
 

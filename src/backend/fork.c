@@ -242,6 +242,8 @@ static int fork_turn(struct worker *w, int64_t wait_ns)
 	if (ppoll(p, ARRAY_LEN(p), wait_ns < 0 ? NULL : &wait, NULL) < 0 && errno != EINTR)
 		return -errno;
 	w->now_ns = clock_now_ns();
+	for (unsigned i = 0; i < ARRAY_LEN(p); i++)
+		w->found |= p[i].revents != 0;
 	if (p[0].revents)
 		fork_signalled(w); /* before accepting: slots become free */
 	while (p[1].revents && read(w->wake_fd, &drop, sizeof(drop)) < 0 && errno == EINTR)

@@ -28,6 +28,7 @@ enum {
 	/* the kernel counts jiffies, and the first is not whole: without this a timeout would come
 	 * just before the deadline that it was made for */
 	SLACK_MS = 10,
+	LAST_CALLS = 64, /* for what lies in the socket, when a deadline has passed */
 };
 
 static volatile sig_atomic_t asked;     /* to end, by a signal */
@@ -97,21 +98,6 @@ static void child_stop(struct conn *c)
 	}
 }
 
-/* Before each blocking call, once it was asked to end. */
-static void child_end(struct conn *c)
-{
-	const struct fork_conn *f = conn_backend(c);
-
-	c->worker->now_ns = clock_now_ns();
-	if (f->cut_off_ns == 0)
-		child_stop(c);
-	else if (f->cut_off_ns <= c->worker->now_ns)
-		conn_abort(c, FAIL_SHUTDOWN);
-	if (c->state == CONN_OPEN)
-		child_arm(c); /* anew for each call, so that a peer that goes on talking gains no
-				 time */
-}
-
 static void child_wrote(struct conn *c, size_t n)
 {
 	c->sent += n;
@@ -129,18 +115,27 @@ static void child_read(struct conn *c, const char *buf, size_t n)
 	c->feed_len = n;
 }
 
-/* One blocking call: nothing is read before all is written, so a slow reader slows its own sender.
- */
-static void child_step(struct conn *c, char *buf)
+/* Nothing is read before all is written, so a slow reader slows its own sender. @flags: 0, the
+ * textbook's blocking call, or MSG_DONTWAIT. */
+static ssize_t child_move(const struct conn *c, char *buf, int flags)
+{
+	if (c->feed_len > 0)
+		return flags ? send(c->fd, c->feed, c->feed_len, flags)
+			     : write(c->fd, c->feed, c->feed_len);
+	return flags ? recv(c->fd, buf, BUFFER, flags) : read(c->fd, buf, BUFFER);
+}
+
+/* One call. Returns whether anything came of it: false is the end of a timeout. */
+static bool child_call(struct conn *c, char *buf, int flags)
 {
 	bool writes = c->feed_len > 0;
-	ssize_t n = writes ? write(c->fd, c->feed, c->feed_len) : read(c->fd, buf, BUFFER);
+	ssize_t n = child_move(c, buf, flags);
 	int err = n < 0 ? errno : 0;
 
 	c->worker->now_ns = clock_now_ns();
 	if (err == EAGAIN)
-		child_expired(c);
-	else if (err != 0 && err != EINTR)
+		return false;
+	if (err != 0 && err != EINTR)
 		conn_fail(c, err);
 	else if (n > 0 && writes)
 		child_wrote(c, (size_t)n);
@@ -148,6 +143,41 @@ static void child_step(struct conn *c, char *buf)
 		child_read(c, buf, (size_t)n);
 	else if (n == 0)
 		conn_eof(c);
+	return true;
+}
+
+/* The deadline of a drain has passed, perhaps while we were stopped: what lies in the socket counts
+ * still, above all the peer's FIN. */
+static void child_cut_off(struct conn *c, char *buf)
+{
+	for (int i = 0; i < LAST_CALLS && c->state == CONN_OPEN; i++) {
+		if (!child_call(c, buf, MSG_DONTWAIT))
+			break;
+	}
+	if (c->state == CONN_OPEN)
+		conn_abort(c, FAIL_SHUTDOWN);
+}
+
+/* Before each blocking call, once it was asked to end. */
+static void child_end(struct conn *c, char *buf)
+{
+	const struct fork_conn *f = conn_backend(c);
+
+	c->worker->now_ns = clock_now_ns();
+	if (f->cut_off_ns == 0)
+		child_stop(c);
+	else if (f->cut_off_ns <= c->worker->now_ns)
+		child_cut_off(c, buf);
+	if (c->state == CONN_OPEN)
+		child_arm(c); /* anew for each call, so that a peer that goes on talking gains no
+				 time */
+}
+
+/* A blocking call; a send that times out does not look whether there is room by now. */
+static void child_step(struct conn *c, char *buf)
+{
+	if (!child_call(c, buf, 0) && !child_call(c, buf, MSG_DONTWAIT))
+		child_expired(c);
 }
 
 static void child_publish(const struct conn *c, struct fork_cell *cell)
@@ -197,7 +227,7 @@ noreturn void fork_child(struct conn *c, struct fork_cell *cell)
 	child_signals(c); /* last: the timeouts of its handler must not be overwritten */
 	while (c->state == CONN_OPEN) {
 		if (asked)
-			child_end(c);
+			child_end(c, buf);
 		if (c->state == CONN_OPEN)
 			child_step(c, buf);
 		child_publish(c, cell);

@@ -16,7 +16,11 @@
 #include "echo/base/clock.h"
 #include "echo/net/backend.h"
 
-enum { SPIN_NS = 50 * 1000 };
+enum {
+	SPIN_NS = 50 * 1000,
+	LATE_NS = 10 * 1000 * 1000, /* a timer that is later shows that we did not run */
+	TURN_CONNS = 256,           /* connections that a turn delivers for, at least */
+};
 
 /* The drain took too long: the role cuts off what is left. */
 static void worker_drain_over(struct timer *t, int64_t now_ns)
@@ -71,13 +75,28 @@ static int64_t worker_wait_ns(const struct worker *w)
 	return wait_ns < 0 || left_ns < wait_ns ? left_ns : wait_ns;
 }
 
+/* A deadline may be judged only when all that came before it has been delivered. So timers run by
+ * the time at which the turn began: what had arrived by then it has looked at. When we have not run
+ * for a while (we were stopped, or had no CPU) more has arrived than one turn delivers: then timers
+ * wait for a turn that finds nothing, but not longer than it takes to serve every connection. */
+static void worker_turn(struct worker *w)
+{
+	const int64_t begin_ns = w->now_ns, wait_ns = worker_wait_ns(w);
+
+	if (wait_ns == 0 && w->late_turns == 0 && timers_next(&w->timers, begin_ns - LATE_NS) == 0)
+		w->late_turns = 2 + w->live / TURN_CONNS;
+	w->found = false;
+	w->error = w->config->backend->turn(w, wait_ns);
+	if (w->late_turns > 0)
+		w->late_turns = w->found ? w->late_turns - 1 : 0;
+	if (w->late_turns == 0)
+		timers_run(&w->timers, begin_ns);
+}
+
 static void worker_loop(struct worker *w)
 {
-	const struct backend_ops *backend = w->config->backend;
-
 	while (w->error == 0 && (w->live > 0 || w->stopping == WORKER_RUN)) {
-		w->error = backend->turn(w, worker_wait_ns(w));
-		timers_run(&w->timers, w->now_ns);
+		worker_turn(w);
 		worker_check_stop(w);
 		if (w->role->turned)
 			w->role->turned(w);

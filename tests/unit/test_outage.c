@@ -40,6 +40,16 @@ static void echo(unsigned source, int64_t at_ns)
 	atomic_store(&o.sources[source].waiting_since_ns, at_ns);
 }
 
+/* All workers look for silence, the first one last. Returns when that one looks again. */
+static int64_t look(int64_t at_ns)
+{
+	int64_t again_ns = 0;
+
+	for (unsigned i = SOURCES; i-- > 0;)
+		again_ns = outage_check_stall(&o, &o.sources[i], at_ns);
+	return again_ns;
+}
+
 /* The first @count seats end in errors at that time, each with one message lost. */
 static void errors(unsigned count, int64_t at_ns)
 {
@@ -187,9 +197,9 @@ START_TEST(silence_opens_one_without_an_error)
 {
 	echo(0, ms(200));
 	echo(1, ms(300));
-	ck_assert_int_eq(outage_check_stall(&o, ms(1000)), ms(1300));
+	ck_assert_int_eq(look(ms(1000)), ms(1300));
 	ck_assert_uint_eq(outage_open(&o), 0);
-	ck_assert_int_eq(outage_check_stall(&o, ms(1300)), ms(2300));
+	ck_assert_int_eq(look(ms(1300)), ms(2300));
 	ck_assert_uint_eq(outage_open(&o), 1);
 	ck_assert_int_eq(o.list[0].begin_ns, ms(300));
 	ck_assert_int_eq(o.list[0].noticed_ns, ms(1300));
@@ -205,19 +215,19 @@ END_TEST
 START_TEST(it_is_noticed_when_the_time_was_over_though_we_look_late)
 {
 	echo(0, ms(300));
-	outage_check_stall(&o, ms(9000));
+	look(ms(9000));
 	ck_assert_int_eq(o.list[0].noticed_ns, ms(1300));
 }
 END_TEST
 
 START_TEST(silence_is_none_when_nothing_is_owed)
 {
-	ck_assert_int_eq(outage_check_stall(&o, ms(5000)), ms(6000));
+	ck_assert_int_eq(look(ms(5000)), ms(6000));
 	ck_assert_uint_eq(outage_open(&o), 0);
 	atomic_store(&o.sources[0].waiting_since_ns, ms(5500));
-	ck_assert_int_eq(outage_check_stall(&o, ms(6000)), ms(6500));
+	ck_assert_int_eq(look(ms(6000)), ms(6500));
 	ck_assert_uint_eq(outage_open(&o), 0);
-	outage_check_stall(&o, ms(6500));
+	look(ms(6500));
 	ck_assert_uint_eq(outage_open(&o), 1);
 	ck_assert_int_eq(o.list[0].begin_ns, start);
 }
@@ -227,8 +237,38 @@ START_TEST(an_echo_to_any_worker_breaks_the_silence)
 {
 	echo(0, ms(100));
 	echo(1, ms(900));
-	outage_check_stall(&o, ms(1200));
+	look(ms(1200));
 	ck_assert_uint_eq(outage_open(&o), 0);
+}
+END_TEST
+
+/* After a pause of all: what one waits for may lie unread with the other. */
+START_TEST(silence_is_found_by_the_last_worker_that_looks)
+{
+	echo(0, ms(100));
+	ck_assert_int_eq(outage_check_stall(&o, &o.sources[0], ms(1200)), ms(1201));
+	ck_assert_uint_eq(outage_open(&o), 0);
+	echo(1, ms(1201));
+	ck_assert_int_eq(outage_check_stall(&o, &o.sources[1], ms(1201)), ms(2201));
+	ck_assert_int_eq(outage_check_stall(&o, &o.sources[0], ms(1201)), ms(2201));
+	ck_assert_uint_eq(outage_open(&o), 0);
+	outage_retire(&o, &o.sources[1]);
+	outage_check_stall(&o, &o.sources[0], ms(2201));
+	ck_assert_uint_eq(outage_open(&o), 1);
+	ck_assert_int_eq(o.list[0].begin_ns, ms(1201));
+}
+END_TEST
+
+START_TEST(silence_counts_from_when_we_run_again)
+{
+	echo(0, ms(100));
+	outage_resume(&o, ms(3000));
+	outage_resume(&o, ms(2000)); /* another worker noticed later */
+	ck_assert_int_eq(look(ms(3000)), ms(4000));
+	ck_assert_uint_eq(outage_open(&o), 0);
+	look(ms(4000));
+	ck_assert_int_eq(o.list[0].begin_ns, ms(3000));
+	ck_assert_int_eq(o.list[0].noticed_ns, ms(4000));
 }
 END_TEST
 
@@ -237,7 +277,7 @@ START_TEST(errors_since_the_last_echo_belong_to_a_silent_one)
 	outage_error(&o, &seats[SEATS - 1], ms(400), 1); /* before it: not its own */
 	echo(0, ms(500));
 	errors(3, ms(600)); /* too few to open it themselves */
-	outage_check_stall(&o, ms(1500));
+	look(ms(1500));
 	ck_assert_uint_eq(outage_open(&o), 1);
 	ck_assert_int_eq(o.list[0].begin_ns, ms(500));
 	outage_error(&o, &seats[3], ms(1600), 1);
@@ -250,7 +290,7 @@ START_TEST(errors_during_a_silent_one_belong_to_it)
 {
 	errors(2, ms(50)); /* before the last echo: not its own */
 	echo(0, ms(100));
-	outage_check_stall(&o, ms(1100));
+	look(ms(1100));
 	ck_assert_uint_eq(outage_open(&o), 1);
 	errors(SEATS, ms(1500));
 	ck_assert_uint_eq(o.count, 1);
@@ -350,6 +390,8 @@ Suite *outage_suite(void)
 	tcase_add_test(tc, it_is_noticed_when_the_time_was_over_though_we_look_late);
 	tcase_add_test(tc, silence_is_none_when_nothing_is_owed);
 	tcase_add_test(tc, an_echo_to_any_worker_breaks_the_silence);
+	tcase_add_test(tc, silence_is_found_by_the_last_worker_that_looks);
+	tcase_add_test(tc, silence_counts_from_when_we_run_again);
 	tcase_add_test(tc, errors_since_the_last_echo_belong_to_a_silent_one);
 	tcase_add_test(tc, errors_during_a_silent_one_belong_to_it);
 	tcase_add_test(tc, errors_of_an_outage_do_not_open_the_next_one);

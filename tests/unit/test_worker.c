@@ -200,6 +200,101 @@ START_TEST(its_listeners_are_closed_when_it_stops)
 }
 END_TEST
 
+/* ---- a process that did not run for a while ---- */
+
+enum { LATE_CONNS = 4 };
+
+static struct backend_ops late_backend;
+static struct conn *late_conns[LATE_CONNS];
+static unsigned late_answers; /* that lie in the sockets */
+
+static void start_and_await_answers(struct worker *w)
+{
+	for (unsigned i = 0; i < LATE_CONNS; i++) {
+		late_conns[i] = fake_dial();
+		ck_assert_ptr_nonnull(late_conns[i]);
+		conn_opened(late_conns[i]);
+		conn_deadline(late_conns[i], w->now_ns + MSEC(20));
+	}
+}
+
+static enum conn_next answered(struct conn *c, const void *span, size_t len)
+{
+	(void)span;
+	(void)len;
+	conn_deadline(c, 0);
+	return CONN_NOTHING;
+}
+
+/* The first turn is overtaken by a pause in which all deadlines pass; each of the next ones brings
+ * one of the answers that arrived meanwhile. */
+static int turn_after_a_pause(struct worker *w, int64_t wait_ns)
+{
+	(void)wait_ns;
+	if (fake.turns++ == 0)
+		clock_sleep_until(w->now_ns + MSEC(100));
+	w->now_ns = clock_now_ns();
+	if (fake.turns == 1)
+		return 0;
+	w->found = late_answers > 0;
+	if (late_answers > 0)
+		(void)conn_data(late_conns[--late_answers], "x", 1);
+	else
+		worker_stop(w, WORKER_CLOSE);
+	return 0;
+}
+
+static void expired_of_late(struct conn *c)
+{
+	fake_role(c)->expired++;
+	fake.stops += 100;
+}
+
+START_TEST(what_came_while_we_did_not_run_is_delivered_before_deadlines)
+{
+	late_backend = fake_backend;
+	late_backend.turn = turn_after_a_pause;
+	fake.config.backend = &late_backend;
+	fake.role.start = start_and_await_answers;
+	fake.role.data = answered;
+	fake.role.expired = expired_of_late;
+	late_answers = 2;
+	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(worker_join(&fake.w), 0);
+	/* two had no answer: the turn that finds nothing tells */
+	ck_assert_uint_eq(fake.stops, 200 + 1);
+}
+END_TEST
+
+/* Something comes in every turn. */
+static int turn_that_is_always_busy(struct worker *w, int64_t wait_ns)
+{
+	(void)wait_ns;
+	if (fake.turns++ == 0)
+		clock_sleep_until(w->now_ns + MSEC(100));
+	w->now_ns = clock_now_ns();
+	w->found = true;
+	return 0;
+}
+
+static void expired_and_done(struct conn *c)
+{
+	worker_stop(c->worker, WORKER_CLOSE);
+}
+
+START_TEST(deadlines_do_not_wait_for_ever_where_something_always_comes)
+{
+	late_backend = fake_backend;
+	late_backend.turn = turn_that_is_always_busy;
+	fake.config.backend = &late_backend;
+	fake.role.start = start_and_await_answers;
+	fake.role.expired = expired_and_done;
+	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(worker_join(&fake.w), 0);
+	ck_assert_uint_lt(fake.turns, 8);
+}
+END_TEST
+
 Suite *worker_suite(void)
 {
 	Suite *s = suite_create("worker");
@@ -218,6 +313,8 @@ Suite *worker_suite(void)
 	tcase_add_test(tc, an_error_of_a_turn_ends_the_loop_and_is_told);
 	tcase_add_test(tc, its_end_is_written_to_the_descriptor);
 	tcase_add_test(tc, its_listeners_are_closed_when_it_stops);
+	tcase_add_test(tc, what_came_while_we_did_not_run_is_delivered_before_deadlines);
+	tcase_add_test(tc, deadlines_do_not_wait_for_ever_where_something_always_comes);
 	suite_add_tcase(s, tc);
 	return s;
 }

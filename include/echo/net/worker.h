@@ -101,9 +101,12 @@ struct worker {
 	int64_t now_ns;  /* when the last wait returned; refreshed every few deliveries */
 	int64_t pace_ns; /* the role wants to be called at this very time, not a tick later; 0: none
 			  */
-	void *state;     /* the backend's */
-	uint32_t live;   /* slots taken */
-	int error;       /* -errno that ended the loop */
+	bool found;      /* by backends: this turn delivered something, or left some for the next */
+	uint32_t late_turns; /* timers are late: they wait for a turn that finds nothing, at most so
+				many; backends look for all that has come */
+	void *state;         /* the backend's */
+	uint32_t live;       /* slots taken */
+	int error;           /* -errno that ended the loop */
 	enum worker_stop stopping; /* what the loop has acted on */
 	struct conn *closing, **closing_tail;
 	struct conn_table table;

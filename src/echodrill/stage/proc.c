@@ -371,7 +371,8 @@ static bool read_all(int fd, char *out, size_t size, int64_t until_ns)
 		bool room = len + 1 < size;
 		ssize_t n;
 
-		if (wait <= 0 || poll(&p, 1, (int)wait + 1) == 0)
+		/* what is there counts, even when the time is over */
+		if (poll(&p, 1, wait < 0 ? 0 : (int)wait + 1) == 0)
 			return false;
 		n = read(fd, room ? out + len : drop, room ? size - 1 - len : sizeof(drop));
 		if (n == 0)

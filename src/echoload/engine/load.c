@@ -14,7 +14,10 @@
 #include "echo/base/hist.h"
 #include "load_conn.h"
 
-enum { HIST_DIGITS = 3 };
+enum {
+	HIST_DIGITS = 3,
+	LOOK_LATE_NS = 100 * 1000 * 1000, /* a timer that is later shows that we did not run */
+};
 
 uint64_t load_batches(const struct load_config *c)
 {
@@ -369,7 +372,9 @@ static void load_look_for_stall(struct timer *t, int64_t now_ns)
 {
 	struct load *l = container_of(t, struct load, stall);
 
-	timer_set(&l->worker->timers, t, outage_check_stall(&l->run->outages, now_ns));
+	if (now_ns - t->at_ns > LOOK_LATE_NS)
+		outage_resume(&l->run->outages, now_ns);
+	timer_set(&l->worker->timers, t, outage_check_stall(&l->run->outages, l->source, now_ns));
 }
 
 static void load_start(struct worker *w)
@@ -412,6 +417,7 @@ static void load_stop_sending(struct load *l)
 	l->stopping = true;
 	timer_cancel(&l->worker->timers, &l->end);
 	timer_cancel(&l->worker->timers, &l->stall);
+	outage_retire(&l->run->outages, l->source);
 	timer_cancel(&l->worker->timers, &l->gate.timer);
 	seat_stop_all(l);
 }

@@ -44,8 +44,9 @@ void outage_fini(struct outage_watch *o)
 
 void outage_start(struct outage_watch *o, int64_t start_ns)
 {
-	o->start_ns = start_ns;
+	o->start_ns = o->resumed_ns = start_ns;
 	for (unsigned i = 0; i < o->source_count; i++) {
+		o->sources[i].looked_ns = start_ns;
 		atomic_store(&o->sources[i].last_echo_ns, start_ns);
 		atomic_store(&o->sources[i].waiting_since_ns, INT64_MAX);
 	}
@@ -61,6 +62,14 @@ static int64_t outage_last_echo(const struct outage_watch *o)
 		last = t > last ? t : last;
 	}
 	return last;
+}
+
+/* The last echo, or when we began to run again after it. */
+static int64_t outage_last_sign(const struct outage_watch *o)
+{
+	int64_t last = outage_last_echo(o);
+
+	return last > o->resumed_ns ? last : o->resumed_ns;
 }
 
 static struct outage *outage_current(struct outage_watch *o)
@@ -170,7 +179,7 @@ void outage_echo(struct outage_watch *o, struct outage_seat *seat, int64_t sent_
 /* Since when echoes have been owed while none came; INT64_MAX: none is owed. */
 static int64_t outage_silent_since(const struct outage_watch *o)
 {
-	int64_t since = INT64_MAX, last = outage_last_echo(o);
+	int64_t since = INT64_MAX, last = outage_last_sign(o);
 
 	for (unsigned i = 0; i < o->source_count; i++) {
 		int64_t t =
@@ -195,16 +204,32 @@ static uint64_t outage_lost_before(const struct outage_watch *o, int64_t begin_n
 	return lost;
 }
 
-int64_t outage_check_stall(struct outage_watch *o, int64_t now_ns)
+/* All that arrived before this time, every worker has delivered. */
+static int64_t outage_all_looked(const struct outage_watch *o)
+{
+	int64_t at_ns = INT64_MAX;
+
+	for (unsigned i = 0; i < o->source_count; i++) {
+		int64_t t = o->sources[i].looked_ns;
+
+		at_ns = t < at_ns ? t : at_ns;
+	}
+	return at_ns;
+}
+
+int64_t outage_check_stall(struct outage_watch *o, struct outage_source *by, int64_t now_ns)
 {
 	int64_t since;
 
 	pthread_mutex_lock(&o->lock);
+	by->looked_ns = now_ns;
 	since = outage_silent_since(o);
 	if (outage_open(o) || since == INT64_MAX) {
 		since = now_ns; /* nothing to find now */
+	} else if (now_ns - since >= o->stall_ns && outage_all_looked(o) - since < o->stall_ns) {
+		since = now_ns + MSEC(1) - o->stall_ns; /* the others will have looked soon */
 	} else if (now_ns - since >= o->stall_ns) {
-		const int64_t begin_ns = outage_last_echo(o);
+		const int64_t begin_ns = outage_last_sign(o);
 
 		o->lost_before = outage_lost_before(o, begin_ns);
 		outage_begin(o, begin_ns, since + o->stall_ns);
@@ -213,6 +238,20 @@ int64_t outage_check_stall(struct outage_watch *o, int64_t now_ns)
 	}
 	pthread_mutex_unlock(&o->lock);
 	return since + o->stall_ns;
+}
+
+void outage_retire(struct outage_watch *o, struct outage_source *by)
+{
+	pthread_mutex_lock(&o->lock);
+	by->looked_ns = INT64_MAX;
+	pthread_mutex_unlock(&o->lock);
+}
+
+void outage_resume(struct outage_watch *o, int64_t now_ns)
+{
+	pthread_mutex_lock(&o->lock);
+	o->resumed_ns = now_ns > o->resumed_ns ? now_ns : o->resumed_ns;
+	pthread_mutex_unlock(&o->lock);
 }
 
 bool outage_nth(struct outage_watch *o, unsigned nth, struct outage *copy)

@@ -34,6 +34,8 @@ struct outage_source {
 	_Atomic int64_t last_echo_ns;
 	_Atomic int64_t waiting_since_ns; /* the last echo, or when something became owed after none
 					     was; INT64_MAX: nothing is owed */
+	int64_t looked_ns; /* of the watch, under its lock: outage_check_stall, INT64_MAX: it has
+			      retired */
 };
 
 struct outage_error; /* an entry of the ring */
@@ -41,6 +43,7 @@ struct outage_error; /* an entry of the ring */
 struct outage_watch {
 	pthread_mutex_t lock;
 	int64_t start_ns, stall_ns;
+	int64_t resumed_ns; /* before this we did not run, and know nothing */
 	uint32_t requested;
 	struct outage_source *sources;
 	unsigned source_count;
@@ -88,8 +91,17 @@ void outage_closed(struct outage_watch *o, struct outage_seat *seat);
 void outage_echo(struct outage_watch *o, struct outage_seat *seat, int64_t sent_ns, int64_t now_ns);
 
 /* Looks for the silent kind: echoes owed and none for the stall time. Every worker calls it when
- * its own wait has lasted that long. Returns when to look again. */
-int64_t outage_check_stall(struct outage_watch *o, int64_t now_ns);
+ * its own wait has lasted that long: @by has delivered all that had arrived at @now_ns. The last of
+ * the workers decides, since what an earlier one waits for may lie unread with a later one. Returns
+ * when to look again. */
+int64_t outage_check_stall(struct outage_watch *o, struct outage_source *by, int64_t now_ns);
+
+/* @by looks no more, and is not waited for. */
+void outage_retire(struct outage_watch *o, struct outage_source *by);
+
+/* This program did not run up to @now_ns (it was stopped, or had no CPU): silence counts from then
+ * on. */
+void outage_resume(struct outage_watch *o, int64_t now_ns);
 
 /* A copy of the @nth outage in the list, from 0. False: there is none yet. */
 bool outage_nth(struct outage_watch *o, unsigned nth, struct outage *copy);
