@@ -74,7 +74,7 @@ class NobodyCase(Runs):
 
     def setUp(self):
         if os.geteuid() != 0:
-            self.skipTest("cannot become another user")
+            self.skipTest("needs root: becomes another user")
         probe = subprocess.run([*self.prefix, "unshare", "-Urn", "true"], capture_output=True, text=True, env=clean_env())
         if probe.returncode:
             self.skipTest(f"no namespaces for users here: {probe.stderr.strip()}")

@@ -671,7 +671,7 @@ def sh(*argv):
 def no_namespaces():
     """Why there are none, or ""."""
     if os.geteuid() != 0:
-        return "network namespaces need root"
+        return "needs root: network namespaces"
     r = subprocess.run(["unshare", "--net", "ip", "link", "set", "lo", "up"], capture_output=True, text=True)
     return f"no network namespaces: {r.stderr.strip()}" if r.returncode else ""
 

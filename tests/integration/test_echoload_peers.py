@@ -39,8 +39,8 @@ class EachServer(LoadCase):
         self.load_it(self.server(lambda port: ["socat", f"TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr,backlog=128",
                                                "EXEC:cat"]))
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root: xinetd")  # this reason first: users do not look in sbin
     @unittest.skipUnless(shutil.which("xinetd"), "needs xinetd")
-    @unittest.skipUnless(os.geteuid() == 0, "xinetd needs root")
     def test_xinetd(self):
         def start(port):
             path = self.folder() / "xinetd.conf"

@@ -128,7 +128,7 @@ class Children(Fork):
     @not_in("tsan", "valgrind")  # their threads count, too
     def test_no_more_processes_is_a_local_limit(self):
         if os.geteuid() != 0:
-            self.skipTest("only root can become a user who has no other processes")
+            self.skipTest("needs root: becomes a user who has no other processes")
         prefix = ["setpriv", "--reuid=54321", "--clear-groups", "--inh-caps=-all", "prlimit", "--nproc=3"]
         if subprocess.run([*prefix, "test", "-x", str(BIN / "echod")]).returncode != 0:
             self.skipTest("others cannot run what was built here")

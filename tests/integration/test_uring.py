@@ -74,7 +74,7 @@ class Choice(TestCase):
             self.refused(["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"],
                          r"io_uring is disabled \(kernel\.io_uring_disabled\)")
         except PermissionError:
-            self.skipTest("only root may disable it")
+            self.skipTest("needs root: disables it")
         finally:
             if DISABLED.read_text().strip() != before:
                 DISABLED.write_text(before)
