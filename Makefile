@@ -137,7 +137,7 @@ RUN = $(if $(filter asan tsan,$(VARIANT)),$(shell setarch -R true 2>/dev/null &&
 # most tests wait for something: twice as many as CPUs
 TESTFLAGS ?= -j $(shell echo $$(($$(nproc) * 2)))
 
-check: all $(B)/unit $(PRELOADS)
+check: all $(B)/unit $(PRELOADS) bench-programs
 	$(sub) unit; r=$$?; $(MAKE) --no-print-directory integration && exit $$r
 
 $(B)/unit: private LDLIBS += $(shell pkg-config --libs check)
@@ -151,7 +151,7 @@ unit: $(B)/unit $(PRELOADS)
 $(B)/preload/%.so: tests/preload/%.c $(B)/flags | $(B)/config.h $(B)/version.h
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(filter-out $(SAN),$(FLAGS)) -MMD -MP -fPIC -shared -o $@ $< -ldl
-integration: all $(PRELOADS)
+integration: all $(PRELOADS) bench-programs
 	$(Q)$(RUN) tests/run $(TESTFLAGS) $(T)
 
 demo: all
