@@ -5,12 +5,30 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "echo/base/log.h"
 #include "echo/base/output.h"
 #include "version.h"
+
+const char *program_folder(void)
+{
+	static char folder[PATH_MAX];
+	ssize_t n;
+	char *slash;
+
+	if (folder[0])
+		return folder;
+	n = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
+	folder[n > 0 ? n : 0] = '\0';
+	slash = strrchr(folder, '/');
+	if (slash)
+		*slash = '\0';
+	return folder;
+}
 
 void program_begin(const char *name)
 {
@@ -23,6 +41,7 @@ void program_begin(const char *name)
 	if (out)
 		stdout = out;
 	log_init(name, LOG_INFO);
+	program_folder();
 }
 
 const char *program_version(void)
@@ -33,6 +52,14 @@ const char *program_version(void)
 const char *program_commit(void)
 {
 	return ECHOLAB_COMMIT;
+}
+
+char *program_beside(const char *name, char *path, size_t size)
+{
+	snprintf(path, size, "%s/%s", program_folder(), name);
+	if (access(path, X_OK) < 0)
+		snprintf(path, size, "%s", name);
+	return path;
 }
 
 bool program_answer(const struct opt_set *s, const struct program_options *o)

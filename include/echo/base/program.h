@@ -6,6 +6,7 @@
 #define ECHO_PROGRAM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "opt.h"
 
@@ -46,12 +47,21 @@ struct program_options {
 
 /* Call it first in main, with the name for log lines. Descriptors 0 to 2 that are closed become
  * /dev/null opened for reading: no socket or file gets their numbers, input is at its end, and what
- * is written fails as it would on a closed one. From then on stdout is written as output.h says. */
+ * is written fails as it would on a closed one. From then on stdout is written as output.h says,
+ * and the program's folder is known. */
 void program_begin(const char *name);
 
 /* What `git describe` said when it was built, and the commit's hash ("" if unknown). */
 const char *program_version(void);
 const char *program_commit(void);
+
+/* The folder of the running program, "" if it is unknown: where it was when program_begin was
+ * called. Under another root or in another mount namespace the kernel names it differently. */
+const char *program_folder(void);
+
+/* Writes the path of @name in that folder into @path if it can be run there, else @name, for PATH
+ * to find. Returns @path. */
+char *program_beside(const char *name, char *path, size_t size);
 
 /* Answers --help, --version, --man or --print-config on stdout. Returns whether one was asked. */
 bool program_answer(const struct opt_set *s, const struct program_options *o);

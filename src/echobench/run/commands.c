@@ -5,31 +5,16 @@
 #include "commands.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "echo/base/program.h"
 
 enum {
 	OWN_CONNS = 1000,        /* what echod may hold beside those of the workload */
 	STREAM_WINDOW = 1 << 20, /* bytes in flight that keep a connection's pipe full */
 };
-
-char *command_sibling(const char *name, char *path, size_t size)
-{
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (n > 0) {
-		self[n] = '\0';
-		snprintf(path, size, "%s/%s", dirname(self), name);
-		if (access(path, X_OK) == 0)
-			return path;
-	}
-	snprintf(path, size, "%s", name); /* PATH knows */
-	return path;
-}
 
 bool command_is_backend(const char *side)
 {
@@ -50,7 +35,7 @@ void command_server(const struct bench_config *c, const char *side, uint64_t con
 	snprintf(
 		command, COMMAND_MAX,
 		"%.500s --listen 127.0.0.1:0 --backend %.50s --cpus %.100s --max-conns %llu%s%.20s",
-		command_sibling("echod", path, sizeof(path)), side, c->server_cpus.text,
+		program_beside("echod", path, sizeof(path)), side, c->server_cpus.text,
 		(unsigned long long)(connections + OWN_CONNS), reno ? " --congestion " : "",
 		reno ? c->congestion : "");
 }
@@ -83,9 +68,9 @@ void command_client(const struct bench_config *c, const struct workload *w, cons
 		 "%.500s --gate {gate} -c %llu -s %llu -p %llu -t %u --cpus %.100s --backend %.50s "
 		 "--seed %llu -T 10s --connect-timeout 5s --grace 3s --progress never -o json"
 		 "%s%s%.20s %.80s",
-		 command_sibling("echoload", path, sizeof(path)),
-		 (unsigned long long)w->connections, (unsigned long long)w->size,
-		 (unsigned long long)depth(w), command_client_threads(c), c->client_cpus.text,
-		 c->client_backend, (unsigned long long)c->seed, mode,
-		 congestion ? " --congestion " : "", congestion ? c->congestion : "", address);
+		 program_beside("echoload", path, sizeof(path)), (unsigned long long)w->connections,
+		 (unsigned long long)w->size, (unsigned long long)depth(w),
+		 command_client_threads(c), c->client_cpus.text, c->client_backend,
+		 (unsigned long long)c->seed, mode, congestion ? " --congestion " : "",
+		 congestion ? c->congestion : "", address);
 }

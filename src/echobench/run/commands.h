@@ -13,9 +13,6 @@
 
 enum { COMMAND_MAX = 1024 };
 
-/* Where our own programs are: the folder of this one, else PATH decides. Returns @path. */
-char *command_sibling(const char *name, char *path, size_t size);
-
 /* Whether @side names a backend of echod rather than a command. */
 bool command_is_backend(const char *side);
 

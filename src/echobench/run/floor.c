@@ -13,6 +13,7 @@
 
 #include "commands.h"
 #include "echo/base/base.h"
+#include "echo/base/program.h"
 #include "echo/lab/child.h"
 #include "echobench/opts.h"
 
@@ -23,7 +24,7 @@ double floor_measure(const struct bench_config *c)
 	struct child child;
 	json_t *json;
 
-	command_sibling("bench/floor", path, sizeof(path));
+	program_beside("bench/floor", path, sizeof(path));
 	if (access(path, X_OK) != 0)
 		return -1;
 	snprintf(command, sizeof(command), "%.900s --json -d 0.3", path);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "echo/base/base.h"
+#include "echo/base/program.h"
 #include "echodrill/rig/hosts.h"
 #include "echodrill/stage/timeline.h"
 
@@ -241,17 +242,9 @@ int drill_directory(char path[OPT_TEXT_MAX])
 	/* beside build/VARIANT/echodrill, and beside PREFIX/bin/echodrill */
 	static const char *const places[] = { "../../configs/drills",
 					      "../share/echolab/configs/drills" };
-	char self[160];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
 
-	self[n > 0 ? n : 0] = '\0';
-	slash = strrchr(self, '/');
-	if (!slash)
-		return -ENOENT;
-	*slash = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		snprintf(path, OPT_TEXT_MAX, "%s/%s", self, places[i]);
+		snprintf(path, OPT_TEXT_MAX, "%.160s/%s", program_folder(), places[i]);
 		if (access(path, R_OK | X_OK) == 0)
 			return 0;
 	}

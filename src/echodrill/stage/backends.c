@@ -4,6 +4,7 @@
 #include "backends.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -19,17 +20,11 @@ static const char *const known[] = { "io_uring", "epoll", "fork" };
 static int backends_ask(const char *program, const char *backend)
 {
 	bool server = strcmp(program, "echod") == 0;
-	char path[300];
+	char path[PATH_MAX];
 	int status = 0;
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
-	char *slash;
 	pid_t pid;
 
-	path[n > 0 ? n : 0] = '\0';
-	slash = strrchr(path, '/');
-	if (!slash)
-		return EXIT_USAGE;
-	snprintf(slash + 1, 32, "%s", program);
+	program_beside(program, path, sizeof(path));
 	pid = fork();
 	if (pid == 0) {
 		int null = open("/dev/null", O_RDWR);
@@ -38,9 +33,9 @@ static int backends_ask(const char *program, const char *backend)
 		dup2(null, 2);
 		/* port 1 of this host refuses: whatever comes of it, it is not code 2 or 4 */
 		if (server)
-			execl(path, program, "--check", "--backend", backend, NULL);
-		execl(path, program, "--backend", backend, "-n", "1", "-c", "1", "127.0.0.1:1",
-		      NULL);
+			execlp(path, program, "--check", "--backend", backend, NULL);
+		execlp(path, program, "--backend", backend, "-n", "1", "-c", "1", "127.0.0.1:1",
+		       NULL);
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))

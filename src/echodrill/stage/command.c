@@ -4,10 +4,11 @@
 #include "command.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "echo/base/program.h"
 #include "echodrill/rig/hosts.h"
 #include "echodrill/verbs/act.h"
 #include "run.h"
@@ -66,14 +67,9 @@ static bool has_option(const struct text_list *l, const char *option)
 /* Our program lies beside this one. */
 static void put_program(struct writer *w, const char *name)
 {
-	char self[200], path[256];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
+	char path[PATH_MAX];
 
-	self[n > 0 ? n : 0] = '\0';
-	slash = strrchr(self, '/');
-	snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash - self) + 1 : 0, self, name);
-	put(w, access(path, X_OK) == 0 ? path : name);
+	put(w, program_beside(name, path, sizeof(path)));
 }
 
 static void put_options(struct writer *w, const struct text_list *l, const char *backend)
