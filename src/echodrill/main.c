@@ -3,7 +3,9 @@
  * each has recorded is judged and reported when its machine is gone.
  */
 #include <glob.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "echo/base/base.h"
@@ -181,6 +183,18 @@ static int master_command(struct master *m, int operands, char **argv)
 	return EXIT_USAGE;
 }
 
+/* ip, nft and tc are there, and an ordinary user's PATH leaves it out on Debian. */
+static void search_sbin(void)
+{
+	const char *path = getenv("PATH");
+	char longer[PATH_MAX];
+	int n = snprintf(longer, sizeof(longer), "%s:/usr/sbin:/sbin",
+			 path ? path : "/usr/bin:/bin");
+
+	if (n < PATH_MAX)
+		setenv("PATH", longer, 1);
+}
+
 int main(int argc, char **argv)
 {
 	static struct drill drills[DRILLS_MAX];
@@ -197,6 +211,7 @@ int main(int argc, char **argv)
 	int r;
 
 	program_begin("echodrill");
+	search_sbin();
 	opt_add(&m.opts, "global", drill_opts, &m.config);
 	r = opt_load(&m.opts, argc, argv, environ);
 	if (r < 0) {
