@@ -128,7 +128,7 @@ static void suite_report(struct suite *s, struct place *p)
 	sum->verdict = j.verdict;
 	sum->knew_ns = j.knew_ns;
 	snprintf(sum->knew, sizeof(sum->knew), "%s", j.knew);
-	if (p->run.record->environment || p->run.record->why.text[0])
+	if (p->run.record->environment)
 		s->trouble = EXIT_ENVIRONMENT;
 	whole = s->config->timeline == TIMELINE_ALWAYS ||
 		(s->config->timeline == TIMELINE_AUTO &&

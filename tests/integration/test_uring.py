@@ -15,7 +15,7 @@ from loadlab import LONG, LoadCase, parse, target_text
 
 KIB, MIB = 1 << 10, 1 << 20
 CANNOT = offered().get("io_uring", "it is not built")
-WITHOUT = [sys.executable, str(ROOT / "tests" / "lib" / "without_uring.py")]
+WITHOUT = [sys.executable, str(ROOT / "tests" / "lib" / "seccomp.py")]
 DISABLED = Path("/proc/sys/kernel/io_uring_disabled")
 
 

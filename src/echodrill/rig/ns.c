@@ -17,6 +17,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,6 +78,29 @@ static int ns_map_user(uid_t uid, gid_t gid, struct ns_why *why)
 	return 0;
 }
 
+/* "/" of a chroot is a folder like others, not the root of a mount. */
+static bool ns_chrooted(void)
+{
+	struct statx x = { 0 };
+
+	return statx(AT_FDCWD, "/", 0, 0, &x) == 0 &&
+	       (x.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) &&
+	       !(x.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/* What would help where the kernel said @err. */
+static const char *ns_advice(uid_t uid, int err)
+{
+	if (err == ENOSPC)
+		return "user.max_user_namespaces";
+	if (uid == 0)
+		return "root lacks CAP_SYS_ADMIN, or a seccomp filter refuses: a container needs "
+		       "--privileged";
+	if (ns_chrooted())
+		return "in a chroot only to root";
+	return "ask as root, or allow users to make them";
+}
+
 static int ns_enter(struct ns_why *why)
 {
 	uid_t uid = geteuid();
@@ -87,15 +111,35 @@ static int ns_enter(struct ns_why *why)
 		return 0;
 	if (unshare(CLONE_NEWUSER | NS_FLAGS) < 0)
 		return ns_fail(why, "this kernel gives no private namespaces (%s)",
-			       errno == ENOSPC ? "user.max_user_namespaces"
-					       : "ask as root, or allow users to make them");
+			       ns_advice(uid, errno));
 	return ns_map_user(uid, gid, why);
+}
+
+static int ns_make_private(void)
+{
+	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+/* From a chroot the mount that it lies in cannot be named. Entering the mount namespace that we are
+ * in already leads to the root of that, and a change of root back again. */
+static int ns_make_private_from_chroot(void)
+{
+	int root = open("/", O_PATH | O_CLOEXEC), work = open(".", O_PATH | O_CLOEXEC);
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0), r = -1;
+
+	if (setns(self, CLONE_NEWNS) == 0 && ns_make_private() == 0 && fchdir(root) == 0 &&
+	    chroot(".") == 0)
+		r = fchdir(work);
+	close(self);
+	close(work);
+	close(root);
+	return r;
 }
 
 /* What must look different inside. */
 static int ns_mount(struct ns_why *why)
 {
-	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if ((ns_chrooted() ? ns_make_private_from_chroot() : ns_make_private()) < 0)
 		return ns_fail(why, "cannot make mounts private");
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return ns_fail(why, "cannot mount /proc of the private processes");
