@@ -437,3 +437,34 @@ class EachPath(OutageCase):
         self.assertEqual((r.causes, sum(r.errors.values())), ({"aborted"}, 10), r)
         self.assertEqual({name for _, _, name in r.errors}, {"ECONNABORTED"})
         server.send_signal(signal.SIGCONT)
+
+
+@for_each_client
+class EachSeat(OutageCase):
+    """An outage is one of the requested connections, whoever sits in their seats, and of no other ones."""
+
+    def test_with_churn_it_is_over_when_every_seat_has_echoed(self):
+        server = self.echod(shutdown="default")
+        load = self.load(server, connections=64, churn=1, connect_rate=400, reconnect="immediate", duration="10m",
+                         warmup="0s", progress="always", **LONG)
+        self.wait_live(load, lambda lines: lines[-1][0] > 0, "it is busy")
+        self.kill(server)
+        self.wait_live(load, lambda lines: lines[-1][3], "the outage is noticed")
+        self.echod(listen=f"127.0.0.1:{server.port}")
+        self.wait_live(load, lambda lines: not lines[-1][3], "service is back")
+        self.one_outage(load.interrupted())
+
+    def test_connections_that_are_held_idle_make_none(self):
+        def script(sock, n):
+            sock.settimeout(slow(0.5))
+            try:
+                sock.recv(1, socket.MSG_PEEK)
+            except TimeoutError:
+                rst(sock)
+                return
+            sock.settimeout(None)
+            echo_all(sock, n)
+        r = self.run_load(self.peer(script), connections=2, idle=8, duration=f"{slow(1500):.0f}ms", warmup="0s",
+                          code=VERDICT, **LONG)
+        self.assertEqual(r.errors, {("reset", "idle", "ECONNRESET"): 8}, r)
+        self.assertEqual(r["outages"], [], r)

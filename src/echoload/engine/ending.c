@@ -100,9 +100,11 @@ static void load_book_end(struct load *l, const struct conn *c, const struct out
 	books_outcome(b, o);
 	if (o->why != FAIL_FINISHED)
 		stats_add(&l->live_errors, 1);
+	if (lc->seat->idle)
+		return; /* the watch is over the connections of the load */
 	if (fail_is_peers(o->why))
 		outage_error(&l->run->outages, seat, l->last_event_ns, o->messages_lost);
-	else
+	else if (o->why != FAIL_FINISHED) /* churn: its seat has been served, and will be again */
 		outage_closed(&l->run->outages, seat);
 }
 

@@ -248,7 +248,7 @@ static int64_t load_answered(struct conn *c, uint64_t upto)
 	atomic_store_explicit(&l->source->last_echo_ns, now_ns, memory_order_relaxed);
 	load_unowe(l, all, now_ns);
 	lc->seat->failures = 0;
-	if (outage)
+	if (outage && !lc->seat->idle)
 		outage_echo(&l->run->outages, &lc->seat->outage, last->sent_ns, now_ns);
 	return now_ns;
 }

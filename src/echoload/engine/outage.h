@@ -3,8 +3,9 @@
  *
  * An outage opens when within --stall at least half of the requested connections ended in an error
  * of the peer or the path, or when echoes are owed and none came for --stall. It closes when every
- * requested connection has echoed again. All workers share one watch: what happens seldom (errors,
- * and echoes while an outage is open) takes its lock, an echo in good times costs two stores.
+ * requested connection has echoed again, whether that one is open still or was churned. All workers
+ * share one watch: what happens seldom (errors, and echoes while an outage is open) takes its lock,
+ * an echo in good times costs two stores.
  *
  * All times here are of the monotonic clock; reports subtract the start of the run.
  */
@@ -24,7 +25,7 @@ struct outage {
 	int64_t begin_ns;         /* the last echo before, or the start of the run */
 	int64_t noticed_ns;       /* when it opened */
 	int64_t first_success_ns; /* -1: none */
-	int64_t recovered_ns;     /* every requested connection has echoed again; -1: never */
+	int64_t recovered_ns;     /* every requested connection has echoed since; -1: never */
 	uint64_t messages_lost;
 	bool by_silence; /* no echo came, rather than errors */
 };
@@ -82,7 +83,7 @@ struct outage_seat {
 void outage_error(struct outage_watch *o, struct outage_seat *seat, int64_t now_ns,
 		  uint64_t messages_lost);
 
-/* It ended otherwise: it is not healthy any more. */
+/* It ended for a reason of this side, not because it had finished: it is not healthy any more. */
 void outage_closed(struct outage_watch *o, struct outage_seat *seat);
 
 /* It has echoed a message that was sent at @sent_ns while an outage is open; call it only then.
