@@ -128,8 +128,12 @@ static inline void epoll_echo(struct conn *c, const char *span, size_t len)
 	size_t n = c->out.len == 0 ? epoll_push(c, span, len) : 0;
 	int r;
 
-	if (n == len || c->state != CONN_OPEN)
+	if (n == len)
 		return;
+	if (c->state != CONN_OPEN) {
+		c->owing = true;
+		return;
+	}
 	r = unsent_push(&c->worker->pool, &c->out, span + n, len - n);
 	assert(r == 0); /* epoll_may_receive left room */
 	(void)r;

@@ -30,7 +30,7 @@
 
 enum {
 	COUNT_EVERY_MS = 100, /* the bytes of running children */
-	GRACE_MS = 1000,      /* for a child to send RST, before it is killed */
+	GRACE_MS = 1000,      /* for a child to end by itself, before it is killed */
 };
 
 enum fork_reap { REAP_LOOP, REAP_ONCE };
@@ -169,7 +169,7 @@ static void fork_take(struct worker *w, int fd)
 	if (pid == 0)
 		fork_child(c, cell);
 	if (pid < 0) {
-		conn_close(c, FAIL_LOCAL_LIMIT); /* EAGAIN, ENOMEM: processes or memory ran out */
+		conn_abort(c, FAIL_LOCAL_LIMIT); /* EAGAIN, ENOMEM: processes or memory ran out */
 		return;
 	}
 	close(fd);
@@ -266,7 +266,7 @@ static void fork_shutdown(struct conn *c)
 	conn_fin_sent(c);
 }
 
-/* Only the child can send RST, so it is asked to; the kernel sends the FIN of a killed one. */
+/* Only the child knows what it owes and can send RST, so it is asked to end. */
 static void fork_close(struct conn *c)
 {
 	struct worker *w = c->worker;
@@ -275,8 +275,8 @@ static void fork_close(struct conn *c)
 	if (c->inflight == 0)
 		return; /* the child's own, or never forked */
 	fork_of(c)->closing = true;
-	kill(fork_of(c)->pid, c->abort ? SIGTERM : SIGKILL);
-	if (c->abort && !timer_is_set(&s->kill))
+	kill(fork_of(c)->pid, c->abort ? SIGTERM : FORK_CLOSE);
+	if (!timer_is_set(&s->kill))
 		timer_set(&w->timers, &s->kill, w->now_ns + MSEC(GRACE_MS));
 }
 
@@ -376,10 +376,30 @@ static void fork_finish(struct fork_state *s, struct conn *c)
 	fork_ended(c, status);
 }
 
+/* Asks those that are left to close now, and waits for them, not for long. */
+static void fork_ask_all(struct worker *w)
+{
+	struct fork_state *s = w->state;
+	struct pollfd p = { .fd = s->signal_fd, .events = POLLIN };
+	const int64_t until_ns = clock_now_ns() + MSEC(GRACE_MS);
+	int64_t left_ns = MSEC(GRACE_MS);
+
+	for (size_t i = 0; i < s->bucket_count; i++) {
+		for (struct conn *c = s->buckets[i]; c; c = fork_of(c)->next)
+			kill(fork_of(c)->pid, FORK_CLOSE);
+	}
+	for (; w->live > 0 && left_ns > 0; left_ns = until_ns - clock_now_ns()) {
+		(void)poll(&p, 1, (int)(left_ns / MSEC(1)) + 1); /* EINTR: an early look */
+		fork_signalled(w);
+		conn_reap(w);
+	}
+}
+
 static void fork_fini(struct worker *w)
 {
 	struct fork_state *s = w->state;
 
+	fork_ask_all(w);
 	for (size_t i = 0; i < s->bucket_count; i++) {
 		while (s->buckets[i])
 			fork_finish(s, s->buckets[i]);

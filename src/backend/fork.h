@@ -4,6 +4,7 @@
 #ifndef BACKEND_FORK_H
 #define BACKEND_FORK_H
 
+#include <signal.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,6 +29,10 @@ struct fork_conn {
 	uint64_t received, sent; /* of its cell, counted already */
 	int64_t cut_off_ns;      /* the child's: it is shutting down, at most until then */
 };
+
+/* What the parent sends to a child that shall close now: nothing else can tell whether it owes
+ * bytes, which a killed one would hide behind a FIN. */
+enum { FORK_CLOSE = SIGUSR2 };
 
 /* Serves the connection to its end, in the process that was forked for it. */
 noreturn void fork_child(struct conn *c, struct fork_cell *cell);

@@ -31,7 +31,9 @@ enum {
 	LAST_CALLS = 64, /* for what lies in the socket, when a deadline has passed */
 };
 
-static volatile sig_atomic_t asked;     /* to end, by a signal */
+enum { ASKED_TO_END = 1, ASKED_TO_CLOSE }; /* as the parent would; now */
+
+static volatile sig_atomic_t asked;     /* by a signal */
 static volatile sig_atomic_t served_fd; /* for its handler */
 
 /* Of each blocking call from now on; 0: none. */
@@ -47,8 +49,8 @@ static void child_signalled(int signal)
 {
 	int saved = errno;
 
-	(void)signal;
-	asked = 1;
+	if (asked != ASKED_TO_CLOSE)
+		asked = signal == FORK_CLOSE ? ASKED_TO_CLOSE : ASKED_TO_END;
 	child_set_timeouts(served_fd, MSEC(1));
 	errno = saved;
 }
@@ -164,7 +166,9 @@ static void child_end(struct conn *c, char *buf)
 	const struct fork_conn *f = conn_backend(c);
 
 	c->worker->now_ns = clock_now_ns();
-	if (f->cut_off_ns == 0)
+	if (asked == ASKED_TO_CLOSE)
+		conn_close(c, FAIL_SHUTDOWN);
+	else if (f->cut_off_ns == 0)
 		child_stop(c);
 	else if (f->cut_off_ns <= c->worker->now_ns)
 		child_cut_off(c, buf);
@@ -194,6 +198,7 @@ static void child_signals(const struct conn *c)
 	sigset_t mask;
 
 	served_fd = c->fd;
+	(void)sigaction(FORK_CLOSE, &term, NULL);
 	if (c->worker->config->on_term != WORKER_RUN) {
 		(void)sigaction(SIGTERM, &term, NULL);
 		(void)sigaction(SIGINT, &term, NULL); /* a terminal sends it to all */

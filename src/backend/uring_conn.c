@@ -201,6 +201,7 @@ void uring_deliver(struct conn *c)
 			deliver_spilled(c, n);
 		else
 			deliver_held(c, n);
+		c->owing = conn_holds(c);
 	}
 	if (c->state != CONN_OPEN || !u->eof || c->eof)
 		return;
@@ -272,6 +273,7 @@ static void conn_hold(struct conn *c, uint32_t id)
 		return;
 	}
 	uring_queue_put(&s->bufs, &u->held, id);
+	c->owing = true;
 	uring_deliver(c);
 	while (c->state == CONN_OPEN && u->held.count > 0 && uring_bufs_scarce(&s->bufs))
 		if (!spill_one(c))
@@ -311,10 +313,12 @@ void uring_received(struct conn *c, const struct io_uring_cqe *cqe)
 		id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 		uring_bufs_take(&s->bufs, id, cqe->res > 0 ? (uint32_t)cqe->res : 0);
 	}
-	if (cqe->res > 0 && c->state == CONN_OPEN)
+	if (cqe->res > 0 && c->state == CONN_OPEN) {
 		conn_hold(c, id);
-	else if (id != URING_NONE)
+	} else if (id != URING_NONE) {
 		uring_bufs_give(&s->bufs, id);
+		c->owing |= cqe->res > 0 && !c->fin; /* unread, they would make close reset, too */
+	}
 	if (cqe->res <= 0 && c->state == CONN_OPEN)
 		receive_ended(c, cqe->res);
 	uring_steer(c);

@@ -162,9 +162,11 @@ static enum phase line_phase(const struct line *l)
 static void line_tell_end(const struct line *l, const char *call, int err)
 {
 	enum phase at = line_phase(l);
+	enum fail why = fail_from_errno(at, err);
 
-	tell(l, "%s: %s: the server is gone (%s, phase %s)", call,
-	     err ? fail_errno_name(err) : "0, end of input", fail_name(fail_from_errno(at, err)),
+	tell(l, "%s: %s: the %s (%s, phase %s)", call,
+	     err ? fail_errno_name(err) : "0, end of input",
+	     fail_is_peers(why) ? "server is gone" : "connection is given up", fail_name(why),
 	     phase_name(at));
 }
 
@@ -261,6 +263,8 @@ int line_client(const struct addr *to, const struct sock_options *o, const struc
 
 	while (code == EXIT_OK && line_turn(&l, p->answer_ns, &err))
 		;
+	if (l.fd >= 0 && line_unsent(&l))
+		sock_abort(l.fd); /* a FIN would say that this was all */
 	if (l.fd >= 0)
 		close(l.fd);
 	if (err < 0) {

@@ -269,7 +269,16 @@ void conn_abort(struct conn *c, enum fail why)
 void conn_fail(struct conn *c, int err)
 {
 	assert(err > 0);
+	if (c->state != CONN_CLOSING)
+		c->abort = true;
 	conn_end(c, fail_from_errno(PHASE_SENDING, err), err);
+}
+
+/* Lets the end of its descriptor be an RST, if it must not look like a clean one. */
+static void conn_choose_end(const struct conn *c)
+{
+	if (c->fd >= 0 && (c->abort || c->owing || conn_unsent(c) > 0))
+		sock_abort(c->fd);
 }
 
 void conn_release(struct conn *c)
@@ -278,6 +287,7 @@ void conn_release(struct conn *c)
 
 	assert(c->state == CONN_CLOSING && c->inflight == 0);
 	w->role->closed(c);
+	conn_choose_end(c);
 	timer_cancel(&w->timers, &c->timer);
 	unsent_clear(&w->pool, &c->out);
 	if (c->opened) {
@@ -285,11 +295,8 @@ void conn_release(struct conn *c)
 		stats_add(&w->stats.open, UINT64_MAX); /* minus one */
 		atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
 	}
-	if (c->fd >= 0) {
-		if (c->abort)
-			sock_abort(c->fd);
+	if (c->fd >= 0)
 		close(c->fd);
-	}
 	conn_give(c);
 }
 
@@ -315,6 +322,8 @@ void conn_abandon(struct worker *w)
 	for (uint32_t i = 0; i < t->capacity - t->fresh; i++) {
 		struct conn *c = conn_slot(t, i);
 
+		if (c->state == CONN_OPEN)
+			conn_choose_end(c); /* who ends our process, or this thread, closes it */
 		if (c->state != CONN_CLOSING)
 			continue;
 		c->inflight = 0;

@@ -3,7 +3,8 @@
 import signal
 import time
 
-from echolab import TestCase, covers, end_of, fill, for_each_backend, half_close, pattern, recv_to_end, ss
+from echolab import (BIN, SANITIZERS, TestCase, covers, end_of, fill, for_each_backend, half_close, not_in, only,
+                     pattern, recv_to_end, ss)
 
 MIB = 1 << 20
 
@@ -166,3 +167,59 @@ class EachOther(TestCase):
         c = server.final
         self.assertEqual((c.accepted, c.open, c.received, c.sent), (5, 0, 5 * 1001, 5 * 1001))
         self.assertTrue(c.balanced())
+
+
+@for_each_backend
+class EachDebt(TestCase):
+    """It ends at once while it owes bytes that it has read: nobody may take the part that comes for all of it."""
+
+    def owing(self, size, **options):
+        """A server that has read all that a peer sent, and could not give all of it back."""
+        server = self.echod(**options)
+        sock = self.connect(server, rcvbuf=4096)
+        sock.sendall(pattern(size))
+        c = self.wait_counters(server, lambda c: c.received == size, "it has read all")
+        self.assertLess(c.sent, size)
+        return server, sock
+
+    def cut_off(self, server, sock, size):
+        got, how = recv_to_end(sock)
+        self.assertSame(got, pattern(size)[:len(got)])
+        self.assertLess(len(got), size)
+        self.assertEqual(how, "ECONNRESET")
+        self.assertEqual(server.children(), [])
+
+    def close(self, size, **options):
+        server, sock = self.owing(size, shutdown="close", **options)
+        self.assertEqual(server.stop(), 0)
+        self.cut_off(server, sock, size)
+        self.assertEqual(dict(server.final.closed), {"shutdown": 1})
+
+    def second_signal(self, size, **options):
+        server, sock = self.owing(size, shutdown="drain 3600s", **options)
+        server.send_signal(signal.SIGTERM)
+        self.wait_until(lambda: not ss("-ltn", f"sport = :{server.port}"), "it drains")
+        self.assertEqual(server.stop(), 143)
+        self.cut_off(server, sock, size)
+
+    LARGE = {"size": 16 * MIB, "max_unsent": "64Mi", "max_unsent_total": "128Mi"}
+    # one receive of the child, of which the socket takes a part
+    PIECE = {"size": 60000, "env": {"LD_PRELOAD": BIN / "preload" / "fault.so", "ECHOLAB_SNDBUF": 4608}}
+
+    @only("epoll", "io_uring")
+    def test_close_with_bytes_owed_is_a_reset(self):
+        self.close(**self.LARGE)
+
+    @only("epoll", "io_uring")
+    def test_the_second_signal_with_bytes_owed_is_a_reset(self):
+        self.second_signal(**self.LARGE)
+
+    @only("fork")
+    @not_in(*SANITIZERS, "valgrind")
+    def test_close_with_bytes_owed_is_a_reset_of_the_childs(self):
+        self.close(**self.PIECE)
+
+    @only("fork")
+    @not_in(*SANITIZERS, "valgrind")
+    def test_the_second_signal_with_bytes_owed_is_a_reset_of_the_childs(self):
+        self.second_signal(**self.PIECE)

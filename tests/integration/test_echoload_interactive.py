@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: MIT
 """The two clients for people, driven by pipes: what each says, and when, of a server that goes."""
+import errno
 import signal
 import socket
 import subprocess
 import threading
 
-from echolab import NO_ANSWER, OK, VERDICT, Process, covers, program, recv_exactly, rst, run, slow, ss
+from echolab import (BIN, NO_ANSWER, OK, SANITIZERS, VERDICT, Process, covers, not_in, program, recv_exactly,
+                     recv_to_end, rst, run, slow, ss)
 from loadlab import LoadCase, target_text
 
 MIB = 1 << 20
 
 
 class InteractiveCase(LoadCase):
-    def start(self, server, *argv, stdin=subprocess.PIPE, stdout=None):
-        return self.keep(Process([*program("echoload"), "--interactive", *argv, target_text(server)], stdin=stdin,
-                                 stdout=stdout))
+    def start(self, server, *argv, env=None, stdin=subprocess.PIPE, stdout=None):
+        return self.keep(Process([*program("echoload"), "--interactive", *argv, target_text(server)], env,
+                                 stdin=stdin, stdout=stdout))
 
     def type(self, client, text):
         client.stdin.write(text.encode() + b"\n")
@@ -168,6 +170,25 @@ class Right(InteractiveCase):
         self.says(client, r"(recv|send): ECONNRESET: the server is gone \(reset, phase sending\)")
         self.assertEqual(client.wait(), NO_ANSWER)
         typing.join(slow(20))
+
+    @not_in(*SANITIZERS, "valgrind")
+    def test_a_line_that_could_not_be_sent_is_followed_by_a_reset(self):
+        begun, ends = threading.Event(), []
+
+        def script(sock, n):
+            self.assertEqual(recv_exactly(sock, 6), b"hello\n")
+            begun.set()
+            ends.append(recv_to_end(sock))
+        peer = self.peer(script)
+        env = {"LD_PRELOAD": BIN / "preload" / "fault.so", "ECHOLAB_FAULT": f"send:2:{errno.ENOBUFS}"}
+        client = self.start(peer, env=env)
+        self.type(client, "hello")
+        self.assertTrue(begun.wait(slow(60)))
+        self.type(client, "world")
+        self.says(client, r"send: ENOBUFS: the connection is given up \(local_limit, phase sending\)")
+        self.assertEqual(client.wait(), NO_ANSWER)
+        self.wait_until(lambda: ends, "the server has seen the end")
+        self.assertEqual(ends, [(b"", "ECONNRESET")])
 
     def type_without_end(self, client):
         try:

@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 
-from echolab import ENVIRONMENT, NO_ANSWER, USAGE, recv_exactly, slow
+from echolab import ENVIRONMENT, NO_ANSWER, USAGE, end_of, recv_exactly, slow
 from loadlab import LONG, LoadCase, echo_all, for_each_client, silence
 
 
@@ -71,6 +71,29 @@ class EachSignal(LoadCase):
         self.wait_until(lambda: load.live() and load.live()[-1][1] == 5, "all are open")
         r = load.interrupted()
         self.assertEqual((r["messages"]["unfinished"], r["connections"]["open_at_end"]), (5, 5), r)
+
+    def test_a_message_that_is_cut_by_the_end_is_followed_by_a_reset(self):
+        """A FIN would say to the server that this was all."""
+        for signals in (1, 2):
+            with self.subTest(signals=signals):
+                done, ends = threading.Event(), []
+
+                def script(sock, n):
+                    recv_exactly(sock, 1)
+                    done.wait(slow(60))
+                    ends.append(end_of(sock))
+                peer = self.peer(script, rcvbuf=4096)
+                self.addCleanup(done.set)
+                load = self.load(peer, connections=3, size="64Mi", duration="10m", warmup="0s", progress="always",
+                                 **LONG)
+                self.wait_until(lambda: load.live() and load.live()[-1][1] == 3, "all are open")
+                with load.held():
+                    for number in (signal.SIGINT, signal.SIGTERM)[:signals]:
+                        load.send_signal(number)
+                load.done()
+                done.set()
+                self.wait_until(lambda: len(ends) == 3, "the server has seen all ends")
+                self.assertEqual(ends, ["ECONNRESET"] * 3)
 
     def test_a_second_signal_ends_it_at_once(self):
         """Both are there before it looks: the result is written all the same, and its books balance."""

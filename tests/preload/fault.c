@@ -3,6 +3,8 @@
  *
  *   ECHOLAB_FAULT=recv:3:104    the third recv fails with that errno
  *   ECHOLAB_FAULT=send:3:short  the third send takes one byte (blocking sockets: so does a signal)
+ *   ECHOLAB_FAULT=cqe_recv:1:12 a completion of io_uring has that errno: cqe_send, or cqe_recv for
+ *                               the last of a receive that holds no bytes
  *   ECHOLAB_FAULT_LOG=FILE      gets a line when it happened: without, the run was clean
  *   ECHOLAB_SNDBUF=16384        accepted sockets have a small send buffer: partial sends, truly
  *
@@ -14,6 +16,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -223,6 +226,37 @@ int accept4(int fd, struct sockaddr *a, socklen_t *len, int flags)
 		(void)libc_syscall(SYS_setsockopt, (const long[6]){ r, SOL_SOCKET, SO_SNDBUF,
 								    (long)&bytes, sizeof(bytes) });
 	return r;
+}
+
+/* How io_uring.c's enum uring_op stands in what its requests carry. */
+enum { OP_RECV = 0, OP_SEND = 1, OP_SHIFT = 56 };
+
+static void fault_cqe(struct io_uring_cqe *cqe)
+{
+	const unsigned op = (unsigned)(cqe->user_data >> OP_SHIFT);
+	const unsigned goes_on = IORING_CQE_F_MORE | IORING_CQE_F_BUFFER;
+
+	if ((op == OP_RECV && !(cqe->flags & goes_on) && fault_hits("cqe_recv") > 0) ||
+	    (op == OP_SEND && fault_hits("cqe_send") > 0))
+		cqe->res = -fault.what;
+}
+
+/* A completion is seen again by each look that finds it still there: the first look counts. */
+unsigned io_uring_peek_batch_cqe(struct io_uring *ring, struct io_uring_cqe **cqes, unsigned count)
+{
+	static _Thread_local unsigned seen;
+	unsigned n, head;
+
+	REAL(io_uring_peek_batch_cqe);
+	n = real(ring, cqes, count);
+	head = *ring->cq.khead;
+	for (unsigned i = 0; i < n; i++) {
+		if ((int)(head + i - seen) >= 0) {
+			fault_cqe(cqes[i]);
+			seen = head + i + 1;
+		}
+	}
+	return n;
 }
 
 int open(const char *path, int flags, ...)

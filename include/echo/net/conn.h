@@ -42,9 +42,11 @@ struct conn {
 	bool dialed : 1;  /* we began it */
 	bool fin : 1;     /* FIN after the last byte; what is received from now on is dropped */
 	bool fin_sent : 1;
-	bool eof : 1;      /* the peer's FIN was read */
-	bool paused : 1;   /* the role wants no data */
-	bool abort : 1;    /* close with RST */
+	bool eof : 1;    /* the peer's FIN was read */
+	bool paused : 1; /* the role wants no data */
+	bool abort : 1;  /* close with RST */
+	bool owing : 1; /* the backend holds, or has dropped, bytes that are owed beside unsent ones
+			 */
 	struct unsent out; /* lent bytes that the socket refused, oldest first */
 
 	const char *feed;    /* constant bytes of the role that are being sent */
@@ -92,7 +94,8 @@ void conn_pause(struct conn *c, bool on);
  */
 void conn_shutdown(struct conn *c, enum fail why);
 
-/* Ends the connection at the end of this turn; `closed` follows. The first cause wins. */
+/* Ends the connection at the end of this turn; `closed` follows. The first cause wins. The peer
+ * gets a FIN, or an RST if bytes are dropped that it was owed: it must not take a part for all. */
 void conn_close(struct conn *c, enum fail why);
 /* The same, with an RST, and without sending what is unsent. */
 void conn_abort(struct conn *c, enum fail why);
@@ -127,7 +130,8 @@ void conn_eof(struct conn *c);
 void conn_drained(struct conn *c); /* conn_unsent has become 0 */
 void conn_fin_sent(struct conn *c);
 
-/* A call on its socket failed with errno @err (> 0): ends it with the cause that stands for. */
+/* A call on its socket failed with errno @err (> 0): ends it with the cause that stands for, and
+ * with an RST, should the socket live: this is no clean end. */
 void conn_fail(struct conn *c, int err);
 
 /* The backend's own bytes of this connection (backend->conn_size), and back. */
