@@ -71,31 +71,37 @@ pid_t sockets_share(const struct hosts *h)
 	return r < 0 ? r : pid;
 }
 
-static bool is_connection(int fd)
+/* Whether a descriptor is a TCP socket of that kind. */
+static bool is_socket(int fd, enum sockets_kind kind)
 {
-	int listens = 0;
-	socklen_t len = sizeof(listens);
+	int listens = 0, protocol = 0;
+	socklen_t len = sizeof(int);
 
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && !listens;
+	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
+	       protocol == IPPROTO_TCP &&
+	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 &&
+	       (listens != 0) == (kind == SOCKETS_LISTENING);
 }
 
-int sockets_leak(pid_t pid)
+/* Looks at copies of a process's descriptors. @keep: those that are counted stay open. */
+static unsigned sockets_look(pid_t pid, enum sockets_kind kind, bool keep)
 {
 	char path[64];
 	const struct dirent *e;
-	int pidfd = pidfd_open(pid, 0), count = 0;
+	int pidfd = pidfd_open(pid, 0);
+	unsigned count = 0;
 	DIR *d;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	d = opendir(path);
 	while (d && (e = readdir(d))) {
-		int fd = pidfd_getfd(pidfd, (int)strtol(e->d_name, NULL, 10), 0);
+		int fd = e->d_name[0] == '.'
+				 ? -1
+				 : pidfd_getfd(pidfd, (int)strtol(e->d_name, NULL, 10), 0);
+		bool counts = fd >= 0 && is_socket(fd, kind);
 
-		if (fd < 0)
-			continue;
-		if (is_connection(fd))
-			count++; /* kept until this machine ends */
-		else
+		count += counts;
+		if (fd >= 0 && !(counts && keep))
 			close(fd);
 	}
 	if (d)
@@ -103,4 +109,14 @@ int sockets_leak(pid_t pid)
 	if (pidfd >= 0)
 		close(pidfd);
 	return count;
+}
+
+unsigned sockets_count(pid_t pid, enum sockets_kind kind)
+{
+	return sockets_look(pid, kind, false);
+}
+
+unsigned sockets_leak(pid_t pid)
+{
+	return sockets_look(pid, SOCKETS_CONNECTED, true); /* until this machine ends */
 }

@@ -12,8 +12,13 @@ struct hosts;
  * nobody. Returns its pid or -errno. */
 pid_t sockets_share(const struct hosts *h);
 
+enum sockets_kind { SOCKETS_LISTENING, SOCKETS_CONNECTED };
+
+/* How many TCP sockets of that kind a process holds. */
+unsigned sockets_count(pid_t pid, enum sockets_kind kind);
+
 /* Keeps a copy of each connection of a process, as a parent does that forgot to close it. Returns
  * how many. */
-int sockets_leak(pid_t pid);
+unsigned sockets_leak(pid_t pid);
 
 #endif

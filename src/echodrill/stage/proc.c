@@ -330,6 +330,17 @@ unsigned proc_children(pid_t parent, pid_t *pids, unsigned max)
 	return count;
 }
 
+unsigned proc_tree(pid_t root, pid_t *pids, unsigned max)
+{
+	unsigned count = max > 0;
+
+	if (count > 0)
+		pids[0] = root;
+	for (unsigned i = 0; i < count; i++)
+		count += proc_children(pids[i], pids + count, max - count);
+	return count;
+}
+
 int proc_exhaust(pid_t pid)
 {
 	struct rlimit limit = { 0, 0 }, now;

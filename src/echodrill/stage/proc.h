@@ -63,6 +63,10 @@ int proc_signals(pid_t pid, struct proc_signals *s);
  * most @max). */
 unsigned proc_children(pid_t parent, pid_t *pids, unsigned max);
 
+/* Writes the pids of @root and all that it has started, parents first. Returns how many there are
+ * (at most @max). */
+unsigned proc_tree(pid_t root, pid_t *pids, unsigned max);
+
 /* Gives it no descriptor more than it has now. Returns 0 or -errno. */
 int proc_exhaust(pid_t pid);
 

@@ -53,6 +53,7 @@ struct ending {
 /* How a step that waits went; also whether a fault was shown to be active. */
 struct outcome {
 	bool waited, came, faulted, active;
+	bool foreign; /* left out: it was for a program of ours, and another one has its place */
 	int64_t took_ns;
 	int64_t counted;             /* packets before a fault that catches them */
 	char shown[128], doubt[128]; /* what showed that it is active, or that it is not */

@@ -23,7 +23,7 @@
 #include "echodrill/verbs/act.h"
 #include "echodrill/verbs/prove.h"
 
-enum { CANARY_STEP_MS = 5, DISCARD_PORT = 9 };
+enum { CANARY_STEP_MS = 5, DISCARD_PORT = 9, ENDED_MAX = 256 };
 
 int run_open(struct run *r, const struct drill *d, const struct run_options *o)
 {
@@ -318,6 +318,18 @@ static bool all_ended(struct run *r, void *arg)
 	return true;
 }
 
+/* Asks a program and all that it has started to end. */
+static void run_end(const struct proc *p)
+{
+	pid_t pids[ENDED_MAX];
+	unsigned count = p->pid && !p->ended ? proc_tree(p->pid, pids, ENDED_MAX) : 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		kill(pids[i], SIGTERM);
+		kill(pids[i], SIGCONT);
+	}
+}
+
 /* The client comes to its own end, the servers are asked to, and how each ended before that is
  * what counts. */
 static void run_tear_down(struct run *r)
@@ -345,10 +357,7 @@ static void run_tear_down(struct run *r)
 	prove_end(r);
 	command_take_load(rec->load, sizeof(rec->load));
 	for (unsigned i = 0; i < RUN_PROCS; i++)
-		if (r->procs[i].pid && !r->procs[i].ended) {
-			kill(r->procs[i].pid, SIGTERM);
-			kill(r->procs[i].pid, SIGCONT);
-		}
+		run_end(&r->procs[i]);
 	r->deadline_ns = clock_now_ns() + SEC(1);
 	run_until(r, r->deadline_ns, all_ended, NULL);
 	wire_stop(r->wire);

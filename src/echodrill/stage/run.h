@@ -39,6 +39,12 @@ struct run {
 	pid_t listener; /* that shares the server's port; 0: none */
 };
 
+/* Whether somebody else's program has the place of ours. @who: enum who of a program */
+static inline bool run_is_foreign(const struct run *r, unsigned who)
+{
+	return (who == WHO_CLIENT ? r->options->client : r->options->server)[0] != '\0';
+}
+
 /* Makes shared memory and files for the captures. Returns 0 or -errno. */
 int run_open(struct run *r, const struct drill *d, const struct run_options *o);
 void run_close(struct run *r);

@@ -19,8 +19,7 @@
 #include "echodrill/rig/sockets.h"
 #include "echodrill/stage/run.h"
 #include "prove.h"
-
-enum { CHILDREN_MAX = 64 };
+#include "target.h"
 
 struct doing {
 	struct run *r;
@@ -152,11 +151,6 @@ static bool has_caught(struct run *r, void *arg)
 	return hosts_fault_packets(&r->hosts) >= (int64_t)w->s->count;
 }
 
-static bool is_foreign(const struct run *r, unsigned proc)
-{
-	return (proc == WHO_CLIENT ? r->options->client : r->options->server)[0] != '\0';
-}
-
 static int do_await(struct doing *d)
 {
 	static bool (*const done[])(struct run *, void *) = {
@@ -168,7 +162,7 @@ static int do_await(struct doing *d)
 	int64_t began = clock_now_ns();
 	bool said = d->s->what == AWAIT_SAID;
 
-	if (said && is_foreign(d->r, d->s->proc)) {
+	if (d->o->foreign) {
 		/* it says what it likes: give it time */
 		run_until(d->r, began + MSEC(300), NULL, NULL);
 		return 0;
@@ -205,37 +199,20 @@ static int do_hangup(struct doing *d)
 	return 0;
 }
 
-/* The processes that a signal is for. Returns how many. */
-static unsigned find_pids(const struct doing *d, pid_t pids[CHILDREN_MAX])
-{
-	const struct proc *p;
-	unsigned count;
-
-	if (d->s->proc == STEP_LISTENER) {
-		pids[0] = d->r->listener;
-		return pids[0] > 0;
-	}
-	p = &d->r->procs[d->s->proc >= STEP_CHILD ? WHO_SERVER : d->s->proc];
-	if (p->pid <= 0 || p->ended)
-		return 0;
-	if (d->s->proc < STEP_CHILD) {
-		pids[0] = p->pid;
-		return 1;
-	}
-	count = proc_children(p->pid, pids, CHILDREN_MAX);
-	return d->s->proc == STEP_CHILD && count > 1 ? 1 : count;
-}
-
 static int do_signal(struct doing *d)
 {
-	pid_t pids[CHILDREN_MAX];
-	unsigned count = find_pids(d, pids);
+	pid_t pids[TARGETS_MAX];
+	unsigned count = d->o->foreign ? 0 : target_pids(d->r, d->s, pids);
 
+	if (d->o->foreign)
+		return 0;
 	if (count == 0)
 		return cannot(d, "there is no such process");
 	for (unsigned i = 0; i < count; i++) {
 		prove_signal_before(d->s, pids[i], d->o);
-		if (!left_out(d) && kill(pids[i], d->s->number) < 0)
+		/* one of many may have ended with those before it */
+		if (!left_out(d) && kill(pids[i], d->s->number) < 0 &&
+		    (errno != ESRCH || count == 1))
 			return cannot(d, strerror(errno));
 	}
 	for (unsigned i = 0; i < count; i++)
@@ -251,9 +228,9 @@ static int do_share(struct doing *d)
 
 static int do_leak(struct doing *d)
 {
-	pid_t pids[CHILDREN_MAX];
+	pid_t pids[TARGETS_MAX];
 
-	if (find_pids(d, pids) == 0 || sockets_leak(pids[0]) == 0)
+	if (target_pids(d->r, d->s, pids) == 0 || sockets_leak(pids[0]) == 0)
 		return cannot(d, "there is no connection to keep");
 	return 0;
 }
@@ -275,9 +252,12 @@ static int do_dial(struct doing *d)
 
 static int do_exhaust(struct doing *d)
 {
-	const struct proc *p = &d->r->procs[d->s->proc];
-	int r = left_out(d) || !p->pid ? -ESRCH : proc_exhaust(p->pid);
+	pid_t pids[TARGETS_MAX];
+	unsigned count = target_pids(d->r, d->s, pids);
+	int r = left_out(d) || count == 0 ? -ESRCH : 0;
 
+	for (unsigned i = 0; i < count && r == 0; i++)
+		r = proc_exhaust(pids[i]);
 	if (r < 0)
 		doubt(d, "its descriptors are not limited");
 	else
@@ -422,6 +402,7 @@ static int act_step(struct run *r, unsigned nth)
 		run_until(r, (s->at ? rec->start_ns : clock_now_ns()) + s->start_ns, NULL, NULL);
 	if (s->fault && !record_mark(rec, "fault"))
 		run_look(r, "before");
+	d.o->foreign = target_is_foreign(r, s);
 	d.o->faulted = s->fault;
 	d.o->active = true;
 	if (s->fault)
@@ -430,7 +411,7 @@ static int act_step(struct run *r, unsigned nth)
 	if (s->verb != VERB_AWAIT && s->verb != VERB_LOOK && s->verb != VERB_TYPE &&
 	    s->verb != VERB_WAIT && s->verb != VERB_DIAL)
 		timeline_add(&rec->timeline, begin, WHO_DRILL, "%s%s%s", s->fault ? "FAULT " : "",
-			     left_out(&d) ? "(left out) " : "", s->text);
+			     left_out(&d) || d.o->foreign ? "(left out) " : "", s->text);
 	result = verbs[s->verb](&d);
 	act_mark(rec, s->label, begin);
 	if (s->verb == VERB_START && s->proc == WHO_CLIENT)

@@ -94,6 +94,19 @@ static void judge_await(const struct run *r, unsigned nth, struct judgement *j)
 	snprintf(f->observed, sizeof(f->observed), o->came ? "after %s" : "not within %s", text);
 }
 
+/* What the drill did not do, or did not wait for, because a program is not ours. */
+static void judge_left_out(const struct run *r, unsigned nth, struct judgement *j)
+{
+	struct finding *f;
+
+	if (!r->record->outcome[nth].foreign)
+		return;
+	f = found(j, RULING_SKIPPED);
+	snprintf(f->what, sizeof(f->what), "%s", r->drill->step.at[nth].text);
+	snprintf(f->expected, sizeof(f->expected), "is for our program");
+	snprintf(f->observed, sizeof(f->observed), "left out: somebody else's has its place");
+}
+
 /* @negate: what holds is wrong, and the other way round. */
 static void rule(const struct run *r, struct finding *f, enum held held, bool negate)
 {
@@ -296,6 +309,7 @@ void judge(const struct run *r, unsigned negate, struct judgement *j)
 			if (d->step.at[i].fault)
 				judge_fault(r, i, j);
 			judge_await(r, i, j);
+			judge_left_out(r, i, j);
 		}
 		for (unsigned i = 0; i < d->expect.count; i++)
 			judge_expect(r, &d->expect.at[i], negate == i + 1, j);

@@ -77,11 +77,6 @@ static int see_moment(const struct run *r, const struct name *n, struct seen *s,
 	return 0;
 }
 
-static bool is_foreign(const struct run *r, int who)
-{
-	return (who == WHO_CLIENT ? r->options->client : r->options->server)[0] != '\0';
-}
-
 /* client.said./re/, client.when./re/ */
 static int see_lines(const struct run *r, const struct name *n, int who, struct seen *s)
 {
@@ -114,7 +109,7 @@ static int see_program(const struct run *r, const struct name *n, struct seen *s
 	char text[32];
 
 	if (n->count == 3) {
-		if (!is_foreign(r, who))
+		if (!run_is_foreign(r, (unsigned)who))
 			return see_lines(r, n, who, s);
 		see_nothing(s, "somebody else's program has other words");
 		return 1;
@@ -141,7 +136,7 @@ static int need_load(const struct run *r, struct seen *s)
 	if (observe_load)
 		return 0;
 	see_nothing(s, "the client has written no result");
-	return is_foreign(r, WHO_CLIENT) ? 1 : -ENOENT;
+	return run_is_foreign(r, WHO_CLIENT) ? 1 : -ENOENT;
 }
 
 /* Times in the JSON count from the client's own start. */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ * target: ours by its pid, another program by the tree below its shell.
+ */
+#include "target.h"
+
+#include <signal.h>
+
+#include "echodrill/rig/sockets.h"
+#include "echodrill/stage/run.h"
+
+/* A process that serves a connection, and is not the one that all others come from. */
+static bool is_child(pid_t pid, pid_t listens)
+{
+	return pid != listens && sockets_count(pid, SOCKETS_CONNECTED) > 0;
+}
+
+/* Keeps those of @pids that serve, the youngest first. */
+static unsigned keep_children(pid_t *pids, unsigned count)
+{
+	unsigned kept = 0, first = 0;
+	pid_t listens;
+
+	while (first < count && sockets_count(pids[first], SOCKETS_LISTENING) == 0)
+		first++;
+	listens = first < count ? pids[first] : 0;
+	for (unsigned i = 0; i < count; i++) {
+		pid_t pid = pids[i];
+		unsigned at = kept;
+
+		if (!is_child(pid, listens))
+			continue;
+		for (; at > 0 && pids[at - 1] < pid; at--)
+			pids[at] = pids[at - 1];
+		pids[at] = pid;
+		kept++;
+	}
+	return kept;
+}
+
+unsigned target_pids(const struct run *r, const struct step *s, pid_t pids[TARGETS_MAX])
+{
+	const bool children = s->proc == STEP_CHILD || s->proc == STEP_CHILDREN;
+	const unsigned who = children ? WHO_SERVER : s->proc;
+	const struct proc *p;
+	unsigned count;
+
+	if (s->proc == STEP_LISTENER) {
+		pids[0] = r->listener;
+		return pids[0] > 0;
+	}
+	p = &r->procs[who];
+	if (p->pid <= 0 || p->ended)
+		return 0;
+	if (!run_is_foreign(r, who)) {
+		pids[0] = p->pid;
+		count = children ? proc_children(p->pid, pids, TARGETS_MAX) : 1;
+	} else {
+		count = proc_tree(p->pid, pids, TARGETS_MAX);
+		count = children ? keep_children(pids, count) : count;
+	}
+	return s->proc == STEP_CHILD && count > 1 ? 1 : count;
+}
+
+static bool is_for_ours(const struct step *s)
+{
+	if (s->verb == VERB_AWAIT)
+		return s->what == AWAIT_SAID;
+	return s->verb == VERB_SIGNAL && !s->fault && s->proc != STEP_LISTENER &&
+	       (s->number == SIGUSR1 || s->number == SIGUSR2 || s->number == SIGHUP);
+}
+
+bool target_is_foreign(const struct run *r, const struct step *s)
+{
+	return is_for_ours(s) && run_is_foreign(r, s->proc >= STEP_CHILD ? WHO_SERVER : s->proc);
+}
