@@ -89,7 +89,7 @@ const char *fail_name(enum fail why)
 	return fail_names[why];
 }
 
-const char *phase_name(enum phase at)
+const char *fail_phase_name(enum phase at)
 {
 	assert(at < PHASE_COUNT);
 	return phase_names[at];

@@ -4,8 +4,10 @@
 #include "opts.h"
 
 #include "echo/base/base.h"
+#include "echodrill/report/report.h"
 
-static const char *const outputs[] = { "text", "json", "tap", "markdown", NULL };
+#define FORMAT_NAME(name_) #name_,
+static const char *const outputs[] = { REPORT_FORMATS(FORMAT_NAME) NULL };
 static const char *const timelines[] = { "auto", "always", "never", NULL };
 static const char *const groups[] = { "classic", "relative", "matrix", "long", "default", NULL };
 

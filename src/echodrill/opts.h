@@ -6,13 +6,12 @@
 
 #include "echo/base/program.h"
 
-enum drill_output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_TAP, OUTPUT_MARKDOWN };
 enum timeline_mode { TIMELINE_AUTO, TIMELINE_ALWAYS, TIMELINE_NEVER };
 
 struct drill_config {
 	struct program_options program;
 	unsigned jobs;
-	unsigned output;   /* enum drill_output */
+	unsigned output;   /* index of REPORT_FORMATS */
 	unsigned timeline; /* enum timeline_mode */
 	unsigned group;    /* what `run` without names runs; see opts.c */
 	char json[OPT_TEXT_MAX], pcap[OPT_TEXT_MAX], drills[OPT_TEXT_MAX];

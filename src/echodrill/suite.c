@@ -80,9 +80,10 @@ static void suite_keep_pcap(struct suite *s, const struct place *p)
 		int r;
 
 		snprintf(path, sizeof(path), "%s/%s%s%s%s%s%s%s.%s.pcap", s->config->pcap,
-			 p->drill->name, o->means ? "-" : "", o->means ? o->means->name : "",
-			 o->server_backend[0] ? "-" : "", o->server_backend,
-			 o->client_backend[0] ? "-" : "", o->client_backend, sides[i]);
+			 p->drill->name, o->detector ? "-" : "",
+			 o->detector ? o->detector->name : "", o->server_backend[0] ? "-" : "",
+			 o->server_backend, o->client_backend[0] ? "-" : "", o->client_backend,
+			 sides[i]);
 		r = suite_copy(p->run.pcap[i], s->config->pcap, path);
 		if (r < 0) {
 			log_error("cannot write %s: %s", path, strerror(-r));
@@ -103,7 +104,7 @@ static void suite_judge(const struct suite *s, const struct run *r, struct judge
 	judge(r, 0, j);
 	if (!s->config->negate || j->verdict != VERDICT_PASS)
 		return;
-	for (unsigned i = 1; i <= r->drill->expect.count + (r->options->means != NULL); i++) {
+	for (unsigned i = 1; i <= r->drill->expect.count + (r->options->detector != NULL); i++) {
 		judge(r, i, &worst);
 		if (i == 1 || weight[worst.verdict] > weight[j->verdict])
 			*j = worst;
@@ -202,12 +203,12 @@ static void suite_add(struct suite *s, const struct drill *d, const struct run_o
 	s->count++;
 	p->drill = sum->drill = d;
 	p->options = *o;
-	sum->means = o->means;
-	snprintf(sum->name, sizeof(sum->name), "%s%s%s", d->name, o->means ? "/" : "",
-		 o->means ? o->means->name : "");
+	sum->detector = o->detector;
+	snprintf(sum->name, sizeof(sum->name), "%s%s%s", d->name, o->detector ? "/" : "",
+		 o->detector ? o->detector->name : "");
 }
 
-/* Once, or with each of its means. */
+/* Once, or with each of its detectors. */
 static void suite_add_means(struct suite *s, const struct drill *d, const char *server,
 			    const char *client)
 {
@@ -217,11 +218,11 @@ static void suite_add_means(struct suite *s, const struct drill *d, const char *
 				 .server_backend = server,
 				 .client_backend = d->client_lines ? "" : client };
 
-	if (!drill_has_means(d))
+	if (!drill_has_detectors(d))
 		suite_add(s, d, &o);
-	for (unsigned i = 0; i < MEANS_COUNT; i++) {
-		o.means = &means_kinds[i];
-		if (d->means[i].set)
+	for (unsigned i = 0; i < DETECTOR_COUNT; i++) {
+		o.detector = &detectors[i];
+		if (d->detector[i].set)
 			suite_add(s, d, &o);
 	}
 }
@@ -312,5 +313,5 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 	if (s.signal)
 		return 128 + s.signal;
 	report_end(c->output, s.summary, s.count);
-	return s.trouble ? s.trouble : verdict_exit(s.verdicts);
+	return s.trouble ? s.trouble : judge_exit(s.verdicts);
 }

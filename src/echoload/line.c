@@ -167,7 +167,7 @@ static void line_tell_end(const struct line *l, const char *call, int err)
 	tell(l, "%s: %s: the %s (%s, phase %s)", call,
 	     err ? fail_errno_name(err) : "0, end of input",
 	     fail_is_peers(why) ? "server is gone" : "connection is given up", fail_name(why),
-	     phase_name(at));
+	     fail_phase_name(at));
 }
 
 static int line_result(const struct line *l)
@@ -241,7 +241,7 @@ static bool line_turn(struct line *l, int64_t answer_ns, int *err)
 		return errno == EINTR;
 	if (r == 0) {
 		tell(l, "no answer in time: the server is given up (%s, phase %s)",
-		     fail_name(FAIL_TIMEOUT_ANSWER), phase_name(line_phase(l)));
+		     fail_name(FAIL_TIMEOUT_ANSWER), fail_phase_name(line_phase(l)));
 		return false;
 	}
 	if ((p[0].revents & ~POLLOUT) && !line_arrived(l, err))

@@ -58,10 +58,10 @@ START_TEST(a_text_stays_in_its_cell)
 }
 END_TEST
 
-static struct summary cell(const struct drill *d, enum means means, int64_t knew_ns)
+static struct summary cell(const struct drill *d, enum detector_id detector, int64_t knew_ns)
 {
 	struct summary s = { .drill = d,
-			     .means = &means_kinds[means],
+			     .detector = &detectors[detector],
 			     .done = true,
 			     .verdict = VERDICT_PASS,
 			     .knew_ns = knew_ns };
@@ -77,10 +77,10 @@ static unsigned some(struct summary at[4])
 
 	snprintf(a.story.at[0], OPT_TEXT_MAX, "It is silent.");
 	snprintf(b.story.at[0], OPT_TEXT_MAX, "It is not.");
-	at[0] = cell(&a, MEANS_NONE, -1);
-	at[1] = cell(&a, MEANS_KEEPALIVE, MSEC(3070));
-	at[2] = cell(&b, MEANS_NONE, MSEC(40));
-	at[3] = cell(&b, MEANS_ICMP, SEC(1));
+	at[0] = cell(&a, DETECTOR_NONE, -1);
+	at[1] = cell(&a, DETECTOR_KEEPALIVE, MSEC(3070));
+	at[2] = cell(&b, DETECTOR_NONE, MSEC(40));
+	at[3] = cell(&b, DETECTOR_ICMP, SEC(1));
 	at[3].verdict = VERDICT_FAIL;
 	return 4;
 }
@@ -116,7 +116,7 @@ START_TEST(without_drills_that_have_means_there_is_no_table)
 	struct summary at[4];
 
 	some(at);
-	at[0].means = NULL;
+	at[0].detector = NULL;
 	report_matrix_text(at, 1, to);
 	ck_assert_str_eq(written(), "");
 }

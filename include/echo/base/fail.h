@@ -55,7 +55,7 @@ enum fail fail_from_errno(enum phase at, int err);
 /* "reset", "timeout_answer", ...; never NULL. */
 const char *fail_name(enum fail why);
 /* "connecting", "idle", ...; never NULL. */
-const char *phase_name(enum phase at);
+const char *fail_phase_name(enum phase at);
 /* "ECONNRESET", ..., "" for 0, "unknown errno" for what is none; static text, never NULL. */
 const char *fail_errno_name(int err);
 

@@ -12,7 +12,7 @@
 #include "echodrill/verdict/judge.h"
 
 struct judgement;
-struct means_kind;
+struct detector;
 struct run;
 
 /* One drill that has been run. */
@@ -28,7 +28,7 @@ struct result {
 struct summary {
 	char name[DRILL_NAME_MAX + 16];
 	const struct drill *drill;
-	const struct means_kind *means; /* NULL: no drill of the matrix */
+	const struct detector *detector; /* NULL: no drill of the matrix */
 	bool done;
 	enum verdict verdict;
 	int64_t knew_ns; /* as of struct judgement */
@@ -38,14 +38,11 @@ struct summary {
 /* `echodrill show`: what it does, as files and commands that a reader could use. */
 void report_drill(const struct drill *d, FILE *to);
 
-/* A line; with @whole also the story, the timeline and the findings. */
-void report_run_text(const struct result *r, bool whole, FILE *to);
-
 /* One line of JSON: echodrill/1. Returns 0 or -errno. */
 int report_run_json(const struct result *r, FILE *to);
 
-/* Drills x means: when the client knew. As text of 80 columns, or as a table of markdown. Nothing
- * when no drill was run with means. */
+/* Drills x detectors: when the client knew. As text of 80 columns, or as a table of markdown.
+ * Nothing when no drill was run with detectors. */
 void report_matrix_text(const struct summary *at, unsigned count, FILE *to);
 void report_matrix_markdown(const struct summary *at, unsigned count, FILE *to);
 
@@ -53,16 +50,28 @@ void report_matrix_markdown(const struct summary *at, unsigned count, FILE *to);
  * terminals. */
 void report_cell(const char *text, FILE *to);
 
-/* The cause in words of a reader: "`ECONNRESET`". */
-const char *report_cause(const char *cause);
+/* The cause in the words of a reader: "`ECONNRESET`". Static text, or @cause itself. */
+const char *report_cause_words(const char *cause);
 
-/* The page of all faults. */
-void report_markdown(const struct summary *at, unsigned count, FILE *to);
+/* A format of standard output; what it has nothing to say about is NULL. */
+struct reporter {
+	const char *name, *help;
+	void (*begin)(unsigned count); /* @count drills follow */
+	/* One drill, the @nth from 1; @whole: with all that happened. */
+	void (*result)(const struct result *r, bool whole, unsigned nth);
+	void (*end)(const struct summary *at, unsigned count);
+};
 
-/* What is printed on standard output in the format @output (enum drill_output): the head, each
- * result as it comes, and what can be said when all are done. */
-void report_begin(unsigned output, unsigned count);
-void report_result(unsigned output, const struct result *r, bool whole, unsigned nth);
-void report_end(unsigned output, const struct summary *at, unsigned count);
+/* All formats: for each the option --output takes its name, and report_NAME.c defines
+ * reporter_NAME. The first one is the default. */
+#define REPORT_FORMATS(X)    X(text) X(json) X(tap) X(markdown)
+#define REPORT_EXTERN(name_) extern const struct reporter reporter_##name_;
+REPORT_FORMATS(REPORT_EXTERN)
+
+/* What is printed on standard output: the head, each result as it comes, and what can be said when
+ * all are done. @format is an index of REPORT_FORMATS. */
+void report_begin(unsigned format, unsigned count);
+void report_result(unsigned format, const struct result *r, bool whole, unsigned nth);
+void report_end(unsigned format, const struct summary *at, unsigned count);
 
 #endif

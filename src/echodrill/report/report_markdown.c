@@ -6,35 +6,10 @@
 #include <sys/utsname.h>
 
 #include "echo/base/base.h"
-#include "echo/base/escape.h"
 #include "echo/base/program.h"
 #include "echo/base/units.h"
 #include "echodrill/script/drill.h"
 #include "report.h"
-
-static const struct {
-	const char *cause, *words;
-} causes[] = {
-	{ "eof", "end of file" },
-	{ "eof_early", "end of file instead of the answer" },
-	{ "reset", "`ECONNRESET`" },
-	{ "refused", "`ECONNREFUSED`" },
-	{ "timeout_connect", "its own time limit" },
-	{ "timeout_answer", "its own time limit" },
-	{ "timeout_tcp", "`ETIMEDOUT`" },
-	{ "host_unreachable", "`EHOSTUNREACH`" },
-	{ "net_unreachable", "`ENETUNREACH`" },
-	{ "prohibited", "`EACCES`" },
-	{ "aborted", "`ECONNABORTED`" },
-};
-
-const char *report_cause(const char *cause)
-{
-	for (size_t i = 0; i < ARRAY_LEN(causes); i++)
-		if (strcmp(causes[i].cause, cause) == 0)
-			return causes[i].words;
-	return cause;
-}
 
 static void head(FILE *to)
 {
@@ -58,14 +33,6 @@ static void head(FILE *to)
 		"([host-crashed-default.txt](host-crashed-default.txt)).\n");
 }
 
-void report_cell(const char *text, FILE *to)
-{
-	char plain[4 * OPT_TEXT_MAX];
-
-	for (const char *c = escape_text(text, plain, sizeof(plain)); *c; c++)
-		fprintf(to, *c == '|' ? "\\%c" : "%c", *c);
-}
-
 static void cells(const struct text_list *l, unsigned most, FILE *to)
 {
 	for (unsigned i = 0; i < l->count && i < most; i++) {
@@ -85,7 +52,7 @@ static void row(const struct summary *s, FILE *to)
 	fputs(" | ", to);
 	cells(&s->drill->story, 1, to);
 	fputs(" | ", to);
-	report_cell(s->knew_ns >= 0 ? report_cause(s->knew) : "nothing", to);
+	report_cell(s->knew_ns >= 0 ? report_cause_words(s->knew) : "nothing", to);
 	fprintf(to, " | %s | ", after);
 	cells(&s->drill->sooner, DRILL_SYSCTLS_MAX, to);
 	fprintf(to, "%s |\n", s->verdict == VERDICT_PASS ? "" : " (this run has not passed)");
@@ -97,7 +64,7 @@ static void table(const char *title, enum drill_group group, const struct summar
 	bool any = false;
 
 	for (unsigned i = 0; i < count; i++) {
-		if (!at[i].done || at[i].drill->group != group || at[i].means)
+		if (!at[i].done || at[i].drill->group != group || at[i].detector)
 			continue;
 		if (!any)
 			fprintf(to,
@@ -124,8 +91,10 @@ static const char advice[] =
 	"- Without any of these the answer is tcp_retries2: `echodrill explain` computes it for "
 	"this host.\n";
 
-void report_markdown(const struct summary *at, unsigned count, FILE *to)
+static void markdown_end(const struct summary *at, unsigned count)
 {
+	FILE *to = stdout;
+
 	head(to);
 	report_matrix_markdown(at, count, to);
 	table("The four classic failures", GROUP_CLASSIC, at, count, to);
@@ -133,3 +102,9 @@ void report_markdown(const struct summary *at, unsigned count, FILE *to)
 	table("For the patient", GROUP_LONG, at, count, to);
 	fputs(advice, to);
 }
+
+const struct reporter reporter_markdown = {
+	.name = "markdown",
+	.help = "a page of what clients saw, and when",
+	.end = markdown_end,
+};

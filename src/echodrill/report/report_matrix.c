@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * report_matrix: a row for each drill that was run with means, a column for each of the means.
+ * report_matrix: a row for each drill that was run with detectors, a column for each detector.
  */
 #include <stdio.h>
 #include <string.h>
@@ -7,8 +7,8 @@
 #include "columns.h"
 #include "echo/base/escape.h"
 #include "echo/base/units.h"
+#include "echodrill/script/detector.h"
 #include "echodrill/script/drill.h"
-#include "echodrill/script/means.h"
 #include "report.h"
 
 enum { FAULT_WIDTH = 23, CELL_WIDTH = 11 };
@@ -16,7 +16,7 @@ enum { FAULT_WIDTH = 23, CELL_WIDTH = 11 };
 static bool has_means(const struct summary *at, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (at[i].means)
+		if (at[i].detector)
 			return true;
 	return false;
 }
@@ -30,17 +30,17 @@ static const char *row_name(const struct drill *d)
 /* Is it the first of its row? */
 static bool begins_row(const struct summary *at, unsigned i)
 {
-	if (!at[i].means)
+	if (!at[i].detector)
 		return false;
-	return i == 0 || at[i - 1].drill != at[i].drill || at[i].means <= at[i - 1].means;
+	return i == 0 || at[i - 1].drill != at[i].drill || at[i].detector <= at[i - 1].detector;
 }
 
-/* The run of the row that begins at @i with these means, or NULL. */
+/* The run of the row that begins at @i with this detector, or NULL. */
 static const struct summary *find_cell(const struct summary *at, unsigned count, unsigned i,
-				       const struct means_kind *means)
+				       const struct detector *detector)
 {
 	for (unsigned k = i; k < count && (k == i || !begins_row(at, k)); k++)
-		if (at[k].drill == at[i].drill && at[k].means == means && at[k].done)
+		if (at[k].drill == at[i].drill && at[k].detector == detector && at[k].done)
 			return &at[k];
 	return NULL;
 }
@@ -66,21 +66,21 @@ void report_matrix_text(const struct summary *at, unsigned count, FILE *to)
 	if (!has_means(at, count))
 		return;
 	fprintf(to, "\nHow soon a client knows, by the means it has:\n%-*s", FAULT_WIDTH, "fault");
-	for (unsigned m = 0; m < MEANS_COUNT; m++)
-		fprintf(to, "%*s", CELL_WIDTH, means_kinds[m].name);
+	for (unsigned m = 0; m < DETECTOR_COUNT; m++)
+		fprintf(to, "%*s", CELL_WIDTH, detectors[m].name);
 	for (unsigned i = 0; i < count; i++) {
 		if (!begins_row(at, i))
 			continue;
 		fprintf(to, "\n%-*.*s", FAULT_WIDTH, FAULT_WIDTH,
 			escape_text(row_name(at[i].drill), name, sizeof(name)));
-		for (unsigned m = 0; m < MEANS_COUNT; m++)
+		for (unsigned m = 0; m < DETECTOR_COUNT; m++)
 			fprintf(to, "%*s", CELL_WIDTH,
-				cell_text(find_cell(at, count, i, &means_kinds[m]), text));
+				cell_text(find_cell(at, count, i, &detectors[m]), text));
 	}
 	fprintf(to, "\n");
-	for (unsigned m = 0; m < MEANS_COUNT; m++) {
-		snprintf(text, sizeof(text), "  %s", means_kinds[m].name);
-		columns_put(to, text, 16, 0, means_kinds[m].options);
+	for (unsigned m = 0; m < DETECTOR_COUNT; m++) {
+		snprintf(text, sizeof(text), "  %s", detectors[m].name);
+		columns_put(to, text, 16, 0, detectors[m].options);
 	}
 	fprintf(to, "\n");
 }
@@ -92,10 +92,10 @@ void report_matrix_markdown(const struct summary *at, unsigned count, FILE *to)
 	if (!has_means(at, count))
 		return;
 	fprintf(to, "\n## How soon a client knows, by the means it has\n\n| fault |");
-	for (unsigned m = 0; m < MEANS_COUNT; m++)
-		fprintf(to, " %s |", means_kinds[m].name);
+	for (unsigned m = 0; m < DETECTOR_COUNT; m++)
+		fprintf(to, " %s |", detectors[m].name);
 	fprintf(to, "\n|---|");
-	for (unsigned m = 0; m < MEANS_COUNT; m++)
+	for (unsigned m = 0; m < DETECTOR_COUNT; m++)
 		fprintf(to, "---|");
 	for (unsigned i = 0; i < count; i++) {
 		if (!begins_row(at, i))
@@ -103,16 +103,15 @@ void report_matrix_markdown(const struct summary *at, unsigned count, FILE *to)
 		fputs("\n| ", to);
 		report_cell(at[i].drill->story.at[0], to);
 		fputs(" |", to);
-		for (unsigned m = 0; m < MEANS_COUNT; m++) {
-			const struct summary *s = find_cell(at, count, i, &means_kinds[m]);
+		for (unsigned m = 0; m < DETECTOR_COUNT; m++) {
+			const struct summary *s = find_cell(at, count, i, &detectors[m]);
 
 			fprintf(to, " %s%s", cell_text(s, text), s && s->knew_ns >= 0 ? ", " : "");
-			report_cell(s && s->knew_ns >= 0 ? report_cause(s->knew) : "", to);
+			report_cell(s && s->knew_ns >= 0 ? report_cause_words(s->knew) : "", to);
 			fputs(" |", to);
 		}
 	}
 	fprintf(to, "\n\n");
-	for (unsigned m = 0; m < MEANS_COUNT; m++)
-		fprintf(to, "- **%s**: `echoload %s`\n", means_kinds[m].name,
-			means_kinds[m].options);
+	for (unsigned m = 0; m < DETECTOR_COUNT; m++)
+		fprintf(to, "- **%s**: `echoload %s`\n", detectors[m].name, detectors[m].options);
 }

@@ -168,18 +168,20 @@ static void text_whole(const struct result *r, FILE *to)
 		units_time(atomic_load(&rec->canary_ns), 3, late));
 }
 
-void report_run_text(const struct result *r, bool whole, FILE *to)
+static void text_result(const struct result *r, bool whole, unsigned nth)
 {
+	FILE *to = stdout;
 	const struct judgement *j = r->judgement;
 	const struct run_options *o = r->run->options;
 	char took[UNITS_MAX], knew[UNITS_MAX] = "-", text[400];
 
+	(void)nth;
 	if (whole)
 		text_whole(r, to);
 	if (j->knew_ns >= 0)
 		units_time(j->knew_ns, 3, knew);
-	snprintf(text, sizeof(text), "%-12s %-31s %7s  %-8s %s", verdict_name(j->verdict), r->name,
-		 units_time(r->took_ns, 2, took), knew, j->knew_ns >= 0 ? j->knew : "");
+	snprintf(text, sizeof(text), "%-12s %-31s %7s  %-8s %s", judge_verdict_name(j->verdict),
+		 r->name, units_time(r->took_ns, 2, took), knew, j->knew_ns >= 0 ? j->knew : "");
 	columns_put(to, "", 0, 0, text);
 	if (o->server_backend[0] || o->client_backend[0]) {
 		snprintf(text, sizeof(text), "server: %s, client: %s",
@@ -190,3 +192,31 @@ void report_run_text(const struct result *r, bool whole, FILE *to)
 	if (j->reason[0])
 		columns_put(to, "", REASON_AT, 0, j->reason);
 }
+
+static void text_begin(unsigned count)
+{
+	if (count > 1)
+		printf("%-12s %-31s %7s  %s\n", "verdict", "drill", "took",
+		       "the client knew after");
+}
+
+static void text_end(const struct summary *at, unsigned count)
+{
+	unsigned verdicts[4] = { 0 };
+
+	report_matrix_text(at, count, stdout);
+	for (unsigned i = 0; i < count; i++)
+		verdicts[at[i].verdict] += at[i].done;
+	if (count > 1)
+		printf("%u passed, %u failed, %u inconclusive, %u skipped\n",
+		       verdicts[VERDICT_PASS], verdicts[VERDICT_FAIL],
+		       verdicts[VERDICT_INCONCLUSIVE], verdicts[VERDICT_SKIPPED]);
+}
+
+const struct reporter reporter_text = {
+	.name = "text",
+	.help = "for people",
+	.begin = text_begin,
+	.result = text_result,
+	.end = text_end,
+};

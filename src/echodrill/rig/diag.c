@@ -39,7 +39,7 @@ unsigned diag_state(const char *name)
 	return 0;
 }
 
-const char *diag_state_name(unsigned state)
+static const char *diag_state_name(unsigned state)
 {
 	return state < DIAG_STATES && state_names[state] ? state_names[state] : "?";
 }

@@ -23,7 +23,6 @@ struct diag_states {
 
 /* "ESTAB", "CLOSE-WAIT", ... as ss says it; 0 if there is none of that name. */
 unsigned diag_state(const char *name);
-const char *diag_state_name(unsigned state);
 
 /* Asks the kernel of the network namespace that this thread is in. Returns 0 or -errno. */
 int diag_read(struct diag_states *s, int family);

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 #include "echo/base/program.h"
 #include "echodrill/rig/hosts.h"
 #include "echodrill/stage/timeline.h"
+#include "selector.h"
+#include "words.h"
 
 const char *const drill_groups[] = { "classic", "relative", "matrix", "long", NULL };
 static const char *const families[] = { "ipv4", "ipv6", NULL };
@@ -63,7 +66,7 @@ static int host_text_parse(const struct opt *o, const char *text, void *field,
 	char host[DRILL_WORD_MAX] = "";
 	const char *at = text;
 
-	drill_word(&at, host, sizeof(host));
+	word_next(&at, host, sizeof(host));
 	if (hosts_number(host) < 0) {
 		snprintf(why, OPT_ERROR_MAX, "begins with no host: client, wire, router or server");
 		return -EINVAL;
@@ -76,6 +79,31 @@ static int host_text_parse(const struct opt *o, const char *text, void *field,
 	return text_parse(o, text, field, why);
 }
 
+/* An expectation may name the labels of this drill's steps, which come before it. */
+static int labelled_parse(const struct opt *o, const char *text, void *field,
+			  char why[OPT_ERROR_MAX])
+{
+	struct expect_list *l = field;
+	const struct drill *d = (const void *)((const char *)l - offsetof(struct drill, expect));
+	const char *missing;
+	int r = expect_type.parse(o, text, field, why);
+
+	if (r < 0)
+		return r;
+	missing = selector_missing(d, l->at[l->count - 1].what);
+	if (!missing)
+		return 0;
+	snprintf(why, OPT_ERROR_MAX, "names '%.40s', a label that no step above has", missing);
+	return -EINVAL;
+}
+
+static bool labelled_print(const struct opt *o, const void *field, unsigned nth,
+			   char text[OPT_TEXT_MAX])
+{
+	return expect_type.print(o, field, nth, text);
+}
+
+static const struct opt_type labelled_type = { "EXPECTATION", labelled_parse, labelled_print };
 static const struct opt_type text_type = { "TEXT", text_parse, text_print };
 static const struct opt_type words_type = { "WORDS", words_parse, text_print };
 static const struct opt_type host_text_type = { "TEXT", host_text_parse, text_print };
@@ -123,49 +151,25 @@ static const struct opt step_rows[] = {
 	OPT_END,
 };
 static const struct opt expect_rows[] = {
-	OPT(drill, expect, expect_type, NULL, "WHAT OP VALUE", .repeats = true),
+	OPT(drill, expect, labelled_type, NULL, "WHAT OP VALUE", .repeats = true),
 	OPT_END,
 };
 
-#define MEANS_ROW(name_, which_)                                                                   \
-	DRILL_ROW(name_, means[which_], means_type, NULL,                                          \
+#define DETECTOR_ROW(name_, which_)                                                                \
+	DRILL_ROW(name_, detector[which_], detector_notice_type, NULL,                             \
 		  "never, or FROM..TO CAUSE: when a client knows with these means")
 
-static const struct opt means_rows[] = {
-	MEANS_ROW("none", MEANS_NONE), MEANS_ROW("limit", MEANS_LIMIT),
-	MEANS_ROW("user", MEANS_USER), MEANS_ROW("keepalive", MEANS_KEEPALIVE),
-	MEANS_ROW("icmp", MEANS_ICMP), OPT_END,
+static const struct opt detector_rows[] = {
+	DETECTOR_ROW("none", DETECTOR_NONE), DETECTOR_ROW("limit", DETECTOR_LIMIT),
+	DETECTOR_ROW("user", DETECTOR_USER), DETECTOR_ROW("keepalive", DETECTOR_KEEPALIVE),
+	DETECTOR_ROW("icmp", DETECTOR_ICMP), OPT_END,
 };
-static_assert(ARRAY_LEN(means_rows) == MEANS_COUNT + 1, "every means has a row");
+static_assert(ARRAY_LEN(detector_rows) == DETECTOR_COUNT + 1, "every means has a row");
 
-int drill_word(const char **text, char *word, size_t size)
+bool drill_has_detectors(const struct drill *d)
 {
-	size_t len;
-
-	*text += strspn(*text, " ");
-	len = strcspn(*text, " ");
-	if (len == 0 || len >= size)
-		return -EINVAL;
-	memcpy(word, *text, len);
-	word[len] = '\0';
-	*text += len;
-	return 0;
-}
-
-int drill_time(const char *text, int64_t *ns)
-{
-	static const struct opt row = { .type = &opt_time,
-					.max = SEC(86400),
-					.size = sizeof(int64_t) };
-	char why[OPT_ERROR_MAX];
-
-	return opt_time.parse(&row, text, ns, why) < 0 ? -EINVAL : 0;
-}
-
-bool drill_has_means(const struct drill *d)
-{
-	for (unsigned i = 0; i < MEANS_COUNT; i++)
-		if (d->means[i].set)
+	for (unsigned i = 0; i < DETECTOR_COUNT; i++)
+		if (d->detector[i].set)
 			return true;
 	return false;
 }
@@ -189,7 +193,7 @@ static int drill_whole(struct drill *d, struct opt_set *s)
 	}
 	if (!fault)
 		return opt_blame(s, "steps.step", "no step is a fault: what is the drill about?");
-	if (d->expect.count == 0 && !drill_has_means(d))
+	if (d->expect.count == 0 && !drill_has_detectors(d))
 		return opt_blame(s, "expect.expect", "a drill without expectations shows nothing");
 	return 0;
 }
@@ -214,7 +218,7 @@ int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX])
 	opt_add(&s, "client", client_rows, d);
 	opt_add(&s, "steps", step_rows, d);
 	opt_add(&s, "expect", expect_rows, d);
-	opt_add(&s, "means", means_rows, d);
+	opt_add(&s, "means", detector_rows, d);
 	memset(d, 0, sizeof(*d));
 	r = opt_read_defaults(&s);
 	if (r == 0)

@@ -7,7 +7,7 @@
  *     [server]  [client]  options = words of the command line
  *     [steps]   step = [at T|after T] [LABEL:] [fault] VERB ... (repeats; step.c)
  *     [expect]  expect = WHAT OP VALUE (repeats; expect.c)
- *     [means]   NAME = WHEN (means.h)
+ *     [means]   NAME = WHEN (detector.h)
  */
 #ifndef ECHODRILL_DRILL_H
 #define ECHODRILL_DRILL_H
@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "detector.h"
 #include "echo/base/opt.h"
-#include "means.h"
 
 enum {
 	DRILL_STEPS_MAX = 48,
@@ -112,7 +112,7 @@ struct drill {
 	struct text_list server_options, client_options;
 	struct step_list step;
 	struct expect_list expect;
-	struct means_cell means[MEANS_COUNT];
+	struct detector_notice detector[DETECTOR_COUNT];
 };
 
 enum drill_group { GROUP_CLASSIC, GROUP_RELATIVE, GROUP_MATRIX, GROUP_LONG };
@@ -123,8 +123,8 @@ extern const struct opt_type step_type, expect_type;
 /* Reads a drill file into *d. Returns 0, or -errno with the place and the reason in @error. */
 int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX]);
 
-/* Is it to be run with one means after the other? */
-bool drill_has_means(const struct drill *d);
+/* Is it to be run with one detector after the other? */
+bool drill_has_detectors(const struct drill *d);
 
 /* Finds the file of the drill @name: a path if it has a '/' or ends in .conf, else NAME.conf in
  * @dir. */
@@ -133,11 +133,5 @@ void drill_path(const char *dir, const char *name, char path[OPT_TEXT_MAX]);
 /* Directory of the drills that came with the program: the source tree's or the installed one.
  * Returns 0 or -ENOENT. */
 int drill_directory(char path[OPT_TEXT_MAX]);
-
-/* The next word of *text, or -EINVAL if there is none or it does not fit. */
-int drill_word(const char **text, char *word, size_t size);
-
-/* A time with its unit. Returns 0 or -EINVAL. */
-int drill_time(const char *text, int64_t *ns);
 
 #endif

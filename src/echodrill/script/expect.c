@@ -5,7 +5,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +12,13 @@
 #include "drill.h"
 #include "echo/base/base.h"
 #include "echodrill/verdict/observe.h"
+#include "selector.h"
+#include "words.h"
 
 static const char *const ops[] = {
 	[EXPECT_EQ] = "==", [EXPECT_NE] = "!=", [EXPECT_LT] = "<",  [EXPECT_LE] = "<=",
 	[EXPECT_GT] = ">",  [EXPECT_GE] = ">=", [EXPECT_IN] = "in",
 };
-
-static int expect_why(char why[OPT_ERROR_MAX], const char *reason)
-{
-	snprintf(why, OPT_ERROR_MAX, "%s", reason);
-	return -EINVAL;
-}
 
 /* A number or a time. */
 static int value_number(struct expect *e, const char *text, int64_t *value)
@@ -34,7 +29,7 @@ static int value_number(struct expect *e, const char *text, int64_t *value)
 	*value = strtoll(text, &end, 10);
 	if (end != text && *end == '\0' && errno == 0)
 		return 0;
-	if (!isdigit((unsigned char)text[0]) || drill_time(text, value) < 0)
+	if (!isdigit((unsigned char)text[0]) || word_time(text, value) < 0)
 		return -EINVAL;
 	e->is_time = true;
 	return 0;
@@ -47,18 +42,18 @@ static int expect_value(struct expect *e, const char *text, char why[OPT_ERROR_M
 
 	if (e->op == EXPECT_IN) {
 		if (!dots || (size_t)(dots - text) >= sizeof(low))
-			return expect_why(why, "needs a range, such as 1s..2s");
+			return word_refuse(why, "needs a range, such as 1s..2s");
 		snprintf(low, sizeof(low), "%.*s", (int)(dots - text), text);
 		if (value_number(e, low, &e->low) < 0 || value_number(e, dots + 2, &e->high) < 0)
-			return expect_why(why, "has a range that is none");
-		return e->low <= e->high ? 0 : expect_why(why, "has the larger end first");
+			return word_refuse(why, "has a range that is none");
+		return e->low <= e->high ? 0 : word_refuse(why, "has the larger end first");
 	}
 	if (value_number(e, text, &e->low) == 0) {
 		e->high = e->low;
 		return 0;
 	}
 	if ((e->op != EXPECT_EQ && e->op != EXPECT_NE) || strlen(text) >= sizeof(e->word))
-		return expect_why(why, "compares with something that is no number and no time");
+		return word_refuse(why, "compares with something that is no number and no time");
 	e->is_text = true;
 	snprintf(e->word, sizeof(e->word), "%s", text);
 	return 0;
@@ -75,23 +70,15 @@ static size_t what_length(const char *text)
 	return n;
 }
 
-/* Is there such a thing, of that unit, in this drill? Its steps come before what is expected. */
-static int expect_check(const struct expect_list *l, const struct expect *e,
-			char why[OPT_ERROR_MAX])
+/* Is there such a thing, of that unit? */
+static int expect_check(const struct expect *e, char why[OPT_ERROR_MAX])
 {
-	const struct drill *d = (const void *)((const char *)l - offsetof(struct drill, expect));
-	const char *missing;
-
-	if (observe_check(e->what, why) < 0)
+	if (selector_check(e->what, why) < 0)
 		return -EINVAL;
-	if (observe_is_time(e->what) != e->is_time && !e->is_text && (e->low != 0 || e->high != 0))
-		return expect_why(why, e->is_time ? "is no time, and has no unit"
-						  : "is a time, and needs a unit such as 500ms");
-	missing = observe_missing(d, e->what);
-	if (!missing)
-		return 0;
-	snprintf(why, OPT_ERROR_MAX, "names '%.40s', a label that no step above has", missing);
-	return -EINVAL;
+	if (selector_is_time(e->what) != e->is_time && !e->is_text && (e->low != 0 || e->high != 0))
+		return word_refuse(why, e->is_time ? "is no time, and has no unit"
+						   : "is a time, and needs a unit such as 500ms");
+	return 0;
 }
 
 static int expect_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
@@ -105,19 +92,19 @@ static int expect_parse(const struct opt *o, const char *text, void *field, char
 
 	(void)o;
 	if (l->count == DRILL_EXPECTS_MAX)
-		return expect_why(why, "is one too many");
+		return word_refuse(why, "is one too many");
 	snprintf(e.text, sizeof(e.text), "%s", text);
 	snprintf(e.what, sizeof(e.what), "%.*s", (int)len, text);
-	if (drill_word(&at, op, sizeof(op)) < 0 || drill_word(&at, value, sizeof(value)) < 0 ||
+	if (word_next(&at, op, sizeof(op)) < 0 || word_next(&at, value, sizeof(value)) < 0 ||
 	    at[strspn(at, " ")])
-		return expect_why(why, "must be WHAT OP VALUE, such as client.exit == 1");
+		return word_refuse(why, "must be WHAT OP VALUE, such as client.exit == 1");
 	while (e.op <= EXPECT_IN && strcmp(ops[e.op], op) != 0)
 		e.op++;
 	if (e.op > EXPECT_IN)
-		return expect_why(why, "compares with none of == != < <= > >= in");
+		return word_refuse(why, "compares with none of == != < <= > >= in");
 	r = expect_value(&e, value, why);
 	if (r == 0)
-		r = expect_check(l, &e, why);
+		r = expect_check(&e, why);
 	if (r == 0)
 		l->at[l->count++] = e;
 	return r;

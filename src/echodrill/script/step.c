@@ -14,33 +14,28 @@
 #include "echodrill/rig/hosts.h"
 #include "echodrill/stage/proc.h"
 #include "echodrill/stage/timeline.h"
-
-static int step_why(char why[OPT_ERROR_MAX], const char *reason)
-{
-	snprintf(why, OPT_ERROR_MAX, "%s", reason);
-	return -EINVAL;
-}
+#include "words.h"
 
 static int step_host(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
 	int host;
 
-	if (drill_word(text, s->who, sizeof(s->who)) == 0) {
+	if (word_next(text, s->who, sizeof(s->who)) == 0) {
 		host = hosts_number(s->who);
 		s->host = (unsigned)host;
 		if (host >= 0)
 			return 0;
 	}
-	return step_why(why, "needs a host: client, wire, router or server");
+	return word_refuse(why, "needs a host: client, wire, router or server");
 }
 
 static int step_program(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
-	if (drill_word(text, s->who, sizeof(s->who)) == 0)
+	if (word_next(text, s->who, sizeof(s->who)) == 0)
 		for (s->proc = 0; s->proc <= WHO_SERVER2; s->proc++)
-			if (strcmp(who_name(s->proc), s->who) == 0)
+			if (strcmp(timeline_who(s->proc), s->who) == 0)
 				return 0;
-	return step_why(why, "needs a program: client, server or server2");
+	return word_refuse(why, "needs a program: client, server or server2");
 }
 
 /* A program, or a process that is no program of its own. */
@@ -55,22 +50,22 @@ static int step_process(struct step *s, const char **text, char why[OPT_ERROR_MA
 		if (strcmp(s->who, names[i]) == 0)
 			return 0;
 	}
-	return step_why(why, "needs a process: client, server, server2, child, children or "
-			     "listener");
+	return word_refuse(why, "needs a process: client, server, server2, child, children or "
+				"listener");
 }
 
 static int step_child(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
 	int r = step_process(s, text, why);
 
-	return r == 0 && s->proc != STEP_CHILD ? step_why(why, "needs the word child") : r;
+	return r == 0 && s->proc != STEP_CHILD ? word_refuse(why, "needs the word child") : r;
 }
 
 static int step_rest(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
 	*text += strspn(*text, " ");
 	if (**text == '\0')
-		return step_why(why, "says nothing behind the verb");
+		return word_refuse(why, "says nothing behind the verb");
 	snprintf(s->rest, sizeof(s->rest), "%s", *text);
 	*text += strlen(*text);
 	return 0;
@@ -85,11 +80,11 @@ static int step_regex(struct step *s, const char **text, char why[OPT_ERROR_MAX]
 
 	to = *from == '/' ? strchr(from + 1, '/') : NULL;
 	if (!to || to == from + 1)
-		return step_why(why, "needs a /regular expression/");
+		return word_refuse(why, "needs a /regular expression/");
 	snprintf(s->rest, sizeof(s->rest), "%.*s", (int)(to - from - 1), from + 1);
 	r = regcomp(&re, s->rest, REG_EXTENDED | REG_NOSUB);
 	if (r != 0)
-		return step_why(why, "has a regular expression that is none");
+		return word_refuse(why, "has a regular expression that is none");
 	regfree(&re);
 	*text = to + 1;
 	return 0;
@@ -99,11 +94,11 @@ static int step_number(uint64_t *n, const char **text, char why[OPT_ERROR_MAX])
 {
 	char word[DRILL_WORD_MAX], *end;
 
-	if (drill_word(text, word, sizeof(word)) < 0)
-		return step_why(why, "needs a number");
+	if (word_next(text, word, sizeof(word)) < 0)
+		return word_refuse(why, "needs a number");
 	errno = 0;
 	*n = strtoull(word, &end, 10);
-	return *end || errno || word[0] == '-' ? step_why(why, "needs a number") : 0;
+	return *end || errno || word[0] == '-' ? word_refuse(why, "needs a number") : 0;
 }
 
 static int step_state(struct step *s, const char **text, char why[OPT_ERROR_MAX])
@@ -113,10 +108,10 @@ static int step_state(struct step *s, const char **text, char why[OPT_ERROR_MAX]
 
 	if (r < 0)
 		return r;
-	drill_word(text, word, sizeof(word));
+	word_next(text, word, sizeof(word));
 	s->number = (int)diag_state(word);
 	if (s->number == 0)
-		return step_why(why, "needs a state such as ESTAB, CLOSE-WAIT or FIN-WAIT-2");
+		return word_refuse(why, "needs a state such as ESTAB, CLOSE-WAIT or FIN-WAIT-2");
 	return step_number(&s->count, text, why);
 }
 
@@ -128,7 +123,7 @@ static int step_await(struct step *s, const char **text, char why[OPT_ERROR_MAX]
 	char word[DRILL_WORD_MAX] = "";
 	int r;
 
-	drill_word(text, word, sizeof(word));
+	word_next(text, word, sizeof(word));
 	s->limit_ns = SEC(5);
 	if (strcmp(word, "exit") == 0) {
 		s->what = AWAIT_EXIT;
@@ -149,11 +144,11 @@ static int step_await(struct step *s, const char **text, char why[OPT_ERROR_MAX]
 		r = step_program(s, text, why);
 		r = r < 0 ? r : step_regex(s, text, why);
 	}
-	if (r < 0 || drill_word(text, word, sizeof(word)) < 0)
+	if (r < 0 || word_next(text, word, sizeof(word)) < 0)
 		return r;
-	if (strcmp(word, "within") != 0 || drill_word(text, word, sizeof(word)) < 0 ||
-	    drill_time(word, &s->limit_ns) < 0)
-		return step_why(why, "goes on with something else than 'within TIME'");
+	if (strcmp(word, "within") != 0 || word_next(text, word, sizeof(word)) < 0 ||
+	    word_time(word, &s->limit_ns) < 0)
+		return word_refuse(why, "goes on with something else than 'within TIME'");
 	return 0;
 }
 
@@ -161,10 +156,10 @@ static int step_signal(struct step *s, const char **text, char why[OPT_ERROR_MAX
 {
 	char word[DRILL_WORD_MAX] = "";
 
-	drill_word(text, word, sizeof(word));
+	word_next(text, word, sizeof(word));
 	s->number = proc_signal_number(word);
 	if (s->number == 0)
-		return step_why(why, "needs a signal such as KILL, TERM, STOP or CONT");
+		return word_refuse(why, "needs a signal such as KILL, TERM, STOP or CONT");
 	return step_process(s, text, why);
 }
 
@@ -174,7 +169,7 @@ static int step_sysctl(struct step *s, const char **text, char why[OPT_ERROR_MAX
 
 	r = r < 0 ? r : step_rest(s, text, why);
 	if (r == 0 && !strchr(s->rest, ' '))
-		return step_why(why, "needs HOST NAME VALUE");
+		return word_refuse(why, "needs HOST NAME VALUE");
 	return r;
 }
 
@@ -191,8 +186,8 @@ static int step_nft(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 	int r = step_rest(s, text, why);
 
 	if (r == 0 && s->fault && !strstr(s->rest, "counter name fault"))
-		return step_why(why, "is a fault and must count what it catches: "
-				     "'counter name fault'");
+		return word_refuse(why, "is a fault and must count what it catches: "
+					"'counter name fault'");
 	return r;
 }
 
@@ -200,15 +195,15 @@ static int step_wait(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
 	char word[DRILL_WORD_MAX] = "";
 
-	drill_word(text, word, sizeof(word));
-	return drill_time(word, &s->limit_ns) < 0 ? step_why(why, "needs a time, such as 500ms")
-						  : 0;
+	word_next(text, word, sizeof(word));
+	return word_time(word, &s->limit_ns) < 0 ? word_refuse(why, "needs a time, such as 500ms")
+						 : 0;
 }
 
 static int step_look(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
-	return drill_word(text, s->label, sizeof(s->label)) < 0 ? step_why(why, "needs a label")
-								: 0;
+	return word_next(text, s->label, sizeof(s->label)) < 0 ? word_refuse(why, "needs a label")
+							       : 0;
 }
 
 static int step_nothing(struct step *s, const char **text, char why[OPT_ERROR_MAX])
@@ -258,13 +253,13 @@ static int step_head(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 	char word[OPT_TEXT_MAX];
 	size_t len;
 
-	while (drill_word(text, word, sizeof(word)) == 0) {
+	while (word_next(text, word, sizeof(word)) == 0) {
 		len = strlen(word);
 		if (strcmp(word, "at") == 0 || strcmp(word, "after") == 0) {
 			s->at = word[1] == 't';
-			if (drill_word(text, word, sizeof(word)) < 0 ||
-			    drill_time(word, &s->start_ns) < 0)
-				return step_why(why, "needs a time, such as 500ms");
+			if (word_next(text, word, sizeof(word)) < 0 ||
+			    word_time(word, &s->start_ns) < 0)
+				return word_refuse(why, "needs a time, such as 500ms");
 		} else if (word[len - 1] == ':' && len <= sizeof(s->label)) {
 			memcpy(s->label, word, len - 1);
 		} else if (strcmp(word, "fault") == 0) {
@@ -275,7 +270,7 @@ static int step_head(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 		}
 		before = *text;
 	}
-	return step_why(why, "has no verb");
+	return word_refuse(why, "has no verb");
 }
 
 static int step_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
@@ -288,28 +283,28 @@ static int step_parse(const struct opt *o, const char *text, void *field, char w
 
 	(void)o;
 	if (l->count == DRILL_STEPS_MAX)
-		return step_why(why, "is one step too many");
+		return word_refuse(why, "is one step too many");
 	r = step_head(&s, &at, why);
 	if (r < 0)
 		return r;
 	snprintf(s.text, sizeof(s.text), "%s", at);
-	drill_word(&at, word, sizeof(word));
+	word_next(&at, word, sizeof(word));
 	while (s.verb < VERB_COUNT && strcmp(verbs[s.verb].name, word) != 0)
 		s.verb++;
 	if (s.verb == VERB_COUNT)
-		return step_why(why, "must begin with start, type, hangup, signal, await, look, "
-				     "nft, heal, ip, tc, sysctl, destroy, wait, dial, exhaust, "
-				     "share or leak");
+		return word_refuse(why, "must begin with start, type, hangup, signal, await, look, "
+					"nft, heal, ip, tc, sysctl, destroy, wait, dial, exhaust, "
+					"share or leak");
 	r = verbs[s.verb].parse(&s, &at, why);
 	if (r < 0)
 		return r;
 	if (s.fault && !can_be_fault(s.verb))
-		return step_why(why, "cannot be the fault: nothing shows that it is active");
+		return word_refuse(why, "cannot be the fault: nothing shows that it is active");
 	if (at[strspn(at, " ")])
-		return step_why(why, "goes on after its end");
+		return word_refuse(why, "goes on after its end");
 	for (unsigned i = 0; i < l->count; i++)
 		if (s.label[0] && strcmp(l->at[i].label, s.label) == 0)
-			return step_why(why, "has the label of another step");
+			return word_refuse(why, "has the label of another step");
 	l->at[l->count++] = s;
 	return 0;
 }

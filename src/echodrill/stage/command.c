@@ -130,8 +130,8 @@ void command_make(struct command *c, const struct run *r, enum who who)
 	} else if (who == WHO_CLIENT) {
 		put_program(&w, "echoload");
 		put_options(&w, &d->client_options, d->client_lines ? "" : o->client_backend);
-		if (o->means)
-			put_words(&w, o->means->options);
+		if (o->detector)
+			put_words(&w, o->detector->options);
 		if (!d->client_lines) {
 			put_words(&w, "--progress never -o quiet --json");
 			put(&w, load_file);

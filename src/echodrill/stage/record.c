@@ -7,13 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "echodrill/rig/hosts.h"
-
-int record_host(unsigned host)
-{
-	return host == HOST_CLIENT ? 0 : host == HOST_SERVER ? 1 : -1;
-}
-
 const struct mark *record_mark(const struct record *r, const char *label)
 {
 	for (unsigned i = 0; i < r->marks; i++)

@@ -81,9 +81,6 @@ struct record {
 	char load[RECORD_LOAD_MAX]; /* the client's JSON; "": none */
 };
 
-/* HOST_CLIENT is 0, HOST_SERVER 1; -1: not taken down. */
-int record_host(unsigned host);
-
 /* NULL: there is no such step. "start": the client was started; "fault": the first fault. */
 const struct mark *record_mark(const struct record *r, const char *label);
 const struct look *record_look(const struct record *r, const char *label);

@@ -20,6 +20,7 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/program.h"
+#include "echodrill/script/words.h"
 #include "echodrill/verbs/act.h"
 #include "echodrill/verbs/prove.h"
 
@@ -219,7 +220,7 @@ static enum host run_host(const char **at)
 {
 	char word[DRILL_WORD_MAX] = "";
 
-	drill_word(at, word, sizeof(word));
+	word_next(at, word, sizeof(word));
 	*at += strspn(*at, " ");
 	return (enum host)hosts_number(word); /* drill_read has looked */
 }
@@ -242,7 +243,7 @@ static int run_hosts(struct run *r)
 		enum host host = run_host(&at);
 		char name[96] = "";
 
-		drill_word(&at, name, sizeof(name));
+		word_next(&at, name, sizeof(name));
 		at += strspn(at, " ");
 		record_command(r->record, "on %s: sysctl -w %s=%s", host_names[host], name, at);
 		if (hosts_sysctl(&r->hosts, host, name, at) < 0) {

@@ -19,7 +19,7 @@ struct run_options {
 	bool without_fault;          /* leave the faults out: the verdict must notice */
 	const char *server, *client; /* other people's programs: commands for a shell, or "" */
 	const char *server_backend, *client_backend; /* "": what the drill or the program says */
-	const struct means_kind *means;              /* NULL: none beside the drill's own */
+	const struct detector *detector;             /* NULL: none beside the drill's own */
 };
 
 struct run {

@@ -12,7 +12,7 @@
 
 #include "echo/base/base.h"
 
-const char *who_name(enum who who)
+const char *timeline_who(enum who who)
 {
 	static const char *const names[] = {
 		[WHO_CLIENT] = "client", [WHO_SERVER] = "server", [WHO_SERVER2] = "server2",

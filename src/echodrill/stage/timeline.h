@@ -24,7 +24,7 @@ struct timeline {
 };
 
 /* "client", "server", "server2", "drill", "states", "wire" */
-const char *who_name(enum who who);
+const char *timeline_who(enum who who);
 
 void timeline_add(struct timeline *t, int64_t t_ns, enum who who, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -12,6 +12,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echodrill/script/words.h"
 #include "echodrill/stage/run.h"
 
 enum { STATE_MAX = 16384 };
@@ -36,7 +37,7 @@ static void word_after(const char *text, const char *key, char word[DRILL_WORD_M
 	char now[OPT_TEXT_MAX], before[OPT_TEXT_MAX] = "";
 
 	word[0] = '\0';
-	while (drill_word(&text, now, sizeof(now)) == 0) {
+	while (word_next(&text, now, sizeof(now)) == 0) {
 		if (strcmp(before, key) == 0)
 			snprintf(word, DRILL_WORD_MAX, "%.15s", now);
 		memcpy(before, now, sizeof(before));
@@ -49,7 +50,7 @@ static void ask_ip(struct run *r, const struct step *s, char state[STATE_MAX])
 	char object[DRILL_WORD_MAX] = "";
 	const char *argv[] = { "ip", "-o", family, object, "show", NULL };
 
-	drill_word(&at, object, sizeof(object));
+	word_next(&at, object, sizeof(object));
 	if (strcmp(object, "link") == 0)
 		argv[2] = "-d"; /* of no family */
 	hosts_ask(&r->hosts, s->host, argv, state, STATE_MAX);
@@ -70,7 +71,7 @@ static void ask_sysctl(struct run *r, const struct step *s, char state[STATE_MAX
 	const char *at = s->rest;
 	char name[128] = "";
 
-	drill_word(&at, name, sizeof(name));
+	word_next(&at, name, sizeof(name));
 	hosts_sysctl_read(&r->hosts, s->host, name, state, STATE_MAX);
 }
 
@@ -95,7 +96,7 @@ static void squeeze(const char *text, char line[128])
 	size_t len = 0;
 
 	line[0] = '\0';
-	while (len < 110 && drill_word(&text, word, sizeof(word)) == 0)
+	while (len < 110 && word_next(&text, word, sizeof(word)) == 0)
 		len += (size_t)snprintf(line + len, 128 - len, "%s%.60s", len ? " " : "", word);
 }
 

@@ -27,7 +27,7 @@ static const char *const ruling_words[] = {
 	[RULING_DOUBT] = "", [RULING_SKIPPED] = "",
 };
 
-const char *verdict_name(enum verdict v)
+const char *judge_verdict_name(enum verdict v)
 {
 	static const char *const names[] = { "pass", "skipped", "inconclusive", "fail" };
 
@@ -35,7 +35,7 @@ const char *verdict_name(enum verdict v)
 	return names[v];
 }
 
-int verdict_exit(const unsigned counts[4])
+int judge_exit(const unsigned counts[4])
 {
 	if (counts[VERDICT_FAIL] > 0)
 		return EXIT_VERDICT;
@@ -267,9 +267,9 @@ static struct seen judge_knew(const struct run *r, struct judgement *j)
 	return first;
 }
 
-/* What [means] says of the means that this run has. */
-static enum held means_hold(const struct means_cell *c, const struct seen *s,
-			    const struct judgement *j)
+/* What [means] says of the detector that this run has. */
+static enum held notice_holds(const struct detector_notice *c, const struct seen *s,
+			      const struct judgement *j)
 {
 	const struct expect when = { .op = EXPECT_IN, .low = c->low, .high = c->high };
 
@@ -282,16 +282,16 @@ static enum held means_hold(const struct means_cell *c, const struct seen *s,
 
 static void judge_means(const struct run *r, const struct seen *s, bool negate, struct judgement *j)
 {
-	const struct means_kind *means = r->options->means;
-	const struct means_cell *c = &r->drill->means[means - means_kinds];
+	const struct detector *detector = r->options->detector;
+	const struct detector_notice *c = &r->drill->detector[detector - detectors];
 	struct finding *f = found(j, RULING_OK);
 
 	if (r->options->client[0]) {
 		f->ruling = RULING_SKIPPED;
 	} else {
-		rule(r, f, means_hold(c, s, j), negate);
+		rule(r, f, notice_holds(c, s, j), negate);
 	}
-	snprintf(f->what, sizeof(f->what), "the client knows, with %s,", means->name);
+	snprintf(f->what, sizeof(f->what), "the client knows, with %s,", detector->name);
 	snprintf(f->expected, sizeof(f->expected), "%s%s", negate ? "not " : "", c->text);
 	snprintf(f->observed, sizeof(f->observed), "%.60s %.60s", s->text,
 		 j->knew_ns >= 0 ? j->knew : "");
@@ -314,7 +314,7 @@ void judge(const struct run *r, unsigned negate, struct judgement *j)
 		for (unsigned i = 0; i < d->expect.count; i++)
 			judge_expect(r, &d->expect.at[i], negate == i + 1, j);
 		knew = judge_knew(r, j);
-		if (r->options->means)
+		if (r->options->detector)
 			judge_means(r, &knew, negate == d->expect.count + 1, j);
 	}
 	judge_verdict(r, negate > 0, j);

@@ -41,9 +41,9 @@ struct judgement {
  * observe_close of that run. */
 void judge(const struct run *r, unsigned negate, struct judgement *j);
 
-const char *verdict_name(enum verdict v);
+const char *judge_verdict_name(enum verdict v);
 
 /* Exit code of a program that gave all these verdicts: counts[enum verdict]. */
-int verdict_exit(const unsigned counts[4]);
+int judge_exit(const unsigned counts[4]);
 
 #endif

@@ -17,7 +17,7 @@
 #include "echodrill/rig/diag.h"
 #include "echodrill/rig/hosts.h"
 #include "echodrill/script/expect.h"
-#include "echodrill/script/name.h"
+#include "echodrill/script/selector.h"
 #include "echodrill/stage/run.h"
 
 static json_t *observe_load; /* the client's JSON, NULL: none */
@@ -46,7 +46,8 @@ static int see_nothing(struct seen *s, const char *why)
 
 /* What times count from. "heard": when the connections have last heard of the server, before
  * @until_ns, the first and the last of them. */
-static bool find_base(const struct run *r, const struct name *n, int64_t until_ns, struct mark *m)
+static bool find_base(const struct run *r, const struct selector *n, int64_t until_ns,
+		      struct mark *m)
 {
 	const struct mark *found = record_mark(r->record, n->base);
 
@@ -63,7 +64,7 @@ static bool find_base(const struct run *r, const struct name *n, int64_t until_n
 }
 
 /* A moment, as the time since the base. */
-static int see_moment(const struct run *r, const struct name *n, struct seen *s, int64_t at_ns)
+static int see_moment(const struct run *r, const struct selector *n, struct seen *s, int64_t at_ns)
 {
 	struct mark m;
 	char text[UNITS_MAX];
@@ -78,10 +79,10 @@ static int see_moment(const struct run *r, const struct name *n, struct seen *s,
 }
 
 /* client.said./re/, client.when./re/ */
-static int see_lines(const struct run *r, const struct name *n, int who, struct seen *s)
+static int see_lines(const struct run *r, const struct selector *n, int who, struct seen *s)
 {
 	const struct timeline *t = &r->record->timeline;
-	char pattern[NAME_PART_MAX];
+	char pattern[SELECTOR_PART_MAX];
 	int64_t count = 0, first = 0;
 	regex_t re;
 
@@ -102,9 +103,9 @@ static int see_lines(const struct run *r, const struct name *n, int who, struct 
 	return count ? see_moment(r, n, s, first) : see_nothing(s, "never said");
 }
 
-static int see_program(const struct run *r, const struct name *n, struct seen *s)
+static int see_program(const struct run *r, const struct selector *n, struct seen *s)
 {
-	int who = name_who(n->part[0]);
+	int who = selector_program(n->part[0]);
 	const struct ending *e = &r->record->ending[who];
 	char text[32];
 
@@ -148,7 +149,7 @@ static int64_t load_moment(const struct run *r, int64_t ns)
 	return start - r->record->unix_offset_ns + ns;
 }
 
-static int see_load(const struct run *r, const struct name *n, struct seen *s)
+static int see_load(const struct run *r, const struct selector *n, struct seen *s)
 {
 	const json_t *at = observe_load;
 	int need = need_load(r, s);
@@ -164,7 +165,7 @@ static int see_load(const struct run *r, const struct name *n, struct seen *s)
 	return see_nothing(s, "there is no such number in the client's result");
 }
 
-static bool outcome_matches(const json_t *o, const struct name *n)
+static bool outcome_matches(const json_t *o, const struct selector *n)
 {
 	static const char *const keys[] = { "cause", "phase", "errno" };
 
@@ -183,7 +184,7 @@ static int64_t member(const json_t *o, const char *key)
 	return json_integer_value(json_object_get(o, key));
 }
 
-static int see_outcome(const struct run *r, const struct name *n, struct seen *s)
+static int see_outcome(const struct run *r, const struct selector *n, struct seen *s)
 {
 	int64_t count = 0, lost = 0, first = INT64_MAX, last = 0;
 	const json_t *o;
@@ -211,10 +212,10 @@ static int see_outcome(const struct run *r, const struct name *n, struct seen *s
 }
 
 /* outage.1.noticed */
-static int see_outage(const struct run *r, const struct name *n, struct seen *s)
+static int see_outage(const struct run *r, const struct selector *n, struct seen *s)
 {
 	const json_t *all, *o, *value;
-	char key[NAME_PART_MAX + 4];
+	char key[SELECTOR_PART_MAX + 4];
 	int need = need_load(r, s);
 
 	if (need != 0)
@@ -232,14 +233,14 @@ static int see_outage(const struct run *r, const struct name *n, struct seen *s)
 	return see_moment(r, n, s, load_moment(r, json_integer_value(value)));
 }
 
-static int see_sockets(const struct run *r, const struct name *n, struct seen *s)
+static int see_sockets(const struct run *r, const struct selector *n, struct seen *s)
 {
 	const struct look *l = record_look(r->record, n->part[1]);
 	const struct diag_states *of;
 
 	if (!l)
 		return see_nothing(s, "that look was not reached");
-	of = &l->of[name_host(n->part[2])];
+	of = &l->of[selector_end(n->part[2])];
 	if (strcmp(n->part[0], "state") == 0)
 		return see_number(s, of->count[diag_state(n->part[3])]);
 	if (strcmp(n->part[0], "unread") == 0)
@@ -250,13 +251,13 @@ static int see_sockets(const struct run *r, const struct name *n, struct seen *s
 }
 
 /* wire.client.c2s.rst[.when], wire.server./filter/ */
-static int see_wire(const struct run *r, const struct name *n, struct seen *s)
+static int see_wire(const struct run *r, const struct selector *n, struct seen *s)
 {
 	struct capture_span span = { 0, r->record->end_ns };
 	struct mark m;
 	bool when = strcmp(n->part[n->count - 1], "when") == 0;
 	int64_t first, last, count;
-	char what[NAME_PART_MAX * 2];
+	char what[SELECTOR_PART_MAX * 2];
 
 	if (!find_base(r, n, r->record->end_ns, &m))
 		return see_nothing(s, "what it counts from did not happen");
@@ -277,9 +278,9 @@ static int see_wire(const struct run *r, const struct name *n, struct seen *s)
 	return count ? see_moment(r, n, s, first) : see_nothing(s, "never");
 }
 
-static int see_counter(const struct run *r, const struct name *n, struct seen *s)
+static int see_counter(const struct run *r, const struct selector *n, struct seen *s)
 {
-	int host = name_host(n->part[1]);
+	int host = selector_end(n->part[1]);
 	int64_t before, after;
 
 	if (diag_counter(&r->record->before[host], n->part[2], &before) < 0 ||
@@ -288,7 +289,7 @@ static int see_counter(const struct run *r, const struct name *n, struct seen *s
 	return see_number(s, after - before);
 }
 
-static int see_dial(const struct run *r, const struct name *n, struct seen *s)
+static int see_dial(const struct run *r, const struct selector *n, struct seen *s)
 {
 	for (unsigned i = 0; i < r->record->dials; i++)
 		if (strcmp(r->record->dialed[i].label, n->part[1]) == 0)
@@ -296,7 +297,7 @@ static int see_dial(const struct run *r, const struct name *n, struct seen *s)
 	return see_nothing(s, "not reached");
 }
 
-static int see_fault(const struct run *r, const struct name *n, struct seen *s)
+static int see_fault(const struct run *r, const struct selector *n, struct seen *s)
 {
 	(void)n;
 	return see_number(s, r->record->fault_packets);
@@ -304,18 +305,18 @@ static int see_fault(const struct run *r, const struct name *n, struct seen *s)
 
 int observe(const struct run *r, const char *what, struct seen *s)
 {
-	static int (*const see[])(const struct run *r, const struct name *n, struct seen *s) = {
-		[NAME_PROGRAM] = see_program, [NAME_LOAD] = see_load,
-		[NAME_OUTCOME] = see_outcome, [NAME_OUTAGE] = see_outage,
-		[NAME_SOCKETS] = see_sockets, [NAME_WIRE] = see_wire,
-		[NAME_COUNTER] = see_counter, [NAME_FAULT] = see_fault,
-		[NAME_DIAL] = see_dial,
+	static int (*const see[])(const struct run *r, const struct selector *n, struct seen *s) = {
+		[SELECTOR_PROGRAM] = see_program, [SELECTOR_LOAD] = see_load,
+		[SELECTOR_OUTCOME] = see_outcome, [SELECTOR_OUTAGE] = see_outage,
+		[SELECTOR_SOCKETS] = see_sockets, [SELECTOR_WIRE] = see_wire,
+		[SELECTOR_COUNTER] = see_counter, [SELECTOR_FAULT] = see_fault,
+		[SELECTOR_DIAL] = see_dial,
 	};
-	struct name n;
+	struct selector n;
 
-	static_assert(ARRAY_LEN(see) == NAME_COUNT, "every kind can be looked up");
+	static_assert(ARRAY_LEN(see) == SELECTOR_COUNT, "every kind can be looked up");
 	memset(s, 0, sizeof(*s));
-	return name_read(&n, what) < 0 ? see_nothing(s, "no such name") : see[n.kind](r, &n, s);
+	return selector_read(&n, what) < 0 ? see_nothing(s, "no such name") : see[n.kind](r, &n, s);
 }
 
 void observe_open(const struct run *r)

@@ -29,15 +29,6 @@ struct drill;
 struct run;
 struct seen;
 
-/* Is @what a name? Returns 0, or -EINVAL with the reason. */
-int observe_check(const char *what, char why[OPT_ERROR_MAX]);
-
-/* Is it a time, which needs a unit? */
-bool observe_is_time(const char *what);
-
-/* The label that it names and no step of the drill has, or NULL. Valid until the next call. */
-const char *observe_missing(const struct drill *d, const char *what);
-
 /* Looks it up in what was recorded. Returns 0; 1 when it cannot be known with the programs that
  * ran (other people's): the expectation is to be skipped; *s says why. */
 int observe(const struct run *r, const char *what, struct seen *s);

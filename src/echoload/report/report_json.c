@@ -116,7 +116,7 @@ static json_t *json_outcome(const struct outcome *o)
 	json_t *row = json_object(), *numbers = json_numbers(fields, ARRAY_LEN(fields));
 	bool ok = put(row, "cause", json_text(fail_name(o->why)));
 
-	ok &= put(row, "phase", json_text(phase_name(o->at)));
+	ok &= put(row, "phase", json_text(fail_phase_name(o->at)));
 	ok &= put(row, "errno", o->err ? json_text(fail_errno_name(o->err)) : json_null());
 	ok &= json_object_update(row, numbers) == 0;
 	json_decref(numbers);

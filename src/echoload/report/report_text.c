@@ -256,7 +256,7 @@ static void print_outcomes(const struct books *b, const char *title, FILE *to)
 		char count[UNITS_MAX], lost[UNITS_MAX], first[UNITS_MAX], last[UNITS_MAX];
 
 		fprintf(to, "%-16s %-10s %-13s %9s %9s %8s %8s\n", fail_name(o->why),
-			phase_name(o->at), o->err ? fail_errno_name(o->err) : "-",
+			fail_phase_name(o->at), o->err ? fail_errno_name(o->err) : "-",
 			narrow(o->count, count), narrow(o->messages_lost, lost),
 			units_time(o->first_ns, 4, first), units_time(o->last_ns, 4, last));
 	}

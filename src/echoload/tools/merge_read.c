@@ -147,7 +147,7 @@ static bool read_outcome(struct merge_part *p, const json_t *row, size_t nth, st
 	*o = (struct outcome){ .why = FAIL_NONE + 1, .err = errno_of(text(p, row, "errno")) };
 	while (o->why < FAIL_COUNT && strcmp(fail_name(o->why), cause) != 0)
 		o->why++;
-	while (o->at < PHASE_COUNT && strcmp(phase_name(o->at), phase) != 0)
+	while (o->at < PHASE_COUNT && strcmp(fail_phase_name(o->at), phase) != 0)
 		o->at++;
 	o->count = count(p, row, "count");
 	o->messages_lost = count(p, row, "messages_lost");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * dial: a connection attempt of the drill's own, for what its client does not try.
+ * hosts_dial: a connection attempt of the drill's own, for what its client does not try.
  */
 #include <arpa/inet.h>
 #include <errno.h>

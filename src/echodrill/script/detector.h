@@ -1,35 +1,42 @@
 /* SPDX-License-Identifier: MIT
- * means: what a client can do to notice a failure. A drill with a section [means] is run once with
+ * detector: what a client has to notice a failure. A drill with a section [means] is run once with
  * each that it names, and says when the client must know:
  *
  *     none = never
  *     user = 1.4s..2s timeout_tcp
  */
-#ifndef ECHODRILL_MEANS_H
-#define ECHODRILL_MEANS_H
+#ifndef ECHODRILL_DETECTOR_H
+#define ECHODRILL_DETECTOR_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "echo/base/opt.h"
 
-enum means { MEANS_NONE, MEANS_LIMIT, MEANS_USER, MEANS_KEEPALIVE, MEANS_ICMP, MEANS_COUNT };
+enum detector_id {
+	DETECTOR_NONE,
+	DETECTOR_LIMIT,
+	DETECTOR_USER,
+	DETECTOR_KEEPALIVE,
+	DETECTOR_ICMP,
+	DETECTOR_COUNT
+};
 
-struct means_kind {
+struct detector {
 	const char *name;
 	const char *options; /* words for the client's command line */
 };
 
-extern const struct means_kind means_kinds[MEANS_COUNT];
+extern const struct detector detectors[DETECTOR_COUNT];
 
 /* When the client must know, as `knew` counts it (judge.h). */
-struct means_cell {
+struct detector_notice {
 	bool set, never;
 	int64_t low, high;
 	char cause[32];
 	char text[64];
 };
 
-extern const struct opt_type means_type;
+extern const struct opt_type detector_notice_type;
 
 #endif

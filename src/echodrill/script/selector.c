@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * name: what comes first says whose it is, and how many parts there are.
+ * selector: its first part says whose it is, and how many parts there are.
  */
-#include "name.h"
+#include "selector.h"
 
 #include <errno.h>
 #include <regex.h>
@@ -18,18 +18,18 @@
 static const struct {
 	const char *first;
 	unsigned least, most; /* parts */
-	enum name_kind kind;
+	enum selector_kind kind;
 } kinds[] = {
-	{ "client", 2, 3, NAME_PROGRAM },  { "server", 2, 3, NAME_PROGRAM },
-	{ "server2", 2, 3, NAME_PROGRAM }, { "load", 2, 6, NAME_LOAD },
-	{ "outcome", 5, 5, NAME_OUTCOME }, { "outage", 2, 3, NAME_OUTAGE },
-	{ "state", 4, 4, NAME_SOCKETS },   { "unread", 3, 3, NAME_SOCKETS },
-	{ "unsent", 3, 3, NAME_SOCKETS },  { "backlog", 3, 3, NAME_SOCKETS },
-	{ "wire", 3, 5, NAME_WIRE },       { "counter", 3, 3, NAME_COUNTER },
-	{ "fault", 2, 2, NAME_FAULT },     { "dial", 2, 2, NAME_DIAL },
+	{ "client", 2, 3, SELECTOR_PROGRAM },  { "server", 2, 3, SELECTOR_PROGRAM },
+	{ "server2", 2, 3, SELECTOR_PROGRAM }, { "load", 2, 6, SELECTOR_LOAD },
+	{ "outcome", 5, 5, SELECTOR_OUTCOME }, { "outage", 2, 3, SELECTOR_OUTAGE },
+	{ "state", 4, 4, SELECTOR_SOCKETS },   { "unread", 3, 3, SELECTOR_SOCKETS },
+	{ "unsent", 3, 3, SELECTOR_SOCKETS },  { "backlog", 3, 3, SELECTOR_SOCKETS },
+	{ "wire", 3, 5, SELECTOR_WIRE },       { "counter", 3, 3, SELECTOR_COUNTER },
+	{ "fault", 2, 2, SELECTOR_FAULT },     { "dial", 2, 2, SELECTOR_DIAL },
 };
 
-static int name_find_kind(struct name *n)
+static int selector_find_kind(struct selector *n)
 {
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (strcmp(kinds[i].first, n->part[0]) == 0 && n->count >= kinds[i].least &&
@@ -41,7 +41,7 @@ static int name_find_kind(struct name *n)
 }
 
 /* Cuts at dots outside of /.../; "@LABEL" at the end is the base. */
-int name_read(struct name *n, const char *what)
+int selector_read(struct selector *n, const char *what)
 {
 	const char *at = strrchr(what, '@');
 	bool inside = false;
@@ -56,27 +56,27 @@ int name_read(struct name *n, const char *what)
 	for (n->count = 1; what < at; what++) {
 		inside ^= *what == '/';
 		if (*what == '.' && !inside) {
-			if (n->count++ == NAME_PARTS_MAX)
+			if (n->count++ == SELECTOR_PARTS_MAX)
 				return -EINVAL;
 			len = 0;
-		} else if (len + 1 < NAME_PART_MAX) {
+		} else if (len + 1 < SELECTOR_PART_MAX) {
 			n->part[n->count - 1][len++] = *what;
 		} else {
 			return -EINVAL;
 		}
 	}
-	return inside ? -EINVAL : name_find_kind(n);
+	return inside ? -EINVAL : selector_find_kind(n);
 }
 
-int name_who(const char *text)
+int selector_program(const char *text)
 {
 	for (int i = 0; i < RUN_PROCS; i++)
-		if (strcmp(who_name((enum who)i), text) == 0)
+		if (strcmp(timeline_who((enum who)i), text) == 0)
 			return i;
 	return -1;
 }
 
-int name_host(const char *text)
+int selector_end(const char *text)
 {
 	return strcmp(text, "client") == 0 ? 0 : strcmp(text, "server") == 0 ? 1 : -1;
 }
@@ -92,7 +92,7 @@ static bool one_of(const char *text, const char *const *list)
 /* "/re/" that is a regular expression. */
 static bool is_regex(const char *part)
 {
-	char pattern[NAME_PART_MAX];
+	char pattern[SELECTOR_PART_MAX];
 	size_t len = strlen(part);
 	regex_t re;
 
@@ -105,20 +105,20 @@ static bool is_regex(const char *part)
 	return true;
 }
 
-static bool wire_is_known(const struct name *n)
+static bool wire_is_known(const struct selector *n)
 {
 	bool filter = n->part[2][0] == '/';
 	unsigned least = filter ? 3 : 4; /* "when" may follow */
-	char what[NAME_PART_MAX * 2];
+	char what[SELECTOR_PART_MAX * 2];
 
 	snprintf(what, sizeof(what), filter ? "%s" : "%s.%s", n->part[2], n->part[3]);
 	if (n->count < least || n->count > least + 1 ||
 	    (n->count > least && strcmp(n->part[least], "when") != 0))
 		return false;
-	return name_host(n->part[1]) >= 0 && capture_check(what) == 0;
+	return selector_end(n->part[1]) >= 0 && capture_check(what) == 0;
 }
 
-static bool outage_is_known(const struct name *n)
+static bool outage_is_known(const struct selector *n)
 {
 	static const char *const times[] = { "begin", "noticed", "first_success", "recovered",
 					     NULL };
@@ -130,53 +130,55 @@ static bool outage_is_known(const struct name *n)
 }
 
 /* Is every part of it one that can be looked up? */
-static bool name_is_known(const struct name *n)
+static bool selector_is_known(const struct selector *n)
 {
 	static const char *const ends[] = { "exit", "signal", "ended", "running", NULL };
 	static const char *const lines[] = { "said", "when", NULL };
 	static const char *const numbers[] = { "count", "lost", "first", "last", NULL };
 
-	if (n->kind == NAME_PROGRAM)
+	if (n->kind == SELECTOR_PROGRAM)
 		return n->count == 2 ? one_of(n->part[1], ends)
 				     : one_of(n->part[1], lines) && is_regex(n->part[2]);
-	if (n->kind == NAME_OUTCOME)
+	if (n->kind == SELECTOR_OUTCOME)
 		return one_of(n->part[4], numbers);
-	if (n->kind == NAME_OUTAGE)
+	if (n->kind == SELECTOR_OUTAGE)
 		return outage_is_known(n);
-	if (n->kind == NAME_WIRE)
+	if (n->kind == SELECTOR_WIRE)
 		return wire_is_known(n);
-	if (n->kind == NAME_FAULT)
+	if (n->kind == SELECTOR_FAULT)
 		return strcmp(n->part[1], "packets") == 0;
-	if (n->kind == NAME_COUNTER)
-		return name_host(n->part[1]) >= 0;
-	if (n->kind == NAME_SOCKETS)
-		return name_host(n->part[2]) >= 0 && (n->count == 3 || diag_state(n->part[3]) > 0);
+	if (n->kind == SELECTOR_COUNTER)
+		return selector_end(n->part[1]) >= 0;
+	if (n->kind == SELECTOR_SOCKETS)
+		return selector_end(n->part[2]) >= 0 &&
+		       (n->count == 3 || diag_state(n->part[3]) > 0);
 	return n->part[1][0] != '\0';
 }
 
-int observe_check(const char *what, char why[OPT_ERROR_MAX])
+int selector_check(const char *what, char why[OPT_ERROR_MAX])
 {
-	struct name n;
+	struct selector n;
 
-	if (name_read(&n, what) == 0 && name_is_known(&n))
+	if (selector_read(&n, what) == 0 && selector_is_known(&n))
 		return 0;
 	snprintf(why, OPT_ERROR_MAX, "expects something of '%.100s', which is no name of anything",
 		 what);
 	return -EINVAL;
 }
 
-bool observe_is_time(const char *what)
+bool selector_is_time(const char *what)
 {
 	static const char *const times[] = { "when",          "first",     "last",
 					     "ended",         "begin",     "noticed",
 					     "first_success", "recovered", NULL };
-	struct name n;
+	struct selector n;
 
-	if (name_read(&n, what) < 0)
+	if (selector_read(&n, what) < 0)
 		return false;
-	if (n.kind == NAME_PROGRAM && n.count == 3)
+	if (n.kind == SELECTOR_PROGRAM && n.count == 3)
 		return strcmp(n.part[1], "when") == 0;
-	return n.kind != NAME_LOAD && n.kind != NAME_DIAL && one_of(n.part[n.count - 1], times);
+	return n.kind != SELECTOR_LOAD && n.kind != SELECTOR_DIAL &&
+	       one_of(n.part[n.count - 1], times);
 }
 
 /* A step, or what is always there. */
@@ -190,18 +192,18 @@ static bool has_label(const struct drill *d, const char *label, const char *cons
 	return false;
 }
 
-const char *observe_missing(const struct drill *d, const char *what)
+const char *selector_missing(const struct drill *d, const char *what)
 {
 	static const char *const bases[] = { "fault", "start", "heard", NULL };
 	static const char *const looks[] = { "before", "end", NULL };
-	static struct name n;
+	static struct selector n;
 
-	name_read(&n, what); /* it was checked */
+	selector_read(&n, what); /* it was checked */
 	if (!has_label(d, n.base, bases))
 		return n.base;
-	if (n.kind == NAME_SOCKETS && !has_label(d, n.part[1], looks))
+	if (n.kind == SELECTOR_SOCKETS && !has_label(d, n.part[1], looks))
 		return n.part[1];
-	if (n.kind == NAME_DIAL && !has_label(d, n.part[1], looks + 2))
+	if (n.kind == SELECTOR_DIAL && !has_label(d, n.part[1], looks + 2))
 		return n.part[1];
 	return NULL;
 }
