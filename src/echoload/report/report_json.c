@@ -23,39 +23,27 @@
 
 /* ---- the books ---- */
 
+/* Puts the numbers of a group into @o. Returns @o, or frees it and returns NULL: no memory. */
+static json_t *with_books(json_t *o, const struct books *b, enum books_group group)
+{
+	for (size_t i = 0; o && i < BOOKS_FIELDS; i++) {
+		const struct books_field *f = &books_fields[i];
+
+		if (f->group != group ||
+		    put(o, f->key, json_integer((json_int_t)books_number_of(b, f))))
+			continue;
+		json_decref(o);
+		o = NULL;
+	}
+	return o;
+}
+
 /* Of all targets, or of one. */
 static json_t *json_connections(const struct books *b, uint32_t requested)
 {
-	const struct field fields[] = {
-		{ "requested", requested },
-		{ "attempts", (int64_t)b->attempts },
-		{ "established", (int64_t)b->established },
-		{ "failed", (int64_t)b->failed },
-		{ "connecting_at_end", (int64_t)b->connecting_at_end },
-		{ "open_at_end", (int64_t)b->open_at_end },
-		{ "peak", (int64_t)b->peak },
-	};
+	const struct field first = { "requested", requested };
 
-	return json_numbers(fields, ARRAY_LEN(fields));
-}
-
-static json_t *json_counts(const struct books *b)
-{
-	const struct field fields[] = {
-		{ "planned", (int64_t)b->planned },
-		{ "missed", (int64_t)b->missed },
-		{ "sent", (int64_t)b->all.sent },
-		{ "echoed", (int64_t)b->all.echoed },
-		{ "corrupt", (int64_t)b->all.corrupt },
-		{ "lost", (int64_t)b->all.lost },
-		{ "unfinished", (int64_t)b->all.unfinished },
-		{ "lost_unsent", (int64_t)b->lost[LOST_UNSENT] },
-		{ "lost_partial", (int64_t)b->lost[LOST_PARTIAL] },
-		{ "lost_unacked", (int64_t)b->lost[LOST_UNACKED] },
-		{ "lost_acked", (int64_t)b->lost[LOST_ACKED] },
-	};
-
-	return json_numbers(fields, ARRAY_LEN(fields));
+	return with_books(json_numbers(&first, 1), b, BOOKS_CONNECTIONS);
 }
 
 /* @o with a rate; frees it and returns NULL when there is no memory. */
@@ -69,40 +57,20 @@ static json_t *with_rate(json_t *o, const char *key, double per_second)
 
 static json_t *json_messages(const struct result *r)
 {
-	json_t *o = with_rate(json_counts(&r->books), "per_second", result_rate(r));
+	json_t *o = with_rate(with_books(json_object(), &r->books, BOOKS_MESSAGES), "per_second",
+			      result_rate(r));
 
 	return with_rate(o, "planned_per_second", r->config->rate);
 }
 
 static json_t *json_measured(const struct result *r)
 {
-	const struct message_counts *m = &r->books.measured;
-	const struct field fields[] = {
+	const struct field times[] = {
 		{ "begin_ns", r->measure_begin_ns },
 		{ "end_ns", r->measure_end_ns },
-		{ "sent", (int64_t)m->sent },
-		{ "echoed", (int64_t)m->echoed },
-		{ "corrupt", (int64_t)m->corrupt },
-		{ "lost", (int64_t)m->lost },
-		{ "unfinished", (int64_t)m->unfinished },
-		{ "echoed_in_outage", (int64_t)r->books.echoed_in_outage },
 	};
 
-	return json_numbers(fields, ARRAY_LEN(fields));
-}
-
-static json_t *json_bytes(const struct result *r)
-{
-	const struct books *b = &r->books;
-	const struct field fields[] = {
-		{ "sent", (int64_t)b->bytes_sent },
-		{ "received", (int64_t)b->bytes_received },
-		{ "echoed", (int64_t)b->bytes_echoed },
-		{ "partial", (int64_t)b->bytes_partial },
-		{ "surplus", (int64_t)b->bytes_surplus },
-	};
-
-	return json_numbers(fields, ARRAY_LEN(fields));
+	return with_books(json_numbers(times, ARRAY_LEN(times)), &r->books, BOOKS_MEASURED);
 }
 
 static json_t *json_outcome(const struct outcome *o)
@@ -175,7 +143,7 @@ static json_t *json_target(const struct result *r, unsigned i)
 	ok &= put(o, "address", json_text(t->address));
 	ok &= put(o, "connections", connections);
 	ok &= json_object_del(connections, "peak") == 0; /* known of all targets together only */
-	ok &= put(o, "messages", json_counts(b));
+	ok &= put(o, "messages", with_books(json_object(), b, BOOKS_MESSAGES));
 	ok &= put(o, "outcomes", json_outcomes(b));
 	if (ok)
 		return o;
@@ -291,7 +259,7 @@ json_t *json_result(const struct result *r)
 			    result_connect_rate(r)));
 	ok &= put(root, "messages", json_messages(r));
 	ok &= put(root, "measured", json_measured(r));
-	ok &= put(root, "bytes", json_bytes(r));
+	ok &= put(root, "bytes", with_books(json_object(), &r->books, BOOKS_BYTES));
 	ok &= put(root, "latency_ns", json_hist(r->latency));
 	ok &= put(root, "latency_uncorrected_ns", json_hist(r->uncorrected));
 	ok &= put(root, "latency_outside_outage_ns", json_hist(r->outside));

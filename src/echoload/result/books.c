@@ -8,9 +8,47 @@
 #include "books.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "echo/base/base.h"
+
+#define ROW(group_, key_, field_, ...)                                                             \
+	{                                                                                          \
+		.group = (group_), .key = (key_), .offset = offsetof(struct books, field_),        \
+		__VA_ARGS__                                                                        \
+	}
+
+const struct books_field books_fields[BOOKS_FIELDS] = {
+	ROW(BOOKS_CONNECTIONS, "attempts", attempts),
+	ROW(BOOKS_CONNECTIONS, "established", established),
+	ROW(BOOKS_CONNECTIONS, "failed", failed),
+	ROW(BOOKS_CONNECTIONS, "connecting_at_end", connecting_at_end),
+	ROW(BOOKS_CONNECTIONS, "open_at_end", open_at_end),
+	ROW(BOOKS_CONNECTIONS, "peak", peak, .is_peak = true),
+	ROW(BOOKS_MESSAGES, "planned", planned),
+	ROW(BOOKS_MESSAGES, "missed", missed),
+	ROW(BOOKS_MESSAGES, "sent", all.sent),
+	ROW(BOOKS_MESSAGES, "echoed", all.echoed),
+	ROW(BOOKS_MESSAGES, "corrupt", all.corrupt),
+	ROW(BOOKS_MESSAGES, "lost", all.lost),
+	ROW(BOOKS_MESSAGES, "unfinished", all.unfinished),
+	ROW(BOOKS_MESSAGES, "lost_unsent", lost[LOST_UNSENT]),
+	ROW(BOOKS_MESSAGES, "lost_partial", lost[LOST_PARTIAL]),
+	ROW(BOOKS_MESSAGES, "lost_unacked", lost[LOST_UNACKED]),
+	ROW(BOOKS_MESSAGES, "lost_acked", lost[LOST_ACKED]),
+	ROW(BOOKS_MEASURED, "sent", measured.sent),
+	ROW(BOOKS_MEASURED, "echoed", measured.echoed),
+	ROW(BOOKS_MEASURED, "corrupt", measured.corrupt),
+	ROW(BOOKS_MEASURED, "lost", measured.lost),
+	ROW(BOOKS_MEASURED, "unfinished", measured.unfinished),
+	ROW(BOOKS_MEASURED, "echoed_in_outage", echoed_in_outage),
+	ROW(BOOKS_BYTES, "sent", bytes_sent),
+	ROW(BOOKS_BYTES, "received", bytes_received),
+	ROW(BOOKS_BYTES, "echoed", bytes_echoed),
+	ROW(BOOKS_BYTES, "partial", bytes_partial),
+	ROW(BOOKS_BYTES, "surplus", bytes_surplus),
+};
 
 /* The row of this kind of end, a new one if need be; NULL: the table is full. */
 static struct outcome *outcome_find(struct books *b, const struct outcome *o)
@@ -52,38 +90,20 @@ void books_outcome(struct books *b, const struct outcome *o)
 		row->last_ns = o->last_ns;
 }
 
-static void messages_add(struct message_counts *to, const struct message_counts *from)
-{
-	to->sent += from->sent;
-	to->echoed += from->echoed;
-	to->corrupt += from->corrupt;
-	to->lost += from->lost;
-	to->unfinished += from->unfinished;
-}
-
 void books_merge(struct books *to, const struct books *from)
 {
 	assert(to != from);
 	assert(from->outcome_count <= BOOKS_OUTCOMES_MAX);
-	to->attempts += from->attempts;
-	to->established += from->established;
-	to->failed += from->failed;
-	to->connecting_at_end += from->connecting_at_end;
-	to->open_at_end += from->open_at_end;
-	if (from->peak > to->peak)
-		to->peak = from->peak;
-	messages_add(&to->all, &from->all);
-	messages_add(&to->measured, &from->measured);
-	to->planned += from->planned;
-	to->missed += from->missed;
-	for (size_t i = 0; i < LOST_COUNT; i++)
-		to->lost[i] += from->lost[i];
-	to->echoed_in_outage += from->echoed_in_outage;
-	to->bytes_sent += from->bytes_sent;
-	to->bytes_received += from->bytes_received;
-	to->bytes_echoed += from->bytes_echoed;
-	to->bytes_partial += from->bytes_partial;
-	to->bytes_surplus += from->bytes_surplus;
+	for (size_t i = 0; i < BOOKS_FIELDS; i++) {
+		const struct books_field *f = &books_fields[i];
+		const uint64_t more = books_number_of(from, f);
+		uint64_t *n = books_number(to, f);
+
+		if (!f->is_peak)
+			*n += more;
+		else if (more > *n)
+			*n = more;
+	}
 	for (unsigned i = 0; i < from->outcome_count; i++)
 		books_outcome(to, &from->outcomes[i]);
 	if (!to->corruption.found)

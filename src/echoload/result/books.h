@@ -72,6 +72,31 @@ struct books {
 	struct corruption corruption;
 };
 
+/* Where a number of the books stands in a result. */
+enum books_group { BOOKS_CONNECTIONS, BOOKS_MESSAGES, BOOKS_MEASURED, BOOKS_BYTES };
+
+/* A number of the books: the one place that has to know of it. Books are added up, written and read
+ * back by these rows; what a row says in JSON is described by docs/echoload-1.schema.json. */
+struct books_field {
+	enum books_group group;
+	const char *key; /* in the group's object of the JSON */
+	size_t offset;   /* of a uint64_t in struct books */
+	bool is_peak;    /* of several books the largest counts, not the sum */
+};
+
+enum { BOOKS_FIELDS = 28 };
+extern const struct books_field books_fields[BOOKS_FIELDS];
+
+/* The number of @b that @f is about. */
+static inline uint64_t *books_number(struct books *b, const struct books_field *f)
+{
+	return (uint64_t *)(void *)((char *)b + f->offset);
+}
+static inline uint64_t books_number_of(const struct books *b, const struct books_field *f)
+{
+	return *(const uint64_t *)(const void *)((const char *)b + f->offset);
+}
+
 /* Counts connections that ended (@o->count of them, 1 or more) in the row of their kind. A kind
  * that would be a row too many joins `other` of its phase. */
 void books_outcome(struct books *b, const struct outcome *o);

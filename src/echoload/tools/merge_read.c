@@ -93,6 +93,18 @@ static const char *text(struct merge_part *p, const json_t *from, const char *ke
 
 /* ---- the books ---- */
 
+/* The numbers of a group; a target has no peak of its own. */
+static void read_numbers(struct merge_part *p, const json_t *from, struct books *b,
+			 enum books_group group)
+{
+	for (size_t i = 0; i < BOOKS_FIELDS; i++) {
+		const struct books_field *f = &books_fields[i];
+
+		if (f->group == group && (!f->is_peak || json_object_get(from, f->key)))
+			*books_number(b, f) = count(p, from, f->key);
+	}
+}
+
 static void read_connections(struct merge_part *p, const json_t *c, struct books *b,
 			     uint32_t *requested)
 {
@@ -101,31 +113,7 @@ static void read_connections(struct merge_part *p, const json_t *c, struct books
 	if (wanted > CONNECTIONS_MAX)
 		fail(p, "nobody requested %lld connections", (long long)wanted);
 	*requested = (uint32_t)wanted;
-	b->attempts = count(p, c, "attempts");
-	b->established = count(p, c, "established");
-	b->failed = count(p, c, "failed");
-	b->connecting_at_end = count(p, c, "connecting_at_end");
-	b->open_at_end = count(p, c, "open_at_end");
-}
-
-static void read_counts(struct merge_part *p, const json_t *m, struct message_counts *to)
-{
-	to->sent = count(p, m, "sent");
-	to->echoed = count(p, m, "echoed");
-	to->corrupt = count(p, m, "corrupt");
-	to->lost = count(p, m, "lost");
-	to->unfinished = count(p, m, "unfinished");
-}
-
-static void read_messages(struct merge_part *p, const json_t *m, struct books *b)
-{
-	b->planned = count(p, m, "planned");
-	b->missed = count(p, m, "missed");
-	read_counts(p, m, &b->all);
-	b->lost[LOST_UNSENT] = count(p, m, "lost_unsent");
-	b->lost[LOST_PARTIAL] = count(p, m, "lost_partial");
-	b->lost[LOST_UNACKED] = count(p, m, "lost_unacked");
-	b->lost[LOST_ACKED] = count(p, m, "lost_acked");
+	read_numbers(p, c, b, BOOKS_CONNECTIONS);
 }
 
 static int errno_of(const char *name)
@@ -205,25 +193,20 @@ static void read_corruption(struct merge_part *p, struct corruption *c)
 
 static void read_books(struct merge_part *p)
 {
-	const json_t *measured = object(p, p->root, "measured"),
-		     *bytes = object(p, p->root, "bytes");
+	const json_t *measured = object(p, p->root, "measured");
 	const json_t *connections = object(p, p->root, "connections");
 	struct books *b = &p->result.books;
 
 	read_connections(p, connections, b, &p->config.connections);
-	b->peak = count(p, connections, "peak");
-	read_messages(p, object(p, p->root, "messages"), b);
-	read_counts(p, measured, &b->measured);
-	b->echoed_in_outage = count(p, measured, "echoed_in_outage");
+	if (!json_object_get(connections, "peak"))
+		fail(p, "'peak' is missing");
+	read_numbers(p, object(p, p->root, "messages"), b, BOOKS_MESSAGES);
+	read_numbers(p, measured, b, BOOKS_MEASURED);
 	p->result.measure_begin_ns = number(p, measured, "begin_ns");
 	p->result.measure_end_ns = number(p, measured, "end_ns");
 	if (p->result.measure_end_ns < p->result.measure_begin_ns)
 		fail(p, "what was measured ends before it begins");
-	b->bytes_sent = count(p, bytes, "sent");
-	b->bytes_received = count(p, bytes, "received");
-	b->bytes_echoed = count(p, bytes, "echoed");
-	b->bytes_partial = count(p, bytes, "partial");
-	b->bytes_surplus = count(p, bytes, "surplus");
+	read_numbers(p, object(p, p->root, "bytes"), b, BOOKS_BYTES);
 	read_outcomes(p, p->root, b);
 	read_corruption(p, &b->corruption);
 }
@@ -246,7 +229,7 @@ static void read_targets(struct merge_part *p)
 		t->name = text(p, row, "target");
 		snprintf(t->address, sizeof(t->address), "%s", text(p, row, "address"));
 		read_connections(p, object(p, row, "connections"), &t->books, &t->requested);
-		read_messages(p, object(p, row, "messages"), &t->books);
+		read_numbers(p, object(p, row, "messages"), &t->books, BOOKS_MESSAGES);
 		read_outcomes(p, row, &t->books);
 		p->result.target_count++;
 	}
