@@ -65,11 +65,12 @@ struct setting {
 static const struct setting settings[] = {
 	{ "net.ipv4.tcp_syn_linear_timeouts", "0", HOST_CLIENT, true },
 	{ "net.ipv4.ip_forward", "1", HOST_ROUTER, false },
-	{ "net.ipv4.icmp_ratelimit", "0", HOST_ROUTER, false },
-	{ "net.ipv4.icmp_msgs_per_sec", "100000", HOST_ROUTER, true },
+	/* icmp_ratelimit = 0 would let Linux 6.1 say once in a second that it has no route: it
+	 * empties the tokens of inet_peer_xrlim_allow, and ip_error takes its own from the same
+	 * ones */
+	{ "net.ipv4.icmp_ratemask", "0", HOST_ROUTER, false },
 	{ "net.ipv6.conf.all.forwarding", "1", HOST_ROUTER, true },
 	{ "net.ipv6.icmp.ratelimit", "0", HOST_ROUTER, true },
-
 };
 
 static int hosts_fail(struct hosts *h, int r, const char *what)
@@ -145,8 +146,18 @@ int hosts_nft(struct hosts *h, enum host host, const char *text)
 	return hosts_tool(h, host, argv, text);
 }
 
+/* Settings of connection tracking are there once its module is, and a kernel that has it as a
+ * module loads it for the first rule that needs it. */
+static void load_conntrack(struct hosts *h, enum host host)
+{
+	hosts_nft(h, host,
+		  "table inet drill_load {\n\tchain load {\n\t\tct state new\n\t}\n}\n"
+		  "delete table inet drill_load\n");
+}
+
 static int sysctl_open(struct hosts *h, enum host host, const char *name, int flags)
 {
+	static const char conntrack[] = "net.netfilter.";
 	char path[160];
 	size_t n = (size_t)snprintf(path, sizeof(path), "/proc/sys/%s", name);
 	int fd;
@@ -156,6 +167,8 @@ static int sysctl_open(struct hosts *h, enum host host, const char *name, int fl
 	for (char *c = path; *c; c++)
 		*c = *c == '.' ? '/' : *c;
 	hosts_enter(h, host);
+	if (strncmp(name, conntrack, sizeof(conntrack) - 1) == 0 && access(path, F_OK) < 0)
+		load_conntrack(h, host);
 	fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0)
 		fd = -errno;
