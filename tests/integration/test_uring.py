@@ -9,7 +9,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from echolab import (BIN, ENVIRONMENT, ROOT, USAGE, TestCase, covers, fill, half_close, not_in, offered,
+from echolab import (BIN, ENVIRONMENT, ROOT, USAGE, TestCase, clock_is_a_call, covers, fill, half_close, not_in, offered,
                      pattern, recv_exactly, recv_to_end, rst, run, program)
 from loadlab import LONG, LoadCase, parse, target_text
 
@@ -166,7 +166,10 @@ class Calls(UringCase):
             for _ in range(200):
                 self.assertEcho(sock, b"x" * 100)
         calls = dict(trace.calls)
-        self.assertGreaterEqual(calls.pop("io_uring_enter"), 200)
+        turns = calls.pop("io_uring_enter")
+        self.assertGreaterEqual(turns, 200)
+        if clock_is_a_call():
+            self.assertLessEqual(calls.pop("clock_gettime"), 2 * turns)
         self.assertLess(sum(calls.values()), 10, calls)
         self.assertFalse(set(calls) & {"read", "write", "recvfrom", "sendto", "sendmsg", "epoll_wait"}, calls)
 
