@@ -8,6 +8,7 @@
 #   make lint             clang-tidy cppcheck shellcheck make tidy         our own limits and layers
 #   make format           let clang-format decide        make format-check only ask it
 #   make plot-demo        docs/outage.svg: a run with its server killed in the middle
+#   make vm-check         what a kernel can change, on Debian's own: hours
 #   make failures         docs/failures.md: what clients see, from a run of every drill
 #   make install          into $(DESTDIR)$(PREFIX)       make uninstall    take it out again
 #   make man              manual pages                   make dist         release archive
@@ -123,7 +124,7 @@ WRAP.valgrind := $(CURDIR)/tests/lib/with_ring_poll valgrind -q --error-exitcode
 	--errors-for-leak-kinds=definite,possible --suppressions=$(CURDIR)/tests/valgrind.supp
 export ECHOLAB_BIN := $(CURDIR)/$(B)
 export ECHOLAB_VARIANT := $(VARIANT)
-export ECHOLAB_SLOW := $(or $(SLOW.$(VARIANT)),1)
+export ECHOLAB_SLOW ?= $(or $(SLOW.$(VARIANT)),1)
 export ECHOLAB_WRAP := $(WRAP.$(VARIANT))
 # one process: the leak check at the end of each of hundreds would take minutes
 export CK_FORK := $(if $(filter asan valgrind,$(VARIANT)),no,yes)
@@ -137,7 +138,9 @@ RUN = $(if $(filter asan tsan,$(VARIANT)),$(shell setarch -R true 2>/dev/null &&
 # most tests wait for something: twice as many as CPUs
 TESTFLAGS ?= -j $(shell echo $$(($$(nproc) * 2)))
 
-check: all $(B)/unit $(PRELOADS) bench-programs
+# everything that tests run
+check-programs: all $(B)/unit $(PRELOADS) bench-programs
+check: check-programs
 	$(sub) unit; r=$$?; $(MAKE) --no-print-directory integration && exit $$r
 
 $(B)/unit: private LDLIBS += $(shell pkg-config --libs check)
@@ -153,6 +156,15 @@ $(B)/preload/%.so: tests/preload/%.c $(B)/flags | $(B)/config.h $(B)/version.h
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(filter-out $(SAN),$(FLAGS)) -MMD -MP -fPIC -shared -o $@ $< -ldl
 integration: all $(PRELOADS) bench-programs
 	$(Q)$(RUN) tests/run $(TESTFLAGS) $(T)
+
+# what the kernel has a part in, on the one that runs: what is left out compares, or reads only files
+kernel-check: check-programs
+	$(sub) unit; r=$$?; \
+	$(MAKE) --no-print-directory integration T='test_echod_ test_echoload_ test_fork test_uring' || r=1; \
+	$(B)/echodrill -j 2 run || r=1; exit $$r
+vm-check:
+	$(Q)r=0; for k in 6.1 6.12; do echo "Linux $$k:"; \
+		tools/vm --kernel $$k --time 14400 'make kernel-check' || r=1; done; exit $$r
 
 demo: all
 	$(Q)tools/demo
@@ -256,7 +268,7 @@ clean:
 help:
 	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all check unit integration demo plot-demo failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
+.PHONY: all check check-programs kernel-check vm-check unit integration demo plot-demo failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
 	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man install uninstall dist compdb clean \
 	help FORCE
 .DELETE_ON_ERROR:
