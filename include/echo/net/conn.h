@@ -63,10 +63,11 @@ static_assert(offsetof(struct conn, out) + sizeof(size_t) <= CONN_LINE, "one lin
 
 /* ---- for roles ---- */
 
-/* conn_role, the role's own bytes of a connection, is in echo/worker.h. */
+/* What a role is and answers stands in role.h; conn_role, its own bytes of a connection, in
+ * worker.h. */
 
-/* Takes a slot and begins to connect. The role hears opened or closed, never both of neither, and
- * never before this returns. NULL: no slot is free. */
+/* Takes a slot and begins to connect. The role hears `opened` and later `closed`, or `closed` alone,
+ * and neither before this returns. NULL: no slot is free. */
 struct conn *conn_dial(struct worker *w, const struct addr *to, const struct addr *from);
 
 /* Sends constant bytes that stay valid and unchanged until the connection is closed. One span at
@@ -124,7 +125,7 @@ static inline size_t conn_unsent(const struct conn *c)
 struct conn *conn_accept(struct worker *w, int fd);
 
 /* What happened; each calls the role. None may be called for a connection that is CLOSING. For
- * bytes there is conn_data, in echo/worker.h. */
+ * bytes there is conn_data, in worker.h. */
 void conn_opened(struct conn *c);
 void conn_eof(struct conn *c);
 void conn_drained(struct conn *c); /* conn_unsent has become 0 */
@@ -145,7 +146,7 @@ static inline struct conn *conn_of_backend(const void *bytes)
 }
 
 /* Token for the kernel: op << 56 | generation << 32 | slot. The way back is conn_find, in
- * echo/worker.h. */
+ * worker.h. */
 enum { CONN_GEN_BITS = 24 };
 static inline uint64_t conn_token(const struct conn *c, unsigned op)
 {

@@ -19,51 +19,12 @@
 #include "echo/base/stats.h"
 #include "echo/base/timer.h"
 #include "echo/base/unsent.h"
+#include "role.h"
 #include "sock.h"
 
 struct backend_ops;
 
 enum { WORKER_LISTENERS_MAX = 16 };
-
-/* How a worker is asked to end; a later, larger one overrides an earlier one. */
-enum worker_stop {
-	WORKER_RUN,
-	WORKER_DRAIN, /* finish what is owed, close cleanly, at most until the deadline */
-	WORKER_CLOSE, /* close all now (FIN) */
-	WORKER_RESET, /* close all now (RST) */
-	WORKER_QUIT,  /* leave the loop at once */
-};
-
-/* What the backend does for a connection whose bytes the role has looked at. */
-enum conn_next {
-	CONN_NOTHING,
-	CONN_ECHO, /* sends them back; what the socket refuses is kept. Of a role that `echoes` */
-	CONN_FEED, /* sends c->feed, which conn_feed_next has set */
-};
-
-/* What decides: the echo server or the load client. All callbacks run in the worker's thread. */
-struct role {
-	size_t conn_size; /* private bytes of each connection */
-	bool echoes;      /* sends back what it is given: reading must leave room for that */
-
-	/* The loop is about to run: dial, set timers. */
-	void (*start)(struct worker *w);
-	/* worker_stop was called, or a drain has lasted too long (WORKER_RESET): close connections
-	 * accordingly. The loop ends when none is left. */
-	void (*stop)(struct worker *w, enum worker_stop how);
-
-	/* After every turn and its timers; may be NULL. May set w->pace_ns. */
-	void (*turned)(struct worker *w);
-
-	void (*opened)(struct conn *c);
-	/* The span is lent until it returns. */
-	enum conn_next (*data)(struct conn *c, const void *span, size_t len);
-	void (*eof)(struct conn *c);     /* the peer's FIN; no end yet: shut down or close */
-	void (*drained)(struct conn *c); /* what was pending has all been accepted by the socket */
-	void (*expired)(struct conn *c); /* conn_deadline has passed */
-	/* The last callback: c->why, c->err. The descriptor (if >= 0) can still be asked. */
-	void (*closed)(struct conn *c);
-};
 
 struct net_config {
 	const struct backend_ops *backend;
