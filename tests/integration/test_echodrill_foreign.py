@@ -56,3 +56,23 @@ class Textbook(Runs):
     def test_a_server_that_does_not_drain_fails_that_drill(self):
         r = self.drill("--server", self.server, "run", "shutdown-drain")
         self.assertEqual((r["verdict"], r["reason"]), ("fail", "server.exit == 0: signal"), r)
+
+    def test_a_command_is_what_a_shell_runs(self):
+        """Wherever the shell puts the program: in its own place, below it, in the background, in another session."""
+        place, exe = self.exe.parent, self.exe.name
+        for command in (f"X=1 {self.server}", f"cd {place} && ./{exe} {{server}} {{port}}", f"( {self.server} )",
+                        f"{self.server} | cat", f"echo begins; {self.server}; echo ended", f"{self.server} & wait",
+                        f"({self.server} &)", f"setsid -f {self.server}"):
+            with self.subTest(command=command):
+                r = self.drill("--server", command, "run", "server-killed-whole")
+                self.assertEqual(r["verdict"], "pass", r)
+                self.assertEqual(self.drill("--server", command, "run", "server-killed")["verdict"], "pass")
+                self.assertIn("on server: sh -c '" + command.format(server="10.77.2.2", port=7007), r["commands"][0])
+
+    def test_what_does_not_listen_says_why_at_once(self):
+        for command, words in (("echo no more; exit 3", "does not listen: no more"), ("/nonexistent", "not found"),
+                               ("true", "does not listen")):
+            with self.subTest(command=command):
+                r = self.drill("--server", command, "run", "server-killed")
+                self.assertIn(r["verdict"], ("inconclusive", "skipped"))
+                self.assertIn(words, r["reason"])

@@ -94,14 +94,12 @@ static void put_address(struct writer *w, const struct run *r, enum who who)
 
 static void put_foreign(struct writer *w, const struct run *r, const char *command)
 {
-	char text[OPT_TEXT_MAX * 3], exec[OPT_TEXT_MAX * 3];
+	char text[OPT_TEXT_MAX * 3];
 
-	/* so that signals meet the program and not its shell */
-	act_expand((int)r->drill->family, command, text, sizeof(text) - 8);
-	snprintf(exec, sizeof(exec), "exec %.*s", (int)sizeof(exec) - 6, text);
+	act_expand((int)r->drill->family, command, text, sizeof(text));
 	put(w, "sh");
 	put(w, "-c");
-	put(w, exec);
+	put(w, text);
 }
 
 static void command_show(struct command *c)

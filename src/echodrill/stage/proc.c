@@ -109,6 +109,15 @@ int proc_start(struct proc *p, enum who who, int netns, const char *const *argv)
 	return 0;
 }
 
+void proc_adopt(struct proc *p, pid_t pid)
+{
+	if (pid == 0)
+		return;
+	p->pid = pid;
+	p->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	p->ended = false;
+}
+
 /* Whole lines go to the timeline, a line that is too long in pieces. */
 static void stream_take(struct proc *p, struct proc_stream *s, struct timeline *t)
 {

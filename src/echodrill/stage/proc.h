@@ -34,6 +34,10 @@ struct proc {
  * program that is not there is -ENOENT. */
 int proc_start(struct proc *p, enum who who, int netns, const char *const *argv);
 
+/* @p has ended and left @pid behind, which became our child: from now on that is the program.
+ * Nothing changes when @pid is 0. */
+void proc_adopt(struct proc *p, pid_t pid);
+
 /* Waits until one of @count programs says something or ends, but at most until @until_ns; what is
  * said goes to @t. Ended programs are reaped, orphans too. */
 void proc_turn(struct proc *procs, unsigned count, int64_t until_ns, struct timeline *t);

@@ -20,11 +20,12 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/program.h"
+#include "echodrill/rig/sockets.h"
 #include "echodrill/script/words.h"
 #include "echodrill/verbs/act.h"
 #include "echodrill/verbs/prove.h"
 
-enum { CANARY_STEP_MS = 5, DISCARD_PORT = 9, ENDED_MAX = 256 };
+enum { CANARY_STEP_MS = 5, DISCARD_PORT = 9, ENDED_MAX = 256, LEFT_MAX = 64 };
 
 int run_open(struct run *r, const struct drill *d, const struct run_options *o)
 {
@@ -111,12 +112,33 @@ static bool has_announced(const struct run *r, enum who who)
 	return r->options->server[0];
 }
 
+/* What a command that has ended left behind, as one in the background or a daemon: the process that
+ * listens, or any. 0: nothing. */
+static pid_t run_left_behind(const struct run *r)
+{
+	pid_t pids[LEFT_MAX], left = 0;
+	unsigned count = proc_children(getpid(), pids, LEFT_MAX);
+
+	for (unsigned i = 0; i < count; i++) {
+		bool known = pids[i] == r->wire || pids[i] == r->listener;
+
+		for (unsigned k = 0; k < RUN_PROCS; k++)
+			known |= r->procs[k].pid == pids[i] && !r->procs[k].ended;
+		if (known)
+			continue;
+		left = pids[i];
+		if (sockets_count(left, SOCKETS_LISTENING) > 0)
+			break;
+	}
+	return left;
+}
+
 static bool is_listening(struct run *r, void *arg)
 {
 	const enum who *who = arg;
 	struct diag_states s;
 
-	if (r->procs[*who].ended)
+	if (r->procs[*who].ended && (!run_is_foreign(r, *who) || run_left_behind(r) == 0))
 		return true;
 	if (!has_announced(r, *who))
 		return false;
@@ -162,9 +184,11 @@ int run_program(struct run *r, enum who who)
 		return run_problem(r, err, c.shown, strerror(-err));
 	if (who == WHO_CLIENT)
 		return 0;
-	if (!run_until(r, clock_now_ns() + SEC(20), is_listening, &who) || p->ended)
+	if (!run_until(r, clock_now_ns() + SEC(20), is_listening, &who))
 		return program_failed(r, who, c.shown);
-	return 0;
+	if (p->ended && run_is_foreign(r, who))
+		proc_adopt(p, run_left_behind(r));
+	return p->ended ? program_failed(r, who, c.shown) : 0;
 }
 
 /* A timer that does nothing: how late it is, others were late too. */
