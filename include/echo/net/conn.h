@@ -66,8 +66,8 @@ static_assert(offsetof(struct conn, out) + sizeof(size_t) <= CONN_LINE, "one lin
 /* What a role is and answers stands in role.h; conn_role, its own bytes of a connection, in
  * worker.h. */
 
-/* Takes a slot and begins to connect. The role hears `opened` and later `closed`, or `closed` alone,
- * and neither before this returns. NULL: no slot is free. */
+/* Takes a slot and begins to connect. The role hears `opened` and later `closed`, or `closed`
+ * alone, and neither before this returns. NULL: no slot is free. */
 struct conn *conn_dial(struct worker *w, const struct addr *to, const struct addr *from);
 
 /* Sends constant bytes that stay valid and unchanged until the connection is closed. One span at
