@@ -128,44 +128,140 @@ int addr_parse(struct addr *a, const char *text)
 	return hp.bracketed ? parse6(a, &hp) : parse4(a, &hp);
 }
 
-/* Looks up @name. Returns 0, or -ENOENT with the reason in *why. */
-static int look_up(struct addr *a, const char *name, const char **why)
+bool addr_needs_interface(const struct addr *a)
+{
+	const struct sockaddr_in6 *in6 = (const void *)&a->ss;
+
+	return a->ss.ss_family == AF_INET6 && is_link_local(&in6->sin6_addr) &&
+	       in6->sin6_scope_id == 0;
+}
+
+const char addr_why_interface[] =
+	"a link-local address needs its interface, such as [fe80::1%eth0]:7007";
+
+/* Takes the first address of @from that is of another family than @but; where there is none, the
+ * first of all. */
+static struct addr take_other(struct addr_list *from, int but)
+{
+	unsigned i = 0;
+	struct addr a;
+
+	while (i < from->count && from->at[i].ss.ss_family == but)
+		i++;
+	if (i == from->count)
+		i = 0;
+	a = from->at[i];
+	from->count--;
+	memmove(&from->at[i], &from->at[i + 1], (from->count - i) * sizeof(a));
+	return a;
+}
+
+void addr_interleave(struct addr_list *l)
+{
+	struct addr_list from = *l;
+	int last = AF_UNSPEC;
+
+	for (unsigned i = 0; from.count > 0; i++) {
+		l->at[i] = take_other(&from, last);
+		last = l->at[i].ss.ss_family;
+	}
+}
+
+static const char *why_no_family(int family)
+{
+	return family == AF_INET ? "no IPv4 address" : "no IPv6 address";
+}
+
+/* Appends it, unless it is not of @family, or is there. */
+static void take_address(struct addr_list *l, const struct addrinfo *info, int family)
+{
+	struct addr a = { .len = info->ai_addrlen };
+
+	if (l->count == ADDR_LIST_MAX || (family != AF_UNSPEC && family != info->ai_family))
+		return;
+	assert(info->ai_addrlen <= sizeof(a.ss));
+	memcpy(&a.ss, info->ai_addr, info->ai_addrlen);
+	for (unsigned i = 0; i < l->count; i++) {
+		if (addr_equal(&l->at[i], &a))
+			return;
+	}
+	l->at[l->count++] = a;
+}
+
+/* Of a name's addresses only those are left that a socket can use. */
+static void drop_unusable(struct addr_list *l)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < l->count; i++) {
+		if (!addr_needs_interface(&l->at[i]))
+			l->at[n++] = l->at[i];
+	}
+	l->count = n;
+}
+
+/* Looks up @name. Returns 0, -ENOENT or -EAFNOSUPPORT with the reason in *why. */
+static int look_up(struct addr_list *l, const char *name, int family, const char **why)
 {
 	struct addrinfo want = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-	struct addrinfo *list;
-	int r = getaddrinfo(name, NULL, &want, &list);
+	struct addrinfo *all;
+	int r = getaddrinfo(name, NULL, &want, &all);
 
 	if (r != 0) {
 		*why = r == EAI_SYSTEM ? strerrordesc_np(errno) : gai_strerror(r);
 		return -ENOENT;
 	}
-	*a = (struct addr){ .len = list->ai_addrlen };
-	assert(list->ai_addrlen <= sizeof(a->ss));
-	memcpy(&a->ss, list->ai_addr, list->ai_addrlen);
-	freeaddrinfo(list);
-	return 0;
+	for (const struct addrinfo *i = all; i; i = i->ai_next)
+		take_address(l, i, family);
+	freeaddrinfo(all);
+	if (l->count == 0) {
+		*why = why_no_family(family);
+		return -EAFNOSUPPORT;
+	}
+	drop_unusable(l);
+	*why = addr_why_interface;
+	return l->count > 0 ? 0 : -ENOENT;
 }
 
-int addr_resolve(struct addr *a, const char *text, const char **why)
+/* A single address that is written as one. */
+static int check_numeric(const struct addr *a, int family, const char **why)
 {
+	if (addr_needs_interface(a)) {
+		*why = addr_why_interface;
+		return -EINVAL;
+	}
+	if (family == AF_UNSPEC || family == a->ss.ss_family)
+		return 0;
+	*why = why_no_family(family);
+	return -EAFNOSUPPORT;
+}
+
+int addr_resolve(struct addr_list *l, const char *text, int family, const char **why)
+{
+	struct addr_list found = { .count = 0 };
 	struct host_port hp;
-	struct addr found;
+	int r;
 
 	*why = "must be HOST:PORT, with an IPv6 address in brackets";
 	if (cut(&hp, text) < 0)
 		return -EINVAL;
-	if (addr_parse(&found, text) < 0) {
-		if (hp.bracketed || strpbrk(hp.host, ":[] "))
-			return -EINVAL;
-		if (hp.port > 0 && look_up(&found, hp.host, why) < 0)
-			return -ENOENT;
-	}
+	found.count = addr_parse(&found.at[0], text) == 0;
+	if (found.count == 0 && (hp.bracketed || strpbrk(hp.host, ":[] ")))
+		return -EINVAL;
 	if (hp.port == 0) {
 		*why = "the port must be 1 to 65535";
 		return -EINVAL;
 	}
-	addr_set_port(&found, hp.port);
-	*a = found;
+	if (found.count > 0)
+		r = check_numeric(&found.at[0], family, why);
+	else
+		r = look_up(&found, hp.host, family, why);
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < found.count; i++)
+		addr_set_port(&found.at[i], hp.port);
+	addr_interleave(&found);
+	*l = found;
 	return 0;
 }
 

@@ -62,7 +62,9 @@ static const struct opt_type opt_shutdown = { "HOW", shutdown_parse, shutdown_pr
 
 const struct opt echod_opts[] = {
 	OPT(echod_config, listen, opt_addr, "127.0.0.1:7007",
-	    "address to serve; may be repeated; port 0: any free one", .repeats = true),
+	    "address to serve, or a name: all of its addresses; may be repeated; port 0: any free "
+	    "one",
+	    .repeats = true),
 	OPT(echod_config, backend, opt_backend, "auto",
 	    "how the I/O is done; auto: the best that this kernel runs"),
 	OPT_UINT(echod_config, workers, "0", 0, 1024,

@@ -87,28 +87,41 @@ static int line_wait_connected(const struct line *l, int64_t limit_ns)
 	return r == 0 ? 1 : sock_connected(l->fd);
 }
 
-/* Connects; says how that went. Returns 0 or an exit code. */
-static int line_connect(struct line *l, const struct addr *to, const struct sock_options *o,
-			int64_t limit_ns)
+/* Connects to this address; says how that went. Returns whether it did. */
+static bool line_reaches(struct line *l, const struct addr *to, const struct sock_options *o,
+			 int64_t limit_ns)
 {
 	char text[ADDR_TEXT_MAX];
+	enum fail why;
 	int r;
 
 	l->start_ns = clock_now_ns();
 	r = l->fd = sock_dial(to, NULL, o);
 	if (r >= 0)
 		r = line_wait_connected(l, limit_ns);
-	if (r != 0) {
-		enum fail why =
-			r > 0 ? FAIL_TIMEOUT_CONNECT : fail_from_errno(PHASE_CONNECTING, -r);
-
-		tell(l, "connect: %s (%s, phase connecting)",
-		     r > 0 ? "no answer in time" : fail_errno_name(-r), fail_name(why));
-		return EXIT_NO_ANSWER;
+	if (r == 0) {
+		l->start_ns = clock_now_ns();
+		tell(l, "connected to %s", addr_format(to, text));
+		return true;
 	}
-	l->start_ns = clock_now_ns();
-	tell(l, "connected to %s", addr_format(to, text));
-	return EXIT_OK;
+	why = r > 0 ? FAIL_TIMEOUT_CONNECT : fail_from_errno(PHASE_CONNECTING, -r);
+	tell(l, "connect: %s (%s, phase connecting)",
+	     r > 0 ? "no answer in time" : fail_errno_name(-r), fail_name(why));
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+	return false;
+}
+
+/* Connects to the first address that answers. Returns 0 or an exit code. */
+static int line_connect(struct line *l, const struct addr_list *to, const struct sock_options *o,
+			int64_t limit_ns)
+{
+	for (unsigned i = 0; i < to->count; i++) {
+		if (line_reaches(l, &to->at[i], o, limit_ns))
+			return EXIT_OK;
+	}
+	return EXIT_NO_ANSWER;
 }
 
 static int line_write(const char *text, size_t len)
@@ -256,7 +269,8 @@ static bool line_turn(struct line *l, int64_t answer_ns, int *err)
 	return r == 0;
 }
 
-int line_client(const struct addr *to, const struct sock_options *o, const struct line_patience *p)
+int line_client(const struct addr_list *to, const struct sock_options *o,
+		const struct line_patience *p)
 {
 	static struct line l;
 	int err = 0, code = line_connect(&l, to, o, p->connect_ns);
@@ -321,7 +335,7 @@ static bool line_exchange(struct line *l, bool *gone)
 	return true;
 }
 
-int line_textbook(const struct addr *to, const struct sock_options *o)
+int line_textbook(const struct addr_list *to, const struct sock_options *o)
 {
 	static struct line l;
 	bool gone = false;

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-struct addr;
+struct addr_list;
 struct sock_options;
 
 /* How long it waits; 0: for as long as the kernel does. */
@@ -16,15 +16,16 @@ struct line_patience {
 	int64_t answer_ns; /* without a byte of what it is owed */
 };
 
-/* Waits on the terminal and on the socket at once: it says on stderr the moment that the server is
- * gone, and how. Lines that come back go to stdout. Returns an exit code: 0 when the input ended
- * and all of it had come back, 1 when the server went first or was given up, 3 when nothing ever
- * came back. */
-int line_client(const struct addr *to, const struct sock_options *o, const struct line_patience *p);
+/* Connects to the first of the addresses that answers. Waits on the terminal and on the socket at
+ * once: it says on stderr the moment that the server is gone, and how. Lines that come back go to
+ * stdout. Returns an exit code: 0 when the input ended and all of it had come back, 1 when the
+ * server went first or was given up, 3 when nothing ever came back. */
+int line_client(const struct addr_list *to, const struct sock_options *o,
+		const struct line_patience *p);
 
 /* The textbook's client: blocks on the terminal, then in write, then in read. It learns of the
  * server's end only after the next line, by EOF or ECONNRESET as the timing has it, and the write
  * after that raises SIGPIPE, of which it dies as such clients do. Every step is told on stderr. */
-int line_textbook(const struct addr *to, const struct sock_options *o);
+int line_textbook(const struct addr_list *to, const struct sock_options *o);
 
 #endif

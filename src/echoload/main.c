@@ -34,7 +34,7 @@ struct client {
 	int argc;
 	char **original, **argv; /* as given; with the operands in front */
 	int operands;
-	struct addr targets[TARGETS_MAX];
+	struct addr_list targets[TARGETS_MAX];
 	unsigned target_count;
 	struct load_config config;
 	struct opt_set opts;
@@ -50,11 +50,20 @@ static int client_usage_error(const struct client *c)
 	return EXIT_USAGE;
 }
 
+/* Who asks for addresses of one family. */
+static const char *client_why_family(const struct client *c)
+{
+	if (c->config.ipv4 || c->config.ipv6)
+		return c->config.ipv4 ? "; -4 asks for one" : "; -6 asks for one";
+	return "; --source is one";
+}
+
 /* Looks up the operands. */
 static int client_targets(struct client *c)
 {
 	const unsigned max = c->config.interactive ? 1 : TARGETS_MAX;
 	const char *why = "";
+	int r;
 
 	if (c->operands == 0) {
 		log_error("no target: echoload HOST:PORT (see --help)");
@@ -66,8 +75,10 @@ static int client_targets(struct client *c)
 		return EXIT_USAGE;
 	}
 	for (int i = 0; i < c->operands; i++) {
-		if (addr_resolve(&c->targets[i], c->argv[1 + i], &why) < 0) {
-			log_error("target '%s': %s", c->argv[1 + i], why);
+		r = addr_resolve(&c->targets[i], c->argv[1 + i], load_family(&c->config), &why);
+		if (r < 0) {
+			log_error("target '%s': %s%s", c->argv[1 + i], why,
+				  r == -EAFNOSUPPORT ? client_why_family(c) : "");
 			return EXIT_USAGE;
 		}
 		c->target_count++;
@@ -208,9 +219,9 @@ static int client_once(struct client *c, const char *phase)
 				     .backend_why = c->backend.why,
 				     .target_count = c->target_count };
 	for (unsigned i = 0; i < c->target_count; i++) {
-		c->run.shared.targets[i] = c->targets[i];
+		c->run.shared.targets[i].addrs = c->targets[i];
 		c->result.targets[i].name = c->argv[1 + i];
-		addr_format(&c->targets[i], c->result.targets[i].address);
+		addr_format(&c->targets[i].at[0], c->result.targets[i].address);
 	}
 	c->run.shared.target_count = c->target_count;
 	c->run.phase = phase;

@@ -17,22 +17,41 @@
 #include "echo/base/opt.h"
 #include "echo/net/sock.h"
 
+/* The addresses that @text stands for: one that is written as such, or all of a name's. */
+static int addr_list_read(const char *text, struct addr_list *l, char why[OPT_ERROR_MAX])
+{
+	const char *reason;
+	int r;
+
+	l->count =
+		addr_parse(&l->at[0], text) == 0; /* with any port: 0 is for the kernel to choose */
+	if (l->count > 0 && !addr_needs_interface(&l->at[0]))
+		return 0;
+	r = addr_resolve(l, text, AF_UNSPEC, &reason);
+	if (r == -EINVAL && reason != addr_why_interface)
+		snprintf(why, OPT_ERROR_MAX,
+			 "must be HOST:PORT, such as 127.0.0.1:7007, [::1]:7007 or, with a port "
+			 "other than 0, localhost:7007");
+	else if (r < 0)
+		snprintf(why, OPT_ERROR_MAX, "%s", reason);
+	return r;
+}
+
 static int addr_list_parse(const struct opt *o, const char *text, void *field,
 			   char why[OPT_ERROR_MAX])
 {
-	struct addr_list *l = field;
+	struct addr_list *l = field, more;
+	int r = addr_list_read(text, &more, why);
 
 	(void)o;
-	if (l->count == ARRAY_LEN(l->at)) {
+	if (r < 0)
+		return r;
+	if (l->count + more.count > ARRAY_LEN(l->at)) {
 		snprintf(why, OPT_ERROR_MAX, "more than %zu addresses", ARRAY_LEN(l->at));
 		return -ERANGE;
 	}
-	if (addr_parse(&l->at[l->count], text) < 0) {
-		snprintf(why, OPT_ERROR_MAX,
-			 "must be ADDRESS:PORT, such as 127.0.0.1:7007 or [::1]:7007");
-		return -EINVAL;
-	}
-	l->count++;
+	memcpy(&l->at[l->count], more.at, more.count * sizeof(more.at[0]));
+	l->count += more.count;
 	return 0;
 }
 
@@ -49,7 +68,7 @@ static bool addr_list_print(const struct opt *o, const void *field, unsigned nth
 	return true;
 }
 
-const struct opt_type opt_addr = { "ADDR:PORT", addr_list_parse, addr_list_print };
+const struct opt_type opt_addr = { "HOST:PORT", addr_list_parse, addr_list_print };
 
 static int cpu_fail(char why[OPT_ERROR_MAX])
 {

@@ -95,6 +95,7 @@ END_TEST
 START_TEST(text_of_any_length_is_refused_cleanly)
 {
 	char text[5000];
+	struct addr_list l;
 	struct addr a;
 	const char *why;
 
@@ -104,7 +105,7 @@ START_TEST(text_of_any_length_is_refused_cleanly)
 		ck_assert_int_eq(addr_parse(&a, text), -EINVAL);
 		text[0] = '[';
 		text[len - 1] = ']';
-		ck_assert_int_eq(addr_resolve(&a, text, &why), -EINVAL);
+		ck_assert_int_eq(addr_resolve(&l, text, AF_UNSPEC, &why), -EINVAL);
 	}
 }
 END_TEST
@@ -166,14 +167,23 @@ END_TEST
 START_TEST(resolving_takes_numbers_and_names)
 {
 	const char *why = NULL;
-	struct addr a, b;
+	struct addr_list l;
+	struct addr b;
 
-	ck_assert_int_eq(addr_resolve(&a, "[::1]:7007", &why), 0);
+	ck_assert_int_eq(addr_resolve(&l, "[::1]:7007", AF_UNSPEC, &why), 0);
 	ck_assert_int_eq(addr_parse(&b, "[::1]:7007"), 0);
-	ck_assert(addr_equal(&a, &b));
-	ck_assert_int_eq(addr_resolve(&a, "localhost:7007", &why), 0);
-	ck_assert_uint_eq(addr_port(&a), 7007);
-	ck_assert(a.ss.ss_family == AF_INET || a.ss.ss_family == AF_INET6);
+	ck_assert_uint_eq(l.count, 1);
+	ck_assert(addr_equal(&l.at[0], &b));
+	ck_assert_int_eq(addr_resolve(&l, "localhost:7007", AF_UNSPEC, &why), 0);
+	ck_assert_uint_ge(l.count, 1);
+	for (unsigned i = 0; i < l.count; i++) {
+		ck_assert_uint_eq(addr_port(&l.at[i]), 7007);
+		ck_assert(l.at[i].ss.ss_family == AF_INET || l.at[i].ss.ss_family == AF_INET6);
+		for (unsigned k = 0; k < i; k++)
+			ck_assert(!addr_equal(&l.at[i], &l.at[k]));
+	}
+	ck_assert_int_eq(addr_resolve(&l, "localhost:7007", AF_INET, &why), 0);
+	ck_assert_int_eq(l.at[0].ss.ss_family, AF_INET);
 }
 END_TEST
 
@@ -181,31 +191,90 @@ START_TEST(resolving_says_why_it_failed)
 {
 	static const struct {
 		const char *text;
-		int r;
+		int family, r;
 	} cases[] = {
-		{ "", -EINVAL },
-		{ "localhost", -EINVAL },
-		{ "localhost:", -EINVAL },
-		{ "localhost:0", -EINVAL },
-		{ "127.0.0.1:0", -EINVAL },
-		{ ":7007", -EINVAL },
-		{ "::1:7007", -EINVAL },
-		{ "http://host:7", -EINVAL },
-		{ "[name]:7", -EINVAL },
-		{ "a name:7", -EINVAL },
-		{ "no..name:7", -ENOENT },
+		{ "", AF_UNSPEC, -EINVAL },
+		{ "localhost", AF_UNSPEC, -EINVAL },
+		{ "localhost:", AF_UNSPEC, -EINVAL },
+		{ "localhost:0", AF_UNSPEC, -EINVAL },
+		{ "127.0.0.1:0", AF_UNSPEC, -EINVAL },
+		{ ":7007", AF_UNSPEC, -EINVAL },
+		{ "::1:7007", AF_UNSPEC, -EINVAL },
+		{ "http://host:7", AF_UNSPEC, -EINVAL },
+		{ "[name]:7", AF_UNSPEC, -EINVAL },
+		{ "a name:7", AF_UNSPEC, -EINVAL },
+		{ "[fe80::1]:7", AF_UNSPEC, -EINVAL },
+		{ "no..name:7", AF_UNSPEC, -ENOENT },
+		{ "127.0.0.1:7", AF_INET6, -EAFNOSUPPORT },
+		{ "[::1]:7", AF_INET, -EAFNOSUPPORT },
 	};
-	struct addr a, before;
+	struct addr_list l, before;
 
-	memset(&a, 0x55, sizeof(a));
-	before = a;
+	memset(&l, 0x55, sizeof(l));
+	before = l;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const char *why = NULL;
 
-		ck_assert_int_eq(addr_resolve(&a, cases[i].text, &why), cases[i].r);
+		ck_assert_int_eq(addr_resolve(&l, cases[i].text, cases[i].family, &why),
+				 cases[i].r);
 		ck_assert(why && *why);
-		ck_assert_mem_eq(&a, &before, sizeof(a));
+		ck_assert_mem_eq(&l, &before, sizeof(l));
 	}
+}
+END_TEST
+
+START_TEST(a_link_local_address_needs_its_interface)
+{
+	static const struct {
+		const char *text;
+		bool needs;
+	} cases[] = {
+		{ "[fe80::1]:7", true },    { "[ff02::1]:7", true },  { "[fe80::1%lo]:7", false },
+		{ "[febf::1]:7", true },    { "[fec0::1]:7", false }, { "[::1]:7", false },
+		{ "169.254.0.1:7", false }, { "127.0.0.1:7", false },
+	};
+	struct addr a;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		ck_assert_int_eq(addr_parse(&a, cases[i].text), 0);
+		ck_assert_int_eq(addr_needs_interface(&a), cases[i].needs);
+	}
+}
+END_TEST
+
+/* '4' and '6': the families of a list; of each family the addresses are numbered from 0. */
+static void check_interleaved(const char *from, const char *to)
+{
+	struct addr_list l = { .count = (unsigned)strlen(from) };
+	unsigned next[2] = { 0 };
+	char text[ADDR_TEXT_MAX], expected[ADDR_TEXT_MAX];
+
+	for (unsigned i = 0; i < l.count; i++) {
+		snprintf(text, sizeof(text), from[i] == '4' ? "1.1.1.1:%u" : "[::1]:%u",
+			 next[from[i] == '4']++);
+		ck_assert_int_eq(addr_parse(&l.at[i], text), 0);
+	}
+	addr_interleave(&l);
+	ck_assert_uint_eq(l.count, strlen(to));
+	next[0] = next[1] = 0;
+	for (unsigned i = 0; i < l.count; i++) {
+		snprintf(expected, sizeof(expected), to[i] == '4' ? "1.1.1.1:%u" : "[::1]:%u",
+			 next[to[i] == '4']++);
+		ck_assert_str_eq(addr_format(&l.at[i], text), expected);
+	}
+}
+
+START_TEST(families_take_turns_and_keep_their_order)
+{
+	static const char *const cases[][2] = {
+		{ "", "" },         { "4", "4" },           { "66", "66" },
+		{ "64", "64" },     { "46", "46" },         { "6644", "6464" },
+		{ "4466", "4646" }, { "66664", "64666" },   { "64446", "64644" },
+		{ "6464", "6464" }, { "444666", "464646" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		check_interleaved(cases[i][0], cases[i][1]);
 }
 END_TEST
 
@@ -225,6 +294,8 @@ Suite *addr_suite(void)
 	tcase_add_test(tc, a_port_can_be_changed);
 	tcase_add_test(tc, resolving_takes_numbers_and_names);
 	tcase_add_test(tc, resolving_says_why_it_failed);
+	tcase_add_test(tc, a_link_local_address_needs_its_interface);
+	tcase_add_test(tc, families_take_turns_and_keep_their_order);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -60,11 +60,29 @@ START_TEST(addresses_repeat_in_their_order_up_to_a_limit)
 }
 END_TEST
 
+START_TEST(a_name_stands_for_all_of_its_addresses)
+{
+	struct addr_list l = { .count = 0 };
+	const char *from;
+
+	ck_assert_int_eq(parse(&opt_addr, "127.0.0.1:7007", &l), 0);
+	ck_assert_int_eq(parse(&opt_addr, "localhost:7008", &l), 0);
+	ck_assert_uint_ge(l.count, 2);
+	ck_assert_str_eq(print(&opt_addr, &l, 0), "127.0.0.1:7007");
+	for (unsigned i = 1; i < l.count; i++) {
+		from = print(&opt_addr, &l, i);
+		ck_assert(strcmp(from, "127.0.0.1:7008") == 0 || strcmp(from, "[::1]:7008") == 0);
+	}
+}
+END_TEST
+
 START_TEST(addresses_that_are_none_are_refused)
 {
-	static const char *const wrong[] = { "",         "localhost:7",  "127.0.0.1",  "127.0.0.1:",
-					     ":7",       "127.0.0.1:x",  "1.2.3.4:-1", "::1:7",
-					     "[::1]:7 ", "1.2.3.4:65536" };
+	static const char *const wrong[] = {
+		"",         "localhost:0",   "127.0.0.1",  "127.0.0.1:",
+		":7",       "127.0.0.1:x",   "1.2.3.4:-1", "::1:7",
+		"[::1]:7 ", "1.2.3.4:65536", "no..name:7", "[fe80::1]:7"
+	};
 	struct addr_list l = { .count = 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
@@ -180,6 +198,7 @@ Suite *net_opt_suite(void)
 	TCase *tc = tcase_create("net_opt");
 
 	tcase_add_test(tc, addresses_repeat_in_their_order_up_to_a_limit);
+	tcase_add_test(tc, a_name_stands_for_all_of_its_addresses);
 	tcase_add_test(tc, addresses_that_are_none_are_refused);
 	tcase_add_test(tc, cpus_are_read_and_written_as_ranges);
 	tcase_add_test(tc, cpus_that_are_none_are_refused);

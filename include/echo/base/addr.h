@@ -27,10 +27,20 @@ struct addr_list {
  * success. No name is looked up. */
 int addr_parse(struct addr *a, const char *text);
 
-/* As addr_parse, but a host name is looked up too (getaddrinfo; may block). The first address is
- * taken. Returns 0, -EINVAL for text that is no HOST:PORT (port 0 included), or -ENOENT when the
- * name gives no address; on failure *why names the reason as static text. */
-int addr_resolve(struct addr *a, const char *text, const char **why);
+/* Whether it is a link-local address without its interface: no socket can use it. */
+bool addr_needs_interface(const struct addr *a);
+extern const char addr_why_interface[]; /* what to say of one */
+
+/* As addr_parse, but a host name is looked up too (getaddrinfo; may block), and all addresses of
+ * @family (AF_UNSPEC: of both) that it has are taken, ADDR_LIST_MAX at most, in the order in which
+ * they are to be tried: the system's (RFC 6724), IPv4 and IPv6 in turn (RFC 8305, section 4).
+ * Returns 0, -EINVAL for text that is no HOST:PORT (port 0 included), -ENOENT when the name gives
+ * no address, or -EAFNOSUPPORT when none is of @family; on failure *why names the reason as static
+ * text. */
+int addr_resolve(struct addr_list *l, const char *text, int family, const char **why);
+
+/* The families take turns, beginning with that of the first; else the order stays. */
+void addr_interleave(struct addr_list *l);
 
 /* Writes the numeric form that addr_parse reads ("?" for families other than IPv4 and IPv6); always
  * terminated. Returns @buf. */

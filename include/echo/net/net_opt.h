@@ -15,9 +15,11 @@ struct cpu_list {
 	bool all;
 };
 
-extern const struct opt_type opt_addr;      /* struct addr_list; numeric "ADDR:PORT"; rows repeat */
-extern const struct opt_type opt_cpus;      /* struct cpu_list */
-extern const struct opt_type opt_keepalive; /* struct sock_keepalive: "30s/5s/3" or "off" */
+/* struct addr_list; "ADDR:PORT", or "NAME:PORT", which stands for all addresses of the name and may
+ * take the time of a lookup; rows repeat */
+extern const struct opt_type opt_addr;
+extern const struct opt_type opt_cpus;       /* struct cpu_list */
+extern const struct opt_type opt_keepalive;  /* struct sock_keepalive: "30s/5s/3" or "off" */
 extern const struct opt_type opt_congestion; /* char[SOCK_CONGESTION_MAX] that this kernel has */
 
 /* The @nth CPU (from 0, going round) of those that are both in @l and open to this process. Returns

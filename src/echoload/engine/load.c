@@ -309,6 +309,7 @@ static void load_opened(struct conn *c)
 
 	assert(l->dialing > 0);
 	l->dialing--;
+	seat_reached(lc->seat);
 	b->established++;
 	hist_record(l->connect, clock_now_ns() - lc->dialed_ns);
 	if (open > b->peak)
@@ -348,9 +349,11 @@ static void load_closed(struct conn *c)
 		assert(l->dialing > 0);
 		l->dialing--;
 	}
-	load_book(c);
 	list_remove(&lc->ready);
-	seat_again(lc->seat, c);
+	if (!seat_tries_on(lc->seat, c)) {
+		load_book(c);
+		seat_again(lc->seat, c);
+	}
 	seat_dial(l);
 }
 

@@ -34,13 +34,21 @@ struct seat {
 	struct timer retry;
 	uint32_t failures; /* since its last echo: how far the back-off has grown */
 	bool idle;         /* is held open beside the load, and checked at the end */
+	uint8_t address;   /* of its target: the one that is tried */
 	struct outage_seat outage;
+};
+
+/* All addresses of a target. An attempt tries them in turn until one has worked; from then on that
+ * one is the target's. */
+struct target {
+	struct addr_list addrs;
+	_Atomic unsigned chosen; /* the index of that one, plus 1; 0: none has worked yet */
 };
 
 /* What all workers share; constant while they run, but for the watch. */
 struct load_run {
 	const struct load_config *config;
-	struct addr targets[TARGETS_MAX];
+	struct target targets[TARGETS_MAX];
 	unsigned target_count;
 	struct payload payload;
 	struct outage_watch outages;

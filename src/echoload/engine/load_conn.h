@@ -134,6 +134,11 @@ void arrivals_stop(struct load *l);
 void seat_dial(struct load *l);
 /* It waits to be dialed. */
 void seat_wait(struct seat *s);
+/* It has a connection: the address that it was dialed to is its target's from now on. */
+void seat_reached(struct seat *s);
+/* What could not be connected was one address of its target, and there is another to try: returns
+ * true, the seat waits to be dialed, and the attempt has not ended. */
+bool seat_tries_on(struct seat *s, const struct conn *c);
 /* Its connection, or an attempt at one, has ended: waits to be dialed again, or leaves. */
 void seat_again(struct seat *s, const struct conn *c);
 /* It will hold no connection any more. When none will, the run is over. */

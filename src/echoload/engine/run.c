@@ -174,6 +174,14 @@ static int run_wait(struct run *r, struct result *result)
 	return e;
 }
 
+/* Which of its addresses it was: the one that has worked, or the first. */
+static void run_address(const struct target *t, struct target_result *result)
+{
+	unsigned chosen = atomic_load(&t->chosen);
+
+	addr_format(&t->addrs.at[chosen > 0 ? chosen - 1 : 0], result->address);
+}
+
 /* Adds up what the workers found. */
 static void run_collect(struct run *r, struct result *result)
 {
@@ -199,6 +207,7 @@ static void run_collect(struct run *r, struct result *result)
 		b->planned = b->all.sent; /* what is missed was nobody's yet */
 		books_sort(b);
 		books_merge(&result->books, b);
+		run_address(&r->shared.targets[t], &result->targets[t]);
 	}
 	result->books.planned += result->books.missed;
 	books_sort(&result->books);

@@ -22,6 +22,17 @@ void seat_wait(struct seat *s)
 	l->waiting_tail = &s->next;
 }
 
+/* The same, before all others. */
+static void seat_wait_first(struct seat *s)
+{
+	struct load *l = s->load;
+
+	s->next = l->waiting;
+	if (!l->waiting)
+		l->waiting_tail = &s->next;
+	l->waiting = s;
+}
+
 static void seat_retry(struct timer *t, int64_t now_ns)
 {
 	struct seat *s = container_of(t, struct seat, retry);
@@ -108,15 +119,54 @@ static bool seat_may_dial(struct load *l)
 	return true;
 }
 
+/* Which of its target's addresses has worked, plus 1; 0: none yet. */
+static unsigned seat_chosen(const struct seat *s)
+{
+	return atomic_load_explicit(&s->load->run->targets[s->target].chosen, memory_order_relaxed);
+}
+
+void seat_reached(struct seat *s)
+{
+	unsigned none = 0;
+
+	if (seat_chosen(s) == 0)
+		atomic_compare_exchange_strong(&s->load->run->targets[s->target].chosen, &none,
+					       s->address + 1u);
+}
+
+/* An address that does not answer costs its time once: those that have waited for it are dialed
+ * before all others, which begin with the address that has worked by then. */
+bool seat_tries_on(struct seat *s, const struct conn *c)
+{
+	const unsigned count = s->load->run->targets[s->target].addrs.count;
+	const unsigned chosen = seat_chosen(s), next = chosen > 0 ? chosen - 1 : s->address + 1u;
+
+	if (c->opened || c->why == FAIL_FINISHED)
+		return false;
+	if (next == count || next == s->address) {
+		s->address = 0; /* that was the last of them, or the only one that counts */
+		return false;
+	}
+	s->address = (uint8_t)next;
+	s->books->attempts--; /* it is counted where it goes on */
+	seat_wait_first(s);
+	return true;
+}
+
 static struct conn *seat_connect(struct seat *s, uint64_t number)
 {
 	const struct load_run *run = s->load->run;
+	const unsigned chosen = seat_chosen(s);
+	const struct addr *to;
 	struct addr from;
 
+	if (chosen > 0)
+		s->address = (uint8_t)(chosen - 1);
+	to = &run->targets[s->target].addrs.at[s->address];
 	if (run->config->source.count == 0)
-		return conn_dial(s->load->worker, &run->targets[s->target], NULL);
+		return conn_dial(s->load->worker, to, NULL);
 	from = source_nth(&run->config->source, number);
-	return conn_dial(s->load->worker, &run->targets[s->target], &from);
+	return conn_dial(s->load->worker, to, &from);
 }
 
 void seat_dial(struct load *l)

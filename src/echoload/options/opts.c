@@ -53,6 +53,8 @@ const struct opt load_opts[] = {
 		 "attempts to connect each second; 0: as fast as they are answered"),
 	OPT(load_config, source, opt_source_range, "any",
 	    "connect from these addresses in turn: more ports than one address has"),
+	OPT_FLAG(load_config, ipv4, "of a name's addresses, use only those of IPv4", .letter = '4'),
+	OPT_FLAG(load_config, ipv6, "of a name's addresses, use only those of IPv6", .letter = '6'),
 	OPT(load_config, start_at, opt_start_at, "now",
 	    "begin at this time, to run several together: HH:MM:SS, or seconds since the epoch"),
 	OPT_UINT(load_config, gate, "0", 0, 1023,
@@ -171,7 +173,7 @@ static bool interactive_takes(const struct load_config *c, const char *key)
 {
 	static const char *const keys[] = { "interactive",  "textbook",    "keepalive",
 					    "user_timeout", "icmp_errors", "congestion",
-					    "config" };
+					    "ipv4",         "ipv6",        "config" };
 	static const char *const waits[] = { "timeout", "connect_timeout" };
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
@@ -210,6 +212,23 @@ static int load_check_gate(struct opt_set *s, const struct load_config *c)
 	return 0;
 }
 
+int load_family(const struct load_config *c)
+{
+	if (c->ipv4 || c->ipv6)
+		return c->ipv4 ? AF_INET : AF_INET6;
+	return c->source.count > 0 ? c->source.first.ss.ss_family : AF_UNSPEC;
+}
+
+static int load_check_family(struct opt_set *s, const struct load_config *c)
+{
+	if (c->ipv4 && c->ipv6)
+		return opt_blame(s, "ipv6", "and --ipv4 leave no address");
+	if (c->source.count > 0 && c->source.first.ss.ss_family != load_family(c))
+		return opt_blame(s, "source", "is no address of the family that -%c asks for",
+				 c->ipv4 ? '4' : '6');
+	return 0;
+}
+
 int load_check(struct opt_set *s, struct load_config *c, const struct backend_ops *backend)
 {
 	if (!(backend->caps & BACKEND_CONNECT))
@@ -218,7 +237,7 @@ int load_check(struct opt_set *s, struct load_config *c, const struct backend_op
 		return opt_blame(s, "cpus", "this process may use none of them");
 	if (c->user_timeout % MSEC(1) != 0)
 		return opt_blame(s, "user_timeout", "must be whole milliseconds");
-	if (load_check_files(s, c) < 0)
+	if (load_check_files(s, c) < 0 || load_check_family(s, c) < 0)
 		return -EINVAL;
 	if (c->textbook && !c->interactive)
 		return opt_blame(s, "textbook", "is a kind of --interactive, which is missing");

@@ -43,6 +43,7 @@ struct load_config {
 	unsigned close;    /* enum close_mode */
 	unsigned connect_rate; /* attempts each second; 0: no limit */
 	struct source_range source;
+	bool ipv4, ipv6; /* only addresses of this family */
 	unsigned pipeline;
 	int64_t warmup;
 	int64_t timeout; /* for the answer; 0: off */
@@ -82,6 +83,9 @@ int opts_range_parse(const struct opt *row, const char *text, void *low, void *h
 /* Checks across rows, and the defaults that depend on other rows (-n without -w: no warm-up).
  * Returns 0, or -EINVAL with s->error set. */
 int load_check(struct opt_set *s, struct load_config *c, const struct backend_ops *backend);
+
+/* The family that addresses of targets must have: AF_INET, AF_INET6, or AF_UNSPEC for both. */
+int load_family(const struct load_config *c);
 
 /* Checks --start-at, which has passed when later phases are run. */
 int load_check_start(struct opt_set *s, const struct load_config *c);

@@ -81,6 +81,8 @@ static int source_read(const char *text, struct source_range *s)
 
 	if (strlen(text) >= sizeof(s->text) || source_address(text, len, &s->first) < 0)
 		return -EINVAL;
+	if (addr_needs_interface(&s->first))
+		return -ENODEV;
 	bits = source_free_bits(slash, s->first.ss.ss_family == AF_INET ? 32 : 128);
 	if (bits < 0)
 		return -EINVAL;
@@ -96,15 +98,21 @@ static int source_read(const char *text, struct source_range *s)
 static int source_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {
 	struct source_range s = { .count = 0 };
+	int r = 0;
 
 	(void)o;
-	if (strcmp(text, "any") != 0 && source_read(text, &s) < 0) {
+	if (strcmp(text, "any") != 0)
+		r = source_read(text, &s);
+	if (r == -ENODEV)
+		snprintf(why, OPT_ERROR_MAX,
+			 "a link-local address needs its interface, such as fe80::1%%eth0");
+	else if (r < 0)
 		snprintf(why, OPT_ERROR_MAX,
 			 "must be any, an address, or a network of at most %d free bits, such as "
 			 "127.0.0.0/28",
 			 FREE_BITS_MAX);
+	if (r < 0)
 		return -EINVAL;
-	}
 	snprintf(s.text, sizeof(s.text), "%s", text);
 	memcpy(field, &s, sizeof(s));
 	return 0;

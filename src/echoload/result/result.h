@@ -39,7 +39,7 @@ struct interval {
 /* One target's part of it. */
 struct target_result {
 	const char *name;            /* as it was given */
-	char address[ADDR_TEXT_MAX]; /* as it was looked up */
+	char address[ADDR_TEXT_MAX]; /* the one of its addresses that was used */
 	uint32_t requested;          /* connections */
 	struct books books;
 };
