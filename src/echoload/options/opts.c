@@ -144,8 +144,8 @@ const char load_after[] =
 	"Exit codes: 0 all went well, 1 errors or a limit missed, 2 usage or\n"
 	"configuration, 3 not one echo came back, 4 environment (descriptors, ports,\n"
 	"privilege), 5 inconclusive: nothing was measured or the generator was late, 70 a\n"
-	"bug, 129, 130 and 143 interrupted (SIGHUP, SIGINT, SIGTERM); the result so far is\n"
-	"printed then too.\n";
+	"bug, 129, 130 and 143 interrupted (SIGHUP, SIGINT, SIGTERM); the result so far\n"
+	"is printed then too.\n";
 
 /* Files are written at the same time: each has a name of its own. */
 static int load_check_files(struct opt_set *s, const struct load_config *c)
