@@ -67,8 +67,9 @@ const struct opt echod_opts[] = {
 	    .repeats = true),
 	OPT(echod_config, backend, opt_backend, "auto",
 	    "how the I/O is done; auto: the best that this kernel runs"),
-	OPT_UINT(echod_config, workers, "0", 0, 1024,
-		 "threads, each with its own loop; 0: one for each CPU it may use"),
+	OPT_UINT(
+		echod_config, workers, "0", 0, 1024,
+		"threads, each with its own loop; 0: one for each CPU it may use, within its CPU quota"),
 	OPT(echod_config, cpus, opt_cpus, "all",
 	    "pin workers to these CPUs in turn; all: do not pin"),
 	OPT_UINT(echod_config, backlog, "4096", 1, 65535,

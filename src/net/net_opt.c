@@ -4,6 +4,7 @@
 #include "echo/net/net_opt.h"
 
 #include <errno.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 
 #include "echo/base/addr.h"
 #include "echo/base/base.h"
+#include "echo/base/cpu_quota.h"
 #include "echo/base/opt.h"
 #include "echo/net/sock.h"
 
@@ -153,8 +155,11 @@ static cpu_set_t cpu_list_usable(const struct cpu_list *l)
 unsigned cpu_list_count(const struct cpu_list *l)
 {
 	cpu_set_t usable = cpu_list_usable(l);
+	const double count = (double)CPU_COUNT(&usable);
+	struct cpu_quota quota;
 
-	return (unsigned)CPU_COUNT(&usable);
+	cpu_quota_read(&quota);
+	return (unsigned)(quota.cpus > 0 ? fmin(count, ceil(quota.cpus)) : count);
 }
 
 int cpu_list_nth(const struct cpu_list *l, unsigned nth)

@@ -245,6 +245,7 @@ static void *worker_main(void *arg)
 	worker_close_listeners(w); /* what an error left open; nobody else may reach it */
 	conn_abandon(w);           /* WORKER_QUIT does not wait for what is in flight */
 	atomic_store(&w->cpu_ns, clock_thread_cpu_ns());
+	atomic_store(&w->wait_ns, clock_thread_wait_ns());
 	atomic_store(&w->done, true);
 	if (w->done_fd >= 0)
 		worker_signal(w->done_fd);

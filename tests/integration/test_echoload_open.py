@@ -147,6 +147,7 @@ class FewPorts(LoadCase):
         self.assertEqual(r.errors, {("local_limit", "connecting", "EADDRNOTAVAIL"): 20}, r)
         self.assertEqual(r["exit"]["reason"],
                          "20 connects ended in local_limit: no local port was free, --source can add addresses")
+        self.assertEqual((r["generator"]["bottleneck"], r["generator"]["bottleneck_reason"]), ("client", "ports"), r)
         r = self.run_load(server, connections=30, messages=300, source="127.0.0.16/28", prefix=ns.prefix, **LONG)
         self.assertEqual(r["connections"]["established"], 30, r)
 

@@ -14,6 +14,7 @@
 	X(arrivals)       \
 	X(backend)        \
 	X(books)          \
+	X(bottleneck)     \
 	X(cell)           \
 	X(child)          \
 	X(clock)          \
@@ -39,6 +40,7 @@
 	X(outage)         \
 	X(output)         \
 	X(paired)         \
+	X(pauses)         \
 	X(payload)        \
 	X(plot)           \
 	X(provenance)     \
@@ -50,6 +52,7 @@
 	X(sock)           \
 	X(source)         \
 	X(stream)         \
+	X(tcp_counters)   \
 	X(throttle)       \
 	X(timer)          \
 	X(units)          \

@@ -26,7 +26,8 @@ extern const struct opt_type opt_congestion; /* char[SOCK_CONGESTION_MAX] that t
  * -ENOENT if there is none. */
 int cpu_list_nth(const struct cpu_list *l, unsigned nth);
 
-/* How many CPUs @l and this process have in common. */
+/* How many threads of this process can run at once on CPUs of @l: as many as both have in common,
+ * but no more than the CPU quota of its control group has room for. 0: none. */
 unsigned cpu_list_count(const struct cpu_list *l);
 
 #endif

@@ -78,9 +78,10 @@ struct worker {
 	struct stats stats;
 
 	/* shared */
-	_Atomic int stop;       /* enum worker_stop */
-	_Atomic bool done;      /* the loop has ended */
-	_Atomic int64_t cpu_ns; /* of the thread, set when it has ended */
+	_Atomic int stop;  /* enum worker_stop */
+	_Atomic bool done; /* the loop has ended */
+	/* of the thread, set when it has ended */
+	_Atomic int64_t cpu_ns, wait_ns; /* on a CPU; ready, but without one, -1: not known */
 	pthread_t thread;
 	sem_t begun; /* by its thread, when begun_error is set: it is prepared, or it has gone */
 	int begun_error;

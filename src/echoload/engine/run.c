@@ -9,6 +9,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echo/base/cpu_quota.h"
 #include "echo/base/hist.h"
 #include "echo/base/stop.h"
 #include "echo/lab/provenance.h"
@@ -138,8 +139,20 @@ void run_fini(struct run *r)
 static int run_wait_ms(const struct run *r, const struct live *live)
 {
 	int series = series_wait_ms(&r->series), shown = live_wait_ms(live);
+	int wait = shown >= 0 && shown < series ? shown : series;
 
-	return shown >= 0 && shown < series ? shown : series;
+	return wait < PAUSES_TICK_MS ? wait : PAUSES_TICK_MS;
+}
+
+/* Waits for something to do, and notices when this lasts longer than it may. */
+static int run_wait_once(struct run *r, const struct live *live)
+{
+	const int wait_ms = run_wait_ms(r, live);
+	const int64_t due_ns = clock_now_ns() + MSEC(wait_ms);
+	int signal = gang_wait(&r->gang, wait_ms);
+
+	pauses_tick(&r->pauses, due_ns, clock_now_ns(), clock_thread_wait_ns());
+	return signal;
 }
 
 /* Waits for the end of all workers; signals end them. Returns 0, or -EPROTO: what came through the
@@ -151,10 +164,11 @@ static int run_wait(struct run *r, struct result *result)
 	int e = 0;
 
 	live_begin(&live, r);
+	pauses_start(&r->pauses, clock_thread_wait_ns());
 	if (gate->used)
 		gang_watch(&r->gang, gate->fds, ARRAY_LEN(gate->fds));
 	while (r->gang.done < r->gang.running) {
-		int signal = gang_wait(&r->gang, run_wait_ms(r, &live));
+		int signal = run_wait_once(r, &live);
 		int said = gate_poll(gate, &r->gang, r->loads);
 
 		if (signal) {
@@ -185,7 +199,7 @@ static void run_address(const struct target *t, struct target_result *result)
 /* Adds up what the workers found. */
 static void run_collect(struct run *r, struct result *result)
 {
-	int64_t last_ns = r->shared.start_ns;
+	int64_t last_ns = r->shared.start_ns, wait_ns;
 
 	for (unsigned i = 0; i < r->gang.count; i++) {
 		const struct load *l = &r->loads[i];
@@ -198,6 +212,9 @@ static void run_collect(struct run *r, struct result *result)
 		result->books.missed += l->missed;
 		result->late_sends += l->late_sends;
 		result->cpu_ns += atomic_load(&r->gang.workers[i].cpu_ns);
+		wait_ns = atomic_load(&r->gang.workers[i].wait_ns);
+		result->wait_ns =
+			wait_ns < 0 || result->wait_ns < 0 ? -1 : result->wait_ns + wait_ns;
 		if (l->last_event_ns > last_ns)
 			last_ns = l->last_event_ns;
 	}
@@ -224,25 +241,43 @@ static void run_collect_outages(struct run *r, struct result *result)
 	struct outage_watch *o = &r->shared.outages;
 
 	outage_finish(o);
+	result->pauses = r->pauses;
+	pauses_shift(&result->pauses, r->shared.start_ns);
 	for (unsigned i = 0; i < o->count; i++) {
 		outage_shift(&o->list[i], r->shared.start_ns);
+		o->list[i].begin_ns =
+			pauses_after(&result->pauses, o->list[i].begin_ns, o->list[i].noticed_ns);
 	}
 	result->outages = o->list;
 	result->outage_count = o->count;
 	result->outages_unlisted = o->uncounted;
 }
 
-/* A client that never waits is what limits the rate; one that mostly waits is not. */
-static enum bottleneck run_bottleneck(const struct run *r, const struct result *result)
-{
-	double busy =
-		result->duration_ns > 0
-			? (double)result->cpu_ns / ((double)result->duration_ns * r->gang.count)
-			: 0;
+/* What this machine is doing beside us, before and after a run. */
+struct surroundings {
+	int64_t steal_ns;
+	struct cpu_quota quota;
+	struct tcp_counters tcp;
+};
 
-	if (busy > 0.95)
-		return BOTTLENECK_CLIENT;
-	return busy < 0.8 ? BOTTLENECK_SERVER : BOTTLENECK_UNKNOWN;
+static void run_look_around(struct surroundings *s)
+{
+	s->steal_ns = provenance_steal_ns();
+	cpu_quota_read(&s->quota);
+	tcp_counters_read(&s->tcp);
+}
+
+static void run_collect_surroundings(const struct surroundings *before, struct result *result)
+{
+	struct surroundings now;
+
+	run_look_around(&now);
+	result->steal_ns = before->steal_ns < 0 ? -1 : now.steal_ns - before->steal_ns;
+	result->quota = now.quota.cpus;
+	result->throttled = now.quota.throttled - before->quota.throttled;
+	result->throttled_ns = now.quota.throttled_ns - before->quota.throttled_ns;
+	result->tcp = now.tcp;
+	tcp_counters_since(&result->tcp, &before->tcp);
 }
 
 /* The measured part: it ends when sending did. */
@@ -301,10 +336,11 @@ static void run_describe(const struct run *r, struct result *result)
 int run_load(struct run *r, struct result *result, struct stream *to)
 {
 	struct load_run *s = &r->shared;
-	int64_t steal_ns = provenance_steal_ns();
+	struct surroundings before;
 	int e = 0, said, joined;
 	bool begun = run_wait_start(r, result);
 
+	run_look_around(&before);
 	run_describe(r, result);
 	if (to)
 		stream_start(to, result);
@@ -326,7 +362,7 @@ int run_load(struct run *r, struct result *result, struct stream *to)
 	run_collect_series(r, result);
 	run_collect_outages(r, result);
 	run_measured(r, result);
-	result->steal_ns = steal_ns < 0 ? -1 : provenance_steal_ns() - steal_ns;
-	result->bottleneck = run_bottleneck(r, result);
+	run_collect_surroundings(&before, result);
+	bottleneck_find(result);
 	return e;
 }

@@ -7,6 +7,7 @@
 #include "echo/net/gang.h"
 #include "echo/net/worker.h"
 #include "load.h"
+#include "pauses.h"
 #include "series.h"
 
 struct backend_choice;
@@ -22,6 +23,7 @@ struct run {
 	struct load *loads; /* one for each worker */
 	struct gang gang;
 	struct series series;
+	struct pauses pauses;
 	struct hist *uncorrected, *lateness, *connect;
 };
 

@@ -24,8 +24,8 @@ static const char *const progress_names[] = { "auto", "always", "never", NULL };
 const struct opt load_opts[] = {
 	OPT_UINT(load_config, connections, "10", 1, 1000 * 1000, "connections in total",
 		 .letter = 'c'),
-	OPT_UINT(load_config, threads, "1", 0, 1024, "worker threads; 0: one for each CPU",
-		 .letter = 't'),
+	OPT_UINT(load_config, threads, "1", 0, 1024,
+		 "worker threads; 0: one for each CPU, within the CPU quota", .letter = 't'),
 	OPT_TIME(load_config, duration, "10s", MSEC(1), SEC(86400), "how long, after the warm-up",
 		 .letter = 'd'),
 	OPT_UINT(load_config, messages, "0", 0, INT64_MAX,
@@ -143,9 +143,10 @@ const char load_after[] =
 	"\n"
 	"Exit codes: 0 all went well, 1 errors or a limit missed, 2 usage or\n"
 	"configuration, 3 not one echo came back, 4 environment (descriptors, ports,\n"
-	"privilege), 5 inconclusive: nothing was measured or the generator was late, 70 a\n"
-	"bug, 129, 130 and 143 interrupted (SIGHUP, SIGINT, SIGTERM); the result so far\n"
-	"is printed then too.\n";
+	"privilege), 5 inconclusive: nothing was measured, the rate was not reached,\n"
+	"the generator was late, or it was paused or had no CPU and that may be why a\n"
+	"limit was missed or connections ended, 70 a bug, 129, 130 and 143 interrupted\n"
+	"(SIGHUP, SIGINT, SIGTERM); the result so far is printed then too.\n";
 
 /* Files are written at the same time: each has a name of its own. */
 static int load_check_files(struct opt_set *s, const struct load_config *c)

@@ -210,6 +210,31 @@ static json_t *json_histograms(const struct result *r)
 	return NULL;
 }
 
+static json_t *json_pauses(const struct pauses *p)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < p->count; i++) {
+		const struct field times[] = { { "begin_ns", p->list[i].begin_ns },
+					       { "end_ns", p->list[i].end_ns } };
+
+		if (json_array_append_new(a, json_numbers(times, ARRAY_LEN(times))) == 0)
+			continue;
+		json_decref(a);
+		return NULL;
+	}
+	return a;
+}
+
+static json_t *json_tcp(const struct tcp_counters *c)
+{
+	struct field fields[TCP_COUNTERS];
+
+	for (unsigned i = 0; i < TCP_COUNTERS; i++)
+		fields[i] = (struct field){ tcp_counter_name(i), or_unknown(c->of[i]) };
+	return json_numbers(fields, TCP_COUNTERS);
+}
+
 static json_t *json_generator(const struct result *r)
 {
 	static const char *const bottlenecks[] = {
@@ -218,14 +243,18 @@ static json_t *json_generator(const struct result *r)
 		[BOTTLENECK_SERVER] = "server",
 	};
 	const struct field fields[] = {
-		{ "late_sends", (int64_t)r->late_sends },
-		{ "cpu_ns", r->cpu_ns },
+		{ "late_sends", (int64_t)r->late_sends }, { "cpu_ns", r->cpu_ns },
+		{ "wait_ns", or_unknown(r->wait_ns) },    { "throttled", (int64_t)r->throttled },
+		{ "throttled_ns", r->throttled_ns },      { "paused_ns", r->pauses.total_ns },
 		{ "steal_ns", or_unknown(r->steal_ns) },
 	};
 	json_t *o = json_numbers(fields, ARRAY_LEN(fields));
 
 	if (put(o, "lateness_ns", json_hist(r->lateness)) &&
-	    put(o, "bottleneck", json_string(bottlenecks[r->bottleneck])))
+	    put(o, "quota_cpus", r->quota > 0 ? json_real(r->quota) : json_null()) &&
+	    put(o, "pauses", json_pauses(&r->pauses)) && put(o, "host_tcp", json_tcp(&r->tcp)) &&
+	    put(o, "bottleneck", json_string(bottlenecks[r->bottleneck])) &&
+	    put(o, "bottleneck_reason", json_string(bottleneck_reason_name(r->bottleneck_reason))))
 		return o;
 	json_decref(o);
 	return NULL;

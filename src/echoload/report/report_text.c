@@ -23,6 +23,9 @@ enum {
 	ROWS_MAX = 20,     /* of a table; JSON has all of them */
 };
 
+/* The part of the threads' time from which on waiting for a CPU is worth a word. */
+static const double wait_said = 0.1;
+
 static const char *plural(uint64_t n)
 {
 	return n == 1 ? "" : "s";
@@ -366,6 +369,45 @@ static void print_corruption(const struct result *r, FILE *to)
 
 /* ---- how much to believe it ---- */
 
+/* What kept it from running. Some waiting for a CPU is everybody's. */
+static void add_starvation(struct para *t, const struct result *r)
+{
+	const double threads = (double)r->duration_ns * r->threads;
+	const struct pauses *p = &r->pauses;
+
+	if (threads > 0 && (double)r->wait_ns > wait_said * threads)
+		para_add(t, ", %.0f%% waiting for a CPU", 100 * (double)r->wait_ns / threads);
+	if (r->throttled > 0 && r->quota > 0)
+		para_add(t, ", quota of %.3g CPUs used up", r->quota);
+	else if (r->throttled > 0)
+		para_add(t, ", quota used up");
+	if (r->throttled > 0)
+		para_count(t, " ", r->throttled, r->throttled == 1 ? " time" : " times");
+	if (p->count > 0)
+		para_time(t, ", paused ", p->total_ns, "");
+	if (p->count == 1)
+		para_time(t, " at ", p->list[0].begin_ns, "");
+	else if (p->count > 1)
+		para_count(t, " in ", p->count + p->unlisted, " pauses");
+	if (r->steal_ns > 0)
+		para_time(t, ", ", r->steal_ns, " stolen by the hypervisor");
+}
+
+/* Counters of the kernel that moved, whoever moved them. */
+static void print_tcp(const struct result *r, FILE *to)
+{
+	struct para t = { .len = 0 };
+
+	for (unsigned i = 0; i < TCP_COUNTERS; i++) {
+		if (r->tcp.of[i] <= 0)
+			continue;
+		para_add(&t, "%s%s", t.len > 0 ? ", " : "", tcp_counter_name(i));
+		para_count(&t, " ", (uint64_t)r->tcp.of[i], "");
+	}
+	if (t.len > 0)
+		para_print(&t, "host's TCP", to);
+}
+
 static void print_generator(const struct result *r, FILE *to)
 {
 	static const char *const bottlenecks[] = {
@@ -373,18 +415,21 @@ static void print_generator(const struct result *r, FILE *to)
 		[BOTTLENECK_CLIENT] = "this client",
 		[BOTTLENECK_SERVER] = "target or path",
 	};
+	const char *why = bottleneck_reason_text(r->bottleneck_reason);
 	const double available = (double)r->duration_ns * r->threads;
 	const double busy = available > 0 ? fmin(1, (double)r->cpu_ns / available) : 0;
 	struct para t = { .len = 0 };
 
 	para_time(&t, "", r->cpu_ns, " of CPU");
 	para_add(&t, ", %.0f%% of %u thread%s", 100 * busy, r->threads, plural(r->threads));
-	if (r->steal_ns > 0)
-		para_time(&t, ", ", r->steal_ns, " stolen by the hypervisor");
-	if (r->books.measured.echoed > 0)
+	add_starvation(&t, r);
+	if (r->books.measured.echoed > 0 || r->bottleneck == BOTTLENECK_CLIENT)
 		para_add(&t, "; bottleneck: %s", bottlenecks[r->bottleneck]);
+	if (*why && r->bottleneck == BOTTLENECK_CLIENT)
+		para_add(&t, " (%s)", why);
 	fputc('\n', to);
 	para_print(&t, "generator", to);
+	print_tcp(r, to);
 }
 
 static void print_verdict(const struct result *r, FILE *to)

@@ -8,9 +8,12 @@
 #include <stdint.h>
 
 #include "books.h"
+#include "bottleneck.h"
 #include "echo/base/addr.h"
+#include "echo/lab/tcp_counters.h"
 #include "echoload/engine/interval.h"
 #include "echoload/engine/outage.h"
+#include "echoload/engine/pauses.h"
 
 struct hist;
 struct load_config;
@@ -18,8 +21,6 @@ struct opt_set;
 struct provenance;
 
 enum { RESULT_REASON_MAX = 256 };
-
-enum bottleneck { BOTTLENECK_UNKNOWN, BOTTLENECK_CLIENT, BOTTLENECK_SERVER };
 
 /* A histogram in ten numbers; nanoseconds. */
 struct latency {
@@ -74,7 +75,14 @@ struct result {
 	int64_t measure_begin_ns, measure_end_ns; /* since the start of the run */
 	int64_t cpu_ns;                           /* of all worker threads */
 	int64_t steal_ns;                         /* of this machine while it ran; -1: not known */
+	int64_t wait_ns;      /* of worker threads that were ready, but had no CPU; -1: not known */
+	double quota;         /* CPUs that our control group may use; 0: no limit */
+	uint64_t throttled;   /* periods in which a group had used up its quota */
+	int64_t throttled_ns; /* for how long, all CPUs together */
+	struct pauses pauses; /* since the start of the run */
+	struct tcp_counters tcp; /* of this host, by how much they moved; -1: not known */
 	enum bottleneck bottleneck;
+	enum bottleneck_reason bottleneck_reason;
 	bool interrupted;
 	int interrupted_by;                    /* signal */
 	struct json_t *merged, *merged_config; /* a sum of results: what each is; what all have */

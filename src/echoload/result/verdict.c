@@ -24,6 +24,10 @@ enum {
 	KINDS_NAMED = 3, /* of errors; the rest is a number */
 };
 
+/* The part of its time that a client must have been kept from running to be blamed for a rate or a
+ * latency. */
+static const double starved_from = 0.1;
+
 /* A cause of errors, counted apart for connects and for connections. */
 struct kind {
 	enum fail why;
@@ -206,10 +210,51 @@ static int judge_never_opened(const struct result *r, struct sentence *s)
 	return EXIT_INCONCLUSIVE;
 }
 
+/* "this client could not run for 91% of its time: its CPU quota was used up" */
+static void say_starved(struct sentence *s, const struct result *r)
+{
+	const char *why = bottleneck_reason_text(r->bottleneck_reason);
+
+	say(s, "this client could not run for %.0f%% of its time",
+	    100 * bottleneck_starved_share(r));
+	if (r->bottleneck == BOTTLENECK_CLIENT && *why)
+		say(s, ": %s", why);
+}
+
+static bool is_starved(const struct result *r)
+{
+	return bottleneck_starved_share(r) > starved_from;
+}
+
 static int judge_late(const struct result *r, struct sentence *s)
 {
 	say(s, "the generator was overloaded: %llu of %llu sends were more than 1 ms late",
 	    (unsigned long long)r->late_sends, (unsigned long long)r->lateness->count);
+	if (is_starved(r)) {
+		say(s, "; ");
+		say_starved(s, r);
+	}
+	return EXIT_INCONCLUSIVE;
+}
+
+/* Errors while this program was paused, or just after, prove nothing: a peer gives such a client
+ * up. */
+static int judge_errors(const struct result *r, struct sentence *s)
+{
+	char paused[UNITS_MAX];
+
+	say_errors(s, &r->books);
+	say_help(s, r);
+	if (!bottleneck_explains_errors(r))
+		return EXIT_VERDICT;
+	say(s, "; but this client had just been paused, %s in all",
+	    units_time(r->pauses.total_ns, 3, paused));
+	return EXIT_INCONCLUSIVE;
+}
+
+static int judge_starved(const struct result *r, struct sentence *s)
+{
+	say_starved(s, r);
 	return EXIT_INCONCLUSIVE;
 }
 
@@ -248,10 +293,13 @@ static int judge_missed(const struct result *r, struct sentence *s)
 {
 	say(s,
 	    "the rate of %.10g/s was not reached: %llu of %llu messages found no connection free "
-	    "in "
-	    "their time; the target is too slow for it, or -c times -p too small",
+	    "in their time; ",
 	    r->config->rate, (unsigned long long)r->books.missed,
 	    (unsigned long long)r->books.planned);
+	if (is_starved(r))
+		say_starved(s, r);
+	else
+		say(s, "the target is too slow for it, or -c times -p too small");
 	return EXIT_INCONCLUSIVE;
 }
 
@@ -269,6 +317,33 @@ static void say_limits(struct sentence *s, const struct result *r)
 	if (c->min_rate > 0 && rate < c->min_rate)
 		say(s, "%s%.0f echoes/s, under the limit of %.0f", s->len ? "; " : "", rate,
 		    c->min_rate);
+}
+
+/* Whether what kept this client from running can explain every limit that was missed. A rate grows
+ * at most by the time that was missing. The shortest latency has no wait in it: when even that is
+ * over the limit, the limit is missed for certain. A downtime is too long by the pauses at most. */
+static bool limits_are_in_doubt(const struct result *r)
+{
+	const struct load_config *c = r->config;
+	const double ran = 1 - bottleneck_starved_share(r);
+
+	if (c->max_p99 > 0 && hist_percentile(r->latency, 99) > c->max_p99 &&
+	    (!is_starved(r) || r->latency->min > c->max_p99))
+		return false;
+	if (c->max_downtime > 0 && downtime_ns(r) > c->max_downtime &&
+	    downtime_ns(r) - r->pauses.total_ns > c->max_downtime)
+		return false;
+	return c->min_rate <= 0 || result_rate(r) >= c->min_rate * ran;
+}
+
+/* Limits were missed, and the sentence says which. */
+static int judge_limits(const struct result *r, struct sentence *s)
+{
+	if (!limits_are_in_doubt(r))
+		return EXIT_VERDICT;
+	say(s, "; but ");
+	say_starved(s, r);
+	return EXIT_INCONCLUSIVE;
 }
 
 /* The first exit code that fits, with the words for it. */
@@ -292,20 +367,19 @@ static int judge(const struct result *r, struct sentence *s)
 		return judge_interrupted(r, s);
 	if (b->all.echoed == 0)
 		return judge_silence(r, s);
-	if (errors > r->config->max_errors && !r->config->ignore_errors) {
-		say_errors(s, b);
-		say_help(s, r);
-		return EXIT_VERDICT;
-	}
+	if (errors > r->config->max_errors && !r->config->ignore_errors)
+		return judge_errors(r, s);
 	if (b->measured.echoed == 0)
 		return judge_nothing_measured(r, s);
 	if (never_opened(r) > 0)
 		return judge_never_opened(r, s);
 	if (r->late_sends * 100 > r->lateness->count)
 		return judge_late(r, s);
+	if (bottleneck_spoils(r))
+		return judge_starved(r, s);
 	say_limits(s, r);
 	if (s->len > 0)
-		return EXIT_VERDICT;
+		return judge_limits(r, s);
 	if (rate_was_missed(r))
 		return judge_missed(r, s);
 	say(s, "ok");

@@ -83,6 +83,7 @@ static void merge_shift(struct merge_part *p, int64_t by_ns)
 
 	for (unsigned i = 0; i < r->outage_count; i++)
 		outage_shift(&p->outages[i], -by_ns);
+	pauses_shift(&r->pauses, -by_ns);
 	for (unsigned t = 0; t <= r->target_count; t++) {
 		struct books *b = t < r->target_count ? &r->targets[t].books : &r->books;
 
@@ -132,6 +133,36 @@ static int merge_targets(struct result *to, const struct result *from)
 	return 0;
 }
 
+static int64_t merge_known(int64_t a, int64_t b)
+{
+	return a < 0 || b < 0 ? -1 : a + b;
+}
+
+/* What kept the generators from running; the pauses of a part have moved with it. */
+static void merge_starvation(struct result *to, const struct result *r, bool first)
+{
+	struct pauses *p = &to->pauses;
+	const bool alike =
+		to->bottleneck == r->bottleneck && to->bottleneck_reason == r->bottleneck_reason;
+
+	to->wait_ns = merge_known(to->wait_ns, r->wait_ns);
+	to->quota = first || to->quota == r->quota ? r->quota : 0;
+	to->throttled += r->throttled;
+	to->throttled_ns += r->throttled_ns;
+	for (unsigned i = 0; i < r->pauses.count; i++) {
+		if (p->count < PAUSES_MAX)
+			p->list[p->count++] = r->pauses.list[i];
+		else
+			p->unlisted++;
+	}
+	p->unlisted += r->pauses.unlisted;
+	p->total_ns += r->pauses.total_ns;
+	for (unsigned i = 0; i < TCP_COUNTERS; i++)
+		to->tcp.of[i] = -1; /* two runs on one host have seen the same */
+	to->bottleneck = first || alike ? r->bottleneck : BOTTLENECK_UNKNOWN;
+	to->bottleneck_reason = first || alike ? r->bottleneck_reason : REASON_MIXED;
+}
+
 /* What is not in the books. */
 static void merge_rest(struct merge *m, const struct merge_part *p)
 {
@@ -143,11 +174,10 @@ static void merge_rest(struct merge *m, const struct merge_part *p)
 				  : (to->threads > r->threads ? to->threads : r->threads);
 	to->late_sends += r->late_sends;
 	to->cpu_ns += r->cpu_ns;
-	to->steal_ns = to->steal_ns < 0 || r->steal_ns < 0 ? -1 : to->steal_ns + r->steal_ns;
+	to->steal_ns = merge_known(to->steal_ns, r->steal_ns);
+	merge_starvation(to, r, first);
 	to->outages_unlisted += r->outages_unlisted;
 	to->interrupted |= r->interrupted;
-	to->bottleneck =
-		first || to->bottleneck == r->bottleneck ? r->bottleneck : BOTTLENECK_UNKNOWN;
 	to->backend = first || strcmp(to->backend, r->backend) == 0 ? r->backend : "several";
 	if (r->duration_ns > to->duration_ns)
 		to->duration_ns = r->duration_ns;

@@ -43,6 +43,23 @@ struct merge_part {
 int merge_read(struct merge_part *p, const char *name);
 void merge_free(struct merge_part *p);
 
+/* merge_value.c: what stands under a key of @from. What is missing or makes no sense is an error of
+ * the part (the first one counts), and then 0, "" or NULL. _moment: a number that is not negative,
+ * and is never added up; _number, _count: one that is; _or_none: -1 where there is none, or null.
+ */
+int64_t merge_value_moment(struct merge_part *p, const json_t *from, const char *key);
+int64_t merge_value_number(struct merge_part *p, const json_t *from, const char *key);
+int64_t merge_value_number_or_none(struct merge_part *p, const json_t *from, const char *key);
+uint64_t merge_value_count(struct merge_part *p, const json_t *from, const char *key);
+const char *merge_value_text(struct merge_part *p, const json_t *from, const char *key);
+const json_t *merge_value_object(struct merge_part *p, const json_t *from, const char *key);
+/* Notes the error. Returns -EINVAL. */
+int merge_value_fail(struct merge_part *p, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* merge_generator.c: what it says of the generator. */
+void merge_generator_read(struct merge_part *p);
+
 /* Points the result's histograms to @hists. */
 void merge_point(struct result *r, struct hist *const hists[MERGE_HISTS]);
 

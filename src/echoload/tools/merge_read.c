@@ -4,12 +4,10 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "echo/base/base.h"
-#include "echo/base/escape.h"
 #include "echo/base/hist.h"
 #include "echo/base/hist_hdr.h"
 #include "echoload/result/verdict.h"
@@ -22,75 +20,6 @@ enum {
 	THREADS_MAX = 1000 * 1000,
 };
 
-static int __attribute__((format(printf, 2, 3))) fail(struct merge_part *p, const char *fmt, ...)
-{
-	const size_t len = p->error[0] ? MERGE_ERROR_MAX : 0; /* the first stays */
-	va_list args;
-
-	va_start(args, fmt);
-	if (len == 0)
-		vsnprintf(p->error, sizeof(p->error), fmt, args);
-	va_end(args);
-	return -EINVAL;
-}
-
-static const json_t *object(struct merge_part *p, const json_t *from, const char *key)
-{
-	const json_t *o = json_object_get(from, key);
-
-	if (!json_is_object(o))
-		fail(p, "'%s' is missing", key);
-	return o;
-}
-
-/* A number that is not negative, and no sum will have. */
-static int64_t moment(struct merge_part *p, const json_t *from, const char *key)
-{
-	const json_t *v = json_object_get(from, key);
-
-	if (json_is_integer(v) && json_integer_value(v) >= 0 &&
-	    json_integer_value(v) <= merge_number_max)
-		return json_integer_value(v);
-	fail(p, "'%s' is missing, or no whole number that can be", key);
-	return 0;
-}
-
-/* One that is added up, with others of this file or of others. */
-static int64_t number(struct merge_part *p, const json_t *from, const char *key)
-{
-	const int64_t n = moment(p, from, key);
-
-	if (__builtin_add_overflow(p->total, (uint64_t)n, &p->total))
-		p->total = UINT64_MAX;
-	return n;
-}
-
-static uint64_t count(struct merge_part *p, const json_t *from, const char *key)
-{
-	return (uint64_t)number(p, from, key);
-}
-
-/* The same; null or nothing is -1. */
-static int64_t number_or_none(struct merge_part *p, const json_t *from, const char *key)
-{
-	const json_t *v = json_object_get(from, key);
-
-	return !v || json_is_null(v) ? -1 : number(p, from, key);
-}
-
-/* A line of text; "": there is none, as an errno may be null. */
-static const char *text(struct merge_part *p, const json_t *from, const char *key)
-{
-	const json_t *v = json_object_get(from, key);
-	const char *s = json_string_value(v);
-
-	if (v && !s && !json_is_null(v))
-		fail(p, "'%s' is no text", key);
-	if (s && escape_needed(s))
-		fail(p, "'%s' has control characters", key);
-	return s ? s : "";
-}
-
 /* ---- the books ---- */
 
 /* The numbers of a group; a target has no peak of its own. */
@@ -101,17 +30,17 @@ static void read_numbers(struct merge_part *p, const json_t *from, struct books 
 		const struct books_field *f = &books_fields[i];
 
 		if (f->group == group && (!f->is_peak || json_object_get(from, f->key)))
-			*books_number(b, f) = count(p, from, f->key);
+			*books_number(b, f) = merge_value_count(p, from, f->key);
 	}
 }
 
 static void read_connections(struct merge_part *p, const json_t *c, struct books *b,
 			     uint32_t *requested)
 {
-	const int64_t wanted = moment(p, c, "requested");
+	const int64_t wanted = merge_value_moment(p, c, "requested");
 
 	if (wanted > CONNECTIONS_MAX)
-		fail(p, "nobody requested %lld connections", (long long)wanted);
+		merge_value_fail(p, "nobody requested %lld connections", (long long)wanted);
 	*requested = (uint32_t)wanted;
 	read_numbers(p, c, b, BOOKS_CONNECTIONS);
 }
@@ -130,24 +59,26 @@ static int errno_of(const char *name)
 /* One row of "outcomes", the @nth. Returns whether it is one. */
 static bool read_outcome(struct merge_part *p, const json_t *row, size_t nth, struct outcome *o)
 {
-	const char *cause = text(p, row, "cause"), *phase = text(p, row, "phase");
+	const char *cause = merge_value_text(p, row, "cause"),
+		   *phase = merge_value_text(p, row, "phase");
 
-	*o = (struct outcome){ .why = FAIL_NONE + 1, .err = errno_of(text(p, row, "errno")) };
+	*o = (struct outcome){ .why = FAIL_NONE + 1,
+			       .err = errno_of(merge_value_text(p, row, "errno")) };
 	while (o->why < FAIL_COUNT && strcmp(fail_name(o->why), cause) != 0)
 		o->why++;
 	while (o->at < PHASE_COUNT && strcmp(fail_phase_name(o->at), phase) != 0)
 		o->at++;
-	o->count = count(p, row, "count");
-	o->messages_lost = count(p, row, "messages_lost");
-	o->first_ns = number(p, row, "first_ns");
-	o->last_ns = number(p, row, "last_ns");
+	o->count = merge_value_count(p, row, "count");
+	o->messages_lost = merge_value_count(p, row, "messages_lost");
+	o->first_ns = merge_value_number(p, row, "first_ns");
+	o->last_ns = merge_value_number(p, row, "last_ns");
 	if (o->why == FAIL_COUNT || o->at == PHASE_COUNT)
-		fail(p, "'outcomes' %zu: cause '%.40s' or phase '%.40s' is unknown", nth, cause,
-		     phase);
+		merge_value_fail(p, "'outcomes' %zu: cause '%.40s' or phase '%.40s' is unknown",
+				 nth, cause, phase);
 	else if (o->first_ns > o->last_ns)
-		fail(p, "'outcomes' %zu: 'first_ns' is after 'last_ns'", nth);
+		merge_value_fail(p, "'outcomes' %zu: 'first_ns' is after 'last_ns'", nth);
 	else if (o->count == 0)
-		fail(p, "'outcomes' %zu: 'count' is 0", nth);
+		merge_value_fail(p, "'outcomes' %zu: 'count' is 0", nth);
 	return p->error[0] == '\0';
 }
 
@@ -158,7 +89,7 @@ static void read_outcomes(struct merge_part *p, const json_t *from, struct books
 	size_t i;
 
 	if (!json_is_array(rows))
-		fail(p, "'outcomes' is missing");
+		merge_value_fail(p, "'outcomes' is missing");
 	json_array_foreach(rows, i, row)
 	{
 		if (!read_outcome(p, row, i, &o))
@@ -170,10 +101,10 @@ static void read_outcomes(struct merge_part *p, const json_t *from, struct books
 /* A byte of a message. */
 static uint8_t byte(struct merge_part *p, const json_t *from, const char *key)
 {
-	const int64_t n = moment(p, from, key);
+	const int64_t n = merge_value_moment(p, from, key);
 
 	if (n > UINT8_MAX)
-		fail(p, "'%s' is no byte", key);
+		merge_value_fail(p, "'%s' is no byte", key);
 	return (uint8_t)n;
 }
 
@@ -184,8 +115,8 @@ static void read_corruption(struct merge_part *p, struct corruption *c)
 	if (!json_is_object(from))
 		return;
 	c->found = true;
-	c->connection = (uint64_t)moment(p, from, "connection");
-	c->offset = (uint64_t)moment(p, from, "offset");
+	c->connection = (uint64_t)merge_value_moment(p, from, "connection");
+	c->offset = (uint64_t)merge_value_moment(p, from, "offset");
 	c->surplus = json_is_null(json_object_get(from, "expected"));
 	c->expected = c->surplus ? 0 : byte(p, from, "expected");
 	c->seen = byte(p, from, "seen");
@@ -193,20 +124,20 @@ static void read_corruption(struct merge_part *p, struct corruption *c)
 
 static void read_books(struct merge_part *p)
 {
-	const json_t *measured = object(p, p->root, "measured");
-	const json_t *connections = object(p, p->root, "connections");
+	const json_t *measured = merge_value_object(p, p->root, "measured");
+	const json_t *connections = merge_value_object(p, p->root, "connections");
 	struct books *b = &p->result.books;
 
 	read_connections(p, connections, b, &p->config.connections);
 	if (!json_object_get(connections, "peak"))
-		fail(p, "'peak' is missing");
-	read_numbers(p, object(p, p->root, "messages"), b, BOOKS_MESSAGES);
+		merge_value_fail(p, "'peak' is missing");
+	read_numbers(p, merge_value_object(p, p->root, "messages"), b, BOOKS_MESSAGES);
 	read_numbers(p, measured, b, BOOKS_MEASURED);
-	p->result.measure_begin_ns = number(p, measured, "begin_ns");
-	p->result.measure_end_ns = number(p, measured, "end_ns");
+	p->result.measure_begin_ns = merge_value_number(p, measured, "begin_ns");
+	p->result.measure_end_ns = merge_value_number(p, measured, "end_ns");
 	if (p->result.measure_end_ns < p->result.measure_begin_ns)
-		fail(p, "what was measured ends before it begins");
-	read_numbers(p, object(p, p->root, "bytes"), b, BOOKS_BYTES);
+		merge_value_fail(p, "what was measured ends before it begins");
+	read_numbers(p, merge_value_object(p, p->root, "bytes"), b, BOOKS_BYTES);
 	read_outcomes(p, p->root, b);
 	read_corruption(p, &b->corruption);
 }
@@ -217,19 +148,20 @@ static void read_targets(struct merge_part *p)
 	size_t i;
 
 	if (json_array_size(rows) == 0)
-		fail(p, "'targets' is missing");
+		merge_value_fail(p, "'targets' is missing");
 	json_array_foreach(rows, i, row)
 	{
 		struct target_result *t = &p->result.targets[i];
 
 		if (i == TARGETS_MAX) {
-			fail(p, "more than %d targets", TARGETS_MAX);
+			merge_value_fail(p, "more than %d targets", TARGETS_MAX);
 			return;
 		}
-		t->name = text(p, row, "target");
-		snprintf(t->address, sizeof(t->address), "%s", text(p, row, "address"));
-		read_connections(p, object(p, row, "connections"), &t->books, &t->requested);
-		read_numbers(p, object(p, row, "messages"), &t->books, BOOKS_MESSAGES);
+		t->name = merge_value_text(p, row, "target");
+		snprintf(t->address, sizeof(t->address), "%s", merge_value_text(p, row, "address"));
+		read_connections(p, merge_value_object(p, row, "connections"), &t->books,
+				 &t->requested);
+		read_numbers(p, merge_value_object(p, row, "messages"), &t->books, BOOKS_MESSAGES);
 		read_outcomes(p, row, &t->books);
 		p->result.target_count++;
 	}
@@ -247,14 +179,15 @@ static void check_targets(struct merge_part *p)
 		const char *broken = books_check(&p->result.targets[i].books);
 
 		if (broken)
-			fail(p, "'targets' %u: its books do not balance: %s", i, broken);
+			merge_value_fail(p, "'targets' %u: its books do not balance: %s", i,
+					 broken);
 		requested += p->result.targets[i].requested;
 		books_merge(&sum, &p->result.targets[i].books);
 	}
 	if (requested != p->config.connections || sum.attempts != all->attempts ||
 	    sum.established != all->established || sum.failed != all->failed ||
 	    memcmp(&sum.all, &all->all, sizeof(sum.all)) != 0)
-		fail(p, "'targets' do not add up to 'connections' and 'messages'");
+		merge_value_fail(p, "'targets' do not add up to 'connections' and 'messages'");
 }
 
 static bool in_order(const struct outage *o)
@@ -268,7 +201,7 @@ static bool in_order(const struct outage *o)
 static void read_outages(struct merge_part *p)
 {
 	const json_t *row, *rows = json_object_get(p->root, "outages");
-	const int64_t unlisted = number_or_none(p, p->root, "outages_unlisted");
+	const int64_t unlisted = merge_value_number_or_none(p, p->root, "outages_unlisted");
 	size_t i;
 
 	p->result.outages_unlisted = unlisted > 0 ? (uint64_t)unlisted : 0;
@@ -277,18 +210,18 @@ static void read_outages(struct merge_part *p)
 	json_array_foreach(rows, i, row)
 	{
 		if (!p->outages) {
-			fail(p, "no memory");
+			merge_value_fail(p, "no memory");
 			return;
 		}
 		p->outages[i] = (struct outage){
-			.begin_ns = number(p, row, "begin_ns"),
-			.noticed_ns = number(p, row, "noticed_ns"),
-			.first_success_ns = number_or_none(p, row, "first_success_ns"),
-			.recovered_ns = number_or_none(p, row, "recovered_ns"),
-			.messages_lost = count(p, row, "messages_lost"),
+			.begin_ns = merge_value_number(p, row, "begin_ns"),
+			.noticed_ns = merge_value_number(p, row, "noticed_ns"),
+			.first_success_ns = merge_value_number_or_none(p, row, "first_success_ns"),
+			.recovered_ns = merge_value_number_or_none(p, row, "recovered_ns"),
+			.messages_lost = merge_value_count(p, row, "messages_lost"),
 		};
 		if (!in_order(&p->outages[i]))
-			fail(p, "'outages' %zu: its times are not in order", i);
+			merge_value_fail(p, "'outages' %zu: its times are not in order", i);
 		p->result.outage_count++;
 	}
 }
@@ -298,8 +231,9 @@ static void read_outages(struct merge_part *p)
 /* Takes what is exact beside the counters from the numbers at @latency, if they agree with them. */
 static bool read_exact(struct merge_part *p, struct hist *h, const json_t *latency)
 {
-	const int64_t min = moment(p, latency, "min"), max = moment(p, latency, "max");
-	const int64_t mean = moment(p, latency, "mean");
+	const int64_t min = merge_value_moment(p, latency, "min"),
+		      max = merge_value_moment(p, latency, "max");
+	const int64_t mean = merge_value_moment(p, latency, "mean");
 
 	if (hist_index(h, (uint64_t)min) != hist_index(h, (uint64_t)h->min) ||
 	    hist_index(h, (uint64_t)max) != hist_index(h, (uint64_t)h->max) || mean < min ||
@@ -314,24 +248,25 @@ static bool read_exact(struct merge_part *p, struct hist *h, const json_t *laten
 static int read_hist(struct merge_part *p, enum merge_hist at, const char *key,
 		     const json_t *latency)
 {
-	const char *code = text(p, json_object_get(p->root, "histograms"), key);
-	const uint64_t values = latency ? count(p, latency, "count") : 0;
+	const char *code = merge_value_text(p, json_object_get(p->root, "histograms"), key);
+	const uint64_t values = latency ? merge_value_count(p, latency, "count") : 0;
 	struct hist *h = hist_new(HIST_DIGITS), *got = NULL;
 
 	p->hists[at] = h;
 	if (!h)
-		return fail(p, "no memory");
+		return merge_value_fail(p, "no memory");
 	if (values == 0)
 		return 0;
 	if (hist_hdr_decode(code, &got) < 0)
-		return fail(p, "histogram '%s' is missing, or none", key);
+		return merge_value_fail(p, "histogram '%s' is missing, or none", key);
 	if (got->bits == h->bits && got->count == values && read_exact(p, got, latency)) {
 		p->hists[at] = got;
 		hist_free(h);
 		return 0;
 	}
 	hist_free(got);
-	return fail(p, "histogram '%s' has other digits or values than its latency", key);
+	return merge_value_fail(p, "histogram '%s' has other digits or values than its latency",
+				key);
 }
 
 static void read_hists(struct merge_part *p)
@@ -364,36 +299,25 @@ void merge_point(struct result *r, struct hist *const hists[MERGE_HISTS])
 
 /* ---- the rest ---- */
 
-static void read_generator(struct merge_part *p)
-{
-	const json_t *g = object(p, p->root, "generator");
-	const char *bottleneck = text(p, g, "bottleneck");
-
-	p->result.late_sends = count(p, g, "late_sends");
-	p->result.cpu_ns = number(p, g, "cpu_ns");
-	p->result.steal_ns = number_or_none(p, g, "steal_ns");
-	p->result.bottleneck = strcmp(bottleneck, "client") == 0   ? BOTTLENECK_CLIENT
-			       : strcmp(bottleneck, "server") == 0 ? BOTTLENECK_SERVER
-								   : BOTTLENECK_UNKNOWN;
-}
-
 static void read_context(struct merge_part *p)
 {
-	const json_t *context = object(p, p->root, "context"), *end = object(p, p->root, "exit");
-	const int64_t threads = number_or_none(p, context, "threads");
+	const json_t *context = merge_value_object(p, p->root, "context"),
+		     *end = merge_value_object(p, p->root, "exit");
+	const int64_t threads = merge_value_number_or_none(p, context, "threads");
 
-	p->result.start_unix_ns = moment(p, context, "start_unix_ns");
+	p->result.start_unix_ns = merge_value_moment(p, context, "start_unix_ns");
 	if (threads > THREADS_MAX)
-		fail(p, "nobody runs %lld threads", (long long)threads);
+		merge_value_fail(p, "nobody runs %lld threads", (long long)threads);
 	p->result.threads = threads > 0 ? (unsigned)threads : 1;
-	p->result.backend = text(p, context, "backend");
-	p->result.duration_ns = number(p, p->root, "duration_ns");
+	p->result.backend = merge_value_text(p, context, "backend");
+	p->result.duration_ns = merge_value_number(p, p->root, "duration_ns");
 	p->result.interrupted = json_is_true(json_object_get(p->root, "interrupted"));
-	p->result.exit_code = (int)moment(p, end, "code");
-	if (!verdict_known(moment(p, end, "code")))
-		fail(p, "no run ends with exit code %lld", (long long)moment(p, end, "code"));
+	p->result.exit_code = (int)merge_value_moment(p, end, "code");
+	if (!verdict_known(merge_value_moment(p, end, "code")))
+		merge_value_fail(p, "no run ends with exit code %lld",
+				 (long long)merge_value_moment(p, end, "code"));
 	snprintf(p->result.exit_reason, sizeof(p->result.exit_reason), "%s",
-		 text(p, end, "reason"));
+		 merge_value_text(p, end, "reason"));
 }
 
 static const struct opt *row_of(const char *key)
@@ -414,9 +338,10 @@ static void read_value(struct merge_part *p, const char *key, const char *value)
 	if (p->error[0] || !value[0])
 		return;
 	if (strlen(value) >= OPT_TEXT_MAX)
-		fail(p, "'config.%s' is longer than %d characters", key, OPT_TEXT_MAX - 1);
+		merge_value_fail(p, "'config.%s' is longer than %d characters", key,
+				 OPT_TEXT_MAX - 1);
 	else if (o->type->parse(o, value, (char *)&p->config + o->offset, why) < 0)
-		fail(p, "'config.%s': '%.100s' %s", key, value, why);
+		merge_value_fail(p, "'config.%s': '%.100s' %s", key, value, why);
 }
 
 /* Those values of the configuration that the text for people speaks of, and no other. One that is
@@ -425,11 +350,11 @@ static void read_config(struct merge_part *p)
 {
 	static const char *const keys[] = { "size", "pipeline", "rate",  "arrivals",
 					    "idle", "churn",    "close", "verify" };
-	const json_t *config = object(p, p->root, "config");
+	const json_t *config = merge_value_object(p, p->root, "config");
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		read_value(p, keys[i], row_of(keys[i])->fallback);
-		read_value(p, keys[i], text(p, config, keys[i]));
+		read_value(p, keys[i], merge_value_text(p, config, keys[i]));
 	}
 }
 
@@ -437,25 +362,26 @@ static int read_all(struct merge_part *p)
 {
 	const char *broken;
 
-	if (strcmp(text(p, p->root, "schema"), "echoload/1") != 0)
-		return fail(p, "is no result of echoload: its schema is not echoload/1");
-	(void)text(p, p->root, "phase");
+	if (strcmp(merge_value_text(p, p->root, "schema"), "echoload/1") != 0)
+		return merge_value_fail(p,
+					"is no result of echoload: its schema is not echoload/1");
+	(void)merge_value_text(p, p->root, "phase");
 	read_config(p);
 	p->result.config = &p->config;
 	read_context(p);
 	read_books(p);
 	read_targets(p);
 	read_outages(p);
-	read_generator(p);
+	merge_generator_read(p);
 	read_hists(p);
 	if (p->error[0])
 		return -EINVAL;
 	broken = result_check(&p->result);
 	if (broken)
-		return fail(p, "its books do not balance: %s", broken);
+		return merge_value_fail(p, "its books do not balance: %s", broken);
 	check_targets(p);
 	if (p->total > (uint64_t)merge_number_max)
-		fail(p, "its numbers are more than can be added up");
+		merge_value_fail(p, "its numbers are more than can be added up");
 	return p->error[0] ? -EINVAL : 0;
 }
 
@@ -466,8 +392,8 @@ int merge_read(struct merge_part *p, const char *name)
 	*p = (struct merge_part){ .name = name };
 	p->root = json_load_file(name, JSON_REJECT_DUPLICATES, &at);
 	if (!p->root)
-		return at.line > 0 ? fail(p, "line %d: %s", at.line, at.text)
-				   : fail(p, "%s", at.text);
+		return at.line > 0 ? merge_value_fail(p, "line %d: %s", at.line, at.text)
+				   : merge_value_fail(p, "%s", at.text);
 	return read_all(p);
 }
 
