@@ -87,13 +87,24 @@ static void epoll_tick(struct worker *w)
 		w->now_ns = clock_now_ns();
 }
 
+static void epoll_send_failed(struct conn *c, int err)
+{
+	struct epoll_state *s = c->worker->state;
+
+	conn_send_failed(c, err);
+	if (c->state != CONN_OPEN)
+		return;
+	c->marks |= EPOLL_READABLE | EPOLL_TO_EAGAIN;
+	list_append(&s->ready, &epoll_of(c)->link);
+}
+
 /* A send returned @n. Returns the number of bytes that the socket took, 0 if it is full or the
  * connection has failed. */
 static inline size_t epoll_took(struct conn *c, ssize_t n)
 {
 	if (n < 0) {
 		if (errno != EAGAIN)
-			conn_fail(c, errno);
+			epoll_send_failed(c, errno);
 		return 0;
 	}
 	c->sent += (size_t)n;
@@ -144,6 +155,10 @@ static void epoll_nothing(struct conn *c, ssize_t n)
 {
 	if (n < 0 && errno == EINTR)
 		return;
+	if (n < 0 && errno == EAGAIN && c->send_err) {
+		conn_fail(c, c->send_err);
+		return;
+	}
 	if (n == 0 || errno == EAGAIN)
 		c->marks &= (uint8_t) ~(EPOLL_READABLE | EPOLL_TO_EAGAIN);
 	if (n == 0)

@@ -205,10 +205,7 @@ void uring_deliver(struct conn *c)
 	}
 	if (c->state != CONN_OPEN || !u->eof || c->eof)
 		return;
-	if (u->send_err)
-		conn_fail(c, u->send_err);
-	else
-		conn_eof(c);
+	conn_eof(c);
 }
 
 static void conn_receive(struct conn *c, size_t max)
@@ -289,8 +286,6 @@ static void receive_ended(struct conn *c, int res)
 		uring_bufs_deepen(&s->bufs);
 		if (u->wait == WAIT_NONE)
 			wait_in(&s->starved, c, WAIT_BUFFER);
-	} else if (u->send_err) {
-		conn_fail(c, u->send_err);
 	} else if (res == 0) {
 		u->eof = true;
 		uring_deliver(c);

@@ -149,14 +149,14 @@ struct uring_conn {
 	struct uring_queue lent; /* delivered, to be sent as they lie; before c->out */
 	struct uring_queue held; /* received, not delivered yet, as they lie; after `spilled` */
 	uint8_t receiving, sending;
-	uint8_t wait;        /* enum uring_wait: whose list it is in */
-	bool cancelling : 1; /* the receive */
-	bool polling : 1;    /* for the outcome of connect, then for a reset */
-	bool dead : 1;       /* no wake-up comes for what it still has: single receives find out */
-	bool eof : 1;        /* received; delivered after what is held */
-	bool fixed : 1;      /* its descriptor is in the table of files, at its slot */
-	bool closing : 1;    /* ops->close was called */
-	int send_err;        /* a send failed; what the receive still brings comes first */
+	uint8_t wait;         /* enum uring_wait: whose list it is in */
+	bool cancelling : 1;  /* the receive */
+	bool polling : 1;     /* for the outcome of connect, then for a reset */
+	bool dead : 1;        /* no wake-up comes for what it still has: single receives find out */
+	bool eof : 1;         /* received; delivered after what is held */
+	bool fixed : 1;       /* its descriptor is in the table of files, at its slot */
+	bool closing : 1;     /* ops->close was called */
+	bool send_failed : 1; /* what the receive still brings comes before that */
 	struct unsent spilled; /* as `held`, copied to the pool */
 	struct list link;      /* in s->starved or s->waiting */
 };

@@ -53,7 +53,7 @@ static void send_next(struct conn *c)
 	const struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
 
-	if (u->sending || u->send_err)
+	if (u->sending || u->send_failed)
 		return;
 	if (u->lent.count > 0) {
 		const struct uring_span *span = &s->bufs.spans[u->lent.first];
@@ -130,18 +130,13 @@ static void sent_lent(struct conn *c, size_t n)
 		uring_bufs_give(&s->bufs, uring_queue_take(&s->bufs, &u->lent));
 }
 
-/* A send has failed. What was received before a reset comes first, as far as there is anybody who
- * wants it. */
+/* Single receives find what was received, and how that ends. */
 static void send_failed(struct conn *c, int err)
 {
 	struct uring_conn *u = uring_of(c);
 
-	if (c->worker->role->echoes || u->eof || c->paused || (err != EPIPE && err != ECONNRESET)) {
-		conn_fail(c, err);
-		return;
-	}
-	u->send_err = err;
-	u->dead = true;
+	conn_send_failed(c, err);
+	u->send_failed = u->dead = true;
 }
 
 void uring_sent(struct conn *c, const struct io_uring_cqe *cqe)

@@ -54,7 +54,7 @@ enum fail fail_from_errno(enum phase at, int err)
 	case 0:
 		return end_of_input(at);
 	case ECONNRESET:
-	case EPIPE: /* the reset came, and an earlier call took its errno */
+	case EPIPE: /* a reset behind a FIN, which was no end yet for who says this: a server */
 		return FAIL_RESET;
 	case ECONNREFUSED:
 		return FAIL_REFUSED;

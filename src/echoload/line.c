@@ -33,6 +33,7 @@ struct line {
 	uint64_t sent, received; /* bytes */
 	size_t typed_len, typed_sent;
 	bool input_ended;
+	int send_err; /* of the send that failed, while what has come back is still read */
 	char typed[LINE_MAX_BYTES], buf[LINE_MAX_BYTES], shown[ESCAPE_MAX * LINE_MAX_BYTES];
 };
 
@@ -231,9 +232,11 @@ static bool line_arrived(struct line *l, int *err)
 		l->owed_ns = l->sent > l->received ? clock_now_ns() : 0;
 		return *err == 0;
 	}
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n < 0 && (errno == EINTR || (errno == EAGAIN && !l->send_err)))
 		return true;
-	if (n == 0 && l->input_ended && l->sent == l->received)
+	if (l->send_err && (l->send_err != EPIPE || n < 0))
+		line_tell_end(l, "send", l->send_err);
+	else if (n == 0 && l->input_ended && l->sent == l->received)
 		tell(l, "recv: 0, end of input: all %llu bytes came back (finished)",
 		     (unsigned long long)l->received);
 	else
@@ -241,11 +244,22 @@ static bool line_arrived(struct line *l, int *err)
 	return false;
 }
 
+/* What the server did first names the end: EPIPE comes after a FIN, which recv will tell, and bytes
+ * that came before a reset are there still (conn_send_failed). Returns whether to go on. */
+static bool line_send_failed(struct line *l, int err)
+{
+	l->send_err = err;
+	if (err == EPIPE || err == ECONNRESET)
+		return true;
+	line_tell_end(l, "send", err);
+	return false;
+}
+
 /* One turn of terminal and socket. Returns whether the connection goes on; *err as line_arrived. */
 static bool line_turn(struct line *l, int64_t answer_ns, int *err)
 {
 	struct pollfd p[] = {
-		{ l->fd, POLLIN | (line_unsent(l) ? POLLOUT : 0), 0 },
+		{ l->fd, POLLIN | (line_unsent(l) && !l->send_err ? POLLOUT : 0), 0 },
 		{ l->input_ended || line_unsent(l) ? -1 : STDIN_FILENO, POLLIN, 0 },
 	};
 	int r = poll(p, ARRAY_LEN(p), left_ms(l->owed_ns, answer_ns));
@@ -264,9 +278,7 @@ static bool line_turn(struct line *l, int64_t answer_ns, int *err)
 	if (!(p[0].revents & POLLOUT) && !p[1].revents)
 		return true;
 	r = line_unsent(l) ? line_push(l) : 0;
-	if (r < 0)
-		line_tell_end(l, "send", -r);
-	return r == 0;
+	return r == 0 || line_send_failed(l, -r);
 }
 
 int line_client(const struct addr_list *to, const struct sock_options *o,

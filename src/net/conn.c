@@ -171,7 +171,10 @@ void conn_eof(struct conn *c)
 {
 	assert(c->state == CONN_OPEN && !c->eof);
 	c->eof = true;
-	if (c->fin)
+	if (c->send_err == ECONNRESET)
+		conn_fail(c,
+			  ECONNRESET); /* no FIN: the send took the errno, and recv says 0 then */
+	else if (c->fin)
 		conn_check_over(c);
 	else
 		c->worker->role->eof(c);
@@ -279,6 +282,17 @@ static void conn_choose_end(const struct conn *c)
 {
 	if (c->fd >= 0 && (c->abort || c->owing || conn_unsent(c) > 0))
 		sock_abort(c->fd);
+}
+
+/* A reset is told once, to the first call; Linux says ECONNRESET if it came before a FIN, else
+ * EPIPE (tcp_reset), and recv goes on to say 0 after a FIN. So EPIPE alone is no end of its own:
+ * the FIN was, and recv tells it. A server goes on after a FIN: for it the reset is the end. */
+void conn_send_failed(struct conn *c, int err)
+{
+	if (c->worker->role->echoes || c->eof || c->paused || (err != EPIPE && err != ECONNRESET))
+		conn_fail(c, err);
+	else if (c->send_err == 0)
+		c->send_err = err;
 }
 
 void conn_release(struct conn *c)

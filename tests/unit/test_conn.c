@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "echo/base/base.h"
 
@@ -49,6 +51,88 @@ START_TEST(a_later_abort_does_not_make_a_close_a_reset)
 	conn_abort(c, FAIL_CORRUPT);
 	ck_assert(c->abort);
 	fake_turn(2);
+}
+END_TEST
+
+/* A client that sends when @send has failed, and then finds the end of input, or errno @recv. */
+static const struct sent_into_an_end {
+	int send, recv;
+	enum fail why;
+	int err;
+} sent_into_ends[] = {
+	{ EPIPE, 0, FAIL_EOF, 0 }, /* the fake role closes for `eof` */
+	{ ECONNRESET, 0, FAIL_RESET, ECONNRESET },
+	{ EPIPE, ECONNRESET, FAIL_RESET, ECONNRESET },
+};
+
+START_TEST(what_the_peer_did_first_names_the_end_of_a_send)
+{
+	const struct sent_into_an_end *t = &sent_into_ends[_i];
+	struct conn *c;
+
+	fake.role.echoes = false;
+	c = fake_accept();
+	conn_send_failed(c, t->send);
+	ck_assert_int_eq(c->state, CONN_OPEN); /* what was received comes first */
+	conn_send_failed(c, EPIPE);            /* the first errno counts */
+	if (t->recv)
+		conn_fail(c, t->recv);
+	else
+		conn_eof(c);
+	if (c->state == CONN_OPEN && fake_role(c)->eof == 1)
+		conn_close(c, FAIL_EOF);
+	fake_turn(1);
+	ck_assert_int_eq(fake.last.why, t->why);
+	ck_assert_int_eq(fake.last.err, t->err);
+}
+END_TEST
+
+START_TEST(a_send_that_fails_ends_who_receives_no_more)
+{
+	static const int errnos[] = { EPIPE, ECONNRESET, ENOBUFS, ETIMEDOUT };
+
+	for (unsigned i = 0; i < ARRAY_LEN(errnos); i++) {
+		struct conn *c;
+
+		fake.role.echoes =
+			errnos[i] == EPIPE; /* a server wants nothing that it cannot send back */
+		c = fake_accept();
+		if (errnos[i] == ECONNRESET)
+			conn_pause(c, true);
+		conn_send_failed(c, errnos[i]);
+		ck_assert_int_eq(c->state, CONN_CLOSING);
+		ck_assert(c->abort); /* no call fails without the peer being told, should it live */
+		fake_turn(i + 1);
+		ck_assert_int_eq(fake.last.err, errnos[i]);
+	}
+}
+END_TEST
+
+/* Closes it. Returns whether its descriptor was told to end with a reset. */
+static bool close_resets(struct conn *c)
+{
+	struct linger l = { 0 };
+	socklen_t len = sizeof(l);
+	int fd = dup(c->fd);
+
+	conn_close(c, FAIL_SHUTDOWN);
+	fake_turn(1);
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_LINGER, &l, &len), 0);
+	close(fd);
+	return l.l_onoff && l.l_linger == 0;
+}
+
+START_TEST(a_close_that_drops_bytes_is_a_reset)
+{
+	struct conn *c = fake_accept();
+
+	ck_assert(!close_resets(c));
+	c = fake_accept();
+	c->owing = true;
+	ck_assert(close_resets(c));
+	c = fake_accept();
+	conn_feed(c, "12345", 5);
+	ck_assert(close_resets(c));
 }
 END_TEST
 
@@ -293,6 +377,10 @@ Suite *conn_suite(void)
 
 	tcase_add_test(tc, closed_comes_once_and_the_first_cause_wins);
 	tcase_add_test(tc, a_later_abort_does_not_make_a_close_a_reset);
+	tcase_add_loop_test(tc, what_the_peer_did_first_names_the_end_of_a_send, 0,
+			    ARRAY_LEN(sent_into_ends));
+	tcase_add_test(tc, a_send_that_fails_ends_who_receives_no_more);
+	tcase_add_test(tc, a_close_that_drops_bytes_is_a_reset);
 	tcase_add_test(tc, connections_end_in_the_order_in_which_they_were_closed);
 	tcase_add_test(tc, its_descriptor_is_open_until_the_role_has_heard_of_the_end);
 	tcase_add_test(tc, shutdown_without_unsent_bytes_sends_fin_at_once);

@@ -12,7 +12,7 @@ enum fail {
 	FAIL_FINISHED,         /* we closed it: end of the run, or of its churn */
 	FAIL_EOF,              /* FIN, and nothing was owed to us */
 	FAIL_EOF_EARLY,        /* FIN while we were owed bytes */
-	FAIL_RESET,            /* ECONNRESET, EPIPE */
+	FAIL_RESET,            /* ECONNRESET; a server's EPIPE */
 	FAIL_REFUSED,          /* ECONNREFUSED */
 	FAIL_TIMEOUT_CONNECT,  /* our own deadline for connect */
 	FAIL_TIMEOUT_ANSWER,   /* our own deadline for the echo */
@@ -49,7 +49,8 @@ enum phase {
  * Give it only errnos that came from the call itself. SO_ERROR consumes the errno of a dead
  * socket (recv then returns 0: a reset would be counted as EOF) and shows soft ICMP errors of a
  * healthy one; it may be trusted only for a connect that has not finished. An epoll event says
- * that something happened, never what: call recv and name that. */
+ * that something happened, never what: call recv and name that. What a send says is no end either
+ * while recv has more to tell: EPIPE says that a FIN came before the reset (conn_send_failed). */
 enum fail fail_from_errno(enum phase at, int err);
 
 /* "reset", "timeout_answer", ...; never NULL. */

@@ -54,8 +54,9 @@ struct conn {
 	struct timer timer;  /* for deadline_ns; armed lazily */
 	struct conn *next;   /* free list, closing list */
 	int err;             /* errno that came with the cause, or 0 */
-	uint8_t why;         /* enum fail: the first cause wins */
-	uint8_t fin_why;     /* enum fail: the cause once both FINs have crossed */
+	int send_err;    /* of the send that failed, while what was received is still delivered */
+	uint8_t why;     /* enum fail: the first cause wins */
+	uint8_t fin_why; /* enum fail: the cause once both FINs have crossed */
 };
 
 enum { CONN_LINE = 64 }; /* slots begin on a cache line */
@@ -134,6 +135,11 @@ void conn_fin_sent(struct conn *c);
 /* A call on its socket failed with errno @err (> 0): ends it with the cause that stands for, and
  * with an RST, should the socket live: this is no clean end. */
 void conn_fail(struct conn *c, int err);
+
+/* A send failed with @err (> 0). Where nobody wants what has been received, that is conn_fail. Else
+ * the connection stays OPEN with c->send_err set: the backend receives until conn_eof or conn_fail,
+ * since what the peer did first names the end. */
+void conn_send_failed(struct conn *c, int err);
 
 /* The backend's own bytes of this connection (backend->conn_size), and back. */
 static inline void *conn_backend(const struct conn *c)
