@@ -98,6 +98,6 @@ const char drill_after[] =
 	"kernel gives private namespaces to users.\n"
 	"\n"
 	"Exit codes: 0 all drills passed, 1 an expectation failed, 2 usage or configuration, 4\n"
-	"environment, 5 inconclusive (a fault was not shown to be active, or timers were late),\n"
-	"77 all were skipped (no namespaces here), 129, 130 and 143 interrupted (SIGHUP,\n"
-	"SIGINT, SIGTERM).\n";
+	"environment, 5 inconclusive (a fault was not shown to be active, or the machine was\n"
+	"late), 77 all were skipped (no namespaces here), 129, 130 and 143 interrupted\n"
+	"(SIGHUP, SIGINT, SIGTERM).\n";

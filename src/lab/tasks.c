@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "echo/base/base.h"
+#include "echo/base/clock.h"
 
 enum { TREE_MAX = 8192, PATH_LEN = 128, TRACEPOINT_UNKNOWN = -1 };
 
@@ -89,13 +90,23 @@ static uint64_t number_after(const char *text, const char *key)
 	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
 }
 
+/* How long and how often a thread has waited for a CPU. Returns whether this kernel tells. */
+static bool read_wait(pid_t pid, const char *tid, long long *wait_ns, long long *runs)
+{
+	char path[PATH_LEN], text[128];
+	long long ran;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/schedstat", pid, tid);
+	return read_text(path, text, sizeof(text)) &&
+	       sscanf(text, "%lld %lld %lld", &ran, wait_ns, runs) == 3;
+}
+
 static void add_thread(struct tasks_usage *u, pid_t pid, const char *tid)
 {
 	char path[PATH_LEN], text[4096];
-	long long ran, waited;
+	long long waited, runs;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/schedstat", pid, tid);
-	if (read_text(path, text, sizeof(text)) && sscanf(text, "%lld %lld", &ran, &waited) == 2)
+	if (read_wait(pid, tid, &waited, &runs))
 		u->wait_ns += waited;
 	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/status", pid, tid);
 	read_text(path, text, sizeof(text));
@@ -149,6 +160,59 @@ void tasks_usage(pid_t pid, struct tasks_usage *u)
 {
 	*u = (struct tasks_usage){ 0 };
 	tree_walk(pid, usage_process, usage_thread, u);
+}
+
+struct longest {
+	struct tasks_waits *waits;
+	int64_t now_ns, wait_ns;
+};
+
+static struct tasks_wait *find_wait(struct tasks_waits *w, pid_t tid)
+{
+	unsigned i = 0;
+
+	while (i < w->count && w->at[i].tid != tid)
+		i++;
+	if (i == ARRAY_LEN(w->at))
+		return NULL;
+	if (i == w->count)
+		w->at[w->count++] = (struct tasks_wait){ .tid = tid };
+	return &w->at[i];
+}
+
+static void longest_thread(void *arg, pid_t pid, const char *name)
+{
+	struct longest *l = arg;
+	struct tasks_wait *t = find_wait(l->waits, (pid_t)strtol(name, NULL, 10));
+	long long wait_ns, runs, waited, ran;
+
+	if (!t || !read_wait(pid, name, &wait_ns, &runs))
+		return;
+	waited = wait_ns - t->wait_ns;
+	ran = runs - t->runs;
+	/* schedstat counts a wait when it is over, so one longer than the time between two looks
+	 * stands out; the others may be one or many */
+	if (waited <= l->now_ns - l->waits->looked_ns && ran > 1)
+		waited /= ran;
+	if (waited > l->wait_ns)
+		l->wait_ns = waited;
+	*t = (struct tasks_wait){ t->tid, true, wait_ns, runs };
+}
+
+int64_t tasks_longest_wait(struct tasks_waits *w, pid_t pid)
+{
+	struct longest l = { w, clock_now_ns(), 0 };
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < w->count; i++)
+		w->at[i].seen = false;
+	tree_walk(pid, NULL, longest_thread, &l);
+	for (unsigned i = 0; i < w->count; i++)
+		if (w->at[i].seen)
+			w->at[kept++] = w->at[i];
+	w->count = kept;
+	w->looked_ns = l.now_ns;
+	return l.wait_ns;
 }
 
 struct opening {

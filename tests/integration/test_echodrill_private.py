@@ -6,6 +6,7 @@ import random
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -91,6 +92,27 @@ class Late(TestCase):
         result = json.loads(d.out.text)
         self.assertGreater(result["canary_late_ns"], 100_000_000)
         self.assertRegex(result["reason"], "client.ended@start .*late")
+
+    @not_in("valgrind", *SANITIZERS)
+    def test_what_programs_that_get_no_cpu_explain_is_inconclusive(self):
+        """The client may use one CPU, beside a program that wants all of it; the timer has another one."""
+        if no_namespaces():
+            self.skipTest(no_namespaces())
+        cpus = sorted(os.sched_getaffinity(0))
+        if len(cpus) < 2:
+            self.skipTest("one CPU: the timer is late as well")
+        hog = subprocess.Popen(["taskset", "-c", str(cpus[0]), "sh", "-c", "while :; do :; done"])
+        self.addCleanup(hog.wait)
+        self.addCleanup(hog.kill)
+        path = self.config_file(DRILL.replace("ESTAB 1", "ESTAB 1 within 30s").replace("exit client", "exit client within 30s")
+                                + "expect = client.ended@fault <= 1us\n")
+        client = f"taskset -c {cpus[0]} nice -n 19 socat -u TCP:{{server}}:{{port}} STDOUT"
+        r = run(["taskset", "-c", str(cpus[1]), *program("echodrill"), "-o", "json", "--client", client, "run", path],
+                timeout=90)
+        result = json.loads(r.out)
+        self.assertEqual(r.code, INCONCLUSIVE, result)
+        self.assertGreater(result["cpu_wait_ns"], 20_000_000)
+        self.assertRegex(result["reason"], "client.ended@fault .*late")
 
 
 class Formats(TestCase):

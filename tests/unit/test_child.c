@@ -169,6 +169,38 @@ START_TEST(system_calls_are_counted_where_the_kernel_lets_us)
 }
 END_TEST
 
+/* Two that want one CPU, one of them with no right to it. */
+START_TEST(a_long_wait_for_a_cpu_is_seen)
+{
+	static struct tasks_waits waits;
+	struct child hog, late;
+	cpu_set_t all, one;
+	int cpu = 0;
+	int64_t longest_ns = 0, end_ns = clock_now_ns() + SEC(20);
+
+	sched_getaffinity(0, sizeof(all), &all);
+	while (!CPU_ISSET((unsigned)cpu, &all))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET((unsigned)cpu, &one);
+	ck_assert_int_eq(child_start(&hog, "while :; do :; done", &one), 0);
+	ck_assert_int_eq(child_start(&late, "exec chrt -i 0 sh -c 'while :; do :; done'", &one), 0);
+	while (longest_ns < MSEC(50) && clock_now_ns() < end_ns) {
+		int64_t wait_ns;
+
+		clock_sleep_until(clock_now_ns() + MSEC(20));
+		wait_ns = tasks_longest_wait(&waits, late.pid);
+		longest_ns = wait_ns > longest_ns ? wait_ns : longest_ns;
+	}
+	ck_assert_int_ge(longest_ns, MSEC(50));
+	ck_assert_int_le(longest_ns, SEC(20));
+	child_stop(&late, SEC(1));
+	child_stop(&hog, SEC(1));
+	ck_assert_int_eq(tasks_longest_wait(&waits, hog.group ? hog.group : 1 << 22), 0);
+	ck_assert_uint_eq(waits.count, 0);
+}
+END_TEST
+
 Suite *child_suite(void)
 {
 	Suite *s = suite_create("child");
@@ -182,6 +214,7 @@ Suite *child_suite(void)
 	tcase_add_loop_test(t, where_it_listens_is_found_on_a_whole_line, 0, 4);
 	tcase_add_test(t, words_are_replaced_everywhere);
 	tcase_add_test(t, what_a_tree_of_processes_uses_is_seen);
+	tcase_add_test(t, a_long_wait_for_a_cpu_is_seen);
 	tcase_add_test(t, system_calls_are_counted_where_the_kernel_lets_us);
 	tcase_add_test(t, a_signal_ends_the_wait_and_leaves_the_child); /* the flag stays */
 	suite_add_tcase(s, t);

@@ -5,6 +5,7 @@
 #ifndef ECHO_TASKS_H
 #define ECHO_TASKS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,6 +19,23 @@ struct tasks_usage {
 
 /* Adds up a process and its living descendants. Zeros when it is gone. */
 void tasks_usage(pid_t pid, struct tasks_usage *u);
+
+/* How long threads waited for a CPU at the last look. */
+struct tasks_waits {
+	struct tasks_wait {
+		pid_t tid;
+		bool seen;
+		long long wait_ns, runs; /* schedstat of proc(5) */
+	} at[256];
+	unsigned count;
+	int64_t looked_ns;
+};
+
+/* Looks at all threads of a process and its living descendants, zombies included. Returns the
+ * longest time that one of them was ready without a CPU since the last look (for a new thread,
+ * since it began), as far as it is known: where the waits of a thread fit between the two looks,
+ * their mean. Begin with an empty struct. Not from two threads at a time. */
+int64_t tasks_longest_wait(struct tasks_waits *w, pid_t pid);
 
 /* Counts the system calls of a process, all its threads and descendants, and those they will
  * start. */

@@ -154,7 +154,7 @@ static void text_whole(const struct result *r, FILE *to)
 {
 	const struct record *rec = r->run->record;
 	const struct judgement *j = r->judgement;
-	char late[UNITS_MAX];
+	char late[UNITS_MAX], wait[UNITS_MAX];
 
 	fputc('\n', to);
 	escape_line(to, "%s", r->name);
@@ -166,6 +166,8 @@ static void text_whole(const struct result *r, FILE *to)
 		text_finding(&j->at[i], to);
 	fprintf(to, "  (a timer beside it was late by at most %s)\n",
 		units_time(atomic_load(&rec->canary_ns), 3, late));
+	fprintf(to, "  (its programs waited for a CPU for at most %s)\n",
+		units_time(rec->wait_ns, 3, wait));
 }
 
 static void text_result(const struct result *r, bool whole, unsigned nth)

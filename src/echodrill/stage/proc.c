@@ -162,7 +162,14 @@ static void proc_ended(struct proc *p, int status, struct timeline *t)
 	timeline_add(t, p->ended_ns, p->who, "(%s)", proc_status(p, text));
 }
 
-static void reap(struct proc *procs, unsigned count, struct timeline *t)
+bool proc_has_zombie(void)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
+void proc_reap(struct proc *procs, unsigned count, struct timeline *t)
 {
 	int status;
 	pid_t pid;
@@ -202,7 +209,6 @@ void proc_turn(struct proc *procs, unsigned count, int64_t until_ns, struct time
 		for (nfds_t i = 0; i < n; i++)
 			if (fds[i].revents && streams[i])
 				stream_take(owners[i], streams[i], t);
-	reap(procs, count, t);
 }
 
 int proc_type(struct proc *p, const char *line)

@@ -39,8 +39,13 @@ int proc_start(struct proc *p, enum who who, int netns, const char *const *argv)
 void proc_adopt(struct proc *p, pid_t pid);
 
 /* Waits until one of @count programs says something or ends, but at most until @until_ns; what is
- * said goes to @t. Ended programs are reaped, orphans too. */
+ * said goes to @t. Call proc_reap behind it. */
 void proc_turn(struct proc *procs, unsigned count, int64_t until_ns, struct timeline *t);
+
+/* Whether a child waits to be reaped. */
+bool proc_has_zombie(void);
+/* Reaps programs that have ended, orphans too. */
+void proc_reap(struct proc *procs, unsigned count, struct timeline *t);
 
 /* Gives it a line to read, the newline is added. Returns 0 or -errno. */
 int proc_type(struct proc *p, const char *line);

@@ -78,6 +78,7 @@ struct record {
 	int64_t fault_packets;
 	struct wire_counts wire;
 	_Atomic int64_t canary_ns;  /* how late a timer was at worst */
+	int64_t wait_ns;            /* the longest time that a program waited for a CPU */
 	char load[RECORD_LOAD_MAX]; /* the client's JSON; "": none */
 };
 

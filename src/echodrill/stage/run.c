@@ -25,7 +25,7 @@
 #include "echodrill/verbs/act.h"
 #include "echodrill/verbs/prove.h"
 
-enum { CANARY_STEP_MS = 5, DISCARD_PORT = 9, ENDED_MAX = 256, LEFT_MAX = 64 };
+enum { CANARY_STEP_MS = 5, WAITS_STEP_MS = 20, DISCARD_PORT = 9, ENDED_MAX = 256, LEFT_MAX = 64 };
 
 int run_open(struct run *r, const struct drill *d, const struct run_options *o)
 {
@@ -59,6 +59,19 @@ static int run_problem(struct run *r, int err, const char *what, const char *why
 	return err;
 }
 
+/* How long a thread of this machine has waited for a CPU: programs, wire, helpers, ourselves. Of
+ * one that has ended only its zombie tells. */
+static void run_look_waits(struct run *r)
+{
+	int64_t wait_ns;
+
+	if (clock_now_ns() - r->waits.looked_ns < MSEC(WAITS_STEP_MS) && !proc_has_zombie())
+		return;
+	wait_ns = tasks_longest_wait(&r->waits, getpid());
+	if (wait_ns > r->record->wait_ns)
+		r->record->wait_ns = wait_ns;
+}
+
 bool run_until(struct run *r, int64_t until_ns, bool (*done)(struct run *r, void *arg), void *arg)
 {
 	int64_t end = until_ns < r->deadline_ns ? until_ns : r->deadline_ns;
@@ -71,6 +84,8 @@ bool run_until(struct run *r, int64_t until_ns, bool (*done)(struct run *r, void
 		if (now >= end)
 			return false;
 		proc_turn(r->procs, RUN_PROCS, next < end ? next : end, &r->record->timeline);
+		run_look_waits(r);
+		proc_reap(r->procs, RUN_PROCS, &r->record->timeline);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "echo/lab/tasks.h"
 #include "echodrill/rig/hosts.h"
 #include "proc.h"
 #include "record.h"
@@ -31,6 +32,7 @@ struct run {
 	/* inside */
 	struct hosts hosts;
 	struct proc procs[RUN_PROCS];
+	struct tasks_waits waits;
 	unsigned heard[RUN_PROCS]; /* events of the timeline before it are behind us */
 	int64_t deadline_ns;
 	unsigned steps_done;

@@ -17,13 +17,13 @@
 #include "echodrill/stage/run.h"
 #include "observe.h"
 
-/* A timer that is later than this makes upper bounds of times worthless, and one that is later than
- * the second everything: requests are acknowledged before they are answered, retransmissions
- * overtake steps. */
+/* A timer that is later than this, or a program that waited longer for a CPU, makes upper bounds of
+ * times worthless, and one that is later than the second everything: requests are acknowledged
+ * before they are answered, retransmissions overtake steps. */
 static const int64_t late_ns = MSEC(20), too_late_ns = MSEC(150);
 
 static const char *const ruling_words[] = {
-	[RULING_OK] = "",    [RULING_NO] = "",      [RULING_LATE] = ", but timers here were late",
+	[RULING_OK] = "",    [RULING_NO] = "",      [RULING_LATE] = ", but this machine was late",
 	[RULING_DOUBT] = "", [RULING_SKIPPED] = "",
 };
 
@@ -54,9 +54,18 @@ static struct finding *found(struct judgement *j, enum ruling ruling)
 	return f;
 }
 
-static bool timers_were_late(const struct run *r, int64_t matters_ns)
+/* How late this machine was: the timer beside the programs, or they themselves, which may share a
+ * CPU with others while the timer has one of its own. */
+static int64_t late_by(const struct record *rec)
 {
-	return atomic_load(&r->record->canary_ns) > matters_ns;
+	int64_t timer_ns = atomic_load(&rec->canary_ns);
+
+	return timer_ns > rec->wait_ns ? timer_ns : rec->wait_ns;
+}
+
+static bool was_late(const struct run *r, int64_t matters_ns)
+{
+	return late_by(r->record) > matters_ns;
 }
 
 static void judge_fault(const struct run *r, unsigned nth, struct judgement *j)
@@ -85,7 +94,7 @@ static void judge_await(const struct run *r, unsigned nth, struct judgement *j)
 
 	if (!o->waited)
 		return;
-	if (!o->came && timers_were_late(r, s->limit_ns / 50))
+	if (!o->came && was_late(r, s->limit_ns / 50))
 		ruling = RULING_LATE;
 	f = found(j, ruling);
 	snprintf(f->what, sizeof(f->what), "%.200s", s->text);
@@ -113,7 +122,7 @@ static void rule(const struct run *r, struct finding *f, enum held held, bool ne
 	bool yes = (held == HELD_YES) != negate;
 
 	f->ruling = yes ? RULING_OK : RULING_NO;
-	if (held == HELD_LATE && timers_were_late(r, late_ns))
+	if (held == HELD_LATE && was_late(r, late_ns))
 		f->ruling = RULING_LATE;
 }
 
@@ -165,7 +174,7 @@ static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 	const struct finding *doubt = first_of(j, RULING_DOUBT), *no = first_of(j, RULING_NO);
 	const struct finding *late = first_of(j, RULING_LATE);
 	unsigned dropped = atomic_load(&rec->wire.dropped);
-	char late_by[UNITS_MAX];
+	char late_text[UNITS_MAX];
 
 	if (!rec->complete)
 		conclude(j,
@@ -182,10 +191,9 @@ static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
 	else if (no && dropped > 0)
 		conclude(j, VERDICT_INCONCLUSIVE, "the wire had no room for %u frames", dropped);
-	else if (no && !negate && timers_were_late(r, too_late_ns))
-		conclude(j, VERDICT_INCONCLUSIVE,
-			 "%.100s: %.90s, but a timer beside it was late by %s", no->what,
-			 no->observed, units_time(atomic_load(&rec->canary_ns), 3, late_by));
+	else if (no && !negate && was_late(r, too_late_ns))
+		conclude(j, VERDICT_INCONCLUSIVE, "%.100s: %.90s, but this machine was late by %s",
+			 no->what, no->observed, units_time(late_by(rec), 3, late_text));
 	else if (no)
 		conclude_finding(j, VERDICT_FAIL, no);
 	else if (late)
