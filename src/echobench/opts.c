@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/cpu_list.h"
 #include "echo/base/opt.h"
 
 const char *const bench_mode_names[] = { "closed", "open", "churn", "stream", NULL };
@@ -137,34 +138,12 @@ static bool commands_print(const struct opt *o, const void *field, unsigned nth,
 
 static const struct opt_type opt_commands = { "CMD", commands_parse, commands_print };
 
-/* "0-3,8" to a set. */
-static bool cpus_read(const char *text, cpu_set_t *set)
-{
-	CPU_ZERO(set);
-	do {
-		char *end;
-		unsigned long first, last;
-
-		if (*text < '0' || *text > '9')
-			return false;
-		first = last = strtoul(text, &end, 10);
-		if (*end == '-' && end[1] >= '0' && end[1] <= '9')
-			last = strtoul(end + 1, &end, 10);
-		if (last < first || last >= CPU_SETSIZE || (*end && *end != ','))
-			return false;
-		for (; first <= last; first++)
-			CPU_SET(first, set);
-		text = *end ? end + 1 : NULL;
-	} while (text);
-	return true;
-}
-
 static int cpus_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {
 	struct cpus c = { .automatic = strcmp(text, "auto") == 0 };
 
 	(void)o;
-	if (!c.automatic && !cpus_read(text, &c.set)) {
+	if (!c.automatic && cpu_list_read(text, &c.set) < 0) {
 		snprintf(why, OPT_ERROR_MAX, "must be auto, or CPUs and ranges such as 0-3,8");
 		return -EINVAL;
 	}

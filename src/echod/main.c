@@ -13,6 +13,7 @@
 #include "echo.h"
 #include "echo/base/addr.h"
 #include "echo/base/base.h"
+#include "echo/base/cpu_list.h"
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
 #include "echo/base/output.h"

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/cpu_list.h"
 #include "echo/base/opt.h"
 #include "echo/net/backend.h"
+#include "echo/net/net_opt.h"
 
 static const char *const shutdown_names[] = {
 	"drain", "close", "reset", "default", "ignore", NULL

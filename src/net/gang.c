@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "echo/base/base.h"
+#include "echo/base/cpu_list.h"
 #include "echo/net/backend.h"
 #include "echo/net/net_opt.h"
 

@@ -9,6 +9,7 @@
 
 #include "echo/base/addr.h"
 #include "echo/base/base.h"
+#include "echo/base/cpu_list.h"
 #include "echo/base/opt.h"
 #include "echo/net/sock.h"
 

@@ -9,6 +9,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echo/base/cpu_list.h"
 #include "echo/base/cpu_quota.h"
 #include "echo/base/hist.h"
 #include "echo/base/stop.h"

@@ -9,6 +9,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echo/base/cpu_list.h"
 #include "echo/base/opt.h"
 #include "echo/net/backend.h"
 #include "echoload/report/report.h"

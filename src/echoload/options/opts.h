@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "echo/base/cpu_list.h"
 #include "echo/base/program.h"
 #include "echo/net/net_opt.h"
 #include "echo/net/sock.h"
