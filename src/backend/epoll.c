@@ -62,7 +62,6 @@ static void epoll_event(struct worker *w, const struct epoll_event *ev)
 static void epoll_dispatch(struct worker *w, const struct epoll_event *ev)
 {
 	struct epoll_state *s = w->state;
-	uint64_t drop;
 
 	switch (conn_token_op(ev->data.u64)) {
 	case OP_CONN:
@@ -72,8 +71,7 @@ static void epoll_dispatch(struct worker *w, const struct epoll_event *ev)
 		acceptor_run(&s->acceptors[(uint32_t)ev->data.u64]);
 		break;
 	default:
-		while (read(w->wake_fd, &drop, sizeof(drop)) < 0 && errno == EINTR)
-			;
+		shed_woken(w);
 	}
 }
 
@@ -147,7 +145,7 @@ static int epoll_add_conn(struct conn *c)
 
 static void epoll_take(struct worker *w, int fd)
 {
-	struct conn *c = conn_accept(w, fd);
+	struct conn *c = shed_accept(w, fd);
 	int r;
 
 	if (!c)

@@ -157,14 +157,14 @@ static void fork_reap(struct worker *w)
 static void fork_take(struct worker *w, int fd)
 {
 	struct fork_state *s = w->state;
-	struct conn *c = conn_accept(w, fd);
+	struct conn *c = shed_accept(w, fd);
 	struct fork_cell *cell;
 	pid_t pid;
 
 	if (!c)
 		return;
 	cell = &s->cells[c->slot];
-	*cell = (struct fork_cell){ 0 };
+	*cell = (struct fork_cell){ .moved_ns = clock_now_ns() };
 	pid = fork();
 	if (pid == 0)
 		fork_child(c, cell);
@@ -232,7 +232,6 @@ static int fork_turn(struct worker *w, int64_t wait_ns)
 		{ .fd = s->signal_fd, .events = POLLIN },
 		{ .fd = w->wake_fd, .events = POLLIN },
 	};
-	uint64_t drop;
 
 	for (unsigned i = 0; i < ARRAY_LEN(s->acceptors); i++) {
 		const struct acceptor *a = &s->acceptors[i];
@@ -246,8 +245,8 @@ static int fork_turn(struct worker *w, int64_t wait_ns)
 		w->found |= p[i].revents != 0;
 	if (p[0].revents)
 		fork_signalled(w); /* before accepting: slots become free */
-	while (p[1].revents && read(w->wake_fd, &drop, sizeof(drop)) < 0 && errno == EINTR)
-		;
+	if (p[1].revents)
+		shed_woken(w);
 	for (unsigned i = 0; i < ARRAY_LEN(s->acceptors); i++) {
 		if (p[2 + i].revents)
 			acceptor_run(&s->acceptors[i]);
@@ -264,6 +263,18 @@ static void fork_shutdown(struct conn *c)
 	/* the only errors are those of a dead socket, which read will name */
 	(void)shutdown(c->fd, SHUT_WR);
 	conn_fin_sent(c);
+}
+
+/* What the child has told: its socket is not ours. */
+static void fork_progress(const struct conn *c, struct sock_progress *p)
+{
+	const struct fork_state *s = c->worker->state;
+	const struct fork_cell *cell = &s->cells[c->slot];
+	uint64_t sent = stats_get(&cell->sent);
+
+	p->acked = sent; /* or still in the socket */
+	p->owes = false; /* the child knows, and ends accordingly */
+	p->quiet_ns = clock_now_ns() - atomic_load_explicit(&cell->moved_ns, memory_order_relaxed);
 }
 
 /* Only the child knows what it owes and can send RST, so it is asked to end. */
@@ -430,5 +441,6 @@ const struct backend_ops backend_fork = {
 	/* no dial, no feed: it only serves. No pause: nothing wakes a process that does not read */
 	.shutdown = fork_shutdown,
 	.close = fork_close,
+	.progress = fork_progress,
 	.stop = fork_stop,
 };

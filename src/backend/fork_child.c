@@ -186,6 +186,8 @@ static void child_step(struct conn *c, char *buf)
 
 static void child_publish(const struct conn *c, struct fork_cell *cell)
 {
+	if (c->received + c->sent > stats_get(&cell->received) + stats_get(&cell->sent))
+		atomic_store_explicit(&cell->moved_ns, c->worker->now_ns, memory_order_relaxed);
 	atomic_store_explicit(&cell->received, c->received, memory_order_relaxed);
 	atomic_store_explicit(&cell->sent, c->sent, memory_order_relaxed);
 }

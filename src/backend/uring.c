@@ -127,7 +127,7 @@ static void listener_mute(struct acceptor *a)
 
 static void uring_take(struct worker *w, int fd)
 {
-	struct conn *c = conn_accept(w, fd);
+	struct conn *c = shed_accept(w, fd);
 
 	if (!c)
 		return;
@@ -192,10 +192,7 @@ static void uring_wake_arm(struct worker *w)
 
 static void uring_woken(struct worker *w)
 {
-	uint64_t drop;
-
-	while (read(w->wake_fd, &drop, sizeof(drop)) < 0 && errno == EINTR)
-		;
+	shed_woken(w);
 	uring_wake_arm(w);
 }
 

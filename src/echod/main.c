@@ -27,6 +27,8 @@ extern char **environ;
 /* for a reader of the counters: signals must not wait for it */
 static const int64_t reader_patience_ns = SEC(1);
 
+enum { TURN_ACCEPTS = 512 }; /* at most, of a worker */
+
 struct server {
 	struct echod_config config;
 	struct opt_set opts;
@@ -67,8 +69,9 @@ static void server_configure(struct server *s)
 	n->sock.backlog = c->backlog;
 	memcpy(n->sock.congestion, c->congestion, sizeof(n->sock.congestion));
 	n->max_conns = c->max_conns;
-	/* SO_REUSEPORT skews: one worker may get them all, and some may still be closing */
-	n->slots = c->max_conns + c->max_conns / 8 + 8;
+	/* SO_REUSEPORT skews: one worker may get them all; and as many as one turn accepts may
+	 * still be closing for those that came */
+	n->slots = c->max_conns + c->max_conns / 8 + TURN_ACCEPTS;
 	n->max_unsent = c->max_unsent;
 	n->max_unsent_total = c->max_unsent_total;
 	n->busy_poll_ns = c->busy_poll;

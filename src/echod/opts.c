@@ -77,7 +77,7 @@ const struct opt echod_opts[] = {
 	OPT_UINT(echod_config, backlog, "4096", 1, 65535,
 		 "connections that may wait to be accepted, on each listener"),
 	OPT_UINT(echod_config, max_conns, "10k", 1, 1000 * 1000,
-		 "connections of all workers; more are accepted and closed"),
+		 "connections of all workers; for one more the one idle for longest ends"),
 	OPT_SIZE(echod_config, max_unsent, "256Ki", 1, 1 << 30,
 		 "bytes that a slow reader may leave unsent before reading from it stops"),
 	OPT_SIZE(echod_config, max_unsent_total, "64Mi", 4096, 1ll << 40,

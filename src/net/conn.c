@@ -111,18 +111,10 @@ static void conn_give(struct conn *c)
 
 struct conn *conn_accept(struct worker *w, int fd)
 {
-	uint32_t before = atomic_fetch_add_explicit(w->conns, 1, memory_order_relaxed);
-	struct conn *c = NULL;
+	struct conn *c = conn_take(w, fd, CONN_OPEN);
 
-	if (before < w->config->max_conns)
-		c = conn_take(w, fd, CONN_OPEN);
-	if (!c) {
-		atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
-		stats_add(&w->stats.closed[FAIL_SHED], 1);
-		stats_add(&w->stats.opened, 1);
-		close(fd);
+	if (!c)
 		return NULL;
-	}
 	stats_add(&w->stats.opened, 1);
 	stats_add(&w->stats.open, 1);
 	return c;
@@ -307,7 +299,8 @@ void conn_release(struct conn *c)
 	if (c->opened) {
 		stats_add(&w->stats.closed[c->why], 1);
 		stats_add(&w->stats.open, UINT64_MAX); /* minus one */
-		atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
+		if (!c->replaced)
+			atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
 	}
 	if (c->fd >= 0)
 		close(c->fd);

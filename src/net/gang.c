@@ -19,6 +19,17 @@
 #include "echo/net/backend.h"
 #include "echo/net/net_opt.h"
 
+/* Before any thread runs, so that workers with a table of descriptors each can wake one another. */
+static int gang_wake_fds(struct gang *g)
+{
+	for (unsigned i = 0; i < g->count; i++) {
+		g->workers[i].wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		if (g->workers[i].wake_fd < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 int gang_init(struct gang *g, unsigned count, const struct net_config *config,
 	      const struct cpu_list *cpus)
 {
@@ -44,11 +55,13 @@ int gang_init(struct gang *g, unsigned count, const struct net_config *config,
 		w->conns = &g->conns;
 		w->reserve = config->own_descriptors ? NULL : &g->reserve;
 		w->index = i;
+		w->peers = g->workers;
+		w->peer_count = count;
 		w->cpu = pin ? cpu_list_nth(cpus, i) : -1;
 		w->done_fd = g->done_fd;
 		w->wake_fd = -1;
 	}
-	return 0;
+	return gang_wake_fds(g);
 }
 
 /* Those that are prepared, from number @from on. */
@@ -66,6 +79,8 @@ void gang_fini(struct gang *g)
 
 		while (w->listener_count > 0)
 			close(w->listeners[--w->listener_count]);
+		if (w->wake_fd >= 0)
+			close(w->wake_fd);
 	}
 	free(g->workers);
 	free(g->listeners);

@@ -114,6 +114,7 @@ static void worker_free(struct worker *w)
 	w->state = NULL;
 	if (w->wake_fd >= 0)
 		close(w->wake_fd);
+	w->wake_fd = -1;
 }
 
 void worker_fini(struct worker *w)
@@ -136,7 +137,8 @@ int worker_init(struct worker *w)
 	/* these fail only for other arguments than these */
 	(void)sem_init(&w->begun, 0, 0);
 	(void)sem_init(&w->go, 0, 0);
-	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (w->wake_fd < 0)
+		w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->wake_fd < 0)
 		return -errno;
 	w->state = calloc(1, size_max(backend->state_size, 1));

@@ -4,6 +4,7 @@ import contextlib
 import select
 import signal
 import subprocess
+import threading
 import time
 
 from echolab import (PATIENCE, Reader, Sender, TestCase, covers, end_of, fill, for_each_backend, half_close, not_in,
@@ -97,48 +98,106 @@ class EachUnsent(TestCase):
 
 @for_each_backend
 class EachConnections(TestCase):
+    def alive(self, socks):
+        """Those of them that are still served."""
+        alive = []
+        for sock in socks:
+            with contextlib.suppress(ConnectionError):
+                sock.sendall(b"x")
+                if sock.recv(1) == b"x":
+                    alive.append(sock)
+        return alive
+
     @covers("echod", "max_conns")
-    def test_one_too_many_is_turned_away_politely(self):
+    def test_one_too_many_takes_the_place_of_the_one_that_was_idle_longest(self):
+        server = self.echod(max_conns=3)
+        held = []
+        for _ in range(3):
+            held.append(self.connect(server))
+            self.assertEcho(held[-1], b"in")
+            time.sleep(0.15)  # so long idle that it is not taken for busy
+        self.assertEcho(held[0], b"the first is not the one that was idle longest")
+        new = self.connect(server)
+        self.assertEcho(new, b"in")
+        self.assertEqual(end_of(held.pop(1)), "eof")
+        c = self.wait_counters(server, lambda c: c.open == 3, "one has ended")
+        self.assertEqual((c.accepted, dict(c.closed)), (4, {"shed": 1}))
+        self.assertEqual(self.alive([*held, new]), [*held, new])
+
+    def test_nobody_ends_below_the_limit(self):
         server = self.echod(max_conns=3)
         held = [self.connect(server) for _ in range(3)]
-        for sock in held:
-            self.assertEcho(sock, b"in")
-        self.assertEqual([end_of(self.connect(server)) for _ in range(5)], ["eof"] * 5)
-        c = self.wait_counters(server, lambda c: c.closed["shed"] == 5, "five shed")
-        self.assertEqual((c.accepted, c.open), (8, 3))
-        for sock in held:
-            self.assertEcho(sock, b"still in")
+        time.sleep(0.3)  # not for an event: nothing happens
         held.pop().close()
         self.wait_counters(server, lambda c: c.open == 2, "one has left")
-        self.assertEcho(self.connect(server), b"the next")
+        held.append(self.connect(server))
+        self.assertEqual(self.alive(held), held)
+        self.assertEqual(dict(server.counters().closed), {"eof": 1})
 
-    def test_a_shed_peer_that_has_written_learns_it_too(self):
+    def test_one_that_is_owed_bytes_ends_with_a_reset(self):
         server = self.echod(max_conns=1)
+        slow_reader = self.connect(server, rcvbuf=4096)
+        fill(slow_reader, pattern(32 * MIB), quiet=0.2)
         self.assertEcho(self.connect(server), b"in")
-        sock = self.connect(server)
-        try:
-            sock.sendall(b"hello")
-            how = end_of(sock)
-        except ConnectionError:
-            how = "ECONNRESET"
-        self.assertIn(how, ("eof", "ECONNRESET"))
+        self.assertEqual(recv_to_end(slow_reader)[1], "ECONNRESET")
+        c = self.wait_counters(server, lambda c: c.balanced() and c.closed["shed"] == 1, "it is shed")
+        self.assertEqual(c.open, 1)
+
+    def test_where_all_are_busy_newcomers_are_let_in_one_by_one(self):
+        """At once as many as a small burst, then a hundred a second: others are turned away."""
+        options = {} if self.backend == "fork" else {"workers": 1}
+        server = self.echod(max_conns=4, **options)
+        working, stop = [self.connect(server) for _ in range(4)], threading.Event()
+        echoed = [threading.Thread(target=self.work, args=(sock, stop)) for sock in working]
+        for thread in echoed:
+            thread.start()
+        came, served = time.monotonic(), 0
+        for _ in range(300):
+            sock = self.connect(server)
+            served += len(self.alive([sock]))
+            sock.close()
+        took = time.monotonic() - came
+        stop.set()
+        for thread in echoed:
+            thread.join()
+        c = self.wait_counters(server, lambda c: c.balanced() and c.accepted == 304, "all have come")
+        self.assertGreater(served, 0)
+        self.assertLessEqual(c.closed["shed"] - (300 - served), 64 + 100 * took + 1)
+
+    def work(self, sock, stop):
+        with contextlib.suppress(ConnectionError):
+            while not stop.is_set():
+                self.assertEcho(sock, b"busy")
 
     def test_the_limit_is_for_all_workers_and_addresses_together(self):
         if self.backend == "fork":
             server = self.echod(max_conns=10, listen=["127.0.0.1:0", "[::1]:0"])
         else:
             server = self.echod(max_conns=10, workers=4, listen=["127.0.0.1:0", "[::1]:0"])
-        socks = [self.connect(server.addrs[i % 2]) for i in range(40)]
-        c = self.wait_counters(server, lambda c: c.accepted == 40 and c.balanced(), "40 accepted")
-        self.assertEqual((c.open, dict(c.closed)), (10, {"shed": 30}))
-        alive = 0
-        for sock in socks:
-            try:
-                sock.sendall(b"x")
-                alive += sock.recv(1) == b"x"
-            except ConnectionError:
-                pass
-        self.assertEqual(alive, 10)
+        socks = []
+        for i in range(40):
+            socks.append(self.connect(server.addrs[i % 2]))
+            self.assertEcho(socks[-1], b"in")
+        c = self.wait_counters(server, lambda c: c.open == 10 and c.balanced(), "as many as may be")
+        self.assertEqual((c.accepted, dict(c.closed)), (40, {"shed": 30}))
+        self.assertEqual(len(self.alive(socks)), 10)
+
+    @only("epoll", "io_uring")
+    def test_the_one_that_was_idle_longest_ends_whichever_worker_has_it(self):
+        server = self.echod(max_conns=8, workers=4)
+        held = []
+        for _ in range(8):
+            held.append(self.connect(server))
+            self.assertEcho(held[-1], b"in")
+            time.sleep(0.05)  # apart, in the kernel's clock
+        new = []
+        for i in range(8):
+            new.append(self.connect(server))
+            self.assertEcho(new[-1], b"in")
+            ended, *others = [*held, *new][i:]
+            self.assertEqual(end_of(ended), "eof")
+            self.assertEqual(select.select(others, [], [], 0)[0], [], "it alone")
+        self.assertEqual(dict(server.counters().closed), {"shed": 8})
 
 
 @for_each_backend

@@ -155,6 +155,11 @@ static void backend_close(struct conn *c)
 	fake_conn(c)->closes++;
 }
 
+static void backend_progress(const struct conn *c, struct sock_progress *p)
+{
+	*p = fake_conn(c)->progress;
+}
+
 const struct backend_ops fake_backend = {
 	.name = "fake",
 	.help = "does what a test says",
@@ -172,6 +177,7 @@ const struct backend_ops fake_backend = {
 	.pause = backend_pause,
 	.shutdown = backend_shutdown,
 	.close = backend_close,
+	.progress = backend_progress,
 };
 
 /* ---- what tests call ---- */
@@ -220,7 +226,7 @@ struct conn *fake_accept(void)
 	struct conn *c;
 
 	ck_assert_int_ge(fd, 0);
-	c = conn_accept(&fake.w, fd);
+	c = shed_accept(&fake.w, fd);
 	if (c)
 		conn_opened(c);
 	return c;

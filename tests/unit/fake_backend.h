@@ -11,6 +11,7 @@
 
 #include "echo/net/backend.h"
 #include "echo/net/conn.h"
+#include "echo/net/sock.h"
 #include "echo/net/worker.h"
 
 enum { FAKE_SLOTS = 4, FAKE_MAX_CONNS = 3 };
@@ -18,6 +19,7 @@ enum { FAKE_SLOTS = 4, FAKE_MAX_CONNS = 3 };
 /* How often a connection's backend was asked for something. */
 struct fake_conn {
 	unsigned dials, feeds, pauses, shutdowns, closes;
+	struct sock_progress progress; /* what the backend says of it */
 	bool holds; /* an operation of it stays in flight after close: set c->inflight too */
 };
 

@@ -49,6 +49,7 @@
 	X(rng)            \
 	X(series)         \
 	X(size)           \
+	X(shed)           \
 	X(sock)           \
 	X(source)         \
 	X(stream)         \

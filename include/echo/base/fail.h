@@ -27,7 +27,7 @@ enum fail {
 	/* ends that only a server gives */
 	FAIL_IDLE_TIMEOUT, /* the peer was silent for idle_timeout */
 	FAIL_STALLED,      /* the peer did not take its bytes for idle_timeout */
-	FAIL_SHED,         /* over a limit: accepted and closed at once */
+	FAIL_SHED,         /* at max_conns: ended for a newcomer, or turned away */
 	FAIL_SHUTDOWN,     /* we are shutting down */
 	FAIL_CHILD_KILLED, /* the process that served it died of a signal */
 	FAIL_COUNT

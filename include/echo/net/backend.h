@@ -15,6 +15,7 @@ struct net_config;
 struct opt;
 struct opt_set;
 struct opt_type;
+struct sock_progress;
 struct worker;
 
 enum { BACKEND_WHY_MAX = 192 };
@@ -45,9 +46,9 @@ struct backend_ops {
 	void (*lacks)(const struct net_config *config, int err, char why[BACKEND_WHY_MAX]);
 	void (*fini)(struct worker *w);
 
-	/* Waits once, for w->wake_fd too, at most @wait_ns (-1: for ever, 0: not at all), sets
-	 * w->now_ns after the wait and delivers what is ready, bounded in work. Returns 0 or
-	 * -errno: the worker cannot go on. */
+	/* Waits once, for w->wake_fd too (then shed_woken), at most @wait_ns (-1: for ever, 0: not
+	 * at all), sets w->now_ns after the wait and delivers what is ready, bounded in work.
+	 * Returns 0 or -errno: the worker cannot go on. */
 	int (*turn)(struct worker *w, int64_t wait_ns);
 
 	int (*listen)(struct worker *w, int fd);    /* starts to accept; 0 or -errno */
@@ -62,6 +63,9 @@ struct backend_ops {
 	/* Stops naming it: afterwards either c->inflight is 0, or the backend calls conn_release
 	 * after the last completion. The descriptor is open until then. */
 	void (*close)(struct conn *c);
+
+	/* How far the connection has come, where c->fd cannot be asked (fork); else NULL. */
+	void (*progress)(const struct conn *c, struct sock_progress *p);
 
 	/* Of a backend that serves elsewhere than in its worker (fork): begins the end of what runs
 	 * there; may be NULL. @deadline_ns: when it is cut off. */

@@ -57,6 +57,7 @@ struct conn {
 	int send_err;    /* of the send that failed, while what was received is still delivered */
 	uint8_t why;     /* enum fail: the first cause wins */
 	uint8_t fin_why; /* enum fail: the cause once both FINs have crossed */
+	bool replaced;   /* another has its place in the count of connections */
 };
 
 enum { CONN_LINE = 64 }; /* slots begin on a cache line */
@@ -121,8 +122,8 @@ static inline size_t conn_unsent(const struct conn *c)
 
 /* ---- for backends ---- */
 
-/* Takes a slot for an accepted @fd and counts it. NULL: over max_conns; @fd is then closed and
- * counted as shed. The backend registers the descriptor, then calls conn_opened. */
+/* Takes a slot for an accepted @fd, which has its place in w->conns already: shed_accept calls it.
+ * NULL: no slot is free. */
 struct conn *conn_accept(struct worker *w, int fd);
 
 /* What happened; each calls the role. None may be called for a connection that is CLOSING. For

@@ -20,6 +20,7 @@
 #include "echo/base/timer.h"
 #include "echo/base/unsent.h"
 #include "role.h"
+#include "shed.h"
 #include "sock.h"
 
 struct backend_ops;
@@ -52,13 +53,16 @@ struct worker {
 	/* with own_descriptors: the listeners of all workers, that it may let go of the others' */
 	const int *all_listeners;
 	unsigned all_listener_count;
+	struct worker *peers; /* all workers, this one too; NULL: there is no other */
+	unsigned peer_count;
 	struct acceptor_reserve *reserve; /* of all that share its descriptors; NULL: its own */
 	int cpu;                          /* to be pinned to, or -1 */
 	int done_fd; /* eventfd that is written when the loop has ended, or -1 */
 	unsigned index;
 
 	/* its own */
-	int wake_fd;     /* eventfd that every backend waits on: worker_stop writes it */
+	/* eventfd that every backend waits on: worker_wake writes it; -1: worker_init makes one */
+	int wake_fd;
 	int64_t now_ns;  /* when the last wait returned; refreshed every few deliveries */
 	int64_t pace_ns; /* the role wants to be called at this very time, not a tick later; 0: none
 			  */
@@ -72,6 +76,7 @@ struct worker {
 	struct conn *closing, **closing_tail;
 	struct conn_table table;
 	struct unsent_pool pool;
+	struct shed shed;
 	struct timers timers;
 	struct timer drain_timer;
 	struct acceptor_reserve own_reserve;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ * shed: who ends when one more than max_conns comes: the connection that has been stalled or idle
+ * for longest, of all workers, with cause shed. The newcomer takes its place.
+ *
+ * Nothing is kept up to date while messages pass: the kernel knows when bytes last moved on each
+ * connection and is asked for all of them at once when the limit is met. The longest idle ones are
+ * remembered, and asked again when their turn comes: whoever has moved since stays.
+ */
+#ifndef ECHO_NET_SHED_H
+#define ECHO_NET_SHED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conn;
+struct worker;
+
+enum { SHED_KEPT = 256 }; /* candidates that one scan of the table finds */
+
+struct shed_candidate {
+	int64_t since_ns; /* no byte has moved since then */
+	uint32_t slot, gen;
+};
+
+/* Of a worker; zeroed. */
+struct shed {
+	struct shed_candidate kept[SHED_KEPT]; /* the last has been idle for longest */
+	unsigned count;
+	int64_t busy_ns; /* until then connections that are at work are spared */
+
+	/* written by other workers too */
+	_Atomic int64_t offer_ns; /* since_ns of its first candidate; 0: none is offered */
+	_Atomic uint32_t asked;   /* so many of its connections shall end for others' newcomers */
+	_Atomic bool wanted;      /* an offer */
+};
+
+/* Takes a slot for an accepted @fd and counts it. At max_conns another ends for it; NULL: there is
+ * none, or no slot; @fd is then closed and counted as shed. The backend registers the descriptor,
+ * then calls conn_opened.
+ *
+ * If even the longest idle one has moved bytes within the last 100 ms, all are at work: to end one
+ * loses messages, and its peer will be back as a newcomer. So after a burst of 64 only one in 10 ms
+ * ends for a newcomer, and other newcomers are turned away. */
+struct conn *shed_accept(struct worker *w, int fd);
+
+/* For backends: w->wake_fd is readable. Empties it, and does what other workers have asked for. */
+void shed_woken(struct worker *w);
+
+#endif
