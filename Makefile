@@ -128,6 +128,8 @@ export ECHOLAB_SLOW ?= $(or $(SLOW.$(VARIANT)),1)
 export ECHOLAB_WRAP := $(WRAP.$(VARIANT))
 # one process: the leak check at the end of each of hundreds would take minutes
 export CK_FORK := $(if $(filter asan valgrind,$(VARIANT)),no,yes)
+# for a test that hangs, not for one that waits its turn on a busy machine: Check has 4 seconds
+export CK_DEFAULT_TIMEOUT := 60
 export CK_TIMEOUT_MULTIPLIER := $(ECHOLAB_SLOW)
 export ASAN_OPTIONS ?= exitcode=99:verify_asan_link_order=0
 export UBSAN_OPTIONS ?= exitcode=99:print_stacktrace=1
