@@ -42,9 +42,11 @@ static void setup(void)
 	outside = hist_new(3);
 	empty = hist_new(3);
 	ck_assert(latency && outside);
-	sample_config = (struct load_config){
-		.connections = 4, .pipeline = 1, .size = { .min = 64, .max = 64 }, .verify = true
-	};
+	sample_config = (struct load_config){ .connections = 4,
+					      .duration = SEC(10),
+					      .pipeline = 1,
+					      .size = { .min = 64, .max = 64 },
+					      .verify = true };
 	sample = (struct result){
 		.config = &sample_config,
 		.argc = 2,
@@ -68,7 +70,7 @@ static void setup(void)
 		.bottleneck = BOTTLENECK_SERVER,
 		.interrupted_by = SIGINT
 	};
-	b->attempts = b->established = b->peak = 4;
+	b->attempts = b->established = b->reached = b->peak = 4;
 	b->planned = b->all.sent = b->all.echoed = 100;
 	b->measured.sent = b->measured.echoed = 80;
 	b->bytes_sent = b->bytes_received = b->bytes_echoed = 6400;

@@ -228,8 +228,53 @@ START_TEST(connections_that_were_asked_for_and_never_opened_are_inconclusive)
 	sample_connect_fails(FAIL_FINISHED, 0, 3);
 	expect(0, "ok"); /* all were open once */
 	sample_config.connections = 7;
-	expect(5, "of 7 connections at most 4 were open: 3 connects had no answer by the end");
-	sample_config.churn = 1; /* they come and go */
+	expect(5, "only 4 of 7 connections were ever open");
+	sample_config.idle = 1;
+	sample_config.connect_rate = 2;
+	expect(5, "only 4 of 8 connections were ever open, those of --idle included; "
+		  "--connect-rate is 2 each second");
+	sample_config.idle = 0;
+	sample_config.messages = 4; /* no more than four have something to do */
+	expect(0, "ok");
+	sample_config.messages = 5;
+	expect(5, "only 4 of 5 connections were ever open; --connect-rate is 2 each second");
+}
+END_TEST
+
+START_TEST(one_connection_of_a_hundred_may_be_missing)
+{
+	sample_config.connections = 100;
+	sample.books.reached = sample.books.established = sample.books.attempts = 99;
+	sample.books.outcomes[0].count = 99;
+	expect(0, "ok");
+	sample.books.reached = 98;
+	expect(5, "only 98 of 100 connections were ever open");
+}
+END_TEST
+
+START_TEST(a_run_that_ended_before_its_time_is_inconclusive)
+{
+	sample_config.ignore_errors = true;
+	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 4);
+	sample.measure_end_ns = SEC(3);
+	expect(5, "only 2.00 s of 10.0 s were measured: no connection was left");
+	sample_config.min_rate = 1000;
+	expect(1, "40 echoes/s, under the limit of 1000");
+	sample_config.min_rate = 0;
+	sample_config.messages = 105;
+	expect(5, "only 104 of 105 messages were sent: no connection was left");
+	sample_config.messages = 104;
+	expect(0, "ok, errors ignored: 4 connections ended in reset");
+}
+END_TEST
+
+START_TEST(a_churn_that_made_no_connection_is_inconclusive)
+{
+	sample_config.churn = 1000;
+	expect(5, "no connection came to the 1000 messages of --churn: none was made anew, each "
+		  "had 25");
+	sample.books.reached = 3;
+	sample_config.connections = 3;
 	expect(0, "ok");
 }
 END_TEST
@@ -315,6 +360,9 @@ Suite *verdict_suite(void)
 	tcase_add_test(t, a_rate_that_was_not_reached_is_inconclusive);
 	tcase_add_test(t, what_an_outage_made_miss_is_no_question_of_the_rate);
 	tcase_add_test(t, connections_that_were_asked_for_and_never_opened_are_inconclusive);
+	tcase_add_test(t, one_connection_of_a_hundred_may_be_missing);
+	tcase_add_test(t, a_run_that_ended_before_its_time_is_inconclusive);
+	tcase_add_test(t, a_churn_that_made_no_connection_is_inconclusive);
 	tcase_add_test(t, a_late_generator_is_inconclusive);
 	tcase_add_test(t, what_is_inconclusive_goes_before_limits_and_after_errors);
 	tcase_add_test(t, broken_books_go_before_everything);

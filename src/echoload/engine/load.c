@@ -311,6 +311,8 @@ static void load_opened(struct conn *c)
 	l->dialing--;
 	seat_reached(lc->seat);
 	b->established++;
+	b->reached += !lc->seat->reached;
+	lc->seat->reached = true;
 	hist_record(l->connect, clock_now_ns() - lc->dialed_ns);
 	if (open > b->peak)
 		b->peak = open;

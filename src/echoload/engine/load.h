@@ -33,6 +33,7 @@ struct seat {
 	struct seat *next;   /* of those that wait to be dialed */
 	struct timer retry;
 	uint32_t failures; /* since its last echo: how far the back-off has grown */
+	bool reached;      /* it has had a connection */
 	bool idle;         /* is held open beside the load, and checked at the end */
 	uint8_t address;   /* of its target: the one that is tried */
 	struct outage_seat outage;

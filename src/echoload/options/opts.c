@@ -144,7 +144,7 @@ const char load_after[] =
 	"\n"
 	"Exit codes: 0 all went well, 1 errors or a limit missed, 2 usage or\n"
 	"configuration, 3 not one echo came back, 4 environment (descriptors, ports,\n"
-	"privilege), 5 inconclusive: nothing was measured, the rate was not reached,\n"
+	"privilege), 5 inconclusive: what was asked for did not happen,\n"
 	"the generator was late, or it was paused or had no CPU and that may be why a\n"
 	"limit was missed or connections ended, 70 a bug, 129, 130 and 143 interrupted\n"
 	"(SIGHUP, SIGINT, SIGTERM); the result so far is printed then too.\n";
@@ -237,6 +237,9 @@ int load_check(struct opt_set *s, struct load_config *c, const struct backend_op
 		return opt_blame(s, "backend", "%s only serves: it cannot dial", backend->name);
 	if (cpu_list_count(&c->cpus) == 0)
 		return opt_blame(s, "cpus", "this process may use none of them");
+	if (c->threads > c->connections)
+		return opt_blame(s, "threads", "%u for %u connection%s: each needs one", c->threads,
+				 c->connections, c->connections == 1 ? "" : "s");
 	if (c->user_timeout % MSEC(1) != 0)
 		return opt_blame(s, "user_timeout", "must be whole milliseconds");
 	if (load_check_files(s, c) < 0 || load_check_family(s, c) < 0)

@@ -20,6 +20,7 @@
 	}
 
 const struct books_field books_fields[BOOKS_FIELDS] = {
+	ROW(BOOKS_CONNECTIONS, "reached", reached, .is_optional = true),
 	ROW(BOOKS_CONNECTIONS, "attempts", attempts),
 	ROW(BOOKS_CONNECTIONS, "established", established),
 	ROW(BOOKS_CONNECTIONS, "failed", failed),
@@ -169,6 +170,7 @@ const char *books_check(const struct books *b)
 		{ b->failed == failed, "failed = outcomes in phase connecting" },
 		{ b->established == ended + b->open_at_end,
 		  "established = outcomes in other phases + open_at_end" },
+		{ b->reached <= b->established, "reached <= established" },
 		{ b->peak <= b->established, "peak <= established" },
 		{ b->planned == b->all.sent + b->missed, "planned = sent + missed" },
 		{ messages_balance(&b->all), "sent = echoed + corrupt + lost + unfinished" },

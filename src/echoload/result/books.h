@@ -56,7 +56,8 @@ struct corruption {
 struct books {
 	/* connections */
 	uint64_t attempts, established, failed, connecting_at_end, open_at_end;
-	uint64_t peak; /* most open at one time, of all: the highest that any worker saw */
+	uint64_t reached; /* of those that were requested, or held idle: open at least once */
+	uint64_t peak;    /* most open at one time, of all: the highest that any worker saw */
 	/* messages of the whole run, and of the measured part */
 	struct message_counts all, measured;
 	uint64_t planned, missed; /* closed loop: planned = sent, missed = 0 */
@@ -79,12 +80,13 @@ enum books_group { BOOKS_CONNECTIONS, BOOKS_MESSAGES, BOOKS_MEASURED, BOOKS_BYTE
  * back by these rows; what a row says in JSON is described by docs/echoload-1.schema.json. */
 struct books_field {
 	enum books_group group;
-	const char *key; /* in the group's object of the JSON */
-	size_t offset;   /* of a uint64_t in struct books */
-	bool is_peak;    /* of several books the largest counts, not the sum */
+	const char *key;  /* in the group's object of the JSON */
+	size_t offset;    /* of a uint64_t in struct books */
+	bool is_peak;     /* of several books the largest counts, not the sum */
+	bool is_optional; /* results of older versions do not have it */
 };
 
-enum { BOOKS_FIELDS = 28 };
+enum { BOOKS_FIELDS = 29 };
 extern const struct books_field books_fields[BOOKS_FIELDS];
 
 /* The number of @b that @f is about. */

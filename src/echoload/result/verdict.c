@@ -183,30 +183,35 @@ static int judge_nothing_measured(const struct result *r, struct sentence *s)
 	return EXIT_INCONCLUSIVE;
 }
 
-/* Attempts that the end of the run cut short, where the connections asked for were never all open.
- * With --churn or -n that is no promise. */
-static uint64_t never_opened(const struct result *r)
+/* Whether more than 1 % of what was asked for never happened. */
+static bool fell_short(double reached, double asked)
 {
-	const struct books *b = &r->books;
-	uint64_t n = 0;
+	return (asked - reached) * 100 > asked;
+}
 
-	if (r->config->churn > 0 || r->config->messages > 0 || b->peak >= r->config->connections)
-		return 0;
-	for (unsigned i = 0; i < b->outcome_count; i++) {
-		const struct outcome *o = &b->outcomes[i];
+/* How many connections have something to do: all, unless there are fewer messages. */
+static uint64_t connections_asked(const struct load_config *c)
+{
+	uint64_t n = c->messages > 0 && c->messages < c->connections ? c->messages : c->connections;
 
-		n += o->why == FAIL_FINISHED && o->at == PHASE_CONNECTING ? o->count : 0;
-	}
-	return n;
+	return n + c->idle;
+}
+
+static bool never_opened(const struct result *r)
+{
+	return fell_short((double)r->books.reached, (double)connections_asked(r->config));
 }
 
 static int judge_never_opened(const struct result *r, struct sentence *s)
 {
-	uint64_t n = never_opened(r);
+	const struct load_config *c = r->config;
 
-	say(s, "of %u connections at most %llu were open: %llu connect%s had no answer by the end",
-	    r->config->connections, (unsigned long long)r->books.peak, (unsigned long long)n,
-	    plural(n));
+	say(s, "only %llu of %llu connections were ever open", (unsigned long long)r->books.reached,
+	    (unsigned long long)connections_asked(c));
+	if (c->idle > 0)
+		say(s, ", those of --idle included");
+	if (c->connect_rate > 0)
+		say(s, "; --connect-rate is %u each second", c->connect_rate);
 	return EXIT_INCONCLUSIVE;
 }
 
@@ -224,6 +229,29 @@ static void say_starved(struct sentence *s, const struct result *r)
 static bool is_starved(const struct result *r)
 {
 	return bottleneck_starved_share(r) > starved_from;
+}
+
+/* What else was asked for and did not happen; nothing if all did. */
+static void say_shortfalls(struct sentence *s, const struct result *r)
+{
+	const struct load_config *c = r->config;
+	const struct books *b = &r->books;
+	const int64_t span_ns = r->measure_end_ns - r->measure_begin_ns;
+	const bool timed = c->messages == 0 && c->gate == 0;
+	char is[UNITS_MAX], asked[UNITS_MAX];
+
+	if (b->planned < c->messages)
+		say(s, "only %llu of %llu messages were sent: no connection was left",
+		    (unsigned long long)b->planned, (unsigned long long)c->messages);
+	if (timed && fell_short((double)span_ns, (double)c->duration))
+		say(s, "only %s of %s were measured: no connection was left",
+		    units_time(span_ns, 3, is), units_time(c->duration, 3, asked));
+	if (timed && c->churn > 0 && b->established <= b->reached)
+		say(s,
+		    "%sno connection came to the %llu messages of --churn: none was made anew, "
+		    "each had %.0f",
+		    s->len ? "; " : "", (unsigned long long)c->churn,
+		    (double)b->all.sent / (double)b->established);
 }
 
 static int judge_late(const struct result *r, struct sentence *s)
@@ -371,7 +399,7 @@ static int judge(const struct result *r, struct sentence *s)
 		return judge_errors(r, s);
 	if (b->measured.echoed == 0)
 		return judge_nothing_measured(r, s);
-	if (never_opened(r) > 0)
+	if (never_opened(r))
 		return judge_never_opened(r, s);
 	if (r->late_sends * 100 > r->lateness->count)
 		return judge_late(r, s);
@@ -380,6 +408,9 @@ static int judge(const struct result *r, struct sentence *s)
 	say_limits(s, r);
 	if (s->len > 0)
 		return judge_limits(r, s);
+	say_shortfalls(s, r);
+	if (s->len > 0)
+		return EXIT_INCONCLUSIVE;
 	if (rate_was_missed(r))
 		return judge_missed(r, s);
 	say(s, "ok");

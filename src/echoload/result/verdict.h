@@ -10,8 +10,9 @@
 struct result;
 
 /* Sets r->exit_code and r->exit_reason. When several codes would fit, the first of 70, 2, 4,
- * 130/143, 3, 1 (errors), 5 (late, or nothing measured), 1 (limits), 5 (the rate was not reached),
- * 0 is used. */
+ * 130/143, 3, 1 (errors), 5 (late, nothing measured, or connections that were never open), 1
+ * (limits), 5 (the rate, the messages, the time or the churn that was asked for did not happen), 0
+ * is used. */
 void verdict(struct result *r);
 
 /* Of the exit codes of two runs the one that stands for both: the one that comes first in that

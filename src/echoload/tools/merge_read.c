@@ -22,14 +22,15 @@ enum {
 
 /* ---- the books ---- */
 
-/* The numbers of a group; a target has no peak of its own. */
+/* The numbers of a group; a target has no peak of its own, an older result not every number. */
 static void read_numbers(struct merge_part *p, const json_t *from, struct books *b,
 			 enum books_group group)
 {
 	for (size_t i = 0; i < BOOKS_FIELDS; i++) {
 		const struct books_field *f = &books_fields[i];
 
-		if (f->group == group && (!f->is_peak || json_object_get(from, f->key)))
+		if (f->group == group &&
+		    (!(f->is_peak || f->is_optional) || json_object_get(from, f->key)))
 			*books_number(b, f) = merge_value_count(p, from, f->key);
 	}
 }
@@ -185,8 +186,8 @@ static void check_targets(struct merge_part *p)
 		books_merge(&sum, &p->result.targets[i].books);
 	}
 	if (requested != p->config.connections || sum.attempts != all->attempts ||
-	    sum.established != all->established || sum.failed != all->failed ||
-	    memcmp(&sum.all, &all->all, sizeof(sum.all)) != 0)
+	    sum.established != all->established || sum.reached != all->reached ||
+	    sum.failed != all->failed || memcmp(&sum.all, &all->all, sizeof(sum.all)) != 0)
 		merge_value_fail(p, "'targets' do not add up to 'connections' and 'messages'");
 }
 
