@@ -210,6 +210,7 @@ Suite *plot_suite(void)
 	tcase_add_test(t, a_run_that_is_cut_anywhere_is_drawn_as_far_as_it_goes);
 	tcase_add_loop_test(t, what_is_no_run_breaks_nothing, 0, 13);
 	tcase_add_test(t, a_long_command_line_is_cut);
+	tcase_set_timeout(t, 60); /* a file is written and read for each byte */
 	suite_add_tcase(s, t);
 	return s;
 }
