@@ -411,8 +411,15 @@ class LoadCase(TestCase):
         return Path(folder.name)
 
     def wait_open(self, server, count, received=1):
-        """Until an echod has that many connections, each of which may have been served."""
-        return self.wait_counters(server, lambda c: c.open >= count and c.received >= received, f"{count} are open")
+        """Until an echod has that many connections, each of which may have been served. How long so many bytes take
+        is the machine's business: patience ends when they stop coming."""
+        c, seen = None, 0
+        while not c or c.open < count or c.received < received:
+            enough = min(received, seen + received // 20 + 1)
+            c = self.wait_counters(server, lambda c, n=enough: c.received >= n and (c.open >= count or n < received),
+                                   f"{count} are open, {received} bytes received")
+            seen = c.received
+        return c
 
     def kill(self, server):
         """SIGKILL for an echod and the processes that serve for it, all at once: they are stopped before."""

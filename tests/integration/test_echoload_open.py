@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Load that does not wait for the server: the open loop; connections that come and go, or stay idle."""
+import collections
 import itertools
 import socket
 import time
@@ -29,20 +30,23 @@ class EachOpenLoop(LoadCase):
         self.assertAllEchoed(r, 300)
 
     def test_a_stall_shows_in_corrected_latency_only(self):
-        """Coordinated omission: the client must count the time that messages waited to be sent."""
+        """Coordinated omission: the client must count the time that messages waited to be sent. The rate is one
+        that a busy machine reaches, and the stall comes early, so that both happen on any."""
         def script(sock, _):
             for n in itertools.count():
                 data = sock.recv(64)
                 if not data:
                     return
-                if n == 1500:
+                if n == 100:
                     time.sleep(0.5)
                 sock.sendall(data)
-        r = self.run_open(self.peer(script), connections=1, rate=1000, duration="5s", warmup="0s")
+        r = self.run_open(self.peer(script), connections=1, rate=200, duration="3s", warmup="0s")
         self.assertGreater(r["latency_ns"]["p99"], 400 * MS, r)
         self.assertLess(r["latency_uncorrected_ns"]["p99"], 200 * MS, r)
         self.assertGreaterEqual(r["latency_uncorrected_ns"]["max"], 500 * MS, r)
-        self.assertLess(r["generator"]["lateness_ns"]["max"], 400 * MS, "a stalled server is no late generator")
+        g = r["generator"]  # late it is for want of a CPU only
+        self.assertLess(g["lateness_ns"]["max"], 400 * MS + (g["wait_ns"] or 0) + g["paused_ns"],
+                        "a stalled server is no late generator")
 
     def test_what_could_not_be_sent_is_missed(self):
         def script(sock, _):
@@ -56,19 +60,22 @@ class EachOpenLoop(LoadCase):
 
     @covers("echoload", "arrivals")
     def test_poisson_arrivals_come_in_bunches(self):
-        def gaps(arrivals):
+        """Of 100 a second, how many come in each tenth of a second? 10 of the even ones, though each comes some
+        milliseconds late on a busy machine; of the random ones two in five of the tenths have 3 more or less."""
+        def uneven(arrivals):
             times = []
 
             def script(sock, _):
-                while data := sock.recv(64):
-                    times.append(time.monotonic())
+                while data := sock.recv(1 << 16):
+                    times.extend([time.monotonic()] * (len(data) // 64))
                     sock.sendall(data)
-            self.run_open(self.peer(script), connections=1, rate=100, messages=150, arrivals=arrivals)
-            return [b - a for a, b in zip(times, times[1:])]
-        poisson, constant = gaps("poisson"), gaps("constant")
-        short = sum(gap < 0.003 for gap in poisson)
-        self.assertGreater(short, 15, "exponential gaps: a quarter is shorter than 3 ms of 10")
-        self.assertLess(sum(gap < 0.003 for gap in constant), short)
+            self.run_open(self.peer(script), connections=1, pipeline=64, rate=100, messages=300, arrivals=arrivals)
+            self.assertEqual(len(times), 300)
+            tenths = collections.Counter(int((at - times[0]) * 10) for at in times)
+            return sum(abs(tenths[n] - 10) >= 3 for n in range(29))
+        poisson, constant = uneven("poisson"), uneven("constant")
+        self.assertGreater(poisson, 6)
+        self.assertLess(constant, poisson / 2)
 
     @covers("echoload", "churn")
     def test_churn_makes_connections_of_some_messages_each(self):
