@@ -6,8 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "echo/base/log.h"
@@ -17,6 +20,7 @@
 const char *program_folder(void)
 {
 	static char folder[PATH_MAX];
+	const char *path;
 	ssize_t n;
 	char *slash;
 
@@ -24,6 +28,10 @@ const char *program_folder(void)
 		return folder;
 	n = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
 	folder[n > 0 ? n : 0] = '\0';
+	/* without /proc: what execve(2) was given, which is not what argv[0] says */
+	path = (const char *)(uintptr_t)getauxval(AT_EXECFN);
+	if (n <= 0 && (!path || !realpath(path, folder)))
+		folder[0] = '\0';
 	slash = strrchr(folder, '/');
 	if (slash)
 		*slash = '\0';

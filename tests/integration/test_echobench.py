@@ -15,7 +15,8 @@ from pathlib import Path
 
 import jsonschema
 
-from echolab import BIN, ENVIRONMENT, OK, ROOT, USAGE, VERDICT, Process, TestCase, descendants, not_in, program, run
+from echolab import (BIN, ENVIRONMENT, OK, ROOT, SANITIZERS, USAGE, VERDICT, Process, TestCase, descendants,
+                     no_namespaces, not_in, program, run)
 
 INCONCLUSIVE = 5
 SCHEMA = json.loads((ROOT / "docs/echobench-1.schema.json").read_text())
@@ -168,6 +169,16 @@ class Unmeasured(Bench):
                 cell, = self.result("--b", server, "-c", "1", "--limit", "20s", code=INCONCLUSIVE)["cells"]
                 self.assertFalse(cell["measured"])
                 self.assertIn(reason, cell["reason"])
+
+    @not_in(*SANITIZERS, "valgrind")  # which need /proc themselves
+    def test_programs_beside_it_are_found_without_proc(self):
+        """The server of one side can be started: it is the other one that ends."""
+        if no_namespaces():
+            self.skipTest(no_namespaces())
+        r = run(["unshare", "--mount", "sh", "-c", "umount -l /proc && exec \"$@\"", "sh", *program("echobench"), "run",
+                 "--b", "sh -c 'exit 9' # {addr}", *QUICK])
+        self.assertEqual(r.code, INCONCLUSIVE, r)
+        self.assertIn("the server ended (exit 9)", r.out)
 
     def test_a_client_that_crashes_is_a_reason_not_an_end(self):
         home = self.path("bin")
