@@ -232,22 +232,24 @@ static int fork_turn(struct worker *w, int64_t wait_ns)
 		{ .fd = s->signal_fd, .events = POLLIN },
 		{ .fd = w->wake_fd, .events = POLLIN },
 	};
+	/* no more than there are: poll refuses to look at more than RLIMIT_NOFILE */
+	const unsigned count = 2 + w->listener_count;
 
-	for (unsigned i = 0; i < ARRAY_LEN(s->acceptors); i++) {
+	for (unsigned i = 0; i < w->listener_count; i++) {
 		const struct acceptor *a = &s->acceptors[i];
 
 		p[2 + i] = (struct pollfd){ .fd = a->muted ? -1 : a->fd, .events = POLLIN };
 	}
-	if (ppoll(p, ARRAY_LEN(p), wait_ns < 0 ? NULL : &wait, NULL) < 0 && errno != EINTR)
+	if (ppoll(p, count, wait_ns < 0 ? NULL : &wait, NULL) < 0 && errno != EINTR)
 		return -errno;
 	w->now_ns = clock_now_ns();
-	for (unsigned i = 0; i < ARRAY_LEN(p); i++)
+	for (unsigned i = 0; i < count; i++)
 		w->found |= p[i].revents != 0;
 	if (p[0].revents)
 		fork_signalled(w); /* before accepting: slots become free */
 	if (p[1].revents)
 		shed_woken(w);
-	for (unsigned i = 0; i < ARRAY_LEN(s->acceptors); i++) {
+	for (unsigned i = 0; i < w->listener_count; i++) {
 		if (p[2 + i].revents)
 			acceptor_run(&s->acceptors[i]);
 	}

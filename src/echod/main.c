@@ -24,6 +24,12 @@
 
 extern char **environ;
 
+enum {
+	DESCRIPTORS_OF_MAIN = 9,   /* 0 to 2, output, ends of workers, signals, the reserve, and
+				    * of a peer; what serves it in fork has one more */
+	DESCRIPTORS_OF_WORKER = 2, /* to be woken, and the backend's own; beside its listeners */
+};
+
 /* for a reader of the counters: signals must not wait for it */
 static const int64_t reader_patience_ns = SEC(1);
 
@@ -87,9 +93,9 @@ static int server_listen(struct server *s)
 	struct addr_list *l = &s->config.listen;
 	struct gang *g = &s->gang;
 	char text[ADDR_TEXT_MAX];
-	int *fds = g->count > 0 ? calloc(g->count, sizeof(*fds)) : NULL;
-	int r = fds ? 0 : -ENOMEM;
+	int fds[ECHOD_WORKERS_MAX], r = 0;
 
+	assert(g->count <= ARRAY_LEN(fds));
 	for (unsigned a = 0; a < l->count && r == 0; a++) {
 		r = sock_listen(&l->at[a], &s->net.sock, fds, g->count);
 		if (r < 0)
@@ -101,8 +107,22 @@ static int server_listen(struct server *s)
 			w->listeners[w->listener_count++] = fds[i];
 		}
 	}
-	free(fds);
 	return r;
+}
+
+/* Every worker needs some before anybody is served: said at once, and of all together. */
+static int server_check_descriptors(const struct server *s, uint64_t have)
+{
+	const unsigned workers = server_worker_count(s);
+	const uint64_t each = DESCRIPTORS_OF_WORKER + s->config.listen.count;
+	const uint64_t need = DESCRIPTORS_OF_MAIN + workers * each;
+
+	if (have >= need)
+		return 0;
+	log_error("too many open files: %u worker%s need%s %llu descriptors, ulimit -n allows %llu",
+		  workers, workers == 1 ? "" : "s", workers == 1 ? "s" : "",
+		  (unsigned long long)need, (unsigned long long)have);
+	return -EMFILE;
 }
 
 /* Which signals end it is the policy's choice; those left out keep their default or are ignored. */
@@ -222,8 +242,11 @@ out:
 static int server_run(struct server *s)
 {
 	uint64_t nofile = sock_raise_nofile(s->config.max_conns + 256ull);
-	int r, code = server_start(s);
+	int r, code;
 
+	if (server_check_descriptors(s, nofile) < 0)
+		return EXIT_ENVIRONMENT;
+	code = server_start(s);
 	if (code == EXIT_OK) {
 		server_announce(s, nofile);
 		code = server_wait(s);

@@ -3,6 +3,7 @@
  */
 #include "opts.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,7 +71,7 @@ const struct opt echod_opts[] = {
 	OPT(echod_config, backend, opt_backend, "auto",
 	    "how the I/O is done; auto: the best that this kernel runs"),
 	OPT_UINT(
-		echod_config, workers, "0", 0, 1024,
+		echod_config, workers, "0", 0, ECHOD_WORKERS_MAX,
 		"threads, each with its own loop; 0: one for each CPU it may use, within its CPU quota"),
 	OPT(echod_config, cpus, opt_cpus, "all",
 	    "pin workers to these CPUs in turn; all: do not pin"),
@@ -125,6 +126,8 @@ static int fork_cannot(struct opt_set *s, const struct echod_config *c)
 	}
 	return 0;
 }
+
+static_assert(ECHOD_WORKERS_MAX >= CPU_SETSIZE, "workers = 0 is one for each CPU");
 
 int echod_check(struct opt_set *s, const struct echod_config *c, const struct backend_ops *backend)
 {

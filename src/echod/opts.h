@@ -11,6 +11,8 @@
 #include "echo/base/program.h"
 #include "echo/net/sock.h"
 
+enum { ECHOD_WORKERS_MAX = 1024 }; /* as many as there can be CPUs in a set */
+
 struct backend_ops;
 
 enum shutdown_mode {

@@ -28,7 +28,10 @@
 
 extern char **environ;
 
-enum { OWN_DESCRIPTORS = 64 }; /* beside connections */
+enum {
+	OWN_DESCRIPTORS = 64,      /* beside connections */
+	DESCRIPTORS_OF_THREAD = 2, /* to be woken, and the backend's own */
+};
 
 struct client {
 	int argc;
@@ -89,13 +92,18 @@ static int client_targets(struct client *c)
 /* The environment that the run needs. */
 static int client_prepare(struct client *c)
 {
-	uint64_t want = (uint64_t)c->config.connections + OWN_DESCRIPTORS;
+	const uint64_t connections = (uint64_t)c->config.connections + c->config.idle;
+	const unsigned threads = run_threads(&c->config);
+	const uint64_t want =
+		connections + OWN_DESCRIPTORS + (uint64_t)threads * DESCRIPTORS_OF_THREAD;
 	uint64_t have = sock_raise_nofile(want);
 	int r;
 
 	if (have < want) {
-		log_error("%u connections need %llu descriptors, the limit is %llu (ulimit -n)",
-			  c->config.connections, (unsigned long long)want,
+		log_error("%llu connection%s and %u thread%s need %llu descriptors, the limit is "
+			  "%llu (ulimit -n)",
+			  (unsigned long long)connections, connections == 1 ? "" : "s", threads,
+			  threads == 1 ? "" : "s", (unsigned long long)want,
 			  (unsigned long long)have);
 		return EXIT_ENVIRONMENT;
 	}

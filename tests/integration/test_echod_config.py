@@ -100,7 +100,13 @@ class Errors(TestCase):
 
     @not_in("valgrind")
     def test_too_few_descriptors_to_start(self):
-        self.fails(self.run_echod(prefix=["prlimit", "--nofile=6:6"]), ENVIRONMENT, "(?i:open files)")
+        for options in ({"workers": 1}, {"workers": 9, "listen": ["127.0.0.1:0", "[::1]:0"]}, {"backend": "fork"}):
+            with self.subTest(options):
+                r = self.run_echod(prefix=["prlimit", "--nofile=6:6"], **options)
+                self.fails(r, ENVIRONMENT, r"workers? needs? \d+ descriptors, ulimit -n allows 6$")
+                need = re.search(r"needs? (\d+)", r.err)[1]
+                server = self.echod(prefix=["prlimit", f"--nofile={need}:{need}"], **options)
+                self.assertEcho(self.connect(server), b"so many are enough for one peer")
 
 
 @for_each_backend

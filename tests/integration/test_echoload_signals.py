@@ -182,8 +182,11 @@ class Input(LoadCase):
         self.fails(["-f", "/nonexistent.conf", "127.0.0.1:7"], USAGE, "/nonexistent.conf.*No such file")
 
     def test_too_few_descriptors(self):
-        self.fails(["-c100", "127.0.0.1:7"], ENVIRONMENT, "100 connections need.*limit is 50",
-                   prefix=["prlimit", "--nofile=50:50"])
+        for argv, need in ((["-c100"], "100 connections and 1 thread need 166"),
+                           (["-c100", "-t40"], "100 connections and 40 threads need 244"),
+                           (["-c1", "--idle", "99"], "100 connections and 1 thread need 166")):
+            self.fails([*argv, "127.0.0.1:7"], ENVIRONMENT, f"{need} descriptors, the limit is 150",
+                       prefix=["prlimit", "--nofile=150:150"])
 
     def test_the_soft_limit_of_descriptors_is_raised(self):
         r = self.run_load(self.echod(), connections=200, messages=400, prefix=["prlimit", "--nofile=50:1000"], **LONG)

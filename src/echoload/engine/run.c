@@ -31,7 +31,7 @@ static uint64_t run_share(uint64_t total, unsigned i, unsigned count)
 	return total / count + (i < total % count);
 }
 
-static unsigned run_threads(const struct load_config *c)
+unsigned run_threads(const struct load_config *c)
 {
 	unsigned n = c->threads ? c->threads : cpu_list_count(&c->cpus);
 

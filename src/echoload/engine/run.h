@@ -27,6 +27,9 @@ struct run {
 	struct hist *uncorrected, *lateness, *connect;
 };
 
+/* How many threads this configuration means. */
+unsigned run_threads(const struct load_config *c);
+
 /* Reserves everything: threads, connections, payload, histograms. Returns 0 or -errno. */
 int run_init(struct run *r, const struct load_config *c, const struct backend_choice *b);
 void run_fini(struct run *r);
