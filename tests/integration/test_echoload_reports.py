@@ -364,9 +364,12 @@ class Plot(LoadCase):
             self.assertEqual((r.code, r.err), (OK, ""), r)
             self.assertTrue((at / name).read_bytes().startswith(magic))
         self.assertEqual(len(list(at.iterdir())), 3, "nothing temporary is left")
-        self.run_echoload("plot", str(at / "a.jsonl"), "-o", str(at / "a.svg"), "--title", "it's <mine>")
-        texts = [text for node in ElementTree.parse(at / "a.svg").iter() for text in node.itertext()]
-        self.assertIn("it's <mine>", texts)
+        for title in ("it's <mine>", "'quoted'", '"twice"', "`date` @a \\n {/Bold x}", "café"):
+            picture = at / f"{title.replace('/', '')}.svg"
+            r = self.run_echoload("plot", str(at / "a.jsonl"), "-o", str(picture), "--title", title)
+            self.assertEqual((r.code, r.err), (OK, ""), r)
+            texts = [text for node in ElementTree.parse(picture).iter() for text in node.itertext()]
+            self.assertIn(title, texts)
 
     def test_what_it_cannot_draw(self):
         at = self.folder()

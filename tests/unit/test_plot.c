@@ -50,7 +50,7 @@ static char *script(void)
 	size_t len;
 	FILE *to = open_memstream(&text, &len);
 
-	plot_script(&p, "it's.svg", true, to);
+	plot_script(&p, true, to);
 	ck_assert_int_eq(fclose(to), 0);
 	return text;
 }
@@ -124,7 +124,6 @@ START_TEST(the_script_has_what_was_read)
 
 	ck_assert_int_eq(read_text(text, strlen(text)), 0);
 	free(text);
-	expect_script("set output 'it''s.svg'\n");
 	expect_script("$rate << EOD\n0.000000 5.000000\n1.000000 5.000000\n"); /* thousands */
 	expect_script("set format y '%gk'\n");
 	expect_script("$latency << EOD\n0.500000 20000 40000 90000\n\n2.500000 20000");
@@ -183,6 +182,60 @@ START_TEST(what_is_no_run_breaks_nothing)
 }
 END_TEST
 
+START_TEST(a_title_is_text_whatever_it_holds)
+{
+	static const struct {
+		const char *argv, *script;
+	} titles[] = {
+		{ "'quoted'", "set label 1000 \"echoload \\047quoted\\047\" at" },
+		{ "`touch x`", "\"echoload \\140touch x\\140\" at" },
+		{ "\\\"; set output \\\"x", "\"echoload \\042; set output \\042x\" at" },
+		{ "@a\\n", "\"echoload \\100a\\134x0a\" at" },
+		{ "caf\xc3\xa9", "\"echoload caf\xc3\xa9\" at" },
+	};
+	char text[256];
+
+	for (size_t i = 0; i < ARRAY_LEN(titles); i++) {
+		snprintf(text, sizeof(text),
+			 "{\"event\":\"start\",\"context\":{\"argv\":[\"echoload\",\"%s\"]}}\n"
+			 "{\"event\":\"interval\",\"begin_ns\":0,\"end_ns\":1}\n",
+			 titles[i].argv);
+		ck_assert_int_eq(read_text(text, strlen(text)), 0);
+		expect_script(titles[i].script);
+	}
+}
+END_TEST
+
+START_TEST(the_script_names_no_file)
+{
+	char *text = run_of_three_seconds(), *to_gnuplot;
+
+	ck_assert_int_eq(read_text(text, strlen(text)), 0);
+	to_gnuplot = script();
+	ck_assert_ptr_null(strstr(to_gnuplot, "set output"));
+	free(to_gnuplot);
+	free(text);
+}
+END_TEST
+
+START_TEST(numbers_that_cannot_be_are_none)
+{
+	static const char text[] =
+		"{\"event\":\"interval\",\"begin_ns\":-9223372036854775807,\"end_ns\":"
+		"9223372036854775807}\n"
+		"{\"event\":\"interval\",\"begin_ns\":-5,\"end_ns\":10,\"echoed\":-1}\n"
+		"{\"event\":\"fault\",\"outage\":1,\"begin_ns\":-1,\"recovered_ns\":"
+		"9223372036854775807}\n";
+
+	ck_assert_int_eq(read_text(text, strlen(text)), 0);
+	ck_assert_uint_eq(p.count, 1);
+	ck_assert_int_eq(p.rows[0].begin_ns, 0);
+	ck_assert_uint_eq(p.rows[0].counts.echoed, 0);
+	ck_assert_int_eq(p.outages[0].recovered_ns, -1);
+	free(script());
+}
+END_TEST
+
 START_TEST(a_long_command_line_is_cut)
 {
 	char text[1024], word[400];
@@ -209,6 +262,9 @@ Suite *plot_suite(void)
 	tcase_add_test(t, the_script_has_what_was_read);
 	tcase_add_test(t, a_run_that_is_cut_anywhere_is_drawn_as_far_as_it_goes);
 	tcase_add_loop_test(t, what_is_no_run_breaks_nothing, 0, 13);
+	tcase_add_test(t, a_title_is_text_whatever_it_holds);
+	tcase_add_test(t, the_script_names_no_file);
+	tcase_add_test(t, numbers_that_cannot_be_are_none);
 	tcase_add_test(t, a_long_command_line_is_cut);
 	tcase_set_timeout(t, 60); /* a file is written and read for each byte */
 	suite_add_tcase(s, t);

@@ -252,7 +252,7 @@ int bench_json_keep(const struct bench *r)
 	if (!name[0] || (special && !r->finished))
 		return 0;
 	snprintf(temporary, sizeof(temporary), "%s.%d.tmp", name, (int)getpid());
-	f = special ? output_open(name) : fopen(temporary, "we");
+	f = special ? output_open(name) : fopen(temporary, "wxe");
 	if (!f)
 		return -errno;
 	e = bench_json_print(r, f);

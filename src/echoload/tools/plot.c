@@ -5,7 +5,7 @@
 #include "plot.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "echo/base/escape.h"
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
 #include "echo/base/program.h"
+#include "echoload/report/report_file.h"
 #include "plot_private.h"
 
 struct plot_config {
@@ -39,62 +41,84 @@ static bool has_suffix(const char *name, const char *suffix)
 	return len > tail && strcmp(name + len - tail, suffix) == 0;
 }
 
-/* Runs gnuplot with @script as its input, from the beginning. Returns 0, -errno when it cannot be
- * run, or its wait status. */
-static int run_gnuplot(FILE *script)
+/* What gnuplot inherits: the script, the picture, and no signal that waits here for the end. */
+static int spawn_gnuplot(pid_t *pid, int script, int picture)
 {
 	char name[] = "gnuplot", input[] = "-";
 	char *argv[] = { name, input, NULL };
 	posix_spawn_file_actions_t actions;
-	int e, status = 0;
+	posix_spawnattr_t how;
+	sigset_t none;
+	int e;
+
+	sigemptyset(&none);
+	e = posix_spawn_file_actions_init(&actions);
+	if (e != 0)
+		return -e;
+	e = posix_spawnattr_init(&how);
+	if (e == 0) {
+		(void)posix_spawnattr_setsigmask(&how, &none); /* neither of them can fail */
+		(void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK);
+		e = posix_spawn_file_actions_adddup2(&actions, script, STDIN_FILENO);
+		if (e == 0)
+			e = posix_spawn_file_actions_adddup2(&actions, picture, STDOUT_FILENO);
+		if (e == 0)
+			e = posix_spawnp(pid, name, &actions, &how, argv, environ);
+		(void)posix_spawnattr_destroy(&how);
+	}
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return -e;
+}
+
+/* Runs gnuplot with @script as its input, from the beginning, and @picture as its output. Returns
+ * 0, or -errno with what went wrong said. */
+static int run_gnuplot(FILE *script, FILE *picture)
+{
+	int e = 0, status = 0;
+	struct stat st;
 	pid_t pid;
 
 	if (fflush(script) != 0 || fseek(script, 0, SEEK_SET) < 0)
-		return -errno;
-	e = posix_spawn_file_actions_init(&actions);
+		e = -errno;
 	if (e == 0)
-		e = posix_spawn_file_actions_adddup2(&actions, fileno(script), STDIN_FILENO);
-	if (e == 0)
-		e = posix_spawnp(&pid, name, &actions, NULL, argv, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	if (e != 0)
-		return -e;
+		e = spawn_gnuplot(&pid, fileno(script), fileno(picture));
+	if (e == -ENOENT)
+		log_error("gnuplot is not installed; Debian: apt-get install gnuplot-nox");
+	else if (e < 0)
+		log_error("cannot run gnuplot: %s", strerror(-e));
+	if (e < 0)
+		return e;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
-	return status;
+	if (status == 0 &&
+	    (fstat(fileno(picture), &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > 0))
+		return 0;
+	log_error(status ? "gnuplot failed" : "gnuplot drew nothing");
+	return -EIO;
 }
 
 /* Returns an exit code. */
 static int plot_draw(const struct plot_data *p, const char *out)
 {
 	FILE *script = tmpfile();
-	char temporary[PATH_MAX];
-	struct stat st;
-	int r;
+	struct report_file picture;
+	int e, drawn = 0;
 
 	if (!script) {
 		log_error("cannot make a temporary file: %s", strerror(errno));
 		return EXIT_ENVIRONMENT;
 	}
-	snprintf(temporary, sizeof(temporary), "%s.%d.tmp", out, (int)getpid());
-	plot_script(p, temporary, has_suffix(out, ".svg"), script);
-	r = run_gnuplot(script);
+	e = report_file_open(&picture, out, false);
+	if (e == 0) {
+		plot_script(p, has_suffix(out, ".svg"), script);
+		drawn = run_gnuplot(script, picture.f);
+		e = report_file_close(&picture, drawn);
+	}
 	fclose(script);
-	if (r == -ENOENT)
-		log_error("gnuplot is not installed; Debian: apt-get install gnuplot-nox");
-	else if (r < 0)
-		log_error("cannot run gnuplot: %s", strerror(-r));
-	else if (r > 0)
-		log_error("gnuplot failed: is %s a place to write to?", out);
-	else if (stat(temporary, &st) < 0 || st.st_size == 0)
-		log_error("cannot write %s: gnuplot drew nothing", out);
-	else if (rename(temporary, out) < 0)
-		log_error("cannot write %s: %s", out, strerror(errno));
-	else
-		return EXIT_OK;
-	unlink(temporary);
-	return EXIT_ENVIRONMENT;
+	if (e < 0 && drawn == 0)
+		log_error("cannot write %s: %s", out, strerror(-e));
+	return e < 0 ? EXIT_ENVIRONMENT : EXIT_OK;
 }
 
 static int plot_file(const struct plot_config *c, const char *name)
@@ -105,7 +129,7 @@ static int plot_file(const struct plot_config *c, const char *name)
 	if (plot_read(&p, name) < 0)
 		log_error("%s: %s", name, p.error);
 	else if (c->title[0])
-		snprintf(p.title, sizeof(p.title), "%s", c->title);
+		escape_text(c->title, p.title, sizeof(p.title));
 	if (!p.error[0])
 		code = plot_draw(&p, c->out);
 	plot_free(&p);

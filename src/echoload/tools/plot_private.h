@@ -31,7 +31,7 @@ struct plot_data {
 int plot_read(struct plot_data *p, const char *name);
 void plot_free(struct plot_data *p);
 
-/* Writes a script for gnuplot that draws to file @out, an SVG or else a PNG. */
-void plot_script(const struct plot_data *p, const char *out, bool svg, FILE *to);
+/* Writes a script for gnuplot that draws to standard output, an SVG or else a PNG. */
+void plot_script(const struct plot_data *p, bool svg, FILE *to);
 
 #endif

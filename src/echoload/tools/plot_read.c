@@ -6,15 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "echo/base/escape.h"
 #include "echo/base/hist.h"
 #include "echo/base/hist_hdr.h"
 #include "plot_private.h"
 
+/* A number that can be: not negative, and none whose sums and differences overflow. */
 static int64_t number(const json_t *o, const char *key, int64_t otherwise)
 {
 	const json_t *v = json_object_get(o, key);
+	const json_int_t n = json_integer_value(v);
 
-	return json_is_integer(v) ? json_integer_value(v) : otherwise;
+	return json_is_integer(v) && n >= 0 && n <= INT64_MAX / 4 ? n : otherwise;
 }
 
 static const char *text(const json_t *o, const char *key)
@@ -74,21 +77,25 @@ static void set_title(struct plot_data *p, const json_t *context)
 	enum { ROOM = 125 }; /* characters that a picture is wide */
 
 	const json_t *argv = json_object_get(context, "argv"), *word;
+	char line[PLOT_TITLE_MAX] = "";
 	size_t i, len = 0;
 
-	p->title[0] = 0;
 	json_array_foreach(argv, i, word)
 	{
 		const char *s = json_string_value(word);
 		const char *slash = s ? strrchr(s, '/') : NULL;
 
 		s = s && i == 0 && slash ? slash + 1 : s;
-		if (s && len < sizeof(p->title))
-			len += (size_t)snprintf(p->title + len, sizeof(p->title) - len, "%s%s",
+		if (s && len < sizeof(line))
+			len += (size_t)snprintf(line + len, sizeof(line) - len, "%s%s",
 						i ? " " : "", s);
 	}
-	if (len > ROOM)
-		snprintf(p->title + ROOM - 3, 4, "...");
+	escape_text(line, p->title, sizeof(p->title));
+	if (strlen(p->title) <= ROOM)
+		return;
+	escape_text(line, p->title, ROOM - 2); /* whole characters */
+	len = strlen(p->title);
+	snprintf(p->title + len, sizeof(p->title) - len, "...");
 }
 
 static int take_result(struct plot_data *p, const json_t *r)
@@ -148,6 +155,8 @@ int plot_read(struct plot_data *p, const char *name)
 		e = take(p, o);
 		json_decref(o);
 	}
+	if (e == 0 && ferror(f))
+		e = -EIO;
 	fclose(f);
 	if (e < 0)
 		return fail(p, e, strerror(-e));

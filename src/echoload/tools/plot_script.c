@@ -2,7 +2,9 @@
  * plot_script: three pictures above each other: throughput and latency over time, with outages
  * shaded through both, and latency by percentile.
  */
+#include <ctype.h>
 #include <math.h>
+#include <string.h>
 
 #include "echo/base/hist.h"
 #include "plot_private.h"
@@ -123,16 +125,17 @@ static void label_parts(const struct plot_data *p, FILE *to)
 			seconds(p->warmup_ns) / 2);
 }
 
-/* Text between single quotes. */
+/* Text between double quotes, where everything that gnuplot might take for its own is a number:
+ * between single ones no text can begin with one. */
 static void write_quoted(const char *s, FILE *to)
 {
-	fputc('\'', to);
+	fputc('"', to);
 	for (; *s; s++) {
-		if (*s == '\'')
-			fputc('\'', to);
-		fputc((unsigned char)*s < ' ' ? '?' : *s, to);
+		const unsigned char c = (unsigned char)*s;
+
+		fprintf(to, isalnum(c) || c >= 0x80 || strchr(" .,:;=/_-", c) ? "%c" : "\\%03o", c);
 	}
-	fputc('\'', to);
+	fputc('"', to);
 }
 
 /* The name of an axis, where the numbers beside it never are. */
@@ -192,15 +195,12 @@ static void draw_percentiles(const struct plot_data *p, FILE *to)
 	fputc('\n', to);
 }
 
-void plot_script(const struct plot_data *p, const char *out, bool svg, FILE *to)
+void plot_script(const struct plot_data *p, bool svg, FILE *to)
 {
 	fputs(svg ? "set terminal svg size 900,720 font 'Helvetica,13' background '#ffffff'\n"
 		  : "set terminal pngcairo size 1350,1080 font 'Sans,14' fontscale 1.05 "
 		    "linewidth 1.4 background '#ffffff'\n",
 	      to);
-	fputs("set output ", to);
-	write_quoted(out, to);
-	fputc('\n', to);
 	write_data(p, to);
 	write_percentiles("all", p->all, to);
 	write_percentiles("outside", p->outside, to);
@@ -210,5 +210,5 @@ void plot_script(const struct plot_data *p, const char *out, bool svg, FILE *to)
 	fputs(" at screen 0.5, screen 0.965 center noenhanced tc rgb '#202020'\n", to);
 	draw_time(p, to);
 	draw_percentiles(p, to);
-	fputs("unset multiplot\nunset output\n", to);
+	fputs("unset multiplot\n", to);
 }
