@@ -118,7 +118,12 @@ static bool line_reaches(struct line *l, const struct addr *to, const struct soc
 static int line_connect(struct line *l, const struct addr_list *to, const struct sock_options *o,
 			int64_t limit_ns)
 {
+	char text[ADDR_TEXT_MAX];
+
+	l->start_ns = clock_now_ns();
 	for (unsigned i = 0; i < to->count; i++) {
+		if (to->count > 1)
+			tell(l, "trying %s", addr_format(&to->at[i], text));
 		if (line_reaches(l, &to->at[i], o, limit_ns))
 			return EXIT_OK;
 	}

@@ -171,7 +171,7 @@ class Name(NamesCase):
             r = run([*self.names("::1 both\n127.0.0.1 both\n", ns), *program("echoload"), "--interactive", *argv,
                      f"both:{server.port}"], stdin=b"hello\n")
             self.assertEqual((r.code, r.out), (OK, "hello\n"), r)
-            self.assertRegex(r.err, r"(?s)connect: ECONNREFUSED.*connected to 127\.0\.0\.1:")
+            self.assertRegex(r.err, r"(?s)trying \[::1\].*connect: ECONNREFUSED.*trying 127\..*connected to 127\.0\.0\.1:")
 
     def test_a_server_listens_on_all_addresses_of_a_name(self):
         ns = self.namespace()
