@@ -92,7 +92,7 @@ static int64_t tree_cpu_ns(const struct child *c)
 {
 	struct tasks_usage u;
 
-	tasks_usage(c->pid, &u);
+	tasks_usage(c->keeper, &u);
 	return u.cpu_ns;
 }
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <regex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,16 +22,16 @@
 #include "echo/base/clock.h"
 #include "echo/base/stop.h"
 
-enum { GROUPS_MAX = 256 };
+/* What a keeper is told: to ask all that it keeps to end, and to end them. */
+enum { KEEPER_ASK = SIGTERM, KEEPER_END = SIGUSR1 };
+
+/* Where a command is run. */
+struct place {
+	const cpu_set_t *cpus; /* NULL: where we may run */
+	int keep;              /* a descriptor that stays open, -1: none */
+};
 
 static int stop_signal; /* one flag for the process, as its signals are */
-
-/* The process that outlives us when we are killed, and kills what we have started. */
-static struct {
-	pid_t pid;  /* 0: not started */
-	pid_t user; /* whose it is */
-	int socket; /* process groups: n, running; -n, has ended */
-} guard;
 
 static sigset_t child_signals(void)
 {
@@ -69,92 +70,145 @@ int child_stop_signal(void)
 	return stop_signal;
 }
 
-/* Keeps the list of groups until the other end is closed, by whatever cause. */
-static __attribute__((noreturn)) void guard_run(int fd)
+/* Whether the shell would find a program of that name. */
+static bool is_in_path(const char *name)
 {
-	pid_t groups[GROUPS_MAX], said;
-	unsigned count = 0;
+	const char *path = getenv("PATH");
+	char file[2 * PATH_MAX];
 
-	while (read(fd, &said, sizeof(said)) == sizeof(said)) {
-		unsigned i = 0;
+	if (strchr(name, '/'))
+		return access(name, X_OK) == 0;
+	for (path = path ? path : ""; *path; path += strspn(path, ":")) {
+		size_t n = strcspn(path, ":");
 
-		while (i < count && groups[i] != abs(said))
-			i++;
-		if (said < 0 && i < count)
-			groups[i] = groups[--count];
-		else if (said > 0 && i == count && count < GROUPS_MAX)
-			groups[count++] = said;
+		snprintf(file, sizeof(file), "%.*s/%s", (int)size_min(n, PATH_MAX - 1), path, name);
+		if (access(file, X_OK) == 0)
+			return true;
+		path += n;
 	}
-	for (unsigned i = 0; i < count; i++)
-		kill(-groups[i], SIGKILL);
-	_exit(0);
+	return false;
 }
 
-static void guard_end(void)
+bool child_is_program(const char *command)
 {
-	if (guard.pid <= 0 || guard.user != getpid())
-		return;
-	close(guard.socket);
-	waitpid(guard.pid, NULL, 0);
-	guard.pid = 0;
+	char name[PATH_MAX];
+
+	/* builtins that change the shell, assignments and keywords are no programs */
+	command += strspn(command, " ");
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(command, " "), command);
+	return name[0] && !strpbrk(command, ";&|()\n`") && !strpbrk(name, "$'\"\\=") &&
+	       is_in_path(name);
 }
 
-/* Starts it, once. Without it children still die with us, but not what those have started. */
-static void guard_start(void)
+static __attribute__((noreturn)) void child_run(const struct child *c, const char *command,
+						const struct place *at)
 {
-	sigset_t all;
-	int ends[2];
+	char *line = NULL;
+	sigset_t none;
 
-	if (guard.pid > 0 && guard.user == getpid())
-		return;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return;
-	guard.pid = fork();
-	if (guard.pid == 0) {
-		/* what others hold the ends of must not stay open because of us */
-		if (ends[0] > 3)
-			close_range(3, (unsigned)ends[0] - 1, 0);
-		close_range((unsigned)ends[0] + 1, ~0U, 0);
-		setsid(); /* what a terminal sends is not for us */
-		sigfillset(&all);
-		sigprocmask(SIG_BLOCK, &all, NULL);
-		guard_run(ends[0]);
-	}
-	close(ends[0]);
-	guard.user = getpid();
-	guard.socket = ends[1];
-	if (guard.pid < 0)
-		close(ends[1]);
-	else
-		atexit(guard_end);
-}
-
-static void guard_tell(pid_t group)
-{
-	/* if somebody killed it, so be it */
-	if (guard.pid > 0)
-		(void)send(guard.socket, &group, sizeof(group), MSG_NOSIGNAL);
-}
-
-static __attribute__((noreturn)) void child_run(const struct child *c, const char *line,
-						const cpu_set_t *cpus, int keep, pid_t parent)
-{
-	sigset_t set = child_signals();
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(127); /* it died before the call above */
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* should somebody kill its keeper */
 	setpgid(0, 0);
-	guard_tell(getpid());
-	if (cpus)
-		sched_setaffinity(0, sizeof(*cpus), cpus);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	if (keep >= 0)
-		fcntl(keep, F_SETFD, 0);
+	if (at->cpus)
+		sched_setaffinity(0, sizeof(*at->cpus), at->cpus);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (at->keep >= 0)
+		fcntl(at->keep, F_SETFD, 0);
 	dup2(c->out, STDOUT_FILENO);
 	dup2(c->err, STDERR_FILENO);
-	execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+	if (child_is_program(command) && asprintf(&line, "exec %s", command) < 0)
+		_exit(127);
+	execl("/bin/sh", "sh", "-c", line ? line : command, (char *)NULL);
 	_exit(127);
+}
+
+/* ---- the keeper: a process between us and a command, from which nothing of that gets away ---- */
+
+/* Sends a signal to the command's group, and to orphans that have left it: those are our children
+ * by now (needs CONFIG_PROC_CHILDREN). */
+static void keeper_signal(pid_t group, int number)
+{
+	char path[64];
+	pid_t pid;
+	FILE *f;
+
+	kill(-group, number);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	f = fopen(path, "re");
+	while (f && fscanf(f, "%d", &pid) == 1)
+		if (getpgid(pid) != group)
+			kill(pid, number);
+	if (f)
+		fclose(f);
+}
+
+/* Ends as the command did. */
+static __attribute__((noreturn)) void keeper_exit(int status)
+{
+	const struct rlimit none = { 0, 0 };
+	sigset_t set;
+
+	if (WIFEXITED(status))
+		_exit(WEXITSTATUS(status));
+	setrlimit(RLIMIT_CORE, &none); /* the core, if any, is the command's */
+	signal(WTERMSIG(status), SIG_DFL);
+	sigemptyset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	raise(WTERMSIG(status));
+	_exit(128 + WTERMSIG(status));
+}
+
+/* Until the command and all that it has started have ended. */
+static __attribute__((noreturn)) void keeper_wait(pid_t command, const sigset_t *signals)
+{
+	int status = 0, its = 0, number = SIGCHLD;
+	bool end = false;
+	pid_t pid;
+
+	for (;;) {
+		end |= number == KEEPER_END;
+		if (end)
+			keeper_signal(command, SIGKILL);
+		else if (number == KEEPER_ASK)
+			keeper_signal(command, SIGTERM);
+		/* what is killed hands us its children, which are killed then */
+		while ((pid = waitpid(-1, &status, end ? 0 : WNOHANG)) > 0) {
+			if (pid == command)
+				its = status;
+			if (end)
+				keeper_signal(command, SIGKILL);
+		}
+		if (pid < 0 && errno == ECHILD)
+			keeper_exit(its);
+		number = sigwaitinfo(signals, NULL);
+	}
+}
+
+/* @told: a pipe that takes the pid of the command */
+static __attribute__((noreturn)) void keeper_run(const struct child *c, const char *command,
+						 const struct place *at, int told)
+{
+	sigset_t all;
+	pid_t parent = getppid(), pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_PDEATHSIG, KEEPER_END);
+	if (getppid() != parent)
+		_exit(127); /* it died before the call above */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	setpgid(0, 0); /* what a terminal sends is not for it */
+	pid = fork();
+	if (pid == 0)
+		child_run(c, command, at);
+	if (pid < 0)
+		_exit(127);
+	setpgid(pid, pid); /* whoever is first */
+	if (write(told, &pid, sizeof(pid)) != sizeof(pid))
+		_exit(127);
+	/* what others hold the ends of must not stay open because of us */
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	keeper_wait(pid, &all);
 }
 
 static void child_close(struct child *c)
@@ -171,36 +225,40 @@ int child_start(struct child *c, const char *command, const cpu_set_t *cpus)
 	return child_start_with(c, command, cpus, -1);
 }
 
+/* Starts the keeper, which says what the command's pid is. Returns 0 or -errno. */
+static int child_start_keeper(struct child *c, const char *command, const struct place *at)
+{
+	int ends[2], r = 0;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	c->keeper = fork();
+	if (c->keeper == 0)
+		keeper_run(c, command, at, ends[1]);
+	if (c->keeper < 0)
+		r = -errno;
+	close(ends[1]);
+	if (r == 0 && read(ends[0], &c->pid, sizeof(c->pid)) != sizeof(c->pid)) {
+		r = -EAGAIN; /* it could not fork either */
+		waitpid(c->keeper, NULL, 0);
+	}
+	close(ends[0]);
+	return r;
+}
+
 int child_start_with(struct child *c, const char *command, const cpu_set_t *cpus, int keep)
 {
-	/* no shell in between where one command is all: it would die with us, the command not */
-	bool plain = !strpbrk(command, ";&|()\n");
-	pid_t self = getpid();
-	char *line = NULL;
-	int r = 0;
+	const struct place at = { cpus, keep };
+	int r;
 
 	*c = (struct child){ .out = memfd_create("out", MFD_CLOEXEC),
 			     .err = memfd_create("err", MFD_CLOEXEC) };
-	if (c->out < 0 || c->err < 0 ||
-	    asprintf(&line, "%s%s", plain ? "exec " : "", command) < 0) {
-		r = -errno;
-		goto out;
-	}
-	guard_start();
-	c->pid = fork();
-	if (c->pid == 0)
-		child_run(c, line, cpus, keep, self);
-	if (c->pid < 0) {
-		r = -errno;
-		c->pid = 0;
-		goto out;
-	}
-	c->group = c->pid;
-	setpgid(c->pid, c->pid); /* whoever is first */
-out:
-	free(line);
-	if (r < 0)
+	r = c->out < 0 || c->err < 0 ? -errno : child_start_keeper(c, command, &at);
+	if (r < 0) {
 		child_close(c);
+		c->keeper = c->pid = 0;
+	}
+	c->started = r == 0;
 	return r;
 }
 
@@ -209,7 +267,7 @@ int child_wait(struct child *c, int64_t timeout_ns)
 	int64_t end_ns = clock_now_ns() + timeout_ns;
 	sigset_t set = child_signals();
 
-	while (waitpid(c->pid, &c->status, WNOHANG) == 0) {
+	while (waitpid(c->keeper, &c->status, WNOHANG) == 0) {
 		int64_t left_ns = end_ns - clock_now_ns();
 		struct timespec left = { left_ns / SEC(1), left_ns % SEC(1) };
 		int sig;
@@ -222,28 +280,26 @@ int child_wait(struct child *c, int64_t timeout_ns)
 			return -EINTR;
 		}
 	}
-	c->pid = 0;
+	c->keeper = c->pid = 0;
 	return 0;
 }
 
 void child_stop(struct child *c, int64_t patience_ns)
 {
-	static const int signals[] = { SIGTERM, SIGKILL };
+	static const int signals[] = { KEEPER_ASK, KEEPER_END };
 
-	if (c->group <= 0)
+	if (!c->started)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(signals) && c->pid > 0; i++) {
+	for (size_t i = 0; i < ARRAY_LEN(signals) && c->keeper > 0; i++) {
 		int r;
 
-		kill(-c->group, signals[i]);
+		kill(c->keeper, signals[i]);
 		do
 			r = child_wait(c, i == 0 ? patience_ns : SEC(10));
 		while (r == -EINTR); /* we are stopping already */
 	}
-	kill(-c->group, SIGKILL); /* children that outlived it */
-	guard_tell(-c->group);
 	child_close(c);
-	c->group = 0;
+	c->started = false;
 }
 
 char *child_text(int fd)

@@ -113,7 +113,7 @@ int lane_end(struct lane *l, int64_t patience_ns)
 
 void lane_stop(struct lane *l)
 {
-	if (l->client.group <= 0)
+	if (!l->client.started)
 		return;
 	lane_shut(l);
 	child_stop(&l->client, SEC(1));

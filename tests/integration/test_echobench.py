@@ -240,14 +240,28 @@ class Endings(Bench):
 
 
     @not_in("valgrind")
-    def test_killed_it_leaves_nothing_that_a_server_has_started(self):
-        p = self.start("--b", f"sleep 1000 & {SOCAT} & wait")
-        def started():
-            found = descendants(p.pid)
-            return found if any("sleep" in self.command(q) for q in found) else []
-        pids = self.wait_until(started, "a server's child")
-        p.kill9()
-        self.wait_until(lambda: not [q for q in pids if os.path.exists(f"/proc/{q}/exe")], "all gone")
+    def test_killed_or_interrupted_it_leaves_nothing_that_a_server_has_started(self):
+        for number, command in ((signal.SIGKILL, f"sleep 1000 & {SOCAT} & wait"),
+                                (signal.SIGKILL, f"setsid -f sleep 1000; {SOCAT}"),
+                                (signal.SIGTERM, f"setsid -f sleep 1000; {SOCAT}"),
+                                (signal.SIGTERM, f"trap '' TERM; (setsid sleep 1000 &); {SOCAT}")):
+            with self.subTest(signal=number.name, command=command):
+                p = self.start("--b", command)
+                def started():
+                    found = descendants(p.pid)
+                    return found if any("sleep" in self.command(q) for q in found) else []
+                pids = self.wait_until(started, "a server's child")
+                self.assertEqual(p.stop(number), 143 if number == signal.SIGTERM else -number)
+                self.wait_until(lambda: not [q for q in pids if os.path.exists(f"/proc/{q}/exe")], "all gone")
+
+    @not_in("asan", "ubsan", "tsan", "valgrind")
+    def test_a_command_is_what_a_shell_runs(self):
+        servers = [f"X=1 {SOCAT}", f"cd / && {SOCAT}", f"( {SOCAT} )", f"{SOCAT} | cat", f"{SOCAT} & wait",
+                   f"(setsid {SOCAT} &)"]
+        r = self.bench(*(w for s in servers for w in ("--server", s)), *QUICK, "--limit", "10s", "-o", "json", timeout=200)
+        for cell in json.loads(r.out)["cells"]:
+            self.assertTrue(cell["measured"], (cell["b"]["name"], cell["reason"]))
+        self.assertFalse([q for q in descendants(os.getpid()) if "socat" in self.command(q)])
 
 
 class Files(Bench):

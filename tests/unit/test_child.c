@@ -5,6 +5,7 @@
 #include "echo/lab/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,24 +57,84 @@ END_TEST
 
 START_TEST(stop_ends_the_stubborn_and_its_children)
 {
+	static const char *const commands[] = {
+		"trap '' TERM; sleep 1000 & echo $$; while :; do sleep 1000; done",
+		"setsid sh -c 'trap \"\" TERM; echo $$; while :; do sleep 1000; done' & wait",
+		"(setsid sh -c 'echo $$; exec sleep 1000' &)",
+		"X=1 sh -c 'echo $$; exec sleep 1000'",
+		"cd / && sh -c 'echo $$; exec sleep 1000'",
+		"( sh -c 'echo $$; exec sleep 1000' )",
+		"sh -c 'echo $$; exec sleep 1000' | cat 1>&2; echo its end",
+	};
 	struct child c;
-	pid_t group;
+	char *text = NULL;
+	pid_t pid = 0;
 
-	/* orphans come to us: who is process 1 here may not wait for them */
+	/* orphans would come to us: nothing may be left for that */
 	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
-	ck_assert_int_eq(
-		child_start(&c,
-			    "trap '' TERM; sleep 1000 & echo ready; while :; do sleep 1000; done",
-			    NULL),
-		0);
-	ck_assert_int_eq(child_wait(&c, MSEC(300)), -ETIME);
-	group = c.group;
+	ck_assert_int_eq(child_start(&c, commands[_i], NULL), 0);
+	while (pid == 0) {
+		ck_assert_int_eq(child_wait(&c, MSEC(10)), -ETIME);
+		text = child_text(_i == 6 ? c.err : c.out);
+		pid = strchr(text, '\n') ? (pid_t)strtol(text, NULL, 10) : 0;
+		free(text);
+	}
+	ck_assert_int_eq(kill(pid, 0), 0);
 	child_stop(&c, MSEC(50));
 	ck_assert_int_eq(c.pid, 0);
-	while (waitpid(-group, NULL, 0) > 0)
-		;
-	ck_assert(kill(-group, 0) < 0 && errno == ESRCH);
+	ck_assert(kill(pid, 0) < 0 && errno == ESRCH);
+	ck_assert(waitpid(-1, NULL, 0) < 0 && errno == ECHILD);
 	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+}
+END_TEST
+
+START_TEST(a_program_takes_the_place_of_its_shell)
+{
+	static const struct {
+		const char *command;
+		bool is;
+	} rows[] = {
+		{ "sleep 1000", true },
+		{ " /bin/sleep 1 >/dev/null", true },
+		{ "X=1 sleep 1", false },
+		{ "cd / && sleep 1", false },
+		{ "( sleep 1 )", false },
+		{ "exec sleep 1", false },
+		{ "sleep 1 | cat", false },
+		{ "$SHELL -c x", false },
+		{ "'sleep' 1", false },
+		{ "/nonexistent 1", false },
+		{ "", false },
+	};
+	struct child c;
+	char path[64], exe[64] = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		ck_assert_msg(child_is_program(rows[i].command) == rows[i].is, "%s",
+			      rows[i].command);
+	ck_assert_int_eq(child_start(&c, "sleep 1000", NULL), 0);
+	snprintf(path, sizeof(path), "/proc/%d/exe", c.pid);
+	while (!strstr(exe, "sleep"))
+		ck_assert_int_gt(readlink(path, exe, sizeof(exe) - 1), 0);
+	child_stop(&c, SEC(1));
+}
+END_TEST
+
+START_TEST(it_has_ended_when_all_of_it_has)
+{
+	struct child c;
+
+	ck_assert_int_eq(child_start(&c, "sleep 0.2 & exit 3", NULL), 0);
+	ck_assert_int_eq(child_wait(&c, SEC(20)), 0);
+	ck_assert(WIFEXITED(c.status) && WEXITSTATUS(c.status) == 3);
+	child_stop(&c, 0);
+	ck_assert_int_eq(child_start(&c, "kill -SEGV $$", NULL), 0);
+	ck_assert_int_eq(child_wait(&c, SEC(20)), 0);
+	ck_assert(WIFSIGNALED(c.status) && WTERMSIG(c.status) == SIGSEGV);
+	child_stop(&c, 0);
+	c = (struct child){ .pid = 0 };
+	child_stop(&c, 0); /* nothing was started, and no descriptor 0 is closed */
+	ck_assert_int_eq(fcntl(0, F_GETFD) < 0 ? errno : 0, 0);
 }
 END_TEST
 
@@ -142,7 +203,7 @@ START_TEST(what_a_tree_of_processes_uses_is_seen)
 	ck_assert_int_gt(after.cpu_ns - before.cpu_ns, MSEC(30));
 	ck_assert_int_ge(after.wait_ns, before.wait_ns);
 	child_stop(&c, SEC(1));
-	tasks_usage(c.group ? c.group : 1 << 22, &after);
+	tasks_usage(1 << 22, &after);
 	ck_assert_uint_eq(after.threads, 0);
 }
 END_TEST
@@ -196,7 +257,7 @@ START_TEST(a_long_wait_for_a_cpu_is_seen)
 	ck_assert_int_le(longest_ns, SEC(20));
 	child_stop(&late, SEC(1));
 	child_stop(&hog, SEC(1));
-	ck_assert_int_eq(tasks_longest_wait(&waits, hog.group ? hog.group : 1 << 22), 0);
+	ck_assert_int_eq(tasks_longest_wait(&waits, 1 << 22), 0);
 	ck_assert_uint_eq(waits.count, 0);
 }
 END_TEST
@@ -210,7 +271,9 @@ Suite *child_suite(void)
 	tcase_add_unchecked_fixture(t, setup, NULL);
 	tcase_add_test(t, what_it_says_is_kept_and_its_exit_code);
 	tcase_add_test(t, a_command_that_is_not_there_is_an_exit_code);
-	tcase_add_test(t, stop_ends_the_stubborn_and_its_children);
+	tcase_add_loop_test(t, stop_ends_the_stubborn_and_its_children, 0, 7);
+	tcase_add_test(t, a_program_takes_the_place_of_its_shell);
+	tcase_add_test(t, it_has_ended_when_all_of_it_has);
 	tcase_add_loop_test(t, where_it_listens_is_found_on_a_whole_line, 0, 4);
 	tcase_add_test(t, words_are_replaced_everywhere);
 	tcase_add_test(t, what_a_tree_of_processes_uses_is_seen);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * child: programs under measurement. Each runs in a process group of its own, and dies with its
- * parent, as all of its group do: a process beside us sees to that when we are killed. What it says
- * goes into memory files, so that nobody has to empty a pipe while the clock runs.
+ * child: programs under measurement: commands of a shell. Between us and each stands a process, its
+ * keeper, to which whatever the command starts comes back in the end: in the background, as a
+ * daemon, in a session of its own. It ends all of that when it is told to, and when we are killed.
+ * What a command says goes into memory files, so that nobody has to empty a pipe while the clock
+ * runs.
  *
  * Waiting is done with SIGCHLD and stop_signals() blocked (child_block_signals, before anything is
  * started): a signal that asks to stop ends a wait, and nothing else.
@@ -16,10 +18,11 @@
 #include <sys/types.h>
 
 struct child {
-	pid_t pid;    /* 0: none is running */
-	pid_t group;  /* its process group; 0: nothing was started */
+	pid_t pid;    /* of the shell, or of what took its place; 0: none is running */
+	pid_t keeper; /* the parent of all: what is measured from here misses nothing */
+	bool started; /* and not stopped yet */
 	int out, err; /* memory files; -1: none */
-	int status;   /* as waitpid() gave it, when it has ended */
+	int status;   /* of the command, as waitpid() gives it, when all of it has ended */
 };
 
 /* Call before the first child. Nobody has asked us to stop then. */
@@ -37,6 +40,10 @@ int child_start(struct child *c, const char *command, const cpu_set_t *cpus);
 
 /* The same, and @keep stays open in it, though it is closed on exec; -1: none. */
 int child_start_with(struct child *c, const char *command, const cpu_set_t *cpus, int keep);
+
+/* Whether a command is one program with its arguments, so that a shell can give its place to it
+ * ("exec " before it): signals, exit codes and CPU time are the program's then. */
+bool child_is_program(const char *command);
 
 /* Waits for its end. Returns 0, -ETIME, or -EINTR when a signal asks to stop: it then runs on. */
 int child_wait(struct child *c, int64_t timeout_ns);

@@ -144,8 +144,8 @@ static void look(const struct arm *p, struct look *l)
 {
 	l->steal_ns = provenance_steal_ns();
 	l->throttles = throttle_count();
-	tasks_usage(p->lane.client.pid, &l->client);
-	tasks_usage(p->server.child.pid, &l->server);
+	tasks_usage(p->lane.client.keeper, &l->client);
+	tasks_usage(p->server.child.keeper, &l->server);
 }
 
 /* How much of the time that others left it somebody worked: what is ready, but has no CPU, cannot
@@ -187,7 +187,7 @@ int arm_round(struct arm *p, int64_t ns, struct sample *out, double *calls, char
 	static struct tasks_syscalls counted;
 	struct lane_slice answer;
 	struct look first, last;
-	int e, r = calls ? tasks_syscalls_begin(&counted, p->server.child.pid) : 0;
+	int e, r = calls ? tasks_syscalls_begin(&counted, p->server.child.keeper) : 0;
 
 	look(p, &first);
 	e = lane_slice(&p->lane, ns, PATIENCE_NS, &answer);
