@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Drills with a server that is not ours: it is asked nothing that only ours can answer, and all of it is meant."""
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from drilllab import Runs, drill, names
-from echolab import ROOT, no_namespaces, program, run
+from echolab import BIN, ROOT, no_namespaces, program, run
 
 # it knows nothing of SIGTERM: it neither drains nor ignores it
 NOT_ITS = {"shutdown-drain", "shutdown-drain-load", "shutdown-ignored"}
@@ -67,7 +68,18 @@ class Textbook(Runs):
                 r = self.drill("--server", command, "run", "server-killed-whole")
                 self.assertEqual(r["verdict"], "pass", r)
                 self.assertEqual(self.drill("--server", command, "run", "server-killed")["verdict"], "pass")
-                self.assertIn("on server: sh -c '" + command.format(server="10.77.2.2", port=7007), r["commands"][0])
+                given = command.format(server="10.77.2.2", port=7007)
+                self.assertRegex(r["commands"][0], f"on server: sh -c '(exec )?{re.escape(given)}")
+
+    def test_how_it_ends_is_told_through_its_shell(self):
+        """echod as another program: it drains, and its exit code passes for the shell's."""
+        echod = f"{BIN}/echod --listen {{server}}:{{port}} --shutdown"
+        for before in ("", "X=1 ", "cd / && "):
+            with self.subTest(before=before):
+                r = self.drill("--server", f"{before}{echod} 'drain 5s'", "run", "shutdown-drain")
+                self.assertEqual(r["verdict"], "pass", r)
+                r = self.drill("--server", f"{before}{echod} default", "run", "shutdown-default")
+                self.assertEqual(r["verdict"], "pass", r)
 
     def test_what_does_not_listen_says_why_at_once(self):
         for command, words in (("echo no more; exit 3", "does not listen: no more"), ("/nonexistent", "not found"),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "echo/base/program.h"
+#include "echo/lab/child.h"
 #include "echodrill/rig/hosts.h"
 #include "echodrill/verbs/act.h"
 #include "run.h"
@@ -94,12 +95,13 @@ static void put_address(struct writer *w, const struct run *r, enum who who)
 
 static void put_foreign(struct writer *w, const struct run *r, const char *command)
 {
-	char text[OPT_TEXT_MAX * 3];
+	char text[OPT_TEXT_MAX * 3], line[OPT_TEXT_MAX * 3 + 8];
 
 	act_expand((int)r->drill->family, command, text, sizeof(text));
+	snprintf(line, sizeof(line), "%s%s", child_is_program(text) ? "exec " : "", text);
 	put(w, "sh");
 	put(w, "-c");
-	put(w, text);
+	put(w, line);
 }
 
 static void command_show(struct command *c)

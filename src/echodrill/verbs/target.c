@@ -4,6 +4,9 @@
 #include "target.h"
 
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "echodrill/rig/sockets.h"
 #include "echodrill/stage/run.h"
@@ -37,6 +40,25 @@ static unsigned keep_children(pid_t *pids, unsigned count)
 	return kept;
 }
 
+/* The shell that runs a command, not what it runs. */
+static bool is_shell(pid_t pid)
+{
+	struct stat its, shell;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	return stat(path, &its) == 0 && stat("/bin/sh", &shell) == 0 &&
+	       its.st_dev == shell.st_dev && its.st_ino == shell.st_ino;
+}
+
+/* A signal that asks for something is for the program: its shell waits for it, and passes on how it
+ * ended. */
+static bool is_asking(const struct step *s)
+{
+	return s->verb == VERB_SIGNAL && s->number != SIGKILL && s->number != SIGSTOP &&
+	       s->number != SIGCONT;
+}
+
 unsigned target_pids(const struct run *r, const struct step *s, pid_t pids[TARGETS_MAX])
 {
 	const bool children = s->proc == STEP_CHILD || s->proc == STEP_CHILDREN;
@@ -57,6 +79,8 @@ unsigned target_pids(const struct run *r, const struct step *s, pid_t pids[TARGE
 	} else {
 		count = proc_tree(p->pid, pids, TARGETS_MAX);
 		count = children ? keep_children(pids, count) : count;
+		if (!children && count > 1 && is_asking(s) && is_shell(pids[0]))
+			memmove(pids, pids + 1, --count * sizeof(*pids));
 	}
 	return s->proc == STEP_CHILD && count > 1 ? 1 : count;
 }

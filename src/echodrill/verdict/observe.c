@@ -103,11 +103,25 @@ static int see_lines(const struct run *r, const struct selector *n, int who, str
 	return count ? see_moment(r, n, s, first) : see_nothing(s, "never said");
 }
 
+/* The signal that has ended a program; 0: none. A shell in between says it in its exit code. */
+static int ending_signal(const struct run *r, int who)
+{
+	const int status = r->record->ending[who].status;
+	const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+
+	if (WIFSIGNALED(status))
+		return WTERMSIG(status);
+	return run_is_foreign(r, (unsigned)who) && code > 128 && sigabbrev_np(code - 128)
+		       ? code - 128
+		       : 0;
+}
+
 static int see_program(const struct run *r, const struct selector *n, struct seen *s)
 {
 	int who = selector_program(n->part[0]);
 	const struct ending *e = &r->record->ending[who];
 	char text[32];
+	int signal;
 
 	if (n->count == 3) {
 		if (!run_is_foreign(r, (unsigned)who))
@@ -121,13 +135,10 @@ static int see_program(const struct run *r, const struct selector *n, struct see
 		return see_text(s, e->started ? "running" : "never-started");
 	if (strcmp(n->part[1], "ended") == 0)
 		return see_moment(r, n, s, e->t_ns);
-	if (strcmp(n->part[1], "exit") == 0) {
-		if (WIFSIGNALED(e->status))
-			return see_text(s, "signal");
-		return see_number(s, WEXITSTATUS(e->status));
-	}
-	snprintf(text, sizeof(text), "%s",
-		 WIFSIGNALED(e->status) ? sigabbrev_np(WTERMSIG(e->status)) : "none");
+	signal = ending_signal(r, who);
+	if (strcmp(n->part[1], "exit") == 0)
+		return signal ? see_text(s, "signal") : see_number(s, WEXITSTATUS(e->status));
+	snprintf(text, sizeof(text), "%s", signal ? sigabbrev_np(signal) : "none");
 	return see_text(s, text);
 }
 
