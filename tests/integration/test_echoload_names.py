@@ -5,7 +5,7 @@ before a FIN is a reset, although the receive that comes after a failed send say
 import subprocess
 import threading
 
-from echolab import Process, half_close, program, recv_exactly, rst, slow, ss
+from echolab import Process, half_close, program, recv_exactly, recv_to_end, rst, slow, ss
 from loadlab import LONG, LoadCase, for_each_client, readable, target_text
 
 MIB = 1 << 20
@@ -14,11 +14,11 @@ EOF, EARLY, RESET = ("eof", None), ("eof_early", None), ("reset", "ECONNRESET")
 
 class OrderCase(LoadCase):
     """The program stands still while the server does all of what a word says, so that the order is the only one:
-    (T)ake the request, (A)nswer it, answer a (p)art, (F)IN, (R)eset, (C)lose."""
+    (T)ake the request, (A)nswer it, answer a (p)art, (F)IN, (R)eset, (C)lose. What it can read later is kept."""
 
     def peer_that(self, acts, request=64, first=0, **how):
         """A server that echoes `first` requests, lets begun() return, and acts when go is set; acted is set then."""
-        self.begun, self.go, self.acted = threading.Event(), threading.Event(), threading.Event()
+        self.begun, self.go, self.acted, self.read = (threading.Event() for _ in range(4))
         done = threading.Event()
 
         def script(sock, n):
@@ -41,6 +41,8 @@ class OrderCase(LoadCase):
                 elif act == "C":
                     sock.close()
             self.acted.set()
+            self.later = recv_to_end(sock)[0] if sock.fileno() >= 0 and "T" in acts else b""
+            self.read.set()
             done.wait(slow(60))
         peer = self.peer(script, **how)
         self.addCleanup(done.set)
@@ -92,6 +94,20 @@ class EachName(OrderCase):
         self.ends("TAC", EARLY, "awaiting", sent=2, echoed=1)
         self.ends("TAR", RESET, "sending", sent=2, echoed=1, lost="unsent")
         self.ends("TAFR", EARLY, "sending", sent=2, echoed=1, lost="unsent")
+
+    def test_only_what_was_not_sent_is_safe_to_repeat(self):
+        """A server that drains reads what its clients send behind its FIN: no acknowledgement of it need be seen."""
+        for acts, received, lost, words in (
+                ("TAF", 64, {"unacked", "acked"}, "may have been processed"),
+                ("TAFR", 0, {"unsent"}, "not sent: safe to repeat")):
+            with self.subTest(acts=acts):
+                load = self.load(self.peer_that(acts), connections=1, messages=100, **LONG)
+                self.act(load)
+                r = load.done()
+                self.assertTrue(self.read.wait(slow(60)))
+                self.assertEqual((r["messages"]["lost"], len(self.later)), (1, received), r)
+                self.assertLessEqual(set(r.lost), lost, r)
+                self.assertRegex(r.out, rf"lost messages\n +1  .*{words}")
 
     def test_with_several_messages_on_their_way(self):
         many = {"pipeline": 10, "sent": 10, "size": 64}

@@ -20,10 +20,13 @@ enum phase load_phase(const struct conn *c)
 	return lc->begun_end > c->sent ? PHASE_SENDING : PHASE_AWAITING;
 }
 
-/* How far message bytes [from, to) had come. */
+/* How far message bytes [from, to) are known to have come. Of what is in flight when the loop is
+ * left at once nobody hears any more: it may have gone. */
 static enum lost load_how_far(const struct conn *c, uint64_t acked, uint64_t from, uint64_t to)
 {
-	if (from >= c->sent)
+	const bool unheard = c->worker->stopping == WORKER_QUIT;
+
+	if (from >= c->sent + (unheard ? c->feed_len : 0))
 		return LOST_UNSENT;
 	if (to > c->sent)
 		return LOST_PARTIAL;

@@ -299,10 +299,10 @@ static void print_targets(const struct result *r, FILE *to)
 static void print_lost(const struct result *r, FILE *to)
 {
 	static const char *const how_far[] = {
-		[LOST_UNSENT] = "never left this program",
-		[LOST_PARTIAL] = "sent in part",
-		[LOST_UNACKED] = "sent, not acknowledged by the peer's kernel",
-		[LOST_ACKED] = "acknowledged by it: may have been processed",
+		[LOST_UNSENT] = "not sent: safe to repeat",
+		[LOST_PARTIAL] = "sent in part, which may have been read",
+		[LOST_UNACKED] = "sent: may have been processed, acknowledged or not",
+		[LOST_ACKED] = "acknowledged by the peer's kernel: may have been processed",
 	};
 	static_assert(ARRAY_LEN(how_far) == LOST_COUNT, "every kind has words");
 	const char *label = "\nlost messages\n";

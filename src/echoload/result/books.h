@@ -18,12 +18,14 @@ enum {
 	TARGETS_MAX = 16, /* each has books of its own */
 };
 
-/* How far a message that was lost had come; what a retry policy must know. */
+/* How far a message that was lost is known to have come; what a retry policy must know. Only the
+ * first is safe to repeat. A missing acknowledgement proves nothing: the server's FIN or RST may be
+ * all that came back after it had read the message. */
 enum lost {
-	LOST_UNSENT,  /* no byte of it left this host's sending program */
-	LOST_PARTIAL, /* the socket had accepted a part of it */
-	LOST_UNACKED, /* accepted whole, but not acknowledged by the peer's kernel */
-	LOST_ACKED,   /* acknowledged: it may have been processed */
+	LOST_UNSENT,  /* our socket accepted no byte of it */
+	LOST_PARTIAL, /* accepted in part */
+	LOST_UNACKED, /* accepted whole; no acknowledgement was seen */
+	LOST_ACKED,   /* accepted whole, and acknowledged by the peer's kernel */
 	LOST_COUNT
 };
 
