@@ -114,7 +114,6 @@ static int epoll_turn(struct worker *w, int64_t wait_ns)
 	struct epoll_state *s = w->state;
 	int n;
 
-	epoll_feed_starved(w); /* the last turn may have given room back, or closed who had it */
 	n = epoll_wait_events(w, list_empty(&s->ready) ? wait_ns : 0);
 	if (n < 0 && errno != EINTR)
 		return -errno;
@@ -212,7 +211,6 @@ static int epoll_init(struct worker *w)
 	int r;
 
 	list_init(&s->ready);
-	list_init(&s->starved);
 	for (unsigned i = 0; i < ARRAY_LEN(s->acceptors); i++)
 		s->acceptors[i].fd = -1;
 	s->scratch_len = config->buffer;

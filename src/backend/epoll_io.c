@@ -2,9 +2,10 @@
  * epoll_io: receives into the worker's one scratch buffer and sends on from there.
  *
  * What the socket refuses goes to the connection's queue, and a receive is never larger than what
- * could be queued: bytes are never lost and nobody is closed for want of room. A connection that
- * still has something to do when its budget is spent waits in the ready list, one that waits for
- * the shared pool in the starved list.
+ * could be queued: bytes are never lost and nobody is closed for want of room. Where the pool has
+ * none, whoever owes nothing is served without it (pass.h), and whoever owes waits for its own
+ * socket. A connection that still has something to do when its budget is spent waits in the ready
+ * list.
  */
 #include <assert.h>
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "epoll_private.h"
+#include "pass.h"
 
 enum {
 	BUDGET = 16, /* receives of one connection before it is others' turn */
@@ -63,20 +65,6 @@ static inline size_t epoll_may_receive(const struct conn *c)
 	if (c->out.len == 0 && c->worker->pool.blocks_free >= s->ample)
 		return s->scratch_len;
 	return epoll_room(c);
-}
-
-/* Nothing may be received: whose turn is it to change that? */
-static void epoll_wait_for_room(struct conn *c)
-{
-	struct epoll_state *s = c->worker->state;
-
-	if (c->out.len > 0) {
-		/* the flush that empties it resumes reading; in the list it would hold up others */
-		list_remove(&epoll_of(c)->link);
-		return;
-	}
-	stats_add(&c->worker->stats.starved, 1);
-	list_append(&s->starved, &epoll_of(c)->link);
 }
 
 static void epoll_tick(struct worker *w)
@@ -167,39 +155,72 @@ static void epoll_nothing(struct conn *c, ssize_t n)
 		conn_fail(c, errno);
 }
 
+/* The pool has no room for this connection. Returns whether there may be more to do at once: else
+ * its socket, which takes nothing now, announces when it does. */
+static bool epoll_pass(struct conn *c)
+{
+	struct epoll_state *s = c->worker->state;
+	ssize_t n;
+
+	if (c->out.len > 0) { /* the flush that empties its queue resumes reading */
+		if (c->out.len < c->worker->config->max_unsent)
+			stats_add(&c->worker->stats.starved, 1);
+		return false;
+	}
+	n = pass_step(c, s->scratch, s->scratch_len);
+	if (n == -ENOBUFS)
+		return false;
+	if (n > 0) {
+		epoll_tick(c->worker);
+		return true;
+	}
+	errno = (int)-n;
+	epoll_nothing(c, n);
+	return true;
+}
+
+/* One receive and what follows from it. Returns whether there may be more to do at once. */
+static inline bool epoll_read_some(struct conn *c)
+{
+	struct epoll_state *s = c->worker->state;
+	size_t want = epoll_may_receive(c);
+	ssize_t n;
+
+	if (want == 0)
+		return epoll_pass(c);
+	n = io_recv(c->fd, s->scratch, want);
+	if (n <= 0) {
+		epoll_nothing(c, n);
+		return true;
+	}
+	if ((size_t)n < want && !(c->marks & EPOLL_TO_EAGAIN))
+		c->marks &= (uint8_t)~EPOLL_READABLE;
+	epoll_tick(c->worker);
+	switch (conn_data(c, s->scratch, (size_t)n)) {
+	case CONN_ECHO:
+		epoll_echo(c, s->scratch, (size_t)n);
+		break;
+	case CONN_FEED:
+		epoll_flush_feed(c);
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
 void epoll_read(struct conn *c)
 {
 	struct epoll_state *s = c->worker->state;
 
 	for (int i = 0; (c->marks & EPOLL_READABLE) && c->state == CONN_OPEN && !c->paused; i++) {
-		size_t want = epoll_may_receive(c);
-		ssize_t n;
-
-		if (want == 0) {
-			epoll_wait_for_room(c);
-			return;
-		}
 		if (i == BUDGET) {
 			list_append(&s->ready, &epoll_of(c)->link);
 			return;
 		}
-		n = io_recv(c->fd, s->scratch, want);
-		if (n <= 0) {
-			epoll_nothing(c, n);
-			continue;
-		}
-		if ((size_t)n < want && !(c->marks & EPOLL_TO_EAGAIN))
-			c->marks &= (uint8_t)~EPOLL_READABLE;
-		epoll_tick(c->worker);
-		switch (conn_data(c, s->scratch, (size_t)n)) {
-		case CONN_ECHO:
-			epoll_echo(c, s->scratch, (size_t)n);
-			break;
-		case CONN_FEED:
-			epoll_flush_feed(c);
-			break;
-		default:
-			break;
+		if (!epoll_read_some(c)) {
+			list_remove(&epoll_of(c)->link);
+			return;
 		}
 	}
 }
@@ -248,16 +269,6 @@ void epoll_run_ready(struct worker *w)
 		list_remove(link);
 		epoll_read(conn_of_link(link));
 	}
-}
-
-void epoll_feed_starved(struct worker *w)
-{
-	struct epoll_state *s = w->state;
-
-	/* each of them may take all the room there is: one at a time */
-	if (list_empty(&s->ready) && !list_empty(&s->starved) &&
-	    epoll_may_receive(conn_of_link(list_first(&s->starved))) > 0)
-		list_append(&s->ready, list_first(&s->starved));
 }
 
 void epoll_feed(struct conn *c)

@@ -24,7 +24,7 @@ enum {
 
 /* What the backend keeps of a connection. */
 struct epoll_conn {
-	struct list link; /* in the ready or the starved list, or in neither */
+	struct list link; /* in the ready list, or not */
 };
 
 struct epoll_state {
@@ -33,8 +33,7 @@ struct epoll_state {
 	size_t scratch_len;
 	uint32_t ample; /* with so many free blocks in the pool a receive may fill the scratch */
 	unsigned deliveries;
-	struct list ready;   /* have something to do that no event will announce */
-	struct list starved; /* wait for room in the pool */
+	struct list ready; /* have something to do that no event will announce */
 	struct acceptor acceptors[WORKER_LISTENERS_MAX];
 	struct epoll_event events[EPOLL_EVENTS];
 };
@@ -50,8 +49,6 @@ void epoll_read(struct conn *c);
 void epoll_flush(struct conn *c);
 /* One pass over those that were ready when it began. */
 void epoll_run_ready(struct worker *w);
-/* Those that waited for room in the pool and may go on now. */
-void epoll_feed_starved(struct worker *w);
 
 /* Members of the ops. */
 void epoll_feed(struct conn *c);

@@ -27,6 +27,7 @@ enum {
 	AHEAD = 6,       /* so many before its turn a connection is fetched */
 	MEMORY_MS = 500, /* for a process that has ended to give back what it had locked */
 	MEMORY_TRY_MS = 5,
+	RESERVE = 4, /* buffers, but at most this part of the pool */
 	FILES_MAX = 1 << 20,
 	/* IORING_FEAT_RW_ATTR, which liburing 2.3 does not name: Linux 6.14. Since 6.13 a file that
 	 * leaves the table is let go at once; before, only when all older requests that use the
@@ -453,8 +454,8 @@ static int uring_init(struct worker *w)
 		return r;
 	uring_init_files(w);
 	s->conn_buffers = config->conn_buffers;
+	s->reserve = size_min(RESERVE * s->bufs.size, w->config->max_unsent_total / RESERVE);
 	list_init(&s->starved);
-	list_init(&s->waiting);
 	for (unsigned i = 0; i < ARRAY_LEN(s->listeners); i++)
 		s->listeners[i].acceptor.fd = -1;
 	uring_wake_arm(w);

@@ -70,7 +70,7 @@ static int bufs_map(struct uring_bufs *b)
 	const size_t spare_len = round_up(b->count * sizeof(*b->spare), PAGE);
 	char *map;
 
-	b->map_len = ring_len + spans_len + spare_len + b->count * b->stride;
+	b->map_len = ring_len + spans_len + spare_len + (b->count + 1) * b->stride;
 	map = mmap(NULL, b->map_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
 		return -ENOMEM;
@@ -80,6 +80,7 @@ static int bufs_map(struct uring_bufs *b)
 	b->spans = (struct uring_span *)(void *)(map + ring_len);
 	b->spare = (uint16_t *)(void *)(map + ring_len + spans_len);
 	b->memory = map + ring_len + spans_len + spare_len;
+	b->scratch = b->memory + b->count * b->stride;
 	return 0;
 }
 

@@ -14,62 +14,69 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "pass.h"
 #include "uring_private.h"
 
 enum {
 	CLOCK_EVERY = 16, /* deliveries between two readings of the clock */
+	PASS_BUDGET = 16, /* steps of one connection before it is others' turn */
 	GROUP = 0,
 };
-
-/* ---- those that wait ---- */
 
 static struct conn *conn_of_link(struct list *link)
 {
 	return conn_of_backend(container_of(link, struct uring_conn, link));
 }
 
-static void wait_in(struct list *l, struct conn *c, enum uring_wait what)
-{
-	list_append(l, &uring_of(c)->link);
-	uring_of(c)->wait = (uint8_t)what;
-}
-
-static void wait_over(struct conn *c)
-{
-	list_remove(&uring_of(c)->link);
-	uring_of(c)->wait = WAIT_NONE;
-}
-
 /* ---- receiving ---- */
 
-/* How much may be delivered: as much as could be kept of what comes back. */
+/* Room in the pool that nobody has a claim to. */
+static size_t conn_pool_room(const struct conn *c)
+{
+	const struct worker *w = c->worker;
+	const struct uring_state *s = w->state;
+	size_t room = unsent_room(&w->pool, &c->out);
+
+	return room <= s->lent ? 0 : room - s->lent;
+}
+
+static bool conn_echoes(const struct conn *c)
+{
+	return c->worker->role->echoes && !c->fin;
+}
+
+/* How much may be delivered: as much as could be kept of what comes back. Of whoever owes nothing a
+ * buffer may be sent as it lies, which takes no room. */
 static size_t conn_may_deliver(const struct conn *c)
 {
 	const struct worker *w = c->worker;
 	const struct uring_state *s = w->state;
-	size_t unsent = c->out.len + c->lent_len, pool;
+	size_t unsent = c->out.len + c->lent_len, room;
 
-	if (!w->role->echoes || c->fin)
+	if (!conn_echoes(c))
 		return SIZE_MAX;
-	if (unsent >= w->config->max_unsent || (!list_empty(&s->waiting) && !s->serving))
-		return 0; /* nobody overtakes those that wait */
-	pool = unsent_room(&w->pool, &c->out);
-	return pool <= s->lent ? 0 : size_min(pool - s->lent, w->config->max_unsent - unsent);
+	room = conn_pool_room(c);
+	if (unsent == 0)
+		return room < s->bufs.size ? s->bufs.size : size_min(room, w->config->max_unsent);
+	if (unsent >= w->config->max_unsent || room <= s->reserve)
+		return 0;
+	return size_min(room - s->reserve, w->config->max_unsent - unsent);
 }
 
-/* What is held may not be delivered: whose turn is it to change that? */
-static void conn_wait_for_room(struct conn *c)
+/* It owes nothing, and what its socket might refuse has no room in the pool, or nothing could be
+ * received into: it is served without either. */
+static bool conn_must_pass(const struct conn *c)
 {
-	struct uring_state *s = c->worker->state;
+	const struct uring_state *s = c->worker->state;
 
-	if (conn_unsent(c) > 0 || uring_of(c)->wait == WAIT_POOL)
-		return; /* the send in flight does, or uring_serve */
-	stats_add(&c->worker->stats.starved, 1);
-	wait_in(&s->waiting, c, WAIT_POOL);
+	if (!c->worker->role->echoes || conn_unsent(c) > 0)
+		return false;
+	return conn_pool_room(c) < s->bufs.size || s->bufs.queued + s->bufs.spare_count == 0;
 }
 
 static bool conn_holds(const struct conn *c)
@@ -192,8 +199,9 @@ void uring_deliver(struct conn *c)
 	while (c->state == CONN_OPEN && conn_holds(c)) {
 		size_t n = size_min(conn_held_len(c), conn_may_deliver(c));
 
-		if (n == 0) {
-			conn_wait_for_room(c);
+		if (n == 0) { /* the end of the send in flight makes room */
+			if (conn_unsent(c) < c->worker->config->max_unsent)
+				stats_add(&c->worker->stats.starved, 1);
 			return;
 		}
 		conn_tick(c);
@@ -228,6 +236,16 @@ static void conn_receive(struct conn *c, size_t max)
 	uring_name(c, sqe, URING_RECV);
 }
 
+static void conn_poll(struct conn *c)
+{
+	struct io_uring_sqe *sqe = uring_sqe(c->worker->state);
+	struct uring_conn *u = uring_of(c);
+
+	io_uring_prep_poll_add(sqe, c->fd, u->full ? POLLOUT : POLLIN | POLLRDHUP);
+	uring_name(c, sqe, URING_RECV);
+	u->receiving = RECEIVE_POLL;
+}
+
 /* A multishot receive that is woken for bytes and for the reset behind them at once takes the bytes
  * and forgets the reset (seen on 6.18: it loses wakes that were counted together, unless the socket
  * says that more is there, which it does for a FIN but not for a reset). So there is one only where
@@ -254,8 +272,14 @@ void uring_steer(struct conn *c)
 		}
 		return;
 	}
-	if (!c->paused && u->wait == WAIT_NONE && !conn_holds(c) && room > 0)
+	if (c->paused || conn_holds(c) || room == 0)
+		return;
+	if (conn_must_pass(c)) {
+		list_remove(&u->link);
+		conn_poll(c);
+	} else if (!list_linked(&u->link)) {
 		conn_receive(c, room);
+	}
 }
 
 /* Bytes go behind what is held; mostly nothing is, and they are delivered at once. */
@@ -284,13 +308,34 @@ static void receive_ended(struct conn *c, int res)
 
 	if (res == -ENOBUFS) {
 		uring_bufs_deepen(&s->bufs);
-		if (u->wait == WAIT_NONE)
-			wait_in(&s->starved, c, WAIT_BUFFER);
+		list_append(&s->starved, &u->link);
 	} else if (res == 0) {
 		u->eof = true;
 		uring_deliver(c);
 	} else if (res != -ECANCELED && res != -EINTR && res != -EAGAIN) {
 		conn_fail(c, -res);
+	}
+}
+
+/* The poll of a connection that is served without buffers has ended. */
+static void conn_polled(struct conn *c, int res)
+{
+	const struct uring_bufs *b = &((const struct uring_state *)c->worker->state)->bufs;
+	struct uring_conn *u = uring_of(c);
+	ssize_t n = res < 0 && res != -ECANCELED ? res : 1;
+
+	for (int i = 0; i < PASS_BUDGET && n > 0 && c->state == CONN_OPEN && !c->paused; i++) {
+		conn_tick(c);
+		n = pass_step(c, b->scratch, b->size);
+	}
+	if (c->state != CONN_OPEN)
+		return;
+	u->full = n == -ENOBUFS;
+	if (n == 0) {
+		u->eof = true;
+		uring_deliver(c);
+	} else if (n < 0 && n != -EAGAIN && n != -ENOBUFS) {
+		conn_fail(c, (int)-n);
 	}
 }
 
@@ -300,6 +345,12 @@ void uring_received(struct conn *c, const struct io_uring_cqe *cqe)
 	struct uring_conn *u = uring_of(c);
 	uint32_t id = URING_NONE;
 
+	if (u->receiving == RECEIVE_POLL) {
+		u->receiving = RECEIVE_NONE;
+		conn_polled(c, cqe->res);
+		uring_steer(c);
+		return;
+	}
 	if (!(cqe->flags & IORING_CQE_F_MORE)) {
 		u->receiving = RECEIVE_NONE;
 		u->cancelling = false;
@@ -319,32 +370,14 @@ void uring_received(struct conn *c, const struct io_uring_cqe *cqe)
 	uring_steer(c);
 }
 
-static void serve_waiting(struct worker *w)
-{
-	struct uring_state *s = w->state;
-
-	s->serving = true;
-	while (!list_empty(&s->waiting)) {
-		struct conn *c = conn_of_link(list_first(&s->waiting));
-
-		if (conn_may_deliver(c) == 0)
-			break;
-		wait_over(c);
-		uring_deliver(c);
-		uring_steer(c);
-	}
-	s->serving = false;
-}
-
 void uring_serve(struct worker *w)
 {
 	struct uring_state *s = w->state;
 
-	serve_waiting(w);
 	for (uint32_t n = s->bufs.queued; n > 0 && !list_empty(&s->starved);) {
 		struct conn *c = conn_of_link(list_first(&s->starved));
 
-		wait_over(c);
+		list_remove(&uring_of(c)->link);
 		uring_steer(c);
 		n -= uring_of(c)->receiving != RECEIVE_NONE;
 	}
@@ -354,13 +387,9 @@ void uring_serve(struct worker *w)
 
 void uring_shutdown(struct conn *c)
 {
-	struct uring_state *s = c->worker->state;
-
 	/* the only errors are those of a dead socket, which the receive will name */
 	(void)shutdown(c->fd, SHUT_WR);
 	conn_fin_sent(c);
-	if (uring_of(c)->wait == WAIT_POOL)
-		list_prepend(&s->waiting, &uring_of(c)->link); /* it needs no room any more */
 	uring_steer(c);
 }
 
@@ -423,7 +452,7 @@ void uring_close(struct conn *c)
 	struct uring_conn *u = uring_of(c);
 
 	assert(!u->closing);
-	wait_over(c);
+	list_remove(&u->link);
 	close_buffers(c);
 	u->closing = true;
 	uring_cancel_all(c);

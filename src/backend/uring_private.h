@@ -53,6 +53,7 @@ struct uring_bufs {
 	struct uring_span *spans; /* by id */
 	char *memory;
 	size_t size, stride;
+	char *scratch;  /* one more, which never lies in the ring */
 	size_t map_len; /* of all, from the ring on */
 	uint32_t count;
 	uint32_t queued; /* in the ring, as far as the completions read so far tell */
@@ -130,10 +131,9 @@ struct uring_state {
 	unsigned conn_buffers;
 	uint32_t files;      /* slots in the table of registered files; 0: there is none */
 	uint32_t spilled;    /* blocks of the pool */
+	size_t reserve;      /* of the pool: for those that owe nothing yet */
 	uint64_t lent;       /* sum of c->lent_len: each such byte has a claim on the pool */
-	bool serving;        /* it is the turn of those that wait for the pool */
 	struct list starved; /* their receive ended for want of a buffer */
-	struct list waiting; /* hold bytes for which the pool has no room */
 	struct uring_listener listeners[WORKER_LISTENERS_MAX];
 	unsigned messages; /* in use by requests that are not submitted yet */
 	struct uring_message message[URING_MESSAGES];
@@ -141,15 +141,14 @@ struct uring_state {
 	struct io_uring_sqe nowhere; /* what is written when error is set */
 };
 
-enum uring_receiving { RECEIVE_NONE, RECEIVE_MULTI, RECEIVE_ONCE };
+/* RECEIVE_POLL: a poll, and what has come is passed on without a buffer (pass.h) */
+enum uring_receiving { RECEIVE_NONE, RECEIVE_MULTI, RECEIVE_ONCE, RECEIVE_POLL };
 enum uring_sending { SEND_NONE, SEND_LENT, SEND_OUT, SEND_FEED };
-enum uring_wait { WAIT_NONE, WAIT_BUFFER, WAIT_POOL };
 
 struct uring_conn {
 	struct uring_queue lent; /* delivered, to be sent as they lie; before c->out */
 	struct uring_queue held; /* received, not delivered yet, as they lie; after `spilled` */
 	uint8_t receiving, sending;
-	uint8_t wait;         /* enum uring_wait: whose list it is in */
 	bool cancelling : 1;  /* the receive */
 	bool polling : 1;     /* for the outcome of connect, then for a reset */
 	bool dead : 1;        /* no wake-up comes for what it still has: single receives find out */
@@ -157,8 +156,9 @@ struct uring_conn {
 	bool fixed : 1;       /* its descriptor is in the table of files, at its slot */
 	bool closing : 1;     /* ops->close was called */
 	bool send_failed : 1; /* what the receive still brings comes before that */
+	bool full : 1;        /* its socket takes nothing: the poll waits for that */
 	struct unsent spilled; /* as `held`, copied to the pool */
-	struct list link;      /* in s->starved or s->waiting */
+	struct list link;      /* in s->starved */
 };
 
 static_assert(sizeof(struct conn) / CONN_LINE ==
@@ -197,7 +197,7 @@ void uring_steer(struct conn *c);
 /* Delivers what is held, as far as there is room for what comes back. */
 void uring_deliver(struct conn *c);
 
-/* Those that wait for the pool, then those that wait for a buffer. */
+/* Those that wait for a buffer. */
 void uring_serve(struct worker *w);
 
 void uring_received(struct conn *c, const struct io_uring_cqe *cqe);

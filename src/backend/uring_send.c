@@ -69,17 +69,17 @@ static void send_next(struct conn *c)
 	}
 }
 
-/* Whether what goes back may stay where it lies. */
+/* Whether what goes back may stay where it lies. It must where the pool has no room for it, of
+ * whoever owes nothing: then it goes at once, or is the one buffer that its peer holds up. */
 static bool send_may_lend(const struct conn *c, size_t len)
 {
 	const struct uring_state *s = c->worker->state;
 	const struct uring_conn *u = uring_of(c);
 
-	if (c->out.len > 0 || uring_bufs_scarce(&s->bufs))
-		return false;
-	if (u->lent.count > 0 && len <= SMALL)
-		return false;
-	return u->lent.count < s->conn_buffers;
+	if (c->out.len == 0 && !uring_bufs_scarce(&s->bufs) &&
+	    (u->lent.count == 0 || len > SMALL) && u->lent.count < s->conn_buffers)
+		return true;
+	return conn_unsent(c) == 0 && unsent_room(&c->worker->pool, &c->out) < len;
 }
 
 void uring_echo_copy(struct conn *c, const void *span, size_t len)

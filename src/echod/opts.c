@@ -82,7 +82,8 @@ const struct opt echod_opts[] = {
 	OPT_SIZE(echod_config, max_unsent, "256Ki", 1, 1 << 30,
 		 "bytes that a slow reader may leave unsent before reading from it stops"),
 	OPT_SIZE(echod_config, max_unsent_total, "64Mi", 4096, 1ll << 40,
-		 "the same for all connections of a worker"),
+		 "the same for all connections of a worker; where it is full, nobody ends, and "
+		 "who owes nothing is served without it"),
 	OPT_TIME(echod_config, idle_timeout, "off", 0, SEC(86400),
 		 "end a peer that sends nothing and takes nothing (acknowledges no byte) for this "
 		 "long"),

@@ -83,17 +83,45 @@ class EachUnsent(TestCase):
         c = self.wait_counters(server, lambda c: c.open == 0, "none open")
         self.assertEqual((dict(c.closed), c.received, c.sent), ({"eof": 50}, 200 * MIB, 200 * MIB))
 
-    @only("epoll", "io_uring")
-    def test_one_that_waits_for_the_pool_goes_on_when_another_leaves(self):
-        server = self.echod(workers=1, max_unsent_total="4Ki")
-        holder, waiter = self.connect(server, rcvbuf=4096), self.connect(server)
-        fill(holder, pattern(32 * MIB))
-        before = server.counters()["pool_waits"]
-        sender = Sender(waiter, pattern(1000))
-        self.wait_counters(server, lambda c: c["pool_waits"] > before, "it waits for the pool")
-        rst(holder)
-        self.assertSame(recv_exactly(waiter, 1000), pattern(1000))
+    def served(self, server):
+        """One that owes nothing gets small and large echoes at once, and all of them."""
+        sock = self.connect(server)
+        for size in (1, 1000, 100000):
+            for _ in range(10):
+                self.assertEcho(sock, pattern(size))
+        data = pattern(4 * MIB)
+        sender = Sender(sock, data, then=half_close)
+        self.assertSame(recv_to_end(sock)[0], data)
         sender.done()
+
+    @only("epoll", "io_uring")
+    def test_whoever_owes_nothing_is_served_while_one_holds_the_pool(self):
+        server = self.echod(workers=1, max_unsent_total="4Ki")
+        holder, data = self.connect(server, rcvbuf=4096), pattern(32 * MIB)
+        went = fill(holder, data)
+        for _ in range(3):
+            self.served(server)
+        half_close(holder)
+        self.assertSame(recv_to_end(holder)[0], data[:went])
+
+    @only("epoll", "io_uring")
+    def test_slow_readers_take_nobodys_service(self):
+        """More of them than the pool has room for, or the ring has buffers: nobody has to end for that."""
+        rings = ({}, {"io_uring_buffers": 4}) if self.backend == "io_uring" else ({},)
+        for ring in rings:
+            with self.subTest(**ring):
+                server = self.echod(workers=1, max_unsent_total="1Mi", **ring)
+                early, data = self.connect(server), pattern(8 * MIB)
+                slow_readers = [self.connect(server, rcvbuf=4096) for _ in range(24)]
+                went = [fill(sock, data, quiet=0.05) for sock in slow_readers]
+                for _ in range(3):
+                    self.served(server)
+                self.assertEcho(early, pattern(1000))
+                c = server.counters()
+                self.assertGreater(c["pool_waits"], 0)
+                self.assertEqual(dict(c.closed), {"eof": 3})
+                for sock, n in zip(slow_readers, went):
+                    self.assertSame(recv_exactly(sock, n), data[:n])
 
 
 @for_each_backend
