@@ -74,7 +74,7 @@ static const struct {
 	  "e.conf:2: workers: '4 # four' is not a whole number (units: k M G Ki Mi Gi)" },
 	{ "[server]\nworkers = 2k\n", "e.conf:2: workers: '2k' is out of range: 0 to 1024" },
 	{ "[server]\nidle_timeout = 2\n",
-	  "e.conf:2: idle_timeout: '2' needs a unit (ns us ms s m h)" },
+	  "e.conf:2: idle_timeout: '2' needs a unit (ns us ms s m h): 2s?" },
 	{ "[server]\nidle_timeout = 25h\n",
 	  "e.conf:2: idle_timeout: '25h' is out of range: off to 24h" },
 	{ "[server]\nbackend = poll\n",

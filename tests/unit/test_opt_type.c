@@ -14,6 +14,9 @@ static const struct {
 	int64_t ns; /* -1: an error */
 } times[] = {
 	{ "off", 0 },
+	{ "0", 0 },
+	{ "00", 0 },
+	{ "0.", -1 },
 	{ "0s", 0 },
 	{ "1ns", 1 },
 	{ "50us", 50000 },

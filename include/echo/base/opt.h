@@ -62,7 +62,7 @@ struct opt {
 extern const struct opt_type opt_uint; /* unsigned int or uint64_t by size: "4096", "10k", "4Ki" */
 extern const struct opt_type opt_size; /* uint64_t bytes: "64", "256Ki", "1M" */
 extern const struct opt_type opt_time; /* int64_t ns: "50us", "5s", "1.5m", "2h"; "off" is 0 where
-					  min is 0; a unit is required */
+					  min is 0; a unit is required but for 0 */
 extern const struct opt_type opt_bool; /* bool: on/off, yes/no, true/false, 1/0 */
 extern const struct opt_type opt_enum; /* unsigned int: index into names */
 extern const struct opt_type opt_string; /* char[size], terminated; too long is an error, and so is

@@ -237,15 +237,22 @@ static bool size_print(const struct opt *o, const void *field, unsigned nth,
 
 static int time_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {
-	bool off = o->min == 0 && strcmp(text, "off") == 0;
+	/* 0 is the same in every unit */
+	bool zero = text[0] == '0' && text[strspn(text, "0")] == '\0';
+	bool off = o->min == 0 && (zero || strcmp(text, "off") == 0);
 	uint64_t value = 0;
 	int r = off ? 0 : read_limited(o, text, &value, why);
 
 	assert(o->size == sizeof(value));
 	if (r == -EDOM)
 		return why_not(why, -EINVAL, "is finer than a nanosecond");
-	if (r == -EINVAL && text[strspn(text, "0123456789.")] == '\0')
-		return why_not(why, r, "needs a unit (ns us ms s m h)");
+	if (r == -EINVAL && zero)
+		return why_range(o, o->min, o->max, why);
+	if (r == -EINVAL && isdigit((unsigned char)text[0]) &&
+	    text[strspn(text, "0123456789.")] == '\0') {
+		snprintf(why, OPT_ERROR_MAX, "needs a unit (ns us ms s m h): %ss?", text);
+		return r;
+	}
 	if (r == -EINVAL)
 		return why_not(why, r, "is not a time (such as 50us, 1.5s or 2h)");
 	if (r == 0)

@@ -79,8 +79,19 @@ const struct opt_type opt_reconnect = { "POLICY", reconnect_parse, reconnect_pri
 
 /* ---- a time of day ---- */
 
-/* "HH:MM" or "HH:MM:SS", today or, when that has passed, tomorrow. Returns seconds since the epoch,
- * or -1: it is none. */
+enum { HALF_A_DAY = 12 * 3600, ALMOST_A_DAY = 23 * 3600 }; /* s */
+
+/* @tm, whose time of day was set, moved by @days, as seconds since the epoch. */
+static time_t day_moved(struct tm tm, int days)
+{
+	tm.tm_mday += days;
+	tm.tm_isdst = -1;
+	return mktime(&tm);
+}
+
+/* "HH:MM" or "HH:MM:SS", today or, when that was half a day ago, tomorrow. Who is late does not
+ * want to wait for a day: what has just passed stays so, over midnight too. Returns seconds since
+ * the epoch, or -1: it is none. */
 static int64_t next_time_of_day(const char *text)
 {
 	time_t now = (time_t)(clock_unix_ns() / SEC(1)), at;
@@ -96,14 +107,10 @@ static int64_t next_time_of_day(const char *text)
 	tm.tm_hour = day.tm_hour;
 	tm.tm_min = day.tm_min;
 	tm.tm_sec = day.tm_sec;
-	tm.tm_isdst = -1;
-	at = mktime(&tm);
-	if (at < now) {
-		tm.tm_mday++;
-		tm.tm_isdst = -1;
-		at = mktime(&tm);
-	}
-	return at;
+	at = day_moved(tm, 0);
+	if (at < now - HALF_A_DAY)
+		return day_moved(tm, 1);
+	return at > now + ALMOST_A_DAY ? day_moved(tm, -1) : at;
 }
 
 /* Seconds since the epoch, with up to nine decimals, as nanoseconds; -1: it is none. */
