@@ -161,6 +161,27 @@ START_TEST(an_open_loop_says_its_rate_and_both_latencies)
 }
 END_TEST
 
+START_TEST(a_rate_below_one_is_no_zero)
+{
+	sample_config.rate = 0.2;
+	expect_line("load         epoll, 2 threads; open loop of 0.2/s; ");
+	expect_line("rate         8 of 0.2 echoes/s, ");
+}
+END_TEST
+
+START_TEST(a_sum_of_open_and_closed_loops_has_both_latencies)
+{
+	struct hist *late = hist_new(3);
+
+	hist_record(late, 5);
+	sample.lateness = late; /* of an open loop; there is no one rate */
+	expect_line("; open loops of several rates, or closed ones;\n");
+	expect_line("\n  from due     40.5 us");
+	expect_line("\n  from send    40.5 us");
+	hist_free(late);
+}
+END_TEST
+
 START_TEST(churn_and_idle_connections_are_said)
 {
 	sample_config.churn = 5;
@@ -259,6 +280,8 @@ Suite *report_suite(void)
 	tcase_add_test(t, a_corruption_says_where_and_what);
 	tcase_add_test(t, what_was_not_verified_or_not_sent_is_said);
 	tcase_add_test(t, an_open_loop_says_its_rate_and_both_latencies);
+	tcase_add_test(t, a_rate_below_one_is_no_zero);
+	tcase_add_test(t, a_sum_of_open_and_closed_loops_has_both_latencies);
 	tcase_add_test(t, churn_and_idle_connections_are_said);
 	tcase_add_test(t, a_mix_of_sizes_is_said_with_its_shares);
 	tcase_add_test(t, an_interrupted_run_says_what_was_open);

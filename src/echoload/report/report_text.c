@@ -89,6 +89,12 @@ static void add_ways(struct para *t, const struct load_config *c)
 		para_add(t, "%s%s", plural(c->churn), c->close == CLOSE_RST ? ", by RST" : "");
 }
 
+/* At least in part: a sum of several has no one rate, but messages that were due. */
+static bool is_open_loop(const struct result *r)
+{
+	return r->config->rate > 0 || r->lateness->count > 0;
+}
+
 static void print_load(const struct result *r, FILE *to)
 {
 	const struct load_config *c = r->config;
@@ -99,6 +105,8 @@ static void print_load(const struct result *r, FILE *to)
 		para_count(&t, "open loop of ", (uint64_t)(c->rate + 0.5), "/s");
 	else if (c->rate > 0)
 		para_add(&t, "open loop of %.3g/s", c->rate);
+	else if (is_open_loop(r))
+		para_add(&t, "open loops of several rates, or closed ones; ");
 	if (c->rate > 0)
 		para_add(&t, "%s; ", c->arrivals == ARRIVALS_POISSON ? " at random times" : "");
 	para_add(&t, "messages of ");
@@ -198,8 +206,10 @@ static void print_rate(const struct result *r, FILE *to)
 		para_count(&t, "", (uint64_t)(rate + 0.5), "");
 	else
 		para_add(&t, "%.3g", rate);
-	if (r->config->rate > 0)
+	if (r->config->rate >= 100)
 		para_count(&t, " of ", (uint64_t)(r->config->rate + 0.5), "");
+	else if (r->config->rate > 0)
+		para_add(&t, " of %.3g", r->config->rate);
 	para_add(&t, " echoes/s, %s/s each way", units_bytes(result_byte_rate(r), 3, bytes));
 	if (span_ns > 0)
 		para_time(&t, ", over ", span_ns, "");
@@ -227,8 +237,8 @@ static void print_latency(const struct result *r, FILE *to)
 		return;
 	fprintf(to, "\n%-*s%9s%9s%9s%9s%9s%9s%9s\n", PARA_LABEL, "latency", "mean", "p50", "p90",
 		"p99", "p99.9", "p99.99", "max");
-	print_latency_row(r->config->rate > 0 ? "  from due" : "  all", r->latency, to);
-	if (r->config->rate > 0)
+	print_latency_row(is_open_loop(r) ? "  from due" : "  all", r->latency, to);
+	if (is_open_loop(r))
 		print_latency_row("  from send", r->uncorrected, to);
 	if (r->outage_count > 0)
 		print_latency_row("  no outage", r->outside, to);
