@@ -188,7 +188,7 @@ coverage:
 
 FUZZ_TIME ?= 20
 $(FUZZERS): private SAN := -fsanitize=fuzzer,address,undefined
-$(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/lib/echoload.a $(B)/lib/echo.a
+$(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/lib/echoload.a $(LIBS)
 	$(call say,LD)
 	$(link)
 fuzz:
