@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -251,6 +252,15 @@ FILE *output_open(const char *path)
 	if (!f)
 		close(fd);
 	return f;
+}
+
+unsigned output_columns(int fd, unsigned most)
+{
+	struct winsize size;
+
+	if (ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_col < 2 || size.ws_col > most)
+		return most;
+	return size.ws_col - 1u;
 }
 
 const char *output_strerror(int e)

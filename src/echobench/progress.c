@@ -16,7 +16,7 @@
 #include "echobench/report/output.h"
 #include "echobench/verdict/cell.h"
 
-enum { SPAN_MAX = 32 };
+enum { SPAN_MAX = 32, WIDTH_MAX = 79 };
 
 /* "45 s", "3 min 20 s", "2 h 5 min" */
 static char *span_text(int64_t ns, char text[SPAN_MAX])
@@ -73,13 +73,15 @@ void progress_begin(struct progress *p, struct progress_left left)
 void progress_block(struct progress *p, const struct cell *c)
 {
 	const struct bench *r = p->run;
-	char load[80], line[120];
+	char load[80], text[120], line[120];
 	int n;
 
 	if (!p->live)
 		return;
-	n = snprintf(line, sizeof(line), "\r\033[K%u/%u %.50s: %u blocks", r->done + 1, r->count,
-		     cell_workload_text(&c->load, load, sizeof(load)), c->block_count);
+	snprintf(text, sizeof(text), "%u/%u %.50s: %u blocks", r->done + 1, r->count,
+		 cell_workload_text(&c->load, load, sizeof(load)), c->block_count);
+	n = snprintf(line, sizeof(line), "\r\033[K%.*s",
+		     (int)output_columns(STDERR_FILENO, WIDTH_MAX), text);
 	(void)output_write(STDERR_FILENO, line, (size_t)n, OUTPUT_NO_WAIT);
 	p->shown = true;
 }

@@ -33,7 +33,8 @@ struct line {
 	uint64_t sent, received; /* bytes */
 	size_t typed_len, typed_sent;
 	bool input_ended;
-	int send_err; /* of the send that failed, while what has come back is still read */
+	int input_err; /* it could not be read: no end of it */
+	int send_err;  /* of the send that failed, while what has come back is still read */
 	char typed[LINE_MAX_BYTES], buf[LINE_MAX_BYTES], shown[ESCAPE_MAX * LINE_MAX_BYTES];
 };
 
@@ -189,6 +190,12 @@ static void line_tell_end(const struct line *l, const char *call, int err)
 	     fail_phase_name(at));
 }
 
+static int line_cannot_read(const struct line *l, int err)
+{
+	tell(l, "cannot read standard input: %s", strerror(err));
+	return EXIT_ENVIRONMENT;
+}
+
 static int line_result(const struct line *l)
 {
 	if (l->received == l->sent && l->input_ended)
@@ -205,8 +212,12 @@ static void line_type(struct line *l)
 
 	l->typed_sent = 0;
 	l->typed_len = len > 0 ? (size_t)len : 0;
-	if (len > 0 || (len < 0 && errno == EINTR))
+	if (len > 0 || (len < 0 && (errno == EINTR || errno == EAGAIN)))
 		return;
+	if (len < 0) {
+		l->input_err = errno;
+		return;
+	}
 	l->input_ended = true;
 	tell(l, "end of input: FIN sent, waiting for what is owed");
 	(void)shutdown(l->fd, SHUT_WR); /* it fails on a dead socket only, which recv will name */
@@ -280,6 +291,8 @@ static bool line_turn(struct line *l, int64_t answer_ns, int *err)
 		return false;
 	if (p[1].revents)
 		line_type(l);
+	if (l->input_err)
+		return false;
 	if (!(p[0].revents & POLLOUT) && !p[1].revents)
 		return true;
 	r = line_unsent(l) ? line_push(l) : 0;
@@ -294,7 +307,7 @@ int line_client(const struct addr_list *to, const struct sock_options *o,
 
 	while (code == EXIT_OK && line_turn(&l, p->answer_ns, &err))
 		;
-	if (l.fd >= 0 && line_unsent(&l))
+	if (l.fd >= 0 && (line_unsent(&l) || l.input_err))
 		sock_abort(l.fd); /* a FIN would say that this was all */
 	if (l.fd >= 0)
 		close(l.fd);
@@ -302,6 +315,8 @@ int line_client(const struct addr_list *to, const struct sock_options *o,
 		tell(&l, "cannot write to standard output: %s", strerror(-err));
 		return EXIT_ENVIRONMENT;
 	}
+	if (l.input_err)
+		return line_cannot_read(&l, l.input_err);
 	return code == EXIT_OK ? line_result(&l) : code;
 }
 
@@ -372,6 +387,8 @@ int line_textbook(const struct addr_list *to, const struct sock_options *o)
 		signal(SIGPIPE, SIG_DFL);
 		raise(SIGPIPE);
 	}
+	if (ferror(stdin))
+		return line_cannot_read(&l, errno);
 	l.input_ended = !gone;
 	tell(&l, gone ? "end of input; the server was gone" : "end of input");
 	close(l.fd);

@@ -44,10 +44,11 @@ static void live_done(const struct live *l, int64_t now_ns, uint64_t echoed, cha
 
 static void live_write(struct live *l, const char *line)
 {
+	const int width = (int)output_columns(STDERR_FILENO, WIDTH_MAX); /* it may have changed */
 	char out[2 * WIDTH_MAX + 8];
-	int n = snprintf(out, sizeof(out), "\r%-*.*s\r", (int)l->width, WIDTH_MAX, line);
+	int n = snprintf(out, sizeof(out), "\r%-*.*s\r", l->shown ? width : 0, width, line);
 
-	l->width = WIDTH_MAX;
+	l->shown = true;
 	(void)output_write(STDERR_FILENO, out, (size_t)n, OUTPUT_NO_WAIT);
 }
 

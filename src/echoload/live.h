@@ -12,7 +12,7 @@ struct run;
 struct live {
 	const struct run *run;
 	bool on;
-	unsigned width; /* of the last line, to wipe it */
+	bool shown; /* there is something to be overwritten */
 	int64_t shown_ns;
 	uint64_t echoed; /* when it was shown */
 };

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The two clients for people, driven by pipes: what each says, and when, of a server that goes."""
 import errno
+import os
+import pty
 import signal
 import socket
 import subprocess
 import threading
 
-from echolab import (BIN, NO_ANSWER, OK, SANITIZERS, VERDICT, Process, covers, not_in, program, recv_exactly,
-                     recv_to_end, rst, run, slow, ss)
+from echolab import (BIN, ENVIRONMENT, NO_ANSWER, OK, SANITIZERS, VERDICT, Process, covers, not_in, program,
+                     recv_exactly, recv_to_end, rst, run, slow, ss)
 from loadlab import LoadCase, target_text
 
 MIB = 1 << 20
@@ -54,8 +56,6 @@ class InteractiveCase(LoadCase):
 class Terminal(InteractiveCase):
     def test_a_terminal_gets_text_and_nothing_to_obey(self):
         """What the server made of a line is shown; for a program it comes as it is."""
-        import os
-        import pty
         said = b"caf\xc3\xa9\t\x1b]0;mine\x07\x9b1m\r\n"
         for argv in ([], ["--textbook"]):
             with self.subTest(argv=argv):
@@ -69,6 +69,19 @@ class Terminal(InteractiveCase):
                 while not text.endswith(b"\n"):
                     text += os.read(ours, 4096)
                 self.assertEqual(text, b"caf\xc3\xa9\t\\x1b]0;mine\\x07\\x9b1m\\x0d\r\n")  # \r\n: by the terminal
+
+
+class Input(InteractiveCase):
+    def test_an_input_that_cannot_be_read_has_not_ended(self):
+        """A directory can be opened, and not read."""
+        folder = os.open("/", os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        for argv in ([], ["--textbook"]):
+            with self.subTest(argv=argv):
+                client = self.start(self.echod(), *argv, stdin=folder)
+                self.assertEqual(client.wait(), ENVIRONMENT, client.said())
+                self.says(client, "cannot read standard input: Is a directory")
+                self.assertNotIn("end of input", client.err.text)
 
 
 class Both(InteractiveCase):

@@ -423,12 +423,22 @@ class Outputs(LoadCase):
                 else:
                     self.assertEqual(text, "")
 
-    def stderr_of(self, mode, terminal):
+    def test_the_live_line_fits_a_narrow_terminal(self):
+        lines = re.split(r"[\r\n]+", self.stderr_of("auto", True, columns=30))
+        self.assertRegex("".join(lines), r"0\.[3-6]s/0\.6s +\d+/s")
+        self.assertLess(max(map(len, lines)), 30, "it would wrap")
+
+    def stderr_of(self, mode, terminal, columns=80):
         """What a run of 600 ms writes there."""
+        import fcntl
         import pty
         import subprocess
         peer = self.peer(echo_all)
+        import struct
+        import termios
         ours, its = pty.openpty() if terminal else os.pipe()
+        if terminal:
+            fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         process = subprocess.Popen([*program("echoload"), "-c2", "-d600ms", "-w0ms", "-T10m", "--progress", mode,
                                     f"127.0.0.1:{peer.port}"], stdout=subprocess.DEVNULL, stderr=its,
                                    stdin=subprocess.DEVNULL)

@@ -30,6 +30,10 @@ FILE *output_stream(int fd);
  * or a signal is pending (EINTR). NULL and errno. */
 FILE *output_open(const char *path);
 
+/* How many columns a line that is written again and again may have: one less than the terminal @fd
+ * has, at most @most, which it is as well where @fd is no terminal. */
+unsigned output_columns(int fd, unsigned most);
+
 /* strerror() of what the functions here return, without its sign. */
 const char *output_strerror(int e);
 
