@@ -151,13 +151,27 @@ static int need_load(const struct run *r, struct seen *s)
 	return run_is_foreign(r, WHO_CLIENT) ? 1 : -ENOENT;
 }
 
+/* Numbers of the JSON, which a client of somebody else's may have written, stay where no sum of
+ * some of them overflows. */
+static int64_t bounded(int64_t n)
+{
+	const int64_t most = INT64_MAX / 4;
+
+	return n < -most ? -most : n > most ? most : n;
+}
+
+static int64_t load_number(const json_t *value)
+{
+	return bounded(json_integer_value(value));
+}
+
 /* Times in the JSON count from the client's own start. */
 static int64_t load_moment(const struct run *r, int64_t ns)
 {
 	const json_t *c = json_object_get(observe_load, "context");
-	int64_t start = json_integer_value(json_object_get(c, "start_unix_ns"));
 
-	return start - r->record->unix_offset_ns + ns;
+	return load_number(json_object_get(c, "start_unix_ns")) - r->record->unix_offset_ns +
+	       bounded(ns);
 }
 
 static int see_load(const struct run *r, const struct selector *n, struct seen *s)
@@ -192,7 +206,7 @@ static bool outcome_matches(const json_t *o, const struct selector *n)
 
 static int64_t member(const json_t *o, const char *key)
 {
-	return json_integer_value(json_object_get(o, key));
+	return load_number(json_object_get(o, key));
 }
 
 static int see_outcome(const struct run *r, const struct selector *n, struct seen *s)
@@ -208,8 +222,8 @@ static int see_outcome(const struct run *r, const struct selector *n, struct see
 	{
 		if (!outcome_matches(o, n))
 			continue;
-		count += member(o, "count");
-		lost += member(o, "messages_lost");
+		count = bounded(count + member(o, "count"));
+		lost = bounded(lost + member(o, "messages_lost"));
 		first = member(o, "first_ns") < first ? member(o, "first_ns") : first;
 		last = member(o, "last_ns") > last ? member(o, "last_ns") : last;
 	}
