@@ -378,6 +378,8 @@ static int uring_turn(struct worker *w, int64_t wait_ns)
 		s->messages = 0;
 	if (r < 0 && r != -EINTR && r != -ETIME && r != -EAGAIN && r != -EBUSY)
 		return r;
+	if (r == -EAGAIN && io_uring_cq_ready(&s->ring) == 0)
+		uring_nap();
 	w->now_ns = clock_now_ns();
 	uring_dispatch_all(w);
 	return s->error;

@@ -410,7 +410,9 @@ void uring_disown(struct conn *c)
 	if (!uring_of(c)->fixed)
 		return;
 	uring_of(c)->fixed = false;
-	(void)io_uring_register_files_update(&s->ring, c->slot, &none, 1);
+	/* the table keeps it until the slot is used again */
+	if (io_uring_register_files_update(&s->ring, c->slot, &none, 1) != 1)
+		sock_end(c->fd, conn_resets(c));
 }
 
 /* Gives back what no send in flight needs. */

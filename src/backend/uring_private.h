@@ -179,6 +179,9 @@ void uring_name(struct conn *c, struct io_uring_sqe *sqe, enum uring_op op);
 /* Asks for the end of the request with this token; tells nothing when it worked. */
 void uring_cancel(struct uring_state *s, uint64_t token);
 void uring_submit(struct uring_state *s);
+/* For a millisecond: the kernel has no memory for what is submitted, and an immediate retry would
+ * spin. */
+void uring_nap(void);
 
 /* ---- uring_send.c ---- */
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
@@ -19,6 +20,7 @@ enum {
 	PROBE_BUFFERS = 2,
 	PROBE_SIZE = 64,
 	PAGE = 4096,
+	SUBMIT_TRIES = 1000, /* of a full queue, 1 ms apart */
 };
 
 /* liburing unmaps a ring by system calls of its own, of which the thread sanitizer knows nothing:
@@ -68,6 +70,13 @@ void uring_ring_close(struct io_uring *ring)
 
 /* ---- requests ---- */
 
+void uring_nap(void)
+{
+	const struct timespec ms = { .tv_nsec = 1000 * 1000 };
+
+	(void)nanosleep(&ms, NULL);
+}
+
 void uring_submit(struct uring_state *s)
 {
 	int r = io_uring_submit(&s->ring);
@@ -82,14 +91,18 @@ struct io_uring_sqe *uring_sqe(struct uring_state *s)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&s->ring);
 
-	if (sqe)
-		return sqe;
-	uring_submit(s); /* without SQPOLL a submit empties the queue */
-	sqe = io_uring_get_sqe(&s->ring);
+	/* without SQPOLL a submit empties the queue, unless the kernel has no memory for it just
+	 * now */
+	for (int i = 0; !sqe && s->error == 0 && i < SUBMIT_TRIES; i++) {
+		if (i > 0)
+			uring_nap();
+		uring_submit(s);
+		sqe = io_uring_get_sqe(&s->ring);
+	}
 	if (sqe)
 		return sqe;
 	if (s->error == 0)
-		s->error = -ENOMEM; /* only lack of memory stops it */
+		s->error = -ENOMEM;
 	return &s->nowhere;
 }
 

@@ -142,13 +142,12 @@ bool acceptor_failed(struct acceptor *a, int err)
 	case EINTR:
 	case ECONNABORTED:
 	case EPROTO:
-	case EPERM:
 		return true; /* of that one connection */
 	case EMFILE:
 	case ENFILE:
 		acceptor_shed(a);
 		break;
-	default:
+	default: /* EPERM too: a policy forbids accept, which takes nobody from the queue */
 		break;
 	}
 	stats_add(&a->worker->stats.accept_errors, 1);

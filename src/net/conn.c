@@ -269,10 +269,9 @@ void conn_fail(struct conn *c, int err)
 	conn_end(c, fail_from_errno(PHASE_SENDING, err), err);
 }
 
-/* Lets the end of its descriptor be an RST, if it must not look like a clean one. */
 static void conn_choose_end(const struct conn *c)
 {
-	if (c->fd >= 0 && (c->abort || c->owing || conn_unsent(c) > 0))
+	if (c->fd >= 0 && conn_resets(c))
 		sock_abort(c->fd);
 }
 

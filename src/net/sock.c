@@ -251,6 +251,16 @@ void sock_abort(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
+void sock_end(int fd, bool reset)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	if (reset)
+		(void)connect(fd, &none, sizeof(none)); /* tcp_disconnect: an RST, if it lives */
+	else
+		(void)shutdown(fd, SHUT_RDWR);
+}
+
 uint64_t sock_raise_nofile(uint64_t want)
 {
 	struct rlimit l;

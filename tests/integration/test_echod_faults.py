@@ -29,11 +29,13 @@ natively = not_in(*SANITIZERS, "valgrind")
 
 @for_each_backend
 class Each(TestCase):
+    options = {}
+
     def fault(self, what):
         """One run with that fault. Returns whether it happened."""
         log, self.what = self.config_file(""), what
         env = {"ECHOLAB_FAULT": what, "ECHOLAB_FAULT_LOG": log, "LD_PRELOAD": PRELOAD, "ECHOLAB_SNDBUF": 16384}
-        options = {"backend": self.backend, "listen": "127.0.0.1:0", "shutdown": "drain 20s"}
+        options = {"backend": self.backend, "listen": "127.0.0.1:0", "shutdown": "drain 20s"} | self.options
         server = Starting(as_options(options | ({} if self.backend == "fork" else {"workers": 1})), env)
         try:
             if server.addr:
@@ -148,6 +150,21 @@ class Each(TestCase):
         """Of a receive that ends and of a send, whose bytes have gone nevertheless."""
         self.each_call("cqe_recv", "ENOMEM", "ECONNRESET")
         self.each_call("cqe_send", "ENOBUFS", "ENOMEM", "EPIPE")
+
+    @only("io_uring")
+    @natively
+    def test_submissions(self):
+        """A queue of two is full all the time: memory for what is in it may come later."""
+        self.options = {"io_uring_entries": 2}
+        self.each_call("io_uring_submit", "EAGAIN", "EBUSY", "EINTR")
+        self.each_call("io_uring_submit_and_wait", "EAGAIN", "EBUSY", "EINTR")
+
+    @only("io_uring")
+    @natively
+    def test_files_of_the_ring(self):
+        """A file that enters the table is closed by its end there, and nothing else: whoever is not taken out of it
+        gets its FIN, or its reset, all the same."""
+        self.each_call("io_uring_register_files_update", "ENOMEM", "EINVAL")
 
     @only("epoll")
     @natively

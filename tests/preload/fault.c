@@ -241,6 +241,23 @@ static void fault_cqe(struct io_uring_cqe *cqe)
 		cqe->res = -fault.what;
 }
 
+/* liburing's functions return -errno. */
+#define FAULT_RING(name, params, args)                                                             \
+	int name params;                                                                           \
+	int name params                                                                            \
+	{                                                                                          \
+		REAL(name);                                                                        \
+		if (fault_hits(#name) > 0)                                                         \
+			return -fault.what;                                                        \
+		return real args;                                                                  \
+	}
+
+FAULT_RING(io_uring_submit, (struct io_uring * ring), (ring))
+FAULT_RING(io_uring_submit_and_wait, (struct io_uring * ring, unsigned count), (ring, count))
+FAULT_RING(io_uring_register_files_update,
+	   (struct io_uring * ring, unsigned off, const int *files, unsigned count),
+	   (ring, off, files, count))
+
 /* A completion is seen again by each look that finds it still there: the first look counts. */
 unsigned io_uring_peek_batch_cqe(struct io_uring *ring, struct io_uring_cqe **cqes, unsigned count)
 {

@@ -164,6 +164,12 @@ static inline unsigned conn_token_op(uint64_t token)
 	return (unsigned)(token >> 56);
 }
 
+/* Whether its end must be an RST, lest it look like a clean one. */
+static inline bool conn_resets(const struct conn *c)
+{
+	return c->abort || c->owing || conn_unsent(c) > 0;
+}
+
 /* Nothing in flight names it any more: tells the role, closes the descriptor, frees the slot. The
  * worker calls it for backends without operations in flight. */
 void conn_release(struct conn *c);

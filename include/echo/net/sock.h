@@ -64,6 +64,10 @@ int sock_queued(int fd);
 /* Makes close send RST and drop what is unsent. Best effort: a dead socket does not mind. */
 void sock_abort(int fd);
 
+/* Ends a connection whose file something beside @fd holds, so that close would not: by a FIN, or an
+ * RST if @reset. */
+void sock_end(int fd, bool reset);
+
 /* Raises the soft limit of descriptors to at least @want, up to the hard one. Returns the limit
  * that holds afterwards. */
 uint64_t sock_raise_nofile(uint64_t want);
