@@ -136,8 +136,9 @@ class Paused(LoadCase):
             rst(sock)
             gone.release()
         load = self.load(self.peer(script), connections=4, duration="20s", warmup="0s", timeout="1m", reconnect="never",
-                         stall="1m")
+                         stall="1m", progress="always")
         self.assertTrue(all(held.acquire(timeout=slow(60)) for _ in range(4)))
+        self.wait_until(load.live, "its main thread, which sees pauses, waits", 60)
         load.hold()
         go.set()
         self.assertTrue(all(gone.acquire(timeout=slow(60)) for _ in range(4)))
