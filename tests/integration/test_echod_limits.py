@@ -286,7 +286,7 @@ class EachTime(TestCase):
         sock = self.connect(server, rcvbuf=8192)
         fill(sock, pattern(1 * MIB), quiet=0.1)
         began = time.monotonic()
-        c = self.wait_counters(server, lambda c: c.open == 0, "closed")
+        c = self.wait_counters(server, lambda c: c.accepted == 1 and c.open == 0, "closed")
         self.assertEqual(dict(c.closed), {"stalled": 1})
         self.assertLess(time.monotonic() - began, slow(3))
         self.assertEqual(recv_to_end(sock)[1], "ECONNRESET")
