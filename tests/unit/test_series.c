@@ -46,7 +46,7 @@ static void setup(void)
 		loads[i].run = &run.shared;
 		loads[i].worker = &workers[i];
 		loads[i].tally = &loads[i].box.tallies[0];
-		ck_assert_int_eq(tally_init(&loads[i].box), 0);
+		ck_assert_int_eq(interval_tally_init(&loads[i].box), 0);
 		interval_start(&loads[i]);
 	}
 	ck_assert_int_eq(series_init(&run.series, &run), 0);
@@ -57,7 +57,7 @@ static void teardown(void)
 {
 	series_fini(&run.series);
 	for (unsigned i = 0; i < WORKERS; i++)
-		tally_fini(&loads[i].box);
+		interval_tally_fini(&loads[i].box);
 	outage_fini(&run.shared.outages);
 }
 

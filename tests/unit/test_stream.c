@@ -107,7 +107,7 @@ static void tell_interval(int64_t begin_ns, int64_t end_ns, const struct hist *h
 	struct interval row = { .begin_ns = begin_ns, .end_ns = end_ns, .open = 4 };
 
 	row.counts.echoed = h->count;
-	latency_of(h, &row.latency);
+	result_latency(h, &row.latency);
 	stream_interval(&stream, &row, h);
 }
 

@@ -17,7 +17,7 @@ static const char *const rulings[] = { [RULING_OK] = "ok",
 				       [RULING_DOUBT] = "doubtful",
 				       [RULING_SKIPPED] = "skipped" };
 
-static json_t *json_expectations(const struct judgement *j)
+static json_t *expectations_json(const struct judgement *j)
 {
 	json_t *list = json_array();
 
@@ -32,7 +32,7 @@ static json_t *json_expectations(const struct judgement *j)
 	return list;
 }
 
-static json_t *json_timeline(const struct record *rec)
+static json_t *timeline_json(const struct record *rec)
 {
 	json_t *list = json_array();
 
@@ -47,7 +47,7 @@ static json_t *json_timeline(const struct record *rec)
 	return list;
 }
 
-static json_t *json_commands(const struct record *rec)
+static json_t *commands_json(const struct record *rec)
 {
 	json_t *list = json_array();
 
@@ -72,15 +72,15 @@ int report_run_json(const struct result *r, FILE *to)
 		(json_int_t)atomic_load(&rec->canary_ns), "cpu_wait_ns", (json_int_t)rec->wait_ns,
 		"wire_dropped", (json_int_t)atomic_load(&rec->wire.dropped), "server_backend",
 		r->run->options->server_backend, "client_backend", r->run->options->client_backend,
-		"expectations", json_expectations(j), "timeline", json_timeline(rec), "commands",
-		json_commands(rec), "load", load ? load : json_null());
+		"expectations", expectations_json(j), "timeline", timeline_json(rec), "commands",
+		commands_json(rec), "load", load ? load : json_null());
 	int bad = !o || json_dumpf(o, to, JSON_COMPACT) < 0 || fputc('\n', to) == EOF;
 
 	json_decref(o);
 	return bad ? -EIO : 0;
 }
 
-static void json_result(const struct result *r, bool whole, unsigned nth)
+static void report_json_result(const struct result *r, bool whole, unsigned nth)
 {
 	(void)whole;
 	(void)nth;
@@ -90,5 +90,5 @@ static void json_result(const struct result *r, bool whole, unsigned nth)
 const struct reporter reporter_json = {
 	.name = "json",
 	.help = "an object of echodrill/1 a line",
-	.result = json_result,
+	.result = report_json_result,
 };

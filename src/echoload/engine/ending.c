@@ -7,7 +7,7 @@
 #include "echo/base/clock.h"
 #include "load_conn.h"
 
-enum phase load_phase(const struct conn *c)
+enum phase ending_phase(const struct conn *c)
 {
 	const struct load_conn *lc = conn_role(c);
 
@@ -111,11 +111,11 @@ static void load_book_end(struct load *l, const struct conn *c, const struct out
 		outage_closed(&l->run->outages, seat);
 }
 
-void load_book(struct conn *c)
+void ending_book(struct conn *c)
 {
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
-	struct outcome o = { .why = c->why, .at = load_phase(c), .err = c->err, .count = 1 };
+	struct outcome o = { .why = c->why, .at = ending_phase(c), .err = c->err, .count = 1 };
 	uint64_t echoed = lc->answered_end;
 
 	l->last_event_ns = clock_now_ns();

@@ -14,7 +14,7 @@
 
 enum { HIST_DIGITS = 3 };
 
-int tally_init(struct tally_box *b)
+int interval_tally_init(struct tally_box *b)
 {
 	memset(b, 0, sizeof(*b));
 	for (unsigned i = 0; i < ARRAY_LEN(b->tallies); i++) {
@@ -30,7 +30,7 @@ int tally_init(struct tally_box *b)
 	return -pthread_mutex_init(&b->lock, NULL);
 }
 
-void tally_fini(struct tally_box *b)
+void interval_tally_fini(struct tally_box *b)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(b->tallies); i++) {
 		hist_free(b->tallies[i].inside);
@@ -40,7 +40,7 @@ void tally_fini(struct tally_box *b)
 	memset(b->tallies, 0, sizeof(b->tallies));
 }
 
-struct tally *tally_take(struct tally_box *b)
+struct tally *interval_tally_take(struct tally_box *b)
 {
 	struct tally *t;
 
@@ -51,7 +51,7 @@ struct tally *tally_take(struct tally_box *b)
 	return t;
 }
 
-void tally_return(struct tally_box *b, struct tally *t)
+void interval_tally_return(struct tally_box *b, struct tally *t)
 {
 	hist_clear(t->inside);
 	hist_clear(t->outside);

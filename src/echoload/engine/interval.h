@@ -40,14 +40,14 @@ struct tally_box {
 	struct tally *spare; /* empty; NULL: main has it */
 };
 
-/* Reserves the histograms. Returns 0 or -ENOMEM; then, too, tally_fini gives back. */
-int tally_init(struct tally_box *b);
-void tally_fini(struct tally_box *b);
+/* Reserves the histograms. Returns 0 or -ENOMEM; then, too, interval_tally_fini gives back. */
+int interval_tally_init(struct tally_box *b);
+void interval_tally_fini(struct tally_box *b);
 
 /* For main: takes what was handed over, NULL if nothing was. It goes back, emptied, with
- * tally_return. */
-struct tally *tally_take(struct tally_box *b);
-void tally_return(struct tally_box *b, struct tally *t);
+ * interval_tally_return. */
+struct tally *interval_tally_take(struct tally_box *b);
+void interval_tally_return(struct tally_box *b, struct tally *t);
 
 /* What @l has counted so far; for its own thread, or when that has ended. */
 void interval_count(const struct load *l, struct interval_counts *n);

@@ -331,7 +331,7 @@ static void load_drained(struct conn *c)
 
 static void load_eof(struct conn *c)
 {
-	conn_close(c, fail_from_errno(load_phase(c), 0));
+	conn_close(c, fail_from_errno(ending_phase(c), 0));
 }
 
 static void load_expired(struct conn *c)
@@ -353,7 +353,7 @@ static void load_closed(struct conn *c)
 	}
 	list_remove(&lc->ready);
 	if (!seat_tries_on(lc->seat, c)) {
-		load_book(c);
+		ending_book(c);
 		seat_again(lc->seat, c);
 	}
 	seat_dial(l);
@@ -463,7 +463,8 @@ int load_init(struct load *l, struct load_run *run, uint32_t seats)
 	l->uncorrected = hist_new(HIST_DIGITS);
 	l->lateness = hist_new(HIST_DIGITS);
 	l->connect = hist_new(HIST_DIGITS);
-	if (!l->seats || !l->uncorrected || !l->lateness || !l->connect || tally_init(&l->box) < 0)
+	if (!l->seats || !l->uncorrected || !l->lateness || !l->connect ||
+	    interval_tally_init(&l->box) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < seats; i++)
 		seat_init(&l->seats[i], l, (uint32_t)(l->next_number + i * l->number_step));
@@ -473,7 +474,7 @@ int load_init(struct load *l, struct load_run *run, uint32_t seats)
 void load_fini(struct load *l)
 {
 	free(l->seats);
-	tally_fini(&l->box);
+	interval_tally_fini(&l->box);
 	hist_free(l->uncorrected);
 	hist_free(l->lateness);
 	hist_free(l->connect);

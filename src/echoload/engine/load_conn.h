@@ -149,8 +149,8 @@ void seat_stop_all(struct load *l);
 void seat_init(struct seat *s, struct load *l, uint32_t number);
 
 /* ending.c: what it is doing, or was doing when it ended. */
-enum phase load_phase(const struct conn *c);
+enum phase ending_phase(const struct conn *c);
 /* The role's `closed`, but for what its seat does next. */
-void load_book(struct conn *c);
+void ending_book(struct conn *c);
 
 #endif

@@ -115,12 +115,12 @@ static void series_collect(struct series *s, unsigned i)
 
 	if (from->end_ns == INT64_MAX)
 		return;
-	t = tally_take(&l->box);
+	t = interval_tally_take(&l->box);
 	if (t) {
 		series_merge(s, i, t, &t->counts);
 		from->end_ns = t->end_ns;
 		s->end_ns = t->end_ns > s->end_ns ? t->end_ns : s->end_ns;
-		tally_return(&l->box, t);
+		interval_tally_return(&l->box, t);
 	}
 	if (!ended)
 		return;
@@ -146,7 +146,7 @@ static void series_close(struct series *s)
 
 	row.counts = counts_since(&s->total, &s->before);
 	row.open = atomic_load_explicit(&s->run->gang.conns, memory_order_relaxed);
-	latency_of(s->now, &row.latency);
+	result_latency(s->now, &row.latency);
 	if (s->count < SERIES_ROWS_MAX)
 		s->rows[s->count++] = row;
 	else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * para: paragraphs of a text for people, put together piece by piece and printed behind a label, in
- * 80 columns.
+ * para: paragraphs of a text for people, report_json_put together piece by piece and printed behind
+ * a label, in 80 columns.
  */
 #ifndef ECHOLOAD_PARA_H
 #define ECHOLOAD_PARA_H

@@ -47,11 +47,12 @@ static void put_config(void *arg, const char *section, const char *key, const ch
 	snprintf(name, sizeof(name), "%s%s%s", plain ? "" : section, plain ? "" : ".", key);
 	from = opt_source_of(out->opts, name);
 	assert(from);
-	out->failed |= !put(out->values, name, json_text(value));
-	out->failed |= !put(out->sources, name, json_text(source_text(out->opts, from, text)));
+	out->failed |= !report_json_put(out->values, name, report_json_text(value));
+	out->failed |= !report_json_put(out->sources, name,
+					report_json_text(source_text(out->opts, from, text)));
 }
 
-bool put_configs(json_t *root, const struct result *r)
+bool report_json_configs(json_t *root, const struct result *r)
 {
 	struct config_out out = { .opts = r->opts,
 				  .values = json_object(),
@@ -63,8 +64,8 @@ bool put_configs(json_t *root, const struct result *r)
 	}
 	if (r->opts)
 		opt_each(r->opts, put_config, &out);
-	out.failed |= !put(root, "config", out.values);
-	out.failed |= !put(root, "config_source", out.sources);
+	out.failed |= !report_json_put(root, "config", out.values);
+	out.failed |= !report_json_put(root, "config_source", out.sources);
 	return !out.failed;
 }
 
@@ -79,8 +80,9 @@ static void put_fact(void *arg, const char *name, const char *value)
 	json_t *object = strchr(name, '.') ? out->sysctls : out->context;
 	const bool number = strncmp(name, "cpus_", 5) == 0;
 
-	out->failed |= !put(object, name,
-			    number ? json_integer(strtoll(value, NULL, 10)) : json_text(value));
+	out->failed |= !report_json_put(object, name,
+					number ? json_integer(strtoll(value, NULL, 10))
+					       : report_json_text(value));
 }
 
 static json_t *json_argv(const struct result *r)
@@ -88,7 +90,7 @@ static json_t *json_argv(const struct result *r)
 	json_t *a = json_array();
 
 	for (int i = 0; i < r->argc; i++) {
-		if (json_array_append_new(a, json_text(r->argv[i])) < 0) {
+		if (json_array_append_new(a, report_json_text(r->argv[i])) < 0) {
 			json_decref(a);
 			return NULL;
 		}
@@ -96,22 +98,23 @@ static json_t *json_argv(const struct result *r)
 	return a;
 }
 
-json_t *json_context(const struct result *r)
+json_t *report_json_context(const struct result *r)
 {
 	struct context_out out = { .context = json_object(), .sysctls = json_object() };
-	bool ok = put(out.context, "start_unix_ns", json_integer(r->start_unix_ns));
+	bool ok = report_json_put(out.context, "start_unix_ns", json_integer(r->start_unix_ns));
 
-	ok &= put(out.context, "argv", json_argv(r));
-	ok &= put(out.context, "backend", json_text(r->backend));
-	ok &= put(out.context, "backend_why", json_text(r->backend_why ? r->backend_why : ""));
-	ok &= put(out.context, "threads", json_integer(r->threads));
+	ok &= report_json_put(out.context, "argv", json_argv(r));
+	ok &= report_json_put(out.context, "backend", report_json_text(r->backend));
+	ok &= report_json_put(out.context, "backend_why",
+			      report_json_text(r->backend_why ? r->backend_why : ""));
+	ok &= report_json_put(out.context, "threads", json_integer(r->threads));
 	if (r->merged) {
-		ok &= put(out.context, "merged", json_incref(r->merged));
-		ok &= put(out.context, "merged_how", json_text(r->merged_how));
+		ok &= report_json_put(out.context, "merged", json_incref(r->merged));
+		ok &= report_json_put(out.context, "merged_how", report_json_text(r->merged_how));
 	}
 	if (r->provenance)
 		provenance_each(r->provenance, put_fact, &out);
-	ok &= put(out.context, "sysctls", out.sysctls);
+	ok &= report_json_put(out.context, "sysctls", out.sysctls);
 	if (ok && !out.failed)
 		return out.context;
 	json_decref(out.context);

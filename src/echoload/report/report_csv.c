@@ -33,7 +33,7 @@ int report_csv_row(const struct interval *i, FILE *to)
 		"%" PRId64 ",%" PRId64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
 		",%" PRIu64 ",%" PRIu32 ",%.3f,",
 		i->begin_ns, i->end_ns, n->sent, n->echoed, n->lost, n->missed, n->errors,
-		n->connects, i->open, interval_rate(i));
+		n->connects, i->open, result_interval_rate(i));
 	fprintf(to,
 		"%" PRIu64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64
 		",%" PRId64 ",%" PRId64 "\n",

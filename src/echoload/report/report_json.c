@@ -30,7 +30,7 @@ static json_t *with_books(json_t *o, const struct books *b, enum books_group gro
 		const struct books_field *f = &books_fields[i];
 
 		if (f->group != group ||
-		    put(o, f->key, json_integer((json_int_t)books_number_of(b, f))))
+		    report_json_put(o, f->key, json_integer((json_int_t)books_number_of(b, f))))
 			continue;
 		json_decref(o);
 		o = NULL;
@@ -39,23 +39,23 @@ static json_t *with_books(json_t *o, const struct books *b, enum books_group gro
 }
 
 /* Of all targets, or of one. */
-static json_t *json_connections(const struct books *b, uint32_t requested)
+static json_t *connections_json(const struct books *b, uint32_t requested)
 {
 	const struct field first = { "requested", requested };
 
-	return with_books(json_numbers(&first, 1), b, BOOKS_CONNECTIONS);
+	return with_books(report_json_numbers(&first, 1), b, BOOKS_CONNECTIONS);
 }
 
 /* @o with a rate; frees it and returns NULL when there is no memory. */
 static json_t *with_rate(json_t *o, const char *key, double per_second)
 {
-	if (put(o, key, json_rate(per_second)))
+	if (report_json_put(o, key, report_json_rate(per_second)))
 		return o;
 	json_decref(o);
 	return NULL;
 }
 
-static json_t *json_messages(const struct result *r)
+static json_t *messages_json(const struct result *r)
 {
 	json_t *o = with_rate(with_books(json_object(), &r->books, BOOKS_MESSAGES), "per_second",
 			      result_rate(r));
@@ -63,17 +63,17 @@ static json_t *json_messages(const struct result *r)
 	return with_rate(o, "planned_per_second", r->config->rate);
 }
 
-static json_t *json_measured(const struct result *r)
+static json_t *measured_json(const struct result *r)
 {
 	const struct field times[] = {
 		{ "begin_ns", r->measure_begin_ns },
 		{ "end_ns", r->measure_end_ns },
 	};
 
-	return with_books(json_numbers(times, ARRAY_LEN(times)), &r->books, BOOKS_MEASURED);
+	return with_books(report_json_numbers(times, ARRAY_LEN(times)), &r->books, BOOKS_MEASURED);
 }
 
-static json_t *json_outcome(const struct outcome *o)
+static json_t *outcome_json(const struct outcome *o)
 {
 	const struct field fields[] = {
 		{ "count", (int64_t)o->count },
@@ -81,11 +81,12 @@ static json_t *json_outcome(const struct outcome *o)
 		{ "first_ns", o->first_ns },
 		{ "last_ns", o->last_ns },
 	};
-	json_t *row = json_object(), *numbers = json_numbers(fields, ARRAY_LEN(fields));
-	bool ok = put(row, "cause", json_text(fail_name(o->why)));
+	json_t *row = json_object(), *numbers = report_json_numbers(fields, ARRAY_LEN(fields));
+	bool ok = report_json_put(row, "cause", report_json_text(fail_name(o->why)));
 
-	ok &= put(row, "phase", json_text(fail_phase_name(o->at)));
-	ok &= put(row, "errno", o->err ? json_text(fail_errno_name(o->err)) : json_null());
+	ok &= report_json_put(row, "phase", report_json_text(fail_phase_name(o->at)));
+	ok &= report_json_put(row, "errno",
+			      o->err ? report_json_text(fail_errno_name(o->err)) : json_null());
 	ok &= json_object_update(row, numbers) == 0;
 	json_decref(numbers);
 	if (ok)
@@ -94,12 +95,12 @@ static json_t *json_outcome(const struct outcome *o)
 	return NULL;
 }
 
-static json_t *json_outcomes(const struct books *b)
+static json_t *outcomes_json(const struct books *b)
 {
 	json_t *a = json_array();
 
 	for (unsigned i = 0; i < b->outcome_count; i++) {
-		if (json_array_append_new(a, json_outcome(&b->outcomes[i])) < 0) {
+		if (json_array_append_new(a, outcome_json(&b->outcomes[i])) < 0) {
 			json_decref(a);
 			return NULL;
 		}
@@ -107,12 +108,12 @@ static json_t *json_outcomes(const struct books *b)
 	return a;
 }
 
-static json_t *json_outages(const struct result *r)
+static json_t *outages_json(const struct result *r)
 {
 	json_t *a = json_array();
 
 	for (unsigned i = 0; i < r->outage_count; i++) {
-		if (json_array_append_new(a, json_outage(&r->outages[i])) < 0) {
+		if (json_array_append_new(a, report_json_outage(&r->outages[i])) < 0) {
 			json_decref(a);
 			return NULL;
 		}
@@ -120,12 +121,12 @@ static json_t *json_outages(const struct result *r)
 	return a;
 }
 
-static json_t *json_intervals(const struct result *r)
+static json_t *intervals_json(const struct result *r)
 {
 	json_t *a = json_array();
 
 	for (unsigned i = 0; i < r->interval_count; i++) {
-		if (json_array_append_new(a, json_interval(&r->intervals[i])) < 0) {
+		if (json_array_append_new(a, report_json_interval(&r->intervals[i])) < 0) {
 			json_decref(a);
 			return NULL;
 		}
@@ -133,30 +134,30 @@ static json_t *json_intervals(const struct result *r)
 	return a;
 }
 
-static json_t *json_target(const struct result *r, unsigned i)
+static json_t *target_json(const struct result *r, unsigned i)
 {
 	const struct target_result *t = &r->targets[i];
 	const struct books *b = &t->books;
-	json_t *o = json_object(), *connections = json_connections(b, t->requested);
-	bool ok = put(o, "target", json_text(t->name));
+	json_t *o = json_object(), *connections = connections_json(b, t->requested);
+	bool ok = report_json_put(o, "target", report_json_text(t->name));
 
-	ok &= put(o, "address", json_text(t->address));
-	ok &= put(o, "connections", connections);
+	ok &= report_json_put(o, "address", report_json_text(t->address));
+	ok &= report_json_put(o, "connections", connections);
 	ok &= json_object_del(connections, "peak") == 0; /* known of all targets together only */
-	ok &= put(o, "messages", with_books(json_object(), b, BOOKS_MESSAGES));
-	ok &= put(o, "outcomes", json_outcomes(b));
+	ok &= report_json_put(o, "messages", with_books(json_object(), b, BOOKS_MESSAGES));
+	ok &= report_json_put(o, "outcomes", outcomes_json(b));
 	if (ok)
 		return o;
 	json_decref(o);
 	return NULL;
 }
 
-static json_t *json_targets(const struct result *r)
+static json_t *targets_json(const struct result *r)
 {
 	json_t *a = json_array();
 
 	for (unsigned i = 0; i < r->target_count; i++) {
-		if (json_array_append_new(a, json_target(r, i)) < 0) {
+		if (json_array_append_new(a, target_json(r, i)) < 0) {
 			json_decref(a);
 			return NULL;
 		}
@@ -165,7 +166,7 @@ static json_t *json_targets(const struct result *r)
 }
 
 /* null when every byte was right. */
-static json_t *json_corruption(const struct corruption *c)
+static json_t *corruption_json(const struct corruption *c)
 {
 	const struct field fields[] = {
 		{ "connection", (int64_t)c->connection },
@@ -174,20 +175,20 @@ static json_t *json_corruption(const struct corruption *c)
 		{ "seen", c->seen },
 	};
 
-	return c->found ? json_numbers(fields, ARRAY_LEN(fields)) : json_null();
+	return c->found ? report_json_numbers(fields, ARRAY_LEN(fields)) : json_null();
 }
 
 /* ---- latency ---- */
 
-static json_t *json_hist(const struct hist *h)
+static json_t *hist_json(const struct hist *h)
 {
 	struct latency l;
 
-	latency_of(h, &l);
-	return json_latency(&l);
+	result_latency(h, &l);
+	return report_json_latency(&l);
 }
 
-static json_t *json_histogram(const struct hist *h)
+static json_t *histogram_json(const struct hist *h)
 {
 	char *text = hist_hdr_encode(h);
 	json_t *s = text ? json_string(text) : NULL;
@@ -196,21 +197,21 @@ static json_t *json_histogram(const struct hist *h)
 	return s;
 }
 
-static json_t *json_histograms(const struct result *r)
+static json_t *histograms_json(const struct result *r)
 {
 	json_t *o = json_object();
 
-	if (put(o, "latency_ns", json_histogram(r->latency)) &&
-	    put(o, "latency_uncorrected_ns", json_histogram(r->uncorrected)) &&
-	    put(o, "latency_outside_outage_ns", json_histogram(r->outside)) &&
-	    put(o, "connect_ns", json_histogram(r->connect)) &&
-	    put(o, "lateness_ns", json_histogram(r->lateness)))
+	if (report_json_put(o, "latency_ns", histogram_json(r->latency)) &&
+	    report_json_put(o, "latency_uncorrected_ns", histogram_json(r->uncorrected)) &&
+	    report_json_put(o, "latency_outside_outage_ns", histogram_json(r->outside)) &&
+	    report_json_put(o, "connect_ns", histogram_json(r->connect)) &&
+	    report_json_put(o, "lateness_ns", histogram_json(r->lateness)))
 		return o;
 	json_decref(o);
 	return NULL;
 }
 
-static json_t *json_pauses(const struct pauses *p)
+static json_t *pauses_json(const struct pauses *p)
 {
 	json_t *a = json_array();
 
@@ -218,7 +219,7 @@ static json_t *json_pauses(const struct pauses *p)
 		const struct field times[] = { { "begin_ns", p->list[i].begin_ns },
 					       { "end_ns", p->list[i].end_ns } };
 
-		if (json_array_append_new(a, json_numbers(times, ARRAY_LEN(times))) == 0)
+		if (json_array_append_new(a, report_json_numbers(times, ARRAY_LEN(times))) == 0)
 			continue;
 		json_decref(a);
 		return NULL;
@@ -226,16 +227,16 @@ static json_t *json_pauses(const struct pauses *p)
 	return a;
 }
 
-static json_t *json_tcp(const struct tcp_counters *c)
+static json_t *tcp_json(const struct tcp_counters *c)
 {
 	struct field fields[TCP_COUNTERS];
 
 	for (unsigned i = 0; i < TCP_COUNTERS; i++)
-		fields[i] = (struct field){ tcp_counter_name(i), or_unknown(c->of[i]) };
-	return json_numbers(fields, TCP_COUNTERS);
+		fields[i] = (struct field){ tcp_counter_name(i), report_json_or_unknown(c->of[i]) };
+	return report_json_numbers(fields, TCP_COUNTERS);
 }
 
-static json_t *json_generator(const struct result *r)
+static json_t *generator_json(const struct result *r)
 {
 	static const char *const bottlenecks[] = {
 		[BOTTLENECK_UNKNOWN] = "unknown",
@@ -243,65 +244,72 @@ static json_t *json_generator(const struct result *r)
 		[BOTTLENECK_SERVER] = "server",
 	};
 	const struct field fields[] = {
-		{ "late_sends", (int64_t)r->late_sends }, { "cpu_ns", r->cpu_ns },
-		{ "wait_ns", or_unknown(r->wait_ns) },    { "throttled", (int64_t)r->throttled },
-		{ "throttled_ns", r->throttled_ns },      { "paused_ns", r->pauses.total_ns },
-		{ "steal_ns", or_unknown(r->steal_ns) },
+		{ "late_sends", (int64_t)r->late_sends },
+		{ "cpu_ns", r->cpu_ns },
+		{ "wait_ns", report_json_or_unknown(r->wait_ns) },
+		{ "throttled", (int64_t)r->throttled },
+		{ "throttled_ns", r->throttled_ns },
+		{ "paused_ns", r->pauses.total_ns },
+		{ "steal_ns", report_json_or_unknown(r->steal_ns) },
 	};
-	json_t *o = json_numbers(fields, ARRAY_LEN(fields));
+	json_t *o = report_json_numbers(fields, ARRAY_LEN(fields));
 
-	if (put(o, "lateness_ns", json_hist(r->lateness)) &&
-	    put(o, "quota_cpus", r->quota > 0 ? json_real(r->quota) : json_null()) &&
-	    put(o, "pauses", json_pauses(&r->pauses)) && put(o, "host_tcp", json_tcp(&r->tcp)) &&
-	    put(o, "bottleneck", json_string(bottlenecks[r->bottleneck])) &&
-	    put(o, "bottleneck_reason", json_string(bottleneck_reason_name(r->bottleneck_reason))))
+	if (report_json_put(o, "lateness_ns", hist_json(r->lateness)) &&
+	    report_json_put(o, "quota_cpus", r->quota > 0 ? json_real(r->quota) : json_null()) &&
+	    report_json_put(o, "pauses", pauses_json(&r->pauses)) &&
+	    report_json_put(o, "host_tcp", tcp_json(&r->tcp)) &&
+	    report_json_put(o, "bottleneck", json_string(bottlenecks[r->bottleneck])) &&
+	    report_json_put(o, "bottleneck_reason",
+			    json_string(bottleneck_reason_name(r->bottleneck_reason))))
 		return o;
 	json_decref(o);
 	return NULL;
 }
 
-static json_t *json_exit(const struct result *r)
+static json_t *exit_json(const struct result *r)
 {
 	json_t *o = json_object();
 
-	if (put(o, "code", json_integer(r->exit_code)) &&
-	    put(o, "reason", json_text(r->exit_reason)))
+	if (report_json_put(o, "code", json_integer(r->exit_code)) &&
+	    report_json_put(o, "reason", report_json_text(r->exit_reason)))
 		return o;
 	json_decref(o);
 	return NULL;
 }
 
-json_t *json_result(const struct result *r)
+json_t *report_json_result(const struct result *r)
 {
 	json_t *root = json_object();
-	bool ok = put(root, "schema", json_string("echoload/1"));
+	bool ok = report_json_put(root, "schema", json_string("echoload/1"));
 
-	ok &= put(root, "exit", json_exit(r));
-	ok &= put(root, "interrupted", json_boolean(r->interrupted));
-	ok &= put_configs(root, r);
-	ok &= put(root, "context", json_context(r));
+	ok &= report_json_put(root, "exit", exit_json(r));
+	ok &= report_json_put(root, "interrupted", json_boolean(r->interrupted));
+	ok &= report_json_configs(root, r);
+	ok &= report_json_put(root, "context", report_json_context(r));
 	if (r->phase)
-		ok &= put(root, "phase", json_text(r->phase));
-	ok &= put(root, "duration_ns", json_integer(r->duration_ns));
-	ok &= put(root, "connections",
-		  with_rate(json_connections(&r->books, r->config->connections), "per_second",
-			    result_connect_rate(r)));
-	ok &= put(root, "messages", json_messages(r));
-	ok &= put(root, "measured", json_measured(r));
-	ok &= put(root, "bytes", with_books(json_object(), &r->books, BOOKS_BYTES));
-	ok &= put(root, "latency_ns", json_hist(r->latency));
-	ok &= put(root, "latency_uncorrected_ns", json_hist(r->uncorrected));
-	ok &= put(root, "latency_outside_outage_ns", json_hist(r->outside));
-	ok &= put(root, "connect_ns", json_hist(r->connect));
-	ok &= put(root, "histograms", json_histograms(r));
-	ok &= put(root, "outcomes", json_outcomes(&r->books));
-	ok &= put(root, "targets", json_targets(r));
-	ok &= put(root, "outages", json_outages(r));
-	ok &= put(root, "outages_unlisted", json_integer((json_int_t)r->outages_unlisted));
-	ok &= put(root, "corruption", json_corruption(&r->books.corruption));
-	ok &= put(root, "intervals", json_intervals(r));
-	ok &= put(root, "intervals_unlisted", json_integer((json_int_t)r->intervals_unlisted));
-	ok &= put(root, "generator", json_generator(r));
+		ok &= report_json_put(root, "phase", report_json_text(r->phase));
+	ok &= report_json_put(root, "duration_ns", json_integer(r->duration_ns));
+	ok &= report_json_put(root, "connections",
+			      with_rate(connections_json(&r->books, r->config->connections),
+					"per_second", result_connect_rate(r)));
+	ok &= report_json_put(root, "messages", messages_json(r));
+	ok &= report_json_put(root, "measured", measured_json(r));
+	ok &= report_json_put(root, "bytes", with_books(json_object(), &r->books, BOOKS_BYTES));
+	ok &= report_json_put(root, "latency_ns", hist_json(r->latency));
+	ok &= report_json_put(root, "latency_uncorrected_ns", hist_json(r->uncorrected));
+	ok &= report_json_put(root, "latency_outside_outage_ns", hist_json(r->outside));
+	ok &= report_json_put(root, "connect_ns", hist_json(r->connect));
+	ok &= report_json_put(root, "histograms", histograms_json(r));
+	ok &= report_json_put(root, "outcomes", outcomes_json(&r->books));
+	ok &= report_json_put(root, "targets", targets_json(r));
+	ok &= report_json_put(root, "outages", outages_json(r));
+	ok &= report_json_put(root, "outages_unlisted",
+			      json_integer((json_int_t)r->outages_unlisted));
+	ok &= report_json_put(root, "corruption", corruption_json(&r->books.corruption));
+	ok &= report_json_put(root, "intervals", intervals_json(r));
+	ok &= report_json_put(root, "intervals_unlisted",
+			      json_integer((json_int_t)r->intervals_unlisted));
+	ok &= report_json_put(root, "generator", generator_json(r));
 	if (ok)
 		return root;
 	json_decref(root);
@@ -310,5 +318,5 @@ json_t *json_result(const struct result *r)
 
 int report_json(const struct result *r, FILE *to)
 {
-	return json_write(json_result(r), JSON_INDENT(2), to);
+	return report_json_write(report_json_result(r), JSON_INDENT(2), to);
 }

@@ -15,7 +15,8 @@ static json_t *jsonl_event(const char *name, int64_t t_ns)
 {
 	json_t *o = json_object();
 
-	if (put(o, "event", json_string(name)) && put(o, "t_ns", json_integer(t_ns)))
+	if (report_json_put(o, "event", json_string(name)) &&
+	    report_json_put(o, "t_ns", json_integer(t_ns)))
 		return o;
 	json_decref(o);
 	return NULL;
@@ -28,7 +29,7 @@ static int jsonl_write(json_t *event, json_t *more, FILE *to)
 
 	json_decref(more);
 	if (ok)
-		return json_write(event, flags, to);
+		return report_json_write(event, flags, to);
 	json_decref(event);
 	return -ENOMEM;
 }
@@ -36,12 +37,12 @@ static int jsonl_write(json_t *event, json_t *more, FILE *to)
 int report_jsonl_start(const struct result *r, FILE *to)
 {
 	json_t *more = json_object();
-	bool ok = put(more, "schema", json_string("echoload/1"));
+	bool ok = report_json_put(more, "schema", json_string("echoload/1"));
 
 	if (r->phase)
-		ok &= put(more, "phase", json_text(r->phase));
-	ok &= put_configs(more, r);
-	ok &= put(more, "context", json_context(r));
+		ok &= report_json_put(more, "phase", report_json_text(r->phase));
+	ok &= report_json_configs(more, r);
+	ok &= report_json_put(more, "context", report_json_context(r));
 	if (ok)
 		return jsonl_write(jsonl_event("start", 0), more, to);
 	json_decref(more);
@@ -50,16 +51,17 @@ int report_jsonl_start(const struct result *r, FILE *to)
 
 int report_jsonl_interval(const struct interval *i, FILE *to)
 {
-	return jsonl_write(jsonl_event("interval", i->end_ns), json_interval(i), to);
+	return jsonl_write(jsonl_event("interval", i->end_ns), report_json_interval(i), to);
 }
 
 int report_jsonl_fault(unsigned number, const struct outage *o, bool recovered, FILE *to)
 {
 	json_t *event = jsonl_event("fault", recovered ? o->recovered_ns : o->noticed_ns);
 
-	if (put(event, "fault", json_string(recovered ? "outage_recovered" : "outage_opened")) &&
-	    put(event, "outage", json_integer(number)))
-		return jsonl_write(event, json_outage(o), to);
+	if (report_json_put(event, "fault",
+			    json_string(recovered ? "outage_recovered" : "outage_opened")) &&
+	    report_json_put(event, "outage", json_integer(number)))
+		return jsonl_write(event, report_json_outage(o), to);
 	json_decref(event);
 	return -ENOMEM;
 }
@@ -68,8 +70,8 @@ int report_jsonl_end(const struct result *r, FILE *to)
 {
 	json_t *event = jsonl_event("end", r->duration_ns);
 
-	if (put(event, "result", json_result(r)))
-		return json_write(event, flags, to);
+	if (report_json_put(event, "result", report_json_result(r)))
+		return report_json_write(event, flags, to);
 	json_decref(event);
 	return -ENOMEM;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * report_parts: the JSON objects that results and streams share. Objects of numbers are made from
- * tables of fields. Every object is checked once, where it is put into the one around it: NULL
- * stands for "no memory" on the whole way up.
+ * tables of fields. Every object is checked once, where it is report_json_put into the one around
+ * it: NULL stands for "no memory" on the whole way up.
  */
 #include <assert.h>
 #include <errno.h>
@@ -14,12 +14,12 @@
 
 enum { STRING_MAX = 4096 }; /* longer strings with bytes that are no UTF-8 are cut */
 
-bool put(json_t *object, const char *key, json_t *value)
+bool report_json_put(json_t *object, const char *key, json_t *value)
 {
 	return json_object_set_new(object, key, value) == 0;
 }
 
-json_t *json_text(const char *s)
+json_t *report_json_text(const char *s)
 {
 	json_t *text = json_string(s);
 	char ascii[STRING_MAX];
@@ -34,17 +34,17 @@ json_t *json_text(const char *s)
 	return json_stringn(ascii, n);
 }
 
-static json_t *json_number(int64_t value)
+static json_t *number_json(int64_t value)
 {
 	return value == UNKNOWN ? json_null() : json_integer(value);
 }
 
-json_t *json_numbers(const struct field *fields, size_t count)
+json_t *report_json_numbers(const struct field *fields, size_t count)
 {
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < count; i++) {
-		if (!put(o, fields[i].key, json_number(fields[i].value))) {
+		if (!report_json_put(o, fields[i].key, number_json(fields[i].value))) {
 			json_decref(o);
 			return NULL;
 		}
@@ -52,12 +52,12 @@ json_t *json_numbers(const struct field *fields, size_t count)
 	return o;
 }
 
-int64_t or_unknown(int64_t value)
+int64_t report_json_or_unknown(int64_t value)
 {
 	return value < 0 ? UNKNOWN : value;
 }
 
-json_t *json_latency(const struct latency *l)
+json_t *report_json_latency(const struct latency *l)
 {
 	const struct field fields[] = {
 		{ "count", (int64_t)l->count },
@@ -71,16 +71,16 @@ json_t *json_latency(const struct latency *l)
 		{ "max", l->max },
 	};
 
-	return json_numbers(fields, ARRAY_LEN(fields));
+	return report_json_numbers(fields, ARRAY_LEN(fields));
 }
 
-json_t *json_rate(double per_second)
+json_t *report_json_rate(double per_second)
 {
 	assert(isfinite(per_second));
 	return json_real(round(per_second * 1000) / 1000); /* of what is more nothing is known */
 }
 
-json_t *json_interval(const struct interval *i)
+json_t *report_json_interval(const struct interval *i)
 {
 	const struct field fields[] = {
 		{ "begin_ns", i->begin_ns },
@@ -93,29 +93,29 @@ json_t *json_interval(const struct interval *i)
 		{ "connects", (int64_t)i->counts.connects },
 		{ "open", i->open },
 	};
-	json_t *o = json_numbers(fields, ARRAY_LEN(fields));
+	json_t *o = report_json_numbers(fields, ARRAY_LEN(fields));
 
-	if (put(o, "per_second", json_rate(interval_rate(i))) &&
-	    put(o, "latency_ns", json_latency(&i->latency)))
+	if (report_json_put(o, "per_second", report_json_rate(result_interval_rate(i))) &&
+	    report_json_put(o, "latency_ns", report_json_latency(&i->latency)))
 		return o;
 	json_decref(o);
 	return NULL;
 }
 
-json_t *json_outage(const struct outage *o)
+json_t *report_json_outage(const struct outage *o)
 {
 	const struct field fields[] = {
 		{ "begin_ns", o->begin_ns },
 		{ "noticed_ns", o->noticed_ns },
-		{ "first_success_ns", or_unknown(o->first_success_ns) },
-		{ "recovered_ns", or_unknown(o->recovered_ns) },
+		{ "first_success_ns", report_json_or_unknown(o->first_success_ns) },
+		{ "recovered_ns", report_json_or_unknown(o->recovered_ns) },
 		{ "messages_lost", (int64_t)o->messages_lost },
 	};
 
-	return json_numbers(fields, ARRAY_LEN(fields));
+	return report_json_numbers(fields, ARRAY_LEN(fields));
 }
 
-int json_write(json_t *value, size_t flags, FILE *to)
+int report_json_write(json_t *value, size_t flags, FILE *to)
 {
 	int e = 0;
 

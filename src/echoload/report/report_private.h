@@ -23,26 +23,26 @@ struct field {
 static const int64_t UNKNOWN = INT64_MIN;
 
 /* Puts @value into @object, which takes it. Either may be NULL. Returns whether all went well. */
-bool put(json_t *object, const char *key, json_t *value);
+bool report_json_put(json_t *object, const char *key, json_t *value);
 
 /* A string; JSON is UTF-8, but arguments and names of files need not be. */
-json_t *json_text(const char *s);
-json_t *json_numbers(const struct field *fields, size_t count);
-int64_t or_unknown(int64_t value); /* a time, -1 for none */
-json_t *json_rate(double per_second);
-json_t *json_latency(const struct latency *l);
-json_t *json_interval(const struct interval *i);
-json_t *json_outage(const struct outage *o);
+json_t *report_json_text(const char *s);
+json_t *report_json_numbers(const struct field *fields, size_t count);
+int64_t report_json_or_unknown(int64_t value); /* a time, -1 for none */
+json_t *report_json_rate(double per_second);
+json_t *report_json_latency(const struct latency *l);
+json_t *report_json_interval(const struct interval *i);
+json_t *report_json_outage(const struct outage *o);
 
 /* report_context.c: puts "config" and "config_source". Returns whether all went well. */
-bool put_configs(json_t *root, const struct result *r);
-json_t *json_context(const struct result *r);
+bool report_json_configs(json_t *root, const struct result *r);
+json_t *report_json_context(const struct result *r);
 
 /* report_json.c: the whole result. */
-json_t *json_result(const struct result *r);
+json_t *report_json_result(const struct result *r);
 
 /* Writes and frees @value, with jansson's @flags and a newline; flushed. Returns 0 or -errno; NULL
  * is -ENOMEM. */
-int json_write(json_t *value, size_t flags, FILE *to);
+int report_json_write(json_t *value, size_t flags, FILE *to);
 
 #endif

@@ -8,7 +8,7 @@
 #include "echo/base/base.h"
 #include "echo/base/hist.h"
 
-void latency_of(const struct hist *h, struct latency *l)
+void result_latency(const struct hist *h, struct latency *l)
 {
 	*l = (struct latency){
 		.count = h->count,
@@ -23,7 +23,7 @@ void latency_of(const struct hist *h, struct latency *l)
 	};
 }
 
-double interval_rate(const struct interval *i)
+double result_interval_rate(const struct interval *i)
 {
 	int64_t ns = i->end_ns - i->begin_ns;
 

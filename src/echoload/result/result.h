@@ -93,10 +93,10 @@ struct result {
 };
 
 /* Zeros when it is empty. */
-void latency_of(const struct hist *h, struct latency *l);
+void result_latency(const struct hist *h, struct latency *l);
 
 /* Echoes per second in it. */
-double interval_rate(const struct interval *i);
+double result_interval_rate(const struct interval *i);
 
 /* Messages per second of the measured part that were echoed; 0 when nothing was measured. */
 double result_rate(const struct result *r);

@@ -39,7 +39,7 @@ static double rate_unit(const struct plot_data *p)
 	double max = 0;
 
 	for (size_t i = 0; i < p->count; i++)
-		max = is_stub(p, i) ? max : fmax(max, interval_rate(&p->rows[i]));
+		max = is_stub(p, i) ? max : fmax(max, result_interval_rate(&p->rows[i]));
 	return max >= 2e6 ? 1e6 : max >= 2e3 ? 1e3 : 1;
 }
 
@@ -50,7 +50,7 @@ static void write_data(const struct plot_data *p, FILE *to)
 	fputs("$rate << EOD\n", to);
 	for (size_t i = 0; i < p->count; i++) {
 		const struct interval *row = &p->rows[i];
-		const double rate = is_stub(p, i) ? 0 : interval_rate(row) / unit;
+		const double rate = is_stub(p, i) ? 0 : result_interval_rate(row) / unit;
 
 		fprintf(to, "%.6f %.6f\n%.6f %.6f\n", seconds(row->begin_ns), rate,
 			seconds(row->end_ns), rate);
