@@ -349,7 +349,7 @@ static void keep(const struct duel *d, uint64_t seed)
 				commands(d->server_command), "clients", commands(d->client_command),
 				"keys", keys_json(d->keys, KEYS, d->done));
 
-	if (!report_json_write(all, d->json))
+	if (!json_write(all, d->json))
 		fail("cannot write %s", d->json);
 }
 

@@ -225,7 +225,7 @@ static void write_report(struct pair *p, uint64_t seed)
 			  "client", p->side[0].client, "server", p->side[1].server, "client",
 			  p->side[1].client, "keys", keys_json(p->keys, p->key_count, p->done));
 
-	if (!report_json_write(json, p->json))
+	if (!json_write(json, p->json))
 		fail(p, "cannot write %s", p->json);
 }
 

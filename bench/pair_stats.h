@@ -126,7 +126,7 @@ static inline json_t *keys_json(const struct key *keys, unsigned count, unsigned
 
 /* Writes a result under a temporary name and renames: no half files. Takes @json. Returns whether
  * it could. */
-static inline bool report_json_write(json_t *json, const char *path)
+static inline bool json_write(json_t *json, const char *path)
 {
 	char temporary[4096];
 	bool good;

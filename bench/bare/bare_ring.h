@@ -17,7 +17,7 @@ enum {
 	SQ_ENTRIES = 1024,
 	CQ_ENTRIES = 4096, /* more than a turn may bring; all of it is cycled through: cache */
 	MAX_BUFS = 4096,
-	STAGGER = 64, /* equal strides would report_json_put all starts into the same cache sets */
+	STAGGER = 64, /* equal strides would put all starts into the same cache sets */
 	GROUP = 0,
 	MAX_FD = 65536,
 };

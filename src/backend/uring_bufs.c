@@ -15,8 +15,7 @@
 #include "uring_private.h"
 
 enum {
-	CACHE_LINE =
-		64, /* equal strides would report_json_put all starts into the same cache sets */
+	CACHE_LINE = 64, /* equal strides would put all starts into the same cache sets */
 	PAGE = 4096,
 	GROUP = 0,
 	DEPTH = 8, /* of the ring, to begin with */

@@ -59,7 +59,7 @@ static void link_at(struct timer **head, struct timer *t)
 	*head = t;
 }
 
-static void report_json_put(struct timers *ts, struct timer *t)
+static void put(struct timers *ts, struct timer *t)
 {
 	int64_t tick = due_tick(ts, t->at_ns);
 	uint64_t differs = (uint64_t)(tick ^ ts->tick) | 1;
@@ -90,7 +90,7 @@ void timer_set(struct timers *ts, struct timer *t, int64_t at_ns)
 	assert(t->fire);
 	timer_cancel(ts, t);
 	t->at_ns = at_ns;
-	report_json_put(ts, t);
+	put(ts, t);
 	ts->count++;
 	assert(timer_is_set(t));
 }
@@ -149,7 +149,7 @@ static void cascade(struct timers *ts, struct timer *t)
 	while (t) {
 		struct timer *next = t->next;
 
-		report_json_put(ts, t);
+		put(ts, t);
 		t = next;
 	}
 }

@@ -125,7 +125,7 @@ START_TEST(a_time_of_day_is_the_next_one_unless_it_has_passed)
 		localtime_r(&then, &tm);
 		strftime(text, sizeof(text), "%H:%M:%S", &tm);
 		at = start_at(text);
-		/* an hour more: the clock may be report_json_put back or forward */
+		/* an hour more: the clock may be put back or forward */
 		ck_assert_int_ge(at, SEC((int64_t)now - 13 * 3600));
 		ck_assert_int_le(at, SEC((int64_t)now + 24 * 3600 + 5));
 		if (ahead == -2)

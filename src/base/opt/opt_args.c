@@ -17,7 +17,7 @@ struct walk {
 	char **argv;
 	int next;      /* index of the word to read */
 	int operands;  /* seen so far */
-	bool moving;   /* report_json_put operands to the front */
+	bool moving;   /* put operands to the front */
 	bool all_rest; /* after "--" */
 };
 

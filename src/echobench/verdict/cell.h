@@ -113,7 +113,7 @@ const struct comparison *cell_decider(const struct cell *c);
 /* Judges all cells of a run together (Holm): intervals, levels, winners. */
 void cells_judge(struct cell *cells, unsigned count, double alpha, uint64_t seed);
 
-/* What to report_json_put into the configuration: the name of a side that won and never lost, or
+/* What to put into the configuration: the name of a side that won and never lost, or
  * "either". @why says why: that it depends, that it does not matter, or that it cannot be said. */
 const char *cells_recommend(const struct cell *cells, unsigned count, double alpha,
 			    char why[WHY_MAX]);

@@ -80,7 +80,7 @@ int report_run_json(const struct result *r, FILE *to)
 	return bad ? -EIO : 0;
 }
 
-static void report_json_result(const struct result *r, bool whole, unsigned nth)
+static void json_result(const struct result *r, bool whole, unsigned nth)
 {
 	(void)whole;
 	(void)nth;
@@ -90,5 +90,5 @@ static void report_json_result(const struct result *r, bool whole, unsigned nth)
 const struct reporter reporter_json = {
 	.name = "json",
 	.help = "an object of echodrill/1 a line",
-	.result = report_json_result,
+	.result = json_result,
 };

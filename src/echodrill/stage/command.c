@@ -23,7 +23,7 @@ struct writer {
 };
 
 /* Adds a word. */
-static void report_json_put(struct writer *w, const char *word)
+static void put(struct writer *w, const char *word)
 {
 	size_t n = strlen(word) + 1;
 
@@ -51,7 +51,7 @@ static void put_words(struct writer *w, const char *text)
 		quoted = *text == '\'';
 		n = strcspn(text + quoted, quoted ? "'" : " ");
 		snprintf(word, sizeof(word), "%.*s", (int)n, text + quoted);
-		report_json_put(w, word);
+		put(w, word);
 		text += n + quoted;
 		text += quoted && *text == '\'';
 	}
@@ -70,7 +70,7 @@ static void put_program(struct writer *w, const char *name)
 {
 	char path[PATH_MAX];
 
-	report_json_put(w, program_beside(name, path, sizeof(path)));
+	put(w, program_beside(name, path, sizeof(path)));
 }
 
 static void put_options(struct writer *w, const struct text_list *l, const char *backend)
@@ -78,8 +78,8 @@ static void put_options(struct writer *w, const struct text_list *l, const char 
 	for (unsigned i = 0; i < l->count; i++)
 		put_words(w, l->at[i]);
 	if (backend[0] && !has_option(l, "--backend")) {
-		report_json_put(w, "--backend");
-		report_json_put(w, backend);
+		put(w, "--backend");
+		put(w, backend);
 	}
 }
 
@@ -90,7 +90,7 @@ static void put_address(struct writer *w, const struct run *r, enum who who)
 
 	snprintf(text, sizeof(text), r->drill->family == 6 ? "[%s]:%d" : "%s:%d", at,
 		 HOSTS_PORT + (who == WHO_SERVER2));
-	report_json_put(w, text);
+	put(w, text);
 }
 
 static void put_foreign(struct writer *w, const struct run *r, const char *command)
@@ -99,9 +99,9 @@ static void put_foreign(struct writer *w, const struct run *r, const char *comma
 
 	act_expand((int)r->drill->family, command, text, sizeof(text));
 	snprintf(line, sizeof(line), "%s%s", child_is_program(text) ? "exec " : "", text);
-	report_json_put(w, "sh");
-	report_json_put(w, "-c");
-	report_json_put(w, line);
+	put(w, "sh");
+	put(w, "-c");
+	put(w, line);
 }
 
 static void command_show(struct command *c)
@@ -134,14 +134,14 @@ void command_make(struct command *c, const struct run *r, enum who who)
 			put_words(&w, o->detector->options);
 		if (!d->client_lines) {
 			put_words(&w, "--progress never -o quiet --json");
-			report_json_put(&w, load_file);
+			put(&w, load_file);
 		}
 		put_address(&w, r, WHO_SERVER);
 		if (d->servers > 1)
 			put_address(&w, r, WHO_SERVER2);
 	} else {
 		put_program(&w, "echod");
-		report_json_put(&w, "--listen");
+		put(&w, "--listen");
 		put_address(&w, r, who);
 		put_options(&w, &d->server_options, o->server_backend);
 	}

@@ -45,15 +45,15 @@ void act_expand(int family, const char *text, char *to, size_t size)
 	assert(size > 0);
 	to[0] = '\0';
 	while (*text && len + 1 < size) {
-		const char *report_json_put = NULL;
+		const char *put = NULL;
 
-		for (size_t i = 0; i < ARRAY_LEN(words) && !report_json_put; i++)
+		for (size_t i = 0; i < ARRAY_LEN(words) && !put; i++)
 			if (strncmp(text, words[i].word, strlen(words[i].word)) == 0) {
-				report_json_put = family == 6 ? words[i].v6 : words[i].v4;
+				put = family == 6 ? words[i].v6 : words[i].v4;
 				text += strlen(words[i].word);
 			}
-		if (report_json_put)
-			len += (size_t)snprintf(to + len, size - len, "%s", report_json_put);
+		if (put)
+			len += (size_t)snprintf(to + len, size - len, "%s", put);
 		else
 			to[len++] = *text++;
 		to[size_min(len, size - 1)] = '\0';

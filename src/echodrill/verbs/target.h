@@ -4,7 +4,7 @@
  * Our server is one process, and what a step does to `server` it does to that one. Another server
  * is a command of a shell, which may be any number of processes: what happens to `server` happens
  * to all of them, as when a service manager or the kernel ends a service. Its children are those
- * that hold connections, wherever the shell has report_json_put them.
+ * that hold connections, wherever the shell has put them.
  */
 #ifndef ECHODRILL_TARGET_H
 #define ECHODRILL_TARGET_H

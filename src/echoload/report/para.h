@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * para: paragraphs of a text for people, report_json_put together piece by piece and printed behind
+ * para: paragraphs of a text for people, put together piece by piece and printed behind
  * a label, in 80 columns.
  */
 #ifndef ECHOLOAD_PARA_H
