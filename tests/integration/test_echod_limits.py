@@ -265,14 +265,14 @@ class EachTime(TestCase):
 
     def test_a_peer_that_reads_slowly_all_the_time_is_no_stalled_one(self):
         """The socket alone owes it more than it takes in many times idle_timeout; what it acknowledges is progress."""
-        server = self.echod(idle_timeout="1s")
+        server = self.echod(idle_timeout=f"{slow(1):g}s")  # filling the socket must take less
         sock = self.connect(server, rcvbuf=8192)
         data = pattern(32 * MIB)
         went = fill(sock, data, quiet=0.1)
         got = 0
         for _ in range(35):  # for more than three times as long as it may be silent
             got += len(recv_exactly(sock, 8192))
-            time.sleep(0.1)  # its pace, no waiting for an event
+            time.sleep(slow(0.1))  # its pace, no waiting for an event
         half_close(sock)
         rest, how = recv_to_end(sock)
         self.assertEqual((got + len(rest), how), (went, "eof"))
