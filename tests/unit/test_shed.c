@@ -13,19 +13,21 @@
 #include "fake_backend.h"
 #include "suites.h"
 
-enum { MIN = 60 };
+/* Times that nobody is at work in, and that even a machine has been up for which has just booted.
+ */
+enum { STEP_MS = 700 };
 
 static struct conn *conns[FAKE_MAX_CONNS];
 
 /* As many as may be: the second has been idle for longest. */
 static void setup(void)
 {
-	static const int64_t quiet_s[] = { 3 * MIN, 4 * MIN, 1 * MIN };
+	static const int64_t quiet_steps[] = { 3, 4, 1 };
 
 	fake_init();
 	for (unsigned i = 0; i < FAKE_MAX_CONNS; i++) {
 		conns[i] = fake_accept();
-		fake_conn(conns[i])->progress.quiet_ns = SEC(quiet_s[i]);
+		fake_conn(conns[i])->progress.quiet_ns = MSEC(quiet_steps[i] * STEP_MS);
 	}
 }
 
@@ -120,7 +122,7 @@ static struct worker *with_a_peer(int64_t idle_ns)
 
 START_TEST(an_older_one_of_another_worker_is_asked_for_once)
 {
-	struct worker *peer = with_a_peer(SEC(5 * MIN));
+	struct worker *peer = with_a_peer(MSEC(5 * STEP_MS));
 
 	ck_assert_ptr_nonnull(fake_accept());
 	ck_assert_uint_eq(atomic_load(&peer->shed.asked), 1);
@@ -131,7 +133,7 @@ END_TEST
 
 START_TEST(a_younger_one_of_another_worker_is_not_asked_for)
 {
-	struct worker *peer = with_a_peer(SEC(2 * MIN));
+	struct worker *peer = with_a_peer(MSEC(2 * STEP_MS));
 
 	ck_assert_ptr_nonnull(fake_accept());
 	ck_assert_uint_eq(atomic_load(&peer->shed.asked), 0);
@@ -147,21 +149,21 @@ START_TEST(whoever_was_asked_ends_its_oldest_and_offers_the_next)
 	ck_assert_int_eq(conns[1]->state, CONN_CLOSING);
 	fake_turn(0);
 	ck_assert_uint_eq(atomic_load(&fake.conns), FAKE_MAX_CONNS); /* the other's newcomer */
-	ck_assert_int_gt(atomic_load(&fake.w.shed.offer_ns), clock_now_ns() - SEC(4 * MIN));
-	ck_assert_int_lt(atomic_load(&fake.w.shed.offer_ns), clock_now_ns() - SEC(2 * MIN));
+	ck_assert_int_gt(atomic_load(&fake.w.shed.offer_ns), clock_now_ns() - MSEC(4 * STEP_MS));
+	ck_assert_int_lt(atomic_load(&fake.w.shed.offer_ns), clock_now_ns() - MSEC(2 * STEP_MS));
 }
 END_TEST
 
 START_TEST(whoever_was_asked_for_one_that_has_moved_since_asks_for_an_older_one)
 {
-	struct worker *peer = with_a_peer(SEC(2 * MIN));
+	struct worker *peer = with_a_peer(MSEC(2 * STEP_MS));
 
 	for (unsigned i = 0; i < FAKE_MAX_CONNS; i++)
 		fake_conn(conns[i])->progress.quiet_ns = 0;
 	atomic_store(&fake.w.shed.asked, 1);
 	shed_woken(&fake.w);
 	ck_assert_uint_eq(atomic_load(&peer->shed.asked), 1);
-	ck_assert_int_gt(atomic_load(&fake.w.shed.offer_ns), clock_now_ns() - SEC(MIN));
+	ck_assert_int_gt(atomic_load(&fake.w.shed.offer_ns), clock_now_ns() - MSEC(STEP_MS));
 	check_full();
 	ck_assert_uint_eq(shed(), 0);
 }
