@@ -174,9 +174,11 @@ demo: all
 plot-demo: all
 	$(Q)tools/plot-demo docs/outage.svg
 
-# the page as it came out, and only if every drill passed
+# the page as it came out, and only if every drill passed; what other kernels showed is kept
 failures: all
-	$(Q)$(B)/echodrill -j 4 -o markdown --json $(B)/failures.json run >$(B)/failures.md && cp $(B)/failures.md docs/failures.md || \
+	$(Q)$(B)/echodrill -j 4 -o markdown --json $(B)/failures.json run >$(B)/failures.md && \
+		{ echo; sed -n '/^## From kernel to kernel/,$$p' docs/failures.md; } >>$(B)/failures.md && \
+		cp $(B)/failures.md docs/failures.md || \
 		{ echo 'not every drill passed: see $(B)/failures.md and $(B)/failures.json' >&2; exit 1; }
 
 asan ubsan tsan valgrind:
