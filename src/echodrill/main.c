@@ -205,12 +205,12 @@ int main(int argc, char **argv)
 				   "explain",
 			  .about = "Failure drills: makes hosts of its own, starts a server and a "
 				   "client on them, injects a fault, and checks what the client "
-				   "saw, and when, against what TCP says it must see.",
-			  .after = drill_after },
+				   "saw, and when, against what TCP says it must see." },
 	};
 	int r;
 
 	program_begin("echodrill");
+	m.opts.after = drill_after();
 	search_sbin();
 	opt_add(&m.opts, "global", drill_opts, &m.config);
 	r = opt_load(&m.opts, argc, argv, environ);

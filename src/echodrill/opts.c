@@ -3,11 +3,22 @@
  */
 #include "opts.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "echo/base/base.h"
 #include "echodrill/report/report.h"
+#include "echodrill/script/verb.h"
 
 #define FORMAT_NAME(name_) #name_,
 static const char *const outputs[] = { REPORT_FORMATS(FORMAT_NAME) NULL };
+enum { WIDTH = 79 };
+
+static size_t left(size_t size, size_t used)
+{
+	return used < size ? size - used : 0;
+}
+
 static const char *const timelines[] = { "auto", "always", "never", NULL };
 static const char *const groups[] = { "classic", "relative", "matrix", "long", "default", NULL };
 
@@ -55,7 +66,7 @@ const struct opt drill_opts[] = {
 	OPT_END,
 };
 
-const char drill_after[] =
+static const char before_verbs[] =
 	"Commands:\n"
 	"  list                the drills and what they are about\n"
 	"  show NAME           all that a drill does: hosts, programs, steps, expectations\n"
@@ -68,14 +79,9 @@ const char drill_after[] =
 	"  [hosts]   sysctl = HOST NAME VALUE, ip = HOST TEXT (both repeat)\n"
 	"  [server]  options, count = 1|2, fork = on (a server of many processes will do)\n"
 	"  [client]  options\n"
-	"  [steps]   step = [at T|after T] [LABEL:] [fault] VERB ... (repeats), with\n"
-	"    start PROC         signal NAME PROC     type TEXT          hangup\n"
-	"    nft TEXT           heal                 ip HOST TEXT       tc HOST TEXT\n"
-	"    sysctl HOST NAME VALUE                  destroy HOST       exhaust PROC\n"
-	"    look LABEL         dial LABEL           wait T             share\n"
-	"    leak child\n"
-	"    await PROC /RE/ | exit PROC | state HOST STATE N | unread HOST N\n"
-	"          | backlog HOST N | caught N [within T]\n"
+	"  [steps]   step = [at T|after T] [LABEL:] [fault] VERB ... (repeats), with\n";
+
+static const char after_verbs[] =
 	"  [expect]  expect = NAME OP VALUE (repeats); OP: == != < <= > >= in; NAME:\n"
 	"    PROC.exit .signal .running .ended .said./RE/ .when./RE/\n"
 	"    load.KEY.KEY  outcome.CAUSE.PHASE.ERRNO.count (lost, first, last; * for any)\n"
@@ -101,3 +107,36 @@ const char drill_after[] =
 	"environment, 5 inconclusive (a fault was not shown to be active, or the machine was\n"
 	"late), 77 all were skipped (no namespaces here), 129, 130 and 143 interrupted\n"
 	"(SIGHUP, SIGINT, SIGTERM).\n";
+
+/* A usage, on lines of at most 79 columns. */
+static size_t put_usage(char *to, size_t size, const char *usage)
+{
+	size_t len = 0, column = 0;
+
+	while (*usage) {
+		size_t n = strcspn(usage, " ");
+		bool wraps = column > 0 && column + 1 + n > WIDTH;
+
+		if (column == 0 || wraps)
+			column = 0;
+		len += (size_t)snprintf(to + len, left(size, len), "%s%.*s",
+					column ? " "
+					: len  ? "\n          "
+					       : "    ",
+					(int)n, usage);
+		column = column ? column + 1 + n : (len > n + 4 ? 10 : 4) + n;
+		usage += n + (usage[n] == ' ');
+	}
+	return len + (size_t)snprintf(to + len, left(size, len), "\n");
+}
+
+const char *drill_after(void)
+{
+	static char text[8192];
+	size_t len = (size_t)snprintf(text, sizeof(text), "%s", before_verbs);
+
+	for (unsigned i = 0; verbs[i]; i++)
+		len += put_usage(text + len, left(sizeof(text), len), verbs[i]->usage);
+	snprintf(text + len, left(sizeof(text), len), "%s", after_verbs);
+	return text;
+}

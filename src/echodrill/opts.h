@@ -25,6 +25,7 @@ struct drill_config {
 };
 
 extern const struct opt drill_opts[];
-extern const char drill_after[];
+/* What --help and the manual say after the options. Static text. */
+const char *drill_after(void);
 
 #endif

@@ -13,6 +13,7 @@
 #include "echodrill/rig/hosts.h"
 #include "echodrill/script/drill.h"
 #include "echodrill/script/expect.h"
+#include "echodrill/script/verb.h"
 #include "echodrill/stage/timeline.h"
 #include "suites.h"
 
@@ -57,7 +58,7 @@ START_TEST(a_drill_has_all_that_its_file_says)
 	ck_assert_int_eq(d.delay, MSEC(5));
 	ck_assert(d.client_lines);
 	ck_assert_uint_eq(d.servers, 2);
-	ck_assert_int_eq(d.step.at[0].verb, VERB_AWAIT);
+	ck_assert_ptr_eq(d.step.at[0].verb, &verb_await);
 	ck_assert_str_eq(d.step.at[0].rest, "up");
 	ck_assert_int_eq(d.step.at[0].limit_ns, SEC(2));
 	ck_assert(d.step.at[1].fault && d.step.at[1].at);
@@ -82,7 +83,7 @@ START_TEST(steps_know_their_words)
 	ck_assert_uint_eq(one_step("await unread server 512")->count, 512);
 	ck_assert_str_eq(one_step("look here")->label, "here");
 	ck_assert_int_eq(one_step("after 20ms wait 3s")->limit_ns, SEC(3));
-	ck_assert_int_eq(one_step("hangup")->verb, VERB_HANGUP);
+	ck_assert_ptr_eq(one_step("hangup")->verb, &verb_hangup);
 }
 END_TEST
 

@@ -12,8 +12,8 @@
 #include "echo/base/escape.h"
 #include "echo/base/units.h"
 #include "echodrill/rig/hosts.h"
+#include "echodrill/script/verb.h"
 #include "echodrill/stage/run.h"
-#include "echodrill/verbs/act.h"
 #include "echodrill/verdict/judge.h"
 #include "report.h"
 
@@ -76,13 +76,13 @@ void report_drill(const struct drill *d, FILE *to)
 		const struct step *s = &d->step.at[i];
 		char when[32] = "";
 
-		act_expand((int)d->family, s->text, text, sizeof(text));
+		hosts_expand((int)d->family, s->text, text, sizeof(text));
 		if (s->start_ns > 0)
 			snprintf(when, sizeof(when), "%s %.3f s ", s->at ? "at" : "after",
 				 (double)s->start_ns / 1e9);
 		escape_line(to, "%2u  %s%s%s%s%s", i + 1, when, s->fault ? "FAULT " : "",
-			    s->label[0] && s->verb != VERB_LOOK ? s->label : "",
-			    s->label[0] && s->verb != VERB_LOOK ? ": " : "", text);
+			    s->label[0] && s->verb != &verb_look ? s->label : "",
+			    s->label[0] && s->verb != &verb_look ? ": " : "", text);
 	}
 	fprintf(to, "\n--- expectations\n");
 	for (unsigned i = 0; i < d->expect.count; i++)

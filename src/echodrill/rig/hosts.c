@@ -321,3 +321,35 @@ int hosts_open(struct hosts *h, int family)
 		r = hosts_congestion(h, HOST_SERVER);
 	return r < 0 ? r : hosts_nft(h, HOST_ROUTER, hosts_nft_text);
 }
+
+static const struct {
+	const char *word, *v4, *v6;
+} words[] = {
+	{ "{server}", "10.77.2.2", "fd77:2::2" },
+	{ "{client}", "10.77.1.2", "fd77:1::2" },
+	{ "{port}", "7007", "7007" },
+	{ "{port2}", "7008", "7008" },
+	{ "{ip}", "ip", "ip6" },
+};
+
+void hosts_expand(int family, const char *text, char *to, size_t size)
+{
+	size_t len = 0;
+
+	assert(size > 0);
+	to[0] = '\0';
+	while (*text && len + 1 < size) {
+		const char *put = NULL;
+
+		for (size_t i = 0; i < ARRAY_LEN(words) && !put; i++)
+			if (strncmp(text, words[i].word, strlen(words[i].word)) == 0) {
+				put = family == 6 ? words[i].v6 : words[i].v4;
+				text += strlen(words[i].word);
+			}
+		if (put)
+			len += (size_t)snprintf(to + len, size - len, "%s", put);
+		else
+			to[len++] = *text++;
+		to[size_min(len, size - 1)] = '\0';
+	}
+}

@@ -17,6 +17,7 @@
 #include "echodrill/rig/hosts.h"
 #include "echodrill/stage/timeline.h"
 #include "selector.h"
+#include "verb.h"
 #include "words.h"
 
 const char *const drill_groups[] = { "classic", "relative", "matrix", "long", NULL };
@@ -188,7 +189,7 @@ static int drill_whole(struct drill *d, struct opt_set *s)
 		const struct step *p = &d->step.at[i];
 
 		fault |= p->fault;
-		if (p->verb == VERB_START && p->proc == WHO_SERVER2 && d->servers < 2)
+		if (p->verb == &verb_start && p->proc == WHO_SERVER2 && d->servers < 2)
 			return opt_blame(s, "steps.step", "server2 needs [server] count = 2");
 	}
 	if (!fault)

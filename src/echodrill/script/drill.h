@@ -16,6 +16,8 @@
 #include <stdint.h>
 
 #include "detector.h"
+
+struct verb;
 #include "echo/base/opt.h"
 
 enum {
@@ -28,31 +30,10 @@ enum {
 	DRILL_WORD_MAX = 16,
 };
 
-enum verb {
-	VERB_START,   /* start PROC */
-	VERB_TYPE,    /* type TEXT */
-	VERB_HANGUP,  /* hangup: the end of the client's input */
-	VERB_SIGNAL,  /* signal NAME PROC */
-	VERB_AWAIT,   /* await ... */
-	VERB_LOOK,    /* look LABEL: take down the states of all sockets */
-	VERB_NFT,     /* nft TEXT, on the router */
-	VERB_HEAL,    /* heal: what nft did is undone */
-	VERB_IP,      /* ip HOST TEXT */
-	VERB_TC,      /* tc HOST TEXT */
-	VERB_SYSCTL,  /* sysctl HOST NAME VALUE */
-	VERB_DESTROY, /* destroy HOST: ss -K of all its connections, without a word to the peers */
-	VERB_WAIT,    /* wait T */
-	VERB_DIAL,    /* dial LABEL: the drill itself connects, from the client's host */
-	VERB_EXHAUST, /* exhaust PROC: it gets no descriptor more */
-	VERB_SHARE,   /* share: a process listens beside the server, and accepts nobody */
-	VERB_LEAK,    /* leak child: somebody else keeps its connections open */
-	VERB_COUNT
-};
-
 enum await_what { AWAIT_SAID, AWAIT_EXIT, AWAIT_STATE, AWAIT_UNREAD, AWAIT_BACKLOG, AWAIT_CAUGHT };
 
 struct step {
-	enum verb verb;
+	const struct verb *verb;
 	bool fault;                  /* what the drill is about: it must be shown to be active */
 	bool at;                     /* start_ns counts from the start, else from the step before */
 	int64_t start_ns;            /* not before */
@@ -69,7 +50,7 @@ struct step {
 	char rest[OPT_TEXT_MAX]; /* regular expression, command, NAME VALUE */
 };
 
-/* The server's youngest child, all of them, the process of VERB_SHARE. */
+/* The server's youngest child, all of them, the process of the verb share. */
 enum { STEP_CHILD = 100, STEP_CHILDREN, STEP_LISTENER };
 
 struct step_list {

@@ -11,7 +11,6 @@
 #include "echo/base/program.h"
 #include "echo/lab/child.h"
 #include "echodrill/rig/hosts.h"
-#include "echodrill/verbs/act.h"
 #include "run.h"
 
 static const char load_file[] = "/run/load.json"; /* of the private machine */
@@ -97,7 +96,7 @@ static void put_foreign(struct writer *w, const struct run *r, const char *comma
 {
 	char text[OPT_TEXT_MAX * 3], line[OPT_TEXT_MAX * 3 + 8];
 
-	act_expand((int)r->drill->family, command, text, sizeof(text));
+	hosts_expand((int)r->drill->family, command, text, sizeof(text));
 	snprintf(line, sizeof(line), "%s%s", child_is_program(text) ? "exec " : "", text);
 	put(w, "sh");
 	put(w, "-c");

@@ -16,16 +16,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "act.h"
 #include "command.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/program.h"
 #include "echodrill/rig/sockets.h"
+#include "echodrill/script/verb.h"
 #include "echodrill/script/words.h"
-#include "echodrill/verbs/act.h"
-#include "echodrill/verbs/prove.h"
+#include "launch.h"
+#include "loop.h"
 
-enum { CANARY_STEP_MS = 5, WAITS_STEP_MS = 20, DISCARD_PORT = 9, ENDED_MAX = 256, LEFT_MAX = 64 };
+enum { CANARY_STEP_MS = 5, DISCARD_PORT = 9, ENDED_MAX = 256 };
 
 int run_open(struct run *r, const struct drill *d, const struct run_options *o)
 {
@@ -49,161 +51,6 @@ void run_close(struct run *r)
 	munmap(r->record, sizeof(*r->record));
 	for (unsigned i = 0; i < WIRE_SIDES; i++)
 		close(r->pcap[i]);
-}
-
-static int run_problem(struct run *r, int err, const char *what, const char *why)
-{
-	if (r->record->problem[0] == '\0')
-		snprintf(r->record->problem, sizeof(r->record->problem), "%.100s: %.140s", what,
-			 why);
-	return err;
-}
-
-/* How long a thread of this machine has waited for a CPU: programs, wire, helpers, ourselves. Of
- * one that has ended only its zombie tells. */
-static void run_look_waits(struct run *r)
-{
-	int64_t wait_ns;
-
-	if (clock_now_ns() - r->waits.looked_ns < MSEC(WAITS_STEP_MS) && !proc_has_zombie())
-		return;
-	wait_ns = tasks_longest_wait(&r->waits, getpid());
-	if (wait_ns > r->record->wait_ns)
-		r->record->wait_ns = wait_ns;
-}
-
-bool run_until(struct run *r, int64_t until_ns, bool (*done)(struct run *r, void *arg), void *arg)
-{
-	int64_t end = until_ns < r->deadline_ns ? until_ns : r->deadline_ns;
-
-	for (;;) {
-		int64_t now = clock_now_ns(), next = now + MSEC(5);
-
-		if (done && done(r, arg))
-			return true;
-		if (now >= end)
-			return false;
-		proc_turn(r->procs, RUN_PROCS, next < end ? next : end, &r->record->timeline);
-		run_look_waits(r);
-		proc_reap(r->procs, RUN_PROCS, &r->record->timeline);
-	}
-}
-
-int run_states(struct run *r, enum host host, struct diag_states *s)
-{
-	int result;
-
-	hosts_enter(&r->hosts, host);
-	result = diag_read(s, r->hosts.family);
-	hosts_leave(&r->hosts);
-	return result;
-}
-
-void run_look(struct run *r, const char *label)
-{
-	struct record *rec = r->record;
-	struct look *l = &rec->look[rec->looks];
-	char client[80], server[80];
-
-	if (rec->looks == RECORD_LOOKS_MAX)
-		return;
-	snprintf(l->label, sizeof(l->label), "%s", label);
-	run_states(r, HOST_CLIENT, &l->of[0]);
-	run_states(r, HOST_SERVER, &l->of[1]);
-	rec->looks++;
-	timeline_add(&rec->timeline, clock_now_ns(), WHO_STATES, "%s | %s",
-		     diag_words(&l->of[0], client, sizeof(client)),
-		     diag_words(&l->of[1], server, sizeof(server)));
-}
-
-/* echod says so when all of it has started; of somebody else's server only the port is known. */
-static bool has_announced(const struct run *r, enum who who)
-{
-	const struct timeline *t = &r->record->timeline;
-
-	for (unsigned i = t->count; i-- > 0 && t->at[i].t_ns >= r->procs[who].started_ns;)
-		if (t->at[i].who == who && strstr(t->at[i].text, "listening on"))
-			return true;
-	return r->options->server[0];
-}
-
-/* What a command that has ended left behind, as one in the background or a daemon: the process that
- * listens, or any. 0: nothing. */
-static pid_t run_left_behind(const struct run *r)
-{
-	pid_t pids[LEFT_MAX], left = 0;
-	unsigned count = proc_children(getpid(), pids, LEFT_MAX);
-
-	for (unsigned i = 0; i < count; i++) {
-		bool known = pids[i] == r->wire || pids[i] == r->listener;
-
-		for (unsigned k = 0; k < RUN_PROCS; k++)
-			known |= r->procs[k].pid == pids[i] && !r->procs[k].ended;
-		if (known)
-			continue;
-		left = pids[i];
-		if (sockets_count(left, SOCKETS_LISTENING) > 0)
-			break;
-	}
-	return left;
-}
-
-static bool is_listening(struct run *r, void *arg)
-{
-	const enum who *who = arg;
-	struct diag_states s;
-
-	if (r->procs[*who].ended && (!run_is_foreign(r, *who) || run_left_behind(r) == 0))
-		return true;
-	if (!has_announced(r, *who))
-		return false;
-	return run_states(r, HOST_SERVER, &s) == 0 &&
-	       s.count[10] >= (*who == WHO_SERVER2 ? 2u : 1u); /* LISTEN */
-}
-
-enum { NOT_RUN = 126 }; /* this and the next: exit codes of what could not be executed */
-
-/* A program that is not up: why, in its own last words. */
-static int program_failed(struct run *r, enum who who, const char *shown)
-{
-	const struct timeline *t = &r->record->timeline;
-	const struct proc *p = &r->procs[who];
-	const char *said = "";
-
-	/* the line about its end is ours */
-	for (unsigned i = 0; i < t->count; i++)
-		if (t->at[i].who == who && t->at[i].text[0] != '(')
-			said = t->at[i].text;
-	if (p->ended && WIFEXITED(p->status) && WEXITSTATUS(p->status) >= NOT_RUN)
-		r->record->environment = true;
-	snprintf(r->record->problem, sizeof(r->record->problem), "%.120s: does not %s%s%.100s",
-		 shown, who == WHO_CLIENT ? "run" : "listen", said[0] ? ": " : "", said);
-	return -ECONNREFUSED;
-}
-
-int run_program(struct run *r, enum who who)
-{
-	struct command c;
-	struct proc *p = &r->procs[who];
-	int err;
-
-	command_make(&c, r, who);
-	record_command(r->record, "on %s: %s", who == WHO_CLIENT ? "client" : "server", c.shown);
-	if (c.full)
-		return run_problem(r, -E2BIG, c.shown, "has too many words");
-	if (p->pid && !p->ended)
-		return run_problem(r, -EBUSY, c.shown, "is running already");
-	err = proc_start(p, who, r->hosts.ns[who == WHO_CLIENT ? HOST_CLIENT : HOST_SERVER],
-			 c.argv);
-	if (err < 0)
-		return run_problem(r, err, c.shown, strerror(-err));
-	if (who == WHO_CLIENT)
-		return 0;
-	if (!run_until(r, clock_now_ns() + SEC(20), is_listening, &who))
-		return program_failed(r, who, c.shown);
-	if (p->ended && run_is_foreign(r, who))
-		proc_adopt(p, run_left_behind(r));
-	return p->ended ? program_failed(r, who, c.shown) : 0;
 }
 
 /* A timer that does nothing: how late it is, others were late too. */
@@ -275,7 +122,7 @@ static int run_hosts(struct run *r)
 
 		record_command(r->record, "on %s: ip %s", host_names[host], at);
 		if (hosts_ip(&r->hosts, host, at) < 0)
-			return run_problem(r, -EINVAL, at, r->hosts.why);
+			return loop_problem(r, -EINVAL, at, r->hosts.why);
 	}
 	for (unsigned i = 0; i < d->sysctl.count; i++) {
 		const char *at = d->sysctl.at[i];
@@ -287,7 +134,7 @@ static int run_hosts(struct run *r)
 		record_command(r->record, "on %s: sysctl -w %s=%s", host_names[host], name, at);
 		if (hosts_sysctl(&r->hosts, host, name, at) < 0) {
 			r->record->environment = false; /* one kernel has it, another not */
-			return run_problem(r, -EINVAL, "sysctl", r->hosts.why);
+			return loop_problem(r, -EINVAL, "sysctl", r->hosts.why);
 		}
 	}
 	return 0;
@@ -300,18 +147,18 @@ static int run_set_up(struct run *r)
 
 	r->record->environment = true; /* until all is made */
 	if (err < 0)
-		return run_problem(r, err, "cannot make the hosts", r->hosts.why);
+		return loop_problem(r, err, "cannot make the hosts", r->hosts.why);
 	err = run_hosts(r);
 	if (err < 0)
 		return err;
 	r->wire = wire_start(&r->hosts, r->drill->delay, r->pcap, &r->record->wire);
 	if (r->wire < 0)
-		return run_problem(r, r->wire, "cannot make the wire", strerror(-r->wire));
+		return loop_problem(r, r->wire, "cannot make the wire", strerror(-r->wire));
 	r->probe[0] = run_probe(r, HOST_CLIENT, HOST_SERVER);
 	r->probe[1] = run_probe(r, HOST_SERVER, HOST_CLIENT);
 	err = pthread_create(&thread, NULL, canary, r->record);
 	if (err != 0)
-		return run_problem(r, -err, "canary", strerror(err));
+		return loop_problem(r, -err, "canary", strerror(err));
 	r->record->environment = false;
 	return 0;
 }
@@ -322,9 +169,9 @@ static bool run_by_step(const struct run *r, enum who who)
 	for (unsigned i = 0; i < r->drill->step.count; i++) {
 		const struct step *s = &r->drill->step.at[i];
 
-		if (s->verb == VERB_SIGNAL && s->proc == who)
+		if (s->verb == &verb_signal && s->proc == who)
 			return false; /* it lives before: the start is a restart */
-		if (s->verb == VERB_START && s->proc == who)
+		if (s->verb == &verb_start && s->proc == who)
 			return true;
 	}
 	return false;
@@ -336,10 +183,10 @@ static int run_programs(struct run *r)
 
 	for (unsigned i = 0; i < r->drill->servers && err == 0; i++)
 		if (!run_by_step(r, WHO_SERVER + i))
-			err = run_program(r, WHO_SERVER + i);
+			err = launch_program(r, WHO_SERVER + i);
 	r->record->start_ns = clock_now_ns();
 	if (err == 0 && !run_by_step(r, WHO_CLIENT))
-		err = run_program(r, WHO_CLIENT);
+		err = launch_program(r, WHO_CLIENT);
 	return err;
 }
 
@@ -377,29 +224,29 @@ static void run_tear_down(struct run *r)
 	struct record *rec = r->record;
 
 	if (!r->drill->client_lines && act_done(r))
-		run_until(r, r->deadline_ns, client_ended, NULL);
-	run_look(r, "end");
+		loop_until(r, r->deadline_ns, client_ended, NULL);
+	loop_look(r, "end");
 	run_counters(r, rec->after);
 	rec->end_ns = clock_now_ns();
 	timeline_add(&rec->timeline, rec->end_ns, WHO_DRILL, "end; what follows is the clean-up");
 	proc_hangup(&r->procs[WHO_CLIENT]);
 	if (r->drill->client_lines)
-		run_until(r, clock_now_ns() + SEC(1), client_ended, NULL);
+		loop_until(r, clock_now_ns() + SEC(1), client_ended, NULL);
 	for (unsigned i = 0; i < RUN_PROCS; i++) {
 		const struct proc *p = &r->procs[i];
 
 		rec->ending[i] = (struct ending){ p->pid != 0, p->ended, p->status, p->ended_ns };
 	}
 	if (r->procs[WHO_CLIENT].ended && WIFEXITED(r->procs[WHO_CLIENT].status) &&
-	    WEXITSTATUS(r->procs[WHO_CLIENT].status) >= NOT_RUN)
-		program_failed(r, WHO_CLIENT, "the client");
+	    WEXITSTATUS(r->procs[WHO_CLIENT].status) >= LAUNCH_NOT_RUN)
+		launch_failed(r, WHO_CLIENT, "the client");
 	rec->fault_packets = hosts_fault_packets(&r->hosts);
-	prove_end(r);
+	act_end(r);
 	command_take_load(rec->load, sizeof(rec->load));
 	for (unsigned i = 0; i < RUN_PROCS; i++)
 		run_end(&r->procs[i]);
 	r->deadline_ns = clock_now_ns() + SEC(1);
-	run_until(r, r->deadline_ns, all_ended, NULL);
+	loop_until(r, r->deadline_ns, all_ended, NULL);
 	wire_stop(r->wire);
 }
 

@@ -54,16 +54,4 @@ void run_close(struct run *r);
 /* Starts it in a private machine. Returns the pid to wait for or -errno. */
 pid_t run_start(struct run *r);
 
-/* ---- for act.c ---- */
-
-/* Starts a program of the drill. Returns 0 or -errno with record->problem. */
-int run_program(struct run *r, enum who who);
-
-/* Turns the loop until @done says so or the time is over. Returns what @done said last. */
-bool run_until(struct run *r, int64_t until_ns, bool (*done)(struct run *r, void *arg), void *arg);
-
-/* States of a host's sockets. */
-int run_states(struct run *r, enum host host, struct diag_states *s);
-void run_look(struct run *r, const char *label);
-
 #endif

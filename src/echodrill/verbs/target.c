@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "echodrill/rig/sockets.h"
+#include "echodrill/script/verb.h"
 #include "echodrill/stage/run.h"
 
 /* A process that serves a connection, and is not the one that all others come from. */
@@ -55,7 +56,7 @@ static bool is_shell(pid_t pid)
  * ended. */
 static bool is_asking(const struct step *s)
 {
-	return s->verb == VERB_SIGNAL && s->number != SIGKILL && s->number != SIGSTOP &&
+	return s->number != 0 && s->number != SIGKILL && s->number != SIGSTOP &&
 	       s->number != SIGCONT;
 }
 
@@ -85,15 +86,8 @@ unsigned target_pids(const struct run *r, const struct step *s, pid_t pids[TARGE
 	return s->proc == STEP_CHILD && count > 1 ? 1 : count;
 }
 
-static bool is_for_ours(const struct step *s)
-{
-	if (s->verb == VERB_AWAIT)
-		return s->what == AWAIT_SAID;
-	return s->verb == VERB_SIGNAL && !s->fault && s->proc != STEP_LISTENER &&
-	       (s->number == SIGUSR1 || s->number == SIGUSR2 || s->number == SIGHUP);
-}
-
 bool target_is_foreign(const struct run *r, const struct step *s)
 {
-	return is_for_ours(s) && run_is_foreign(r, s->proc >= STEP_CHILD ? WHO_SERVER : s->proc);
+	return s->verb->is_for_ours && s->verb->is_for_ours(s) &&
+	       run_is_foreign(r, s->proc >= STEP_CHILD ? WHO_SERVER : s->proc);
 }

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ * act: the steps of a drill in their order, each by its verb.
+ */
+#include "act.h"
+
+#include <stdio.h>
+
+#include "echo/base/clock.h"
+#include "echodrill/script/verb.h"
+#include "echodrill/verbs/doing.h"
+#include "echodrill/verbs/target.h"
+#include "loop.h"
+#include "run.h"
+
+static void act_mark(struct record *rec, const char *label, int64_t begin_ns)
+{
+	struct mark *m = &rec->mark[rec->marks];
+
+	if (label[0] == '\0' || rec->marks == RECORD_MARKS_MAX || record_mark(rec, label))
+		return;
+	snprintf(m->label, sizeof(m->label), "%s", label);
+	m->begin_ns = begin_ns;
+	m->end_ns = clock_now_ns();
+	rec->marks++;
+}
+
+static int act_step(struct run *r, unsigned nth)
+{
+	const struct step *s = &r->drill->step.at[nth];
+	struct record *rec = r->record;
+	struct doing d = { .r = r, .s = s, .o = &rec->outcome[nth] };
+	int64_t begin;
+	int result;
+
+	hosts_expand(r->hosts.family, s->rest, d.text, sizeof(d.text));
+	if (s->start_ns > 0)
+		loop_until(r, (s->at ? rec->start_ns : clock_now_ns()) + s->start_ns, NULL, NULL);
+	if (s->fault && !record_mark(rec, "fault"))
+		loop_look(r, "before");
+	d.o->foreign = target_is_foreign(r, s);
+	d.o->faulted = s->fault;
+	d.o->active = true;
+	if (s->fault && s->verb->before)
+		s->verb->before(&d);
+	begin = clock_now_ns();
+	if (!s->verb->quiet)
+		timeline_add(&rec->timeline, begin, WHO_DRILL, "%s%s%s", s->fault ? "FAULT " : "",
+			     doing_left_out(&d) || d.o->foreign ? "(left out) " : "", s->text);
+	result = s->verb->act(&d);
+	act_mark(rec, s->label, begin);
+	if (s->verb == &verb_start && s->proc == WHO_CLIENT)
+		act_mark(rec, RECORD_CLIENT_STARTED, begin);
+	if (s->fault) {
+		act_mark(rec, "fault", begin);
+		if (s->verb->after)
+			s->verb->after(&d);
+	}
+	return result;
+}
+
+void act(struct run *r)
+{
+	for (unsigned i = 0; i < r->drill->step.count; i++) {
+		if (clock_now_ns() > r->deadline_ns) {
+			snprintf(r->record->problem, sizeof(r->record->problem),
+				 "the drill's limit of time was over before step %u", i + 1);
+			return;
+		}
+		if (act_step(r, i) < 0)
+			return;
+		r->steps_done++;
+	}
+}
+
+bool act_done(const struct run *r)
+{
+	return r->steps_done == r->drill->step.count;
+}
+
+void act_end(struct run *r)
+{
+	for (unsigned i = 0; i < r->drill->step.count; i++) {
+		const struct step *s = &r->drill->step.at[i];
+		struct doing d = { .r = r, .s = s, .o = &r->record->outcome[i] };
+
+		if (d.o->faulted && d.o->active && s->verb->end)
+			s->verb->end(&d);
+	}
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ * loop: the one loop of process 1: reads what programs say, reaps who has ended, and takes down
+ * what the kernels of both hosts know.
+ */
+#include "loop.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "run.h"
+
+enum { WAITS_STEP_MS = 20 };
+
+int loop_problem(struct run *r, int err, const char *what, const char *why)
+{
+	if (r->record->problem[0] == '\0')
+		snprintf(r->record->problem, sizeof(r->record->problem), "%.100s: %.140s", what,
+			 why);
+	return err;
+}
+
+/* How long a thread of this machine has waited for a CPU: programs, wire, helpers, ourselves. Of
+ * one that has ended only its zombie tells. */
+static void look_waits(struct run *r)
+{
+	int64_t wait_ns;
+
+	if (clock_now_ns() - r->waits.looked_ns < MSEC(WAITS_STEP_MS) && !proc_has_zombie())
+		return;
+	wait_ns = tasks_longest_wait(&r->waits, getpid());
+	if (wait_ns > r->record->wait_ns)
+		r->record->wait_ns = wait_ns;
+}
+
+bool loop_until(struct run *r, int64_t until_ns, bool (*done)(struct run *r, void *arg), void *arg)
+{
+	int64_t end = until_ns < r->deadline_ns ? until_ns : r->deadline_ns;
+
+	for (;;) {
+		int64_t now = clock_now_ns(), next = now + MSEC(5);
+
+		if (done && done(r, arg))
+			return true;
+		if (now >= end)
+			return false;
+		proc_turn(r->procs, RUN_PROCS, next < end ? next : end, &r->record->timeline);
+		look_waits(r);
+		proc_reap(r->procs, RUN_PROCS, &r->record->timeline);
+	}
+}
+
+int loop_states(struct run *r, enum host host, struct diag_states *s)
+{
+	int result;
+
+	hosts_enter(&r->hosts, host);
+	result = diag_read(s, r->hosts.family);
+	hosts_leave(&r->hosts);
+	return result;
+}
+
+void loop_look(struct run *r, const char *label)
+{
+	struct record *rec = r->record;
+	struct look *l = &rec->look[rec->looks];
+	char client[80], server[80];
+
+	if (rec->looks == RECORD_LOOKS_MAX)
+		return;
+	snprintf(l->label, sizeof(l->label), "%s", label);
+	loop_states(r, HOST_CLIENT, &l->of[0]);
+	loop_states(r, HOST_SERVER, &l->of[1]);
+	rec->looks++;
+	timeline_add(&rec->timeline, clock_now_ns(), WHO_STATES, "%s | %s",
+		     diag_words(&l->of[0], client, sizeof(client)),
+		     diag_words(&l->of[1], server, sizeof(server)));
+}

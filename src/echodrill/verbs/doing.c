@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * doing: how a step went, in its outcome and in the record.
+ */
+#include "doing.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "echodrill/stage/run.h"
+
+void doing_not_proven(struct doing *d, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(d->o->doubt, sizeof(d->o->doubt), fmt, args);
+	va_end(args);
+	d->o->active = false;
+}
+
+bool doing_left_out(const struct doing *d)
+{
+	return d->s->fault && d->r->options->without_fault;
+}
+
+int doing_failed(struct doing *d, const char *why)
+{
+	snprintf(d->r->record->problem, sizeof(d->r->record->problem), "%.120s: %.120s", d->s->text,
+		 why);
+	return -EINVAL;
+}
+
+int doing_tool_failed(struct doing *d, int r)
+{
+	d->r->record->environment = r == -ENOENT;
+	return doing_failed(d, d->r->hosts.why);
+}
