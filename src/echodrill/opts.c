@@ -12,12 +12,6 @@
 
 #define FORMAT_NAME(name_) #name_,
 static const char *const outputs[] = { REPORT_FORMATS(FORMAT_NAME) NULL };
-enum { WIDTH = 79 };
-
-static size_t left(size_t size, size_t used)
-{
-	return used < size ? size - used : 0;
-}
 
 static const char *const timelines[] = { "auto", "always", "never", NULL };
 static const char *const groups[] = { "classic", "relative", "matrix", "long", "default", NULL };
@@ -108,7 +102,14 @@ static const char after_verbs[] =
 	"late), 77 all were skipped (no namespaces here), 129, 130 and 143 interrupted\n"
 	"(SIGHUP, SIGINT, SIGTERM).\n";
 
-/* A usage, on lines of at most 79 columns. */
+enum { WIDTH = 79 };
+
+static size_t left(size_t size, size_t used)
+{
+	return used < size ? size - used : 0;
+}
+
+/* A usage, on lines of at most WIDTH columns. */
 static size_t put_usage(char *to, size_t size, const char *usage)
 {
 	size_t len = 0, column = 0;
