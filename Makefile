@@ -20,6 +20,7 @@
 
 VARIANT ?= release
 PREFIX  ?= /usr/local
+STD     ?= gnu17
 B       := build/$(VARIANT)
 SHARE   := $(DESTDIR)$(PREFIX)/share
 
@@ -43,9 +44,10 @@ SAN          := $(SAN.$(VARIANT))
 
 # the checks of glibc need the optimiser, and would hide what the tools of the other variants look for
 HARDEN  := -fstack-protector-strong -fPIE
-HARDEN  += $(if $(OPT.$(VARIANT)),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+FORTIFY := $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),$(if $(findstring _FORTIFY_SOURCE,$(CFLAGS)),,2))
+HARDEN  += $(if $(OPT.$(VARIANT)),,$(if $(FORTIFY),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)))
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Werror
-FLAGS   := -std=gnu17 -D_GNU_SOURCE -Iinclude -Isrc -Itests -I$(B) -pthread $(HARDEN) $(WARN) $(SAN)
+FLAGS   := -std=$(STD) -D_GNU_SOURCE -Iinclude -Isrc -Itests -I$(B) -pthread $(HARDEN) $(WARN) $(SAN)
 LDALL    = -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
 LDLIBS  := -luring -linih -ljansson -lpcap -lz -pthread -lm
 

@@ -96,7 +96,7 @@ class LockedMemory(LoadCase):
     def as_user(self, kib):
         """A user of our own, who may lock so much."""
         if os.geteuid() != 0:
-            self.skipTest("only root may become somebody else")
+            self.skipTest("needs root: becomes another user")
         self.users = getattr(self, "users", 0) + 1
         user = str(30000 + (os.getpid() * 16 + self.users) % 30000)
         return ["prlimit", f"--memlock={kib * KIB}:{kib * KIB}", "setpriv", "--reuid", user, "--regid", user,
@@ -131,7 +131,9 @@ class LockedMemory(LoadCase):
                 need = int(re.search(self.NEED.format(workers, 8), r.err)[1])
                 server = self.echod(prefix=self.as_user(need), **options)
                 self.assertEqual(server.backend, "io_uring")
-                r = self.run_echod(prefix=self.as_user(need - 4), **options)
+                # newer libraries (2.6) leave out the array of indices, where the kernel lets them (6.6)
+                indices = workers * 4 * options.get("io_uring_entries", 1024) // KIB
+                r = self.run_echod(prefix=self.as_user(need - 4 - indices), **options)
                 self.assertEqual(r.code, ENVIRONMENT, "and no more than that")
 
     @not_in("valgrind")

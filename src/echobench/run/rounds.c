@@ -92,7 +92,7 @@ static void combine_ratio(const struct sample *s, unsigned turns, size_t offset,
 		turn[t] = 0;
 		for (unsigned k = 0; k < BLOCK_SERVERS; k++)
 			turn[t] += log(sample_field(&s[t * BLOCK_SERVERS + k], offset)) /
-				   BLOCK_SERVERS;
+				   (double)BLOCK_SERVERS;
 		mean[t] = turn[t];
 	}
 	middle = paired_median(mean, turns);
