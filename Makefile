@@ -9,6 +9,7 @@
 #   make format           let clang-format decide        make format-check only ask it
 #   make plot-demo        docs/outage.svg: a run with its server killed in the middle
 #   make vm-check         what a kernel can change, on Debian's own: hours
+#   make vm-selection     some of it, on Linux 6.1: ten minutes alone on a machine
 #   make failures         docs/failures.md: what clients see, from a run of every drill
 #   make install          into $(DESTDIR)$(PREFIX)       make uninstall    take it out again
 #   make man              manual pages                   make dist         release archive
@@ -166,6 +167,8 @@ kernel-check: check-programs
 	$(sub) unit; r=$$?; \
 	$(MAKE) --no-print-directory integration T='test_echod_ test_echoload_ test_fork test_uring' || r=1; \
 	$(B)/echodrill -j 2 run || r=1; exit $$r
+vm-selection:
+	$(Q)tests/vm-selection
 vm-check:
 	$(Q)r=0; for k in 6.1 6.12; do echo "Linux $$k:"; \
 		tools/vm --kernel $$k --time 14400 'make kernel-check' || r=1; done; exit $$r
@@ -274,7 +277,7 @@ clean:
 help:
 	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all check check-programs kernel-check vm-check unit integration demo plot-demo failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
+.PHONY: all check check-programs kernel-check vm-check vm-selection unit integration demo plot-demo failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
 	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man install uninstall dist compdb clean \
 	help FORCE
 .DELETE_ON_ERROR:
