@@ -40,8 +40,8 @@ static const struct {
 	{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* beyond Unicode */
 	{ "\xff", "\\xff" },
 	{ "\xe2\x80\xae"
-	  "gpj",
-	  "\\xe2\\x80\\xaegpj" }, /* from right to left */
+	  "gpj\xe2\x80\xac",
+	  "\\xe2\\x80\\xaegpj\\xe2\\x80\\xac" }, /* from right to left, and back */
 	{ "\xe2\x80\xa8", "\\xe2\\x80\\xa8" },
 	{ "\xe2\x82", "\\xe2\\x82" },
 };

@@ -47,7 +47,7 @@ static const char *lines(void)
 	static char text[3 * PIPE_BUF + 1];
 
 	for (size_t i = 0; i < 3 * PIPE_BUF; i += 16)
-		memcpy(text + i, "0123456789abcde\n", 16);
+		snprintf(text + i, sizeof(text) - i, "0123456789abcde\n");
 	return text;
 }
 

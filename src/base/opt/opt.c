@@ -16,10 +16,9 @@
 static int fail_args(struct opt_set *s, const char *place, const char *fmt, va_list args)
 {
 	char text[OPT_ERROR_MAX];
-	size_t len = strlen(place);
+	size_t len = (size_t)snprintf(text, sizeof(text), "%s", place);
 
 	assert(len < OPT_PLACE_MAX);
-	memcpy(text, place, len);
 	vsnprintf(text + len, sizeof(text) - len, fmt, args);
 	escape_text(text, s->error, sizeof(s->error));
 	return -EINVAL;

@@ -76,7 +76,7 @@ static int run_gnuplot(FILE *script, FILE *picture)
 {
 	int e = 0, status = 0;
 	struct stat st;
-	pid_t pid;
+	pid_t pid = 0;
 
 	if (fflush(script) != 0 || fseek(script, 0, SEEK_SET) < 0)
 		e = -errno;
