@@ -185,8 +185,10 @@ static void run_round(struct pair *p)
 	json_t *json[2] = { NULL, NULL };
 
 	json[first] = run_side(p, &p->side[first]);
+	p->interrupted |= child_stop_signal() != 0; /* it may come while a server is stopped */
 	if (!p->interrupted)
 		json[!first] = run_side(p, &p->side[!first]);
+	p->interrupted |= child_stop_signal() != 0;
 	for (unsigned i = 0; i < p->key_count && !p->interrupted; i++) {
 		struct key *k = &p->keys[i];
 

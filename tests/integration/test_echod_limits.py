@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What bounds echod: slow readers, connections, time, descriptors."""
 import contextlib
+import os
 import select
 import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 from echolab import (PATIENCE, Reader, Sender, TestCase, covers, end_of, fill, for_each_backend, half_close, not_in,
                      only, pattern, recv_exactly, recv_to_end, rst, slow, ss)
@@ -309,8 +311,20 @@ class EachDescriptors(TestCase):
         self.server = self.echod(prefix=["prlimit", f"--nofile={self.LIMIT}:{self.LIMIT}"], **options)
         self.socks = []
 
+    def has_written(self):
+        """Whether it has let go of the descriptors by which it writes a line (base/output.c)."""
+        links = {}
+        for path in Path(f"/proc/{self.server.pid}/fd").iterdir():
+            try:
+                links[int(path.name)] = os.readlink(path)
+            except FileNotFoundError:
+                return False  # it is closing one
+        again = [at for fd, at in links.items() if fd > 2 and at in (links.get(1), links.get(2))]
+        return not again and sum("signalfd" in at for at in links.values()) <= 1
+
     def exhaust(self):
         """Connects until it cannot serve one more. Returns those that it serves."""
+        self.wait_until(self.has_written, "a descriptor that it gives back later would serve one more")
         for _ in range(2 * self.LIMIT):
             sock = self.connect(self.server)
             try:
