@@ -43,7 +43,7 @@ static void start(struct worker *w)
 
 static void stop(struct worker *w, enum worker_stop how)
 {
-	conn_close_all(w, FAIL_SHUTDOWN, how == WORKER_RESET);
+	conn_close_all(w, CAUSE_SHUTDOWN, how == WORKER_RESET);
 }
 
 static const struct role role = {
@@ -123,7 +123,7 @@ static void bed_unmake(struct bed *t)
 {
 	if (t->client >= 0)
 		close(t->client);
-	conn_close_all(&t->worker, FAIL_SHUTDOWN, false);
+	conn_close_all(&t->worker, CAUSE_SHUTDOWN, false);
 	for (int i = 0; i < 100000 && t->worker.live > 0; i++)
 		bed_turn(t);
 	t->config.backend->fini(&t->worker);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
-#include "echo/base/fail.h"
+#include "echo/base/cause.h"
 #include "echo/base/timer.h"
 #include "echo/base/unsent.h"
 
@@ -72,7 +72,7 @@ BENCH(timers_run_nothing)
 	bench_keep(&sum);
 }
 
-BENCH(fail_from_errno)
+BENCH(cause_from_errno)
 {
 	static const int errs[] = {
 		0, ECONNRESET, EPIPE, ETIMEDOUT, EHOSTUNREACH, EMFILE, EIO, 4095
@@ -80,7 +80,7 @@ BENCH(fail_from_errno)
 	unsigned i = 0, sum = 0;
 
 	while (bench_next(b))
-		sum += fail_from_errno(PHASE_AWAITING, errs[i++ % ARRAY_LEN(errs)]);
+		sum += cause_from_errno(PHASE_AWAITING, errs[i++ % ARRAY_LEN(errs)]);
 	bench_keep(&sum);
 	bench_items(b, 1);
 }

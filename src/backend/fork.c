@@ -119,7 +119,7 @@ static void fork_ended(struct conn *c, int status)
 {
 	const struct fork_state *s = c->worker->state;
 	const struct fork_cell *cell = &s->cells[c->slot];
-	int why = atomic_load_explicit(&cell->why, memory_order_relaxed);
+	int cause = atomic_load_explicit(&cell->cause, memory_order_relaxed);
 	int err = atomic_load_explicit(&cell->err, memory_order_relaxed);
 
 	assert(c->inflight == 1 && c->fd < 0);
@@ -128,11 +128,11 @@ static void fork_ended(struct conn *c, int status)
 	if (fork_of(c)->closing)
 		conn_release(c);
 	else if (WIFSIGNALED(status))
-		conn_close(c, FAIL_CHILD_KILLED);
+		conn_close(c, CAUSE_CHILD_KILLED);
 	else if (err > 0)
 		conn_fail(c, err);
 	else
-		conn_close(c, why != FAIL_NONE ? (enum fail)why : FAIL_OTHER);
+		conn_close(c, cause != CAUSE_NONE ? (enum cause)cause : CAUSE_OTHER);
 }
 
 /* Signals of children that end together fold into one: who waits for one child each time leaves
@@ -169,7 +169,7 @@ static void fork_take(struct worker *w, int fd)
 	if (pid == 0)
 		fork_child(c, cell);
 	if (pid < 0) {
-		conn_abort(c, FAIL_LOCAL_LIMIT); /* EAGAIN, ENOMEM: processes or memory ran out */
+		conn_abort(c, CAUSE_LOCAL_LIMIT); /* EAGAIN, ENOMEM: processes or memory ran out */
 		return;
 	}
 	close(fd);
@@ -380,7 +380,7 @@ static void fork_finish(struct fork_state *s, struct conn *c)
 	pid_t pid = fork_of(c)->pid, got;
 	int status = 0;
 
-	conn_close(c, FAIL_SHUTDOWN);
+	conn_close(c, CAUSE_SHUTDOWN);
 	kill(pid, SIGKILL);
 	do {
 		got = waitpid(pid, &status, 0);

@@ -19,7 +19,7 @@ struct conn;
 struct fork_cell {
 	alignas(64) _Atomic uint64_t received, sent;
 	_Atomic int64_t moved_ns; /* when the last of these bytes was */
-	_Atomic int err, why;     /* how it ended; why is FAIL_NONE for as long as it has not */
+	_Atomic int err, cause;   /* how it ended; cause is CAUSE_NONE for as long as it has not */
 };
 
 /* What the backend keeps of a connection. */

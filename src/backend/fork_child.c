@@ -89,13 +89,13 @@ static void child_stop(struct conn *c)
 	switch (config->on_term) {
 	case WORKER_DRAIN:
 		f->cut_off_ns = c->worker->now_ns + config->drain_ns;
-		conn_shutdown(c, FAIL_SHUTDOWN);
+		conn_shutdown(c, CAUSE_SHUTDOWN);
 		break;
 	case WORKER_RESET:
-		conn_abort(c, FAIL_SHUTDOWN);
+		conn_abort(c, CAUSE_SHUTDOWN);
 		break;
 	default:
-		conn_close(c, FAIL_SHUTDOWN);
+		conn_close(c, CAUSE_SHUTDOWN);
 		break;
 	}
 }
@@ -157,7 +157,7 @@ static void child_cut_off(struct conn *c, char *buf)
 			break;
 	}
 	if (c->state == CONN_OPEN)
-		conn_abort(c, FAIL_SHUTDOWN);
+		conn_abort(c, CAUSE_SHUTDOWN);
 }
 
 /* Before each blocking call, once it was asked to end. */
@@ -167,7 +167,7 @@ static void child_end(struct conn *c, char *buf)
 
 	c->worker->now_ns = clock_now_ns();
 	if (asked == ASKED_TO_CLOSE)
-		conn_close(c, FAIL_SHUTDOWN);
+		conn_close(c, CAUSE_SHUTDOWN);
 	else if (f->cut_off_ns == 0)
 		child_stop(c);
 	else if (f->cut_off_ns <= c->worker->now_ns)
@@ -240,7 +240,7 @@ noreturn void fork_child(struct conn *c, struct fork_cell *cell)
 		child_publish(c, cell);
 	}
 	atomic_store_explicit(&cell->err, c->err, memory_order_relaxed);
-	atomic_store_explicit(&cell->why, c->why, memory_order_relaxed);
+	atomic_store_explicit(&cell->cause, c->cause, memory_order_relaxed);
 	conn_reap(w);
 	_exit(0);
 }

@@ -44,7 +44,7 @@ static enum conn_next echo_data(struct conn *c, const void *span, size_t len)
 
 static void echo_eof(struct conn *c)
 {
-	conn_shutdown(c, FAIL_EOF);
+	conn_shutdown(c, CAUSE_EOF);
 }
 
 /* Nothing came and nothing drained for idle_timeout, as far as our queues tell. The kernel knows
@@ -64,13 +64,13 @@ static void echo_expired(struct conn *c)
 	wait_ns = p.quiet_ns + MSEC(SLACK_MS) < idle_ns ? idle_ns - p.quiet_ns : 0;
 	if (p.owes || conn_unsent(c) > 0) {
 		if (p.acked == before) {
-			conn_abort(c, FAIL_STALLED);
+			conn_abort(c, CAUSE_STALLED);
 			return;
 		}
 		if (wait_ns < idle_ns / LOOKS_AGAIN)
 			wait_ns = idle_ns / LOOKS_AGAIN;
 	} else if (wait_ns == 0) {
-		conn_close(c, FAIL_IDLE_TIMEOUT);
+		conn_close(c, CAUSE_IDLE_TIMEOUT);
 		return;
 	}
 	conn_deadline(c, c->worker->now_ns + wait_ns);
@@ -89,7 +89,7 @@ static void echo_start(struct worker *w)
 static void echo_shut(struct conn *c, void *arg)
 {
 	(void)arg;
-	conn_shutdown(c, FAIL_SHUTDOWN);
+	conn_shutdown(c, CAUSE_SHUTDOWN);
 }
 
 static void echo_stop(struct worker *w, enum worker_stop how)
@@ -97,7 +97,7 @@ static void echo_stop(struct worker *w, enum worker_stop how)
 	if (how == WORKER_DRAIN)
 		conn_each(w, echo_shut, NULL);
 	else
-		conn_close_all(w, FAIL_SHUTDOWN, how == WORKER_RESET);
+		conn_close_all(w, CAUSE_SHUTDOWN, how == WORKER_RESET);
 }
 
 const struct role echo_role = {

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "echo/base/base.h"
-#include "echo/base/fail.h"
+#include "echo/base/cause.h"
 #include "echo/net/worker.h"
 
 struct metric {
@@ -39,14 +39,14 @@ static void metric_head(FILE *to, const char *name, const char *type, const char
 
 static void metrics_closed(FILE *to, const struct worker *w)
 {
-	for (unsigned why = 0; why < FAIL_COUNT; why++) {
-		uint64_t n = stats_get(&w->stats.closed[why]);
+	for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
+		uint64_t n = stats_get(&w->stats.closed[cause]);
 
 		if (n > 0)
 			fprintf(to,
 				"echod_connections_closed_total{worker=\"%u\",cause=\"%s\"} "
 				"%" PRIu64 "\n",
-				w->index, fail_name((enum fail)why), n);
+				w->index, cause_name((enum cause)cause), n);
 	}
 }
 

@@ -18,9 +18,9 @@
 
 #include "echo/base/addr.h"
 #include "echo/base/base.h"
+#include "echo/base/cause.h"
 #include "echo/base/clock.h"
 #include "echo/base/escape.h"
-#include "echo/base/fail.h"
 #include "echo/base/program.h"
 #include "echo/net/sock.h"
 
@@ -94,7 +94,7 @@ static bool line_reaches(struct line *l, const struct addr *to, const struct soc
 			 int64_t limit_ns)
 {
 	char text[ADDR_TEXT_MAX];
-	enum fail why;
+	enum cause cause;
 	int r;
 
 	l->start_ns = clock_now_ns();
@@ -106,9 +106,9 @@ static bool line_reaches(struct line *l, const struct addr *to, const struct soc
 		tell(l, "connected to %s", addr_format(to, text));
 		return true;
 	}
-	why = r > 0 ? FAIL_TIMEOUT_CONNECT : fail_from_errno(PHASE_CONNECTING, -r);
+	cause = r > 0 ? CAUSE_TIMEOUT_CONNECT : cause_from_errno(PHASE_CONNECTING, -r);
 	tell(l, "connect: %s (%s, phase connecting)",
-	     r > 0 ? "no answer in time" : fail_errno_name(-r), fail_name(why));
+	     r > 0 ? "no answer in time" : cause_errno_name(-r), cause_name(cause));
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = -1;
@@ -182,12 +182,12 @@ static enum phase line_phase(const struct line *l)
 static void line_tell_end(const struct line *l, const char *call, int err)
 {
 	enum phase at = line_phase(l);
-	enum fail why = fail_from_errno(at, err);
+	enum cause cause = cause_from_errno(at, err);
 
 	tell(l, "%s: %s: the %s (%s, phase %s)", call,
-	     err ? fail_errno_name(err) : "0, end of input",
-	     fail_is_peers(why) ? "server is gone" : "connection is given up", fail_name(why),
-	     fail_phase_name(at));
+	     err ? cause_errno_name(err) : "0, end of input",
+	     cause_is_peers(cause) ? "server is gone" : "connection is given up", cause_name(cause),
+	     cause_phase_name(at));
 }
 
 static int line_cannot_read(const struct line *l, int err)
@@ -284,7 +284,7 @@ static bool line_turn(struct line *l, int64_t answer_ns, int *err)
 		return errno == EINTR;
 	if (r == 0) {
 		tell(l, "no answer in time: the server is given up (%s, phase %s)",
-		     fail_name(FAIL_TIMEOUT_ANSWER), fail_phase_name(line_phase(l)));
+		     cause_name(CAUSE_TIMEOUT_ANSWER), cause_phase_name(line_phase(l)));
 		return false;
 	}
 	if ((p[0].revents & ~POLLOUT) && !line_arrived(l, err))
@@ -351,7 +351,7 @@ static bool line_exchange(struct line *l, bool *gone)
 	int err = errno, r;
 
 	if (n < 0) {
-		tell(l, "write: %s%s", fail_errno_name(err), line_sigpipe ? ", with SIGPIPE" : "");
+		tell(l, "write: %s%s", cause_errno_name(err), line_sigpipe ? ", with SIGPIPE" : "");
 		*gone = true;
 		return !line_sigpipe;
 	}

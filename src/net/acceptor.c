@@ -95,7 +95,7 @@ static void acceptor_turn_away(struct acceptor *a, int fd)
 {
 	close(fd);
 	stats_add(&a->worker->stats.opened, 1);
-	stats_add(&a->worker->stats.closed[FAIL_LOCAL_LIMIT], 1);
+	stats_add(&a->worker->stats.closed[CAUSE_LOCAL_LIMIT], 1);
 }
 
 /* Turns away what is queued, at most a batch, with the descriptor held in reserve. Ends at EAGAIN

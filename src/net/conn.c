@@ -156,7 +156,7 @@ void conn_opened(struct conn *c)
 static void conn_check_over(struct conn *c)
 {
 	if (c->eof && c->fin_sent)
-		conn_close(c, c->fin_why);
+		conn_close(c, c->fin_cause);
 }
 
 void conn_eof(struct conn *c)
@@ -196,12 +196,12 @@ void conn_drained(struct conn *c)
 		c->worker->role->drained(c);
 }
 
-void conn_shutdown(struct conn *c, enum fail why)
+void conn_shutdown(struct conn *c, enum cause cause)
 {
 	if (c->state != CONN_OPEN || c->fin)
 		return;
 	c->fin = true;
-	c->fin_why = (uint8_t)why;
+	c->fin_cause = (uint8_t)cause;
 	if (c->paused) {
 		c->paused = false; /* what still comes is dropped, so that no RST follows our FIN */
 		c->worker->config->backend->pause(c);
@@ -233,32 +233,32 @@ void conn_arm(struct conn *c)
 	timer_set(&c->worker->timers, &c->timer, c->deadline_ns);
 }
 
-static void conn_end(struct conn *c, enum fail why, int err)
+static void conn_end(struct conn *c, enum cause cause, int err)
 {
 	struct worker *w = c->worker;
 
-	assert(c->state != CONN_FREE && why != FAIL_NONE);
+	assert(c->state != CONN_FREE && cause != CAUSE_NONE);
 	if (c->state == CONN_CLOSING)
 		return;
 	c->opened = c->state == CONN_OPEN;
 	c->state = CONN_CLOSING;
-	c->why = (uint8_t)why;
+	c->cause = (uint8_t)cause;
 	c->err = err;
 	c->next = NULL;
 	*w->closing_tail = c;
 	w->closing_tail = &c->next;
 }
 
-void conn_close(struct conn *c, enum fail why)
+void conn_close(struct conn *c, enum cause cause)
 {
-	conn_end(c, why, 0);
+	conn_end(c, cause, 0);
 }
 
-void conn_abort(struct conn *c, enum fail why)
+void conn_abort(struct conn *c, enum cause cause)
 {
 	if (c->state != CONN_CLOSING)
 		c->abort = true;
-	conn_end(c, why, 0);
+	conn_end(c, cause, 0);
 }
 
 void conn_fail(struct conn *c, int err)
@@ -266,7 +266,7 @@ void conn_fail(struct conn *c, int err)
 	assert(err > 0);
 	if (c->state != CONN_CLOSING)
 		c->abort = true;
-	conn_end(c, fail_from_errno(PHASE_SENDING, err), err);
+	conn_end(c, cause_from_errno(PHASE_SENDING, err), err);
 }
 
 static void conn_choose_end(const struct conn *c)
@@ -296,7 +296,7 @@ void conn_release(struct conn *c)
 	timer_cancel(&w->timers, &c->timer);
 	unsent_clear(&w->pool, &c->out);
 	if (c->opened) {
-		stats_add(&w->stats.closed[c->why], 1);
+		stats_add(&w->stats.closed[c->cause], 1);
 		stats_add(&w->stats.open, UINT64_MAX); /* minus one */
 		if (!c->replaced)
 			atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
@@ -350,7 +350,7 @@ void conn_each(struct worker *w, void (*each)(struct conn *c, void *arg), void *
 }
 
 struct close_how {
-	enum fail why;
+	enum cause cause;
 	bool abort;
 };
 
@@ -359,12 +359,12 @@ static void conn_close_one(struct conn *c, void *arg)
 	const struct close_how *how = arg;
 
 	if (how->abort)
-		conn_abort(c, how->why);
+		conn_abort(c, how->cause);
 	else
-		conn_close(c, how->why);
+		conn_close(c, how->cause);
 }
 
-void conn_close_all(struct worker *w, enum fail why, bool abort)
+void conn_close_all(struct worker *w, enum cause cause, bool abort)
 {
-	conn_each(w, conn_close_one, &(struct close_how){ why, abort });
+	conn_each(w, conn_close_one, &(struct close_how){ cause, abort });
 }

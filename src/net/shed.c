@@ -108,9 +108,9 @@ static void shed_end(struct worker *w)
 	assert(c->gen == it->gen && c->state == CONN_OPEN && !c->replaced);
 	c->replaced = true;
 	if (conn_unsent(c) > 0 || shed_progress(c).owes)
-		conn_abort(c, FAIL_SHED);
+		conn_abort(c, CAUSE_SHED);
 	else
-		conn_close(c, FAIL_SHED);
+		conn_close(c, CAUSE_SHED);
 }
 
 /* Whether one that has been idle only since then may end. */
@@ -274,7 +274,7 @@ struct conn *shed_accept(struct worker *w, int fd)
 	if (place)
 		atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
 	stats_add(&w->stats.opened, 1);
-	stats_add(&w->stats.closed[FAIL_SHED], 1);
+	stats_add(&w->stats.closed[CAUSE_SHED], 1);
 	close(fd);
 	return NULL;
 }

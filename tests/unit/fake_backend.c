@@ -38,7 +38,7 @@ static void role_stop(struct worker *w, enum worker_stop how)
 	fake.stops++;
 	fake.how = how;
 	if (how > WORKER_DRAIN)
-		conn_close_all(w, FAIL_SHUTDOWN, how == WORKER_RESET);
+		conn_close_all(w, CAUSE_SHUTDOWN, how == WORKER_RESET);
 }
 
 static void role_opened(struct conn *c)
@@ -74,7 +74,7 @@ static void role_closed(struct conn *c)
 	struct fake_role *r = fake_role(c);
 
 	r->closed++;
-	r->why = c->why;
+	r->cause = c->cause;
 	r->err = c->err;
 	fake.last = *r;
 	fake.closed++;
@@ -245,7 +245,7 @@ void fake_check_balance(void)
 	const struct stats *s = &fake.w.stats;
 	uint64_t closed = 0;
 
-	for (unsigned i = 0; i < FAIL_COUNT; i++)
+	for (unsigned i = 0; i < CAUSE_COUNT; i++)
 		closed += stats_get(&s->closed[i]);
 	ck_assert_uint_eq(stats_get(&s->opened), stats_get(&s->open) + closed);
 	ck_assert_uint_eq(stats_get(&s->open), atomic_load(&fake.conns));

@@ -27,7 +27,7 @@ struct fake_conn {
 struct fake_role {
 	enum conn_next next; /* what `data` returns */
 	unsigned opened, data, eof, drained, expired, closed;
-	enum fail why;
+	enum cause cause;
 	int err;
 	void (*on_closed)(struct conn *c);
 };

@@ -31,7 +31,7 @@ static void setup(void)
 {
 	static char program[] = "echoload", target[] = "h\xff:7007";
 	static char *argv[] = { program, target, NULL };
-	static const struct outcome finished = { .why = FAIL_FINISHED,
+	static const struct outcome finished = { .cause = CAUSE_FINISHED,
 						 .at = PHASE_CLOSING,
 						 .count = 4,
 						 .first_ns = SEC(11),
@@ -96,10 +96,10 @@ TCase *result_tcase(const char *name)
 	return t;
 }
 
-void sample_fails(enum fail why, enum phase at, int err, uint64_t n)
+void sample_fails(enum cause cause, enum phase at, int err, uint64_t n)
 {
 	struct books *b = &sample.books;
-	const struct outcome o = { .why = why,
+	const struct outcome o = { .cause = cause,
 				   .at = at,
 				   .err = err,
 				   .count = n,
@@ -117,9 +117,9 @@ void sample_fails(enum fail why, enum phase at, int err, uint64_t n)
 	books_sort(b);
 }
 
-void sample_connect_fails(enum fail why, int err, uint64_t n)
+void sample_connect_fails(enum cause cause, int err, uint64_t n)
 {
-	const struct outcome o = { .why = why, .at = PHASE_CONNECTING, .err = err, .count = n };
+	const struct outcome o = { .cause = cause, .at = PHASE_CONNECTING, .err = err, .count = n };
 
 	sample.books.attempts += n;
 	sample.books.failed += n;

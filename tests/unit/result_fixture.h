@@ -21,10 +21,10 @@ extern const struct outage sample_outages[SAMPLE_OUTAGES];
 TCase *result_tcase(const char *name);
 
 /* @n connections that owed a message each, sent but not acknowledged, ended by @why in @at. */
-void sample_fails(enum fail why, enum phase at, int err, uint64_t n);
+void sample_fails(enum cause cause, enum phase at, int err, uint64_t n);
 
 /* @n attempts failed. */
-void sample_connect_fails(enum fail why, int err, uint64_t n);
+void sample_connect_fails(enum cause cause, int err, uint64_t n);
 
 /* Not one echo, no connection, no attempt. */
 void sample_clear(void);

@@ -15,6 +15,7 @@
 	X(backend)        \
 	X(books)          \
 	X(bottleneck)     \
+	X(cause)          \
 	X(cell)           \
 	X(child)          \
 	X(clock)          \
@@ -26,7 +27,6 @@
 	X(drill_frame)    \
 	X(drill_report)   \
 	X(escape)         \
-	X(fail)           \
 	X(hist)           \
 	X(hist_hdr)       \
 	X(hist_merge)     \

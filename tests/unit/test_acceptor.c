@@ -165,7 +165,7 @@ START_TEST(out_of_descriptors_those_that_wait_are_closed_and_counted)
 	ck_assert_uint_eq(taken, 0);
 	ck_assert(a.muted);
 	ck_assert_int_ge(a.reserve->fd, 0);
-	ck_assert_uint_eq(stats_get(&fake.w.stats.closed[FAIL_LOCAL_LIMIT]), 5);
+	ck_assert_uint_eq(stats_get(&fake.w.stats.closed[CAUSE_LOCAL_LIMIT]), 5);
 	ck_assert_uint_eq(stats_get(&fake.w.stats.opened), 5);
 	for (unsigned i = 0; i < 5; i++) {
 		struct pollfd p = { peers[i], POLLIN, 0 };
@@ -205,12 +205,12 @@ START_TEST(whoever_got_the_number_of_the_reserve_gives_it_back)
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
 	ck_assert(!acceptor_keeps(&a, fd));
 	ck_assert_int_ge(a.reserve->fd, 0);
-	ck_assert_uint_eq(stats_get(&fake.w.stats.closed[FAIL_LOCAL_LIMIT]), 1);
+	ck_assert_uint_eq(stats_get(&fake.w.stats.closed[CAUSE_LOCAL_LIMIT]), 1);
 	p = (struct pollfd){ peers[0], POLLIN, 0 };
 	ck_assert_int_eq(poll(&p, 1, 20000), 1);
 	ck_assert_int_le(recv(peers[0], &byte, 1, 0), 0);
 	acceptor_run(&a); /* the other one is turned away with it */
-	ck_assert_uint_eq(stats_get(&fake.w.stats.closed[FAIL_LOCAL_LIMIT]), 2);
+	ck_assert_uint_eq(stats_get(&fake.w.stats.closed[CAUSE_LOCAL_LIMIT]), 2);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
 	peers_close(2);
 }

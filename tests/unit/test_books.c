@@ -17,9 +17,9 @@ static void setup(void)
 	memset(&books, 0, sizeof(books));
 }
 
-static void end(struct books *b, enum fail why, enum phase at, int err)
+static void end(struct books *b, enum cause cause, enum phase at, int err)
 {
-	const struct outcome o = { .why = why,
+	const struct outcome o = { .cause = cause,
 				   .at = at,
 				   .err = err,
 				   .count = 1,
@@ -32,7 +32,7 @@ static void end(struct books *b, enum fail why, enum phase at, int err)
 
 START_TEST(ends_of_one_kind_share_a_row_with_first_and_last_time)
 {
-	struct outcome early = { .why = FAIL_RESET,
+	struct outcome early = { .cause = CAUSE_RESET,
 				 .at = PHASE_AWAITING,
 				 .err = ECONNRESET,
 				 .count = 3,
@@ -40,7 +40,7 @@ START_TEST(ends_of_one_kind_share_a_row_with_first_and_last_time)
 				 .first_ns = 4,
 				 .last_ns = 12 };
 
-	end(&books, FAIL_RESET, PHASE_AWAITING, ECONNRESET);
+	end(&books, CAUSE_RESET, PHASE_AWAITING, ECONNRESET);
 	books_outcome(&books, &early);
 	ck_assert_uint_eq(books.outcome_count, 1);
 	ck_assert_uint_eq(books.outcomes[0].count, 4);
@@ -52,10 +52,10 @@ END_TEST
 
 START_TEST(cause_phase_and_errno_tell_rows_apart)
 {
-	end(&books, FAIL_RESET, PHASE_AWAITING, ECONNRESET);
-	end(&books, FAIL_RESET, PHASE_SENDING, ECONNRESET);
-	end(&books, FAIL_RESET, PHASE_SENDING, EPIPE);
-	end(&books, FAIL_EOF, PHASE_SENDING, EPIPE);
+	end(&books, CAUSE_RESET, PHASE_AWAITING, ECONNRESET);
+	end(&books, CAUSE_RESET, PHASE_SENDING, ECONNRESET);
+	end(&books, CAUSE_RESET, PHASE_SENDING, EPIPE);
+	end(&books, CAUSE_EOF, PHASE_SENDING, EPIPE);
 	ck_assert_uint_eq(books.outcome_count, 4);
 }
 END_TEST
@@ -65,8 +65,8 @@ START_TEST(rows_that_find_no_room_are_other_in_their_own_phase)
 	uint64_t connecting = 0, sending = 0, lost = 0;
 
 	for (int err = 1; err <= BOOKS_OUTCOMES_MAX; err++) {
-		end(&books, FAIL_OTHER, PHASE_CONNECTING, err);
-		end(&books, FAIL_OTHER, PHASE_SENDING, err);
+		end(&books, CAUSE_OTHER, PHASE_CONNECTING, err);
+		end(&books, CAUSE_OTHER, PHASE_SENDING, err);
 	}
 	ck_assert_uint_le(books.outcome_count, BOOKS_OUTCOMES_MAX);
 	for (unsigned i = 0; i < books.outcome_count; i++) {
@@ -84,24 +84,24 @@ END_TEST
 START_TEST(every_phase_has_room_for_the_rest_of_a_full_table)
 {
 	for (int err = 1; err <= BOOKS_OUTCOMES_MAX; err++)
-		end(&books, FAIL_OTHER, PHASE_CONNECTING, err);
+		end(&books, CAUSE_OTHER, PHASE_CONNECTING, err);
 	for (unsigned at = 0; at < PHASE_COUNT; at++)
-		end(&books, FAIL_RESET, at, 4000);
+		end(&books, CAUSE_RESET, at, 4000);
 	ck_assert_uint_eq(books.outcome_count, BOOKS_OUTCOMES_MAX);
 }
 END_TEST
 
 START_TEST(reports_list_frequent_ends_first_and_finished_last)
 {
-	end(&books, FAIL_FINISHED, PHASE_CLOSING, 0);
-	end(&books, FAIL_FINISHED, PHASE_CLOSING, 0);
-	end(&books, FAIL_EOF, PHASE_IDLE, 0);
-	end(&books, FAIL_FINISHED, PHASE_IDLE, 0);
-	end(&books, FAIL_RESET, PHASE_IDLE, ECONNRESET);
-	end(&books, FAIL_RESET, PHASE_IDLE, ECONNRESET);
+	end(&books, CAUSE_FINISHED, PHASE_CLOSING, 0);
+	end(&books, CAUSE_FINISHED, PHASE_CLOSING, 0);
+	end(&books, CAUSE_EOF, PHASE_IDLE, 0);
+	end(&books, CAUSE_FINISHED, PHASE_IDLE, 0);
+	end(&books, CAUSE_RESET, PHASE_IDLE, ECONNRESET);
+	end(&books, CAUSE_RESET, PHASE_IDLE, ECONNRESET);
 	books_sort(&books);
-	ck_assert_int_eq(books.outcomes[0].why, FAIL_RESET);
-	ck_assert_int_eq(books.outcomes[1].why, FAIL_EOF);
+	ck_assert_int_eq(books.outcomes[0].cause, CAUSE_RESET);
+	ck_assert_int_eq(books.outcomes[1].cause, CAUSE_EOF);
 	ck_assert_int_eq(books.outcomes[2].at, PHASE_CLOSING);
 	ck_assert_int_eq(books.outcomes[3].at, PHASE_IDLE);
 	ck_assert_uint_eq(books_errors(&books), 3);
@@ -136,12 +136,12 @@ START_TEST(merged_books_are_the_sum_of_both)
 	fill(&books, 3);
 	fill(&other, 1000);
 	fill(&sum, 1003);
-	end(&books, FAIL_EOF, PHASE_IDLE, 0);
-	end(&other, FAIL_RESET, PHASE_IDLE, 0);
-	end(&other, FAIL_EOF, PHASE_IDLE, 0);
-	end(&sum, FAIL_EOF, PHASE_IDLE, 0);
-	end(&sum, FAIL_RESET, PHASE_IDLE, 0);
-	end(&sum, FAIL_EOF, PHASE_IDLE, 0);
+	end(&books, CAUSE_EOF, PHASE_IDLE, 0);
+	end(&other, CAUSE_RESET, PHASE_IDLE, 0);
+	end(&other, CAUSE_EOF, PHASE_IDLE, 0);
+	end(&sum, CAUSE_EOF, PHASE_IDLE, 0);
+	end(&sum, CAUSE_RESET, PHASE_IDLE, 0);
+	end(&sum, CAUSE_EOF, PHASE_IDLE, 0);
 	books_merge(&books, &other);
 	ck_assert_mem_eq(&books, &sum, sizeof(sum));
 }
@@ -172,9 +172,9 @@ static void balance(struct books *b)
 	b->open_at_end = 2;
 	b->peak = 7;
 	for (int i = 0; i < 2; i++)
-		end(b, FAIL_REFUSED, PHASE_CONNECTING, ECONNREFUSED);
+		end(b, CAUSE_REFUSED, PHASE_CONNECTING, ECONNREFUSED);
 	for (int i = 0; i < 5; i++)
-		end(b, FAIL_RESET, PHASE_AWAITING, ECONNRESET);
+		end(b, CAUSE_RESET, PHASE_AWAITING, ECONNRESET);
 	b->outcomes[0].messages_lost = 0;
 	b->outcomes[1].messages_lost = 10;
 	b->all = (struct message_counts){ 100, 80, 3, 10, 7 };

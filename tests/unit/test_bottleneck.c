@@ -88,7 +88,7 @@ START_TEST(what_this_host_ran_out_of_is_named)
 
 	for (size_t i = 0; i < ARRAY_LEN(of); i++) {
 		sample.books.outcome_count = 0;
-		sample_connect_fails(FAIL_LOCAL_LIMIT, of[i].err, 3);
+		sample_connect_fails(CAUSE_LOCAL_LIMIT, of[i].err, 3);
 		expect(BOTTLENECK_CLIENT, of[i].why);
 	}
 }
@@ -153,14 +153,14 @@ END_TEST
 
 START_TEST(errors_at_the_end_of_a_pause_prove_nothing)
 {
-	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 2); /* at 2 s, and 3 ms later */
+	sample_fails(CAUSE_RESET, PHASE_AWAITING, ECONNRESET, 2); /* at 2 s, and 3 ms later */
 	verdict_is(1, "2 connections ended in reset");
 	pause_for(MSEC(900));
 	verdict_is(5, "2 connections ended in reset; but this client had just been paused, 900 ms");
 	pause_for(MSEC(300));
 	verdict_is(1, "2 connections ended in reset");
 	pause_for(MSEC(900));
-	sample_connect_fails(FAIL_REFUSED, ECONNREFUSED, 1); /* at 0 s */
+	sample_connect_fails(CAUSE_REFUSED, ECONNREFUSED, 1); /* at 0 s */
 	verdict_is(1, "1 connect refused");
 }
 END_TEST

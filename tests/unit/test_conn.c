@@ -13,9 +13,9 @@
 #include "fake_backend.h"
 #include "suites.h"
 
-static uint64_t counted(enum fail why)
+static uint64_t counted(enum cause cause)
 {
-	return stats_get(&fake.w.stats.closed[why]);
+	return stats_get(&fake.w.stats.closed[cause]);
 }
 
 START_TEST(closed_comes_once_and_the_first_cause_wins)
@@ -24,16 +24,16 @@ START_TEST(closed_comes_once_and_the_first_cause_wins)
 
 	ck_assert_uint_eq(fake_role(c)->opened, 1);
 	conn_fail(c, ECONNRESET);
-	conn_close(c, FAIL_EOF);
-	conn_abort(c, FAIL_CORRUPT);
+	conn_close(c, CAUSE_EOF);
+	conn_abort(c, CAUSE_CORRUPT);
 	conn_fail(c, EPIPE);
 	ck_assert_uint_eq(fake.closed, 0); /* callbacks do not nest */
 	fake_turn(1);
 	fake_turn(2);
 	ck_assert_uint_eq(fake.closed, 1);
-	ck_assert_int_eq(fake.last.why, FAIL_RESET);
+	ck_assert_int_eq(fake.last.cause, CAUSE_RESET);
 	ck_assert_int_eq(fake.last.err, ECONNRESET);
-	ck_assert_uint_eq(counted(FAIL_RESET), 1);
+	ck_assert_uint_eq(counted(CAUSE_RESET), 1);
 	ck_assert_uint_eq(fake.w.live, 0);
 }
 END_TEST
@@ -42,13 +42,13 @@ START_TEST(a_later_abort_does_not_make_a_close_a_reset)
 {
 	struct conn *c = fake_accept();
 
-	conn_close(c, FAIL_EOF);
-	conn_abort(c, FAIL_CORRUPT);
+	conn_close(c, CAUSE_EOF);
+	conn_abort(c, CAUSE_CORRUPT);
 	ck_assert(!c->abort);
 	fake_turn(1);
 
 	c = fake_accept();
-	conn_abort(c, FAIL_CORRUPT);
+	conn_abort(c, CAUSE_CORRUPT);
 	ck_assert(c->abort);
 	fake_turn(2);
 }
@@ -57,12 +57,12 @@ END_TEST
 /* A client that sends when @send has failed, and then finds the end of input, or errno @recv. */
 static const struct sent_into_an_end {
 	int send, recv;
-	enum fail why;
+	enum cause cause;
 	int err;
 } sent_into_ends[] = {
-	{ EPIPE, 0, FAIL_EOF, 0 }, /* the fake role closes for `eof` */
-	{ ECONNRESET, 0, FAIL_RESET, ECONNRESET },
-	{ EPIPE, ECONNRESET, FAIL_RESET, ECONNRESET },
+	{ EPIPE, 0, CAUSE_EOF, 0 }, /* the fake role closes for `eof` */
+	{ ECONNRESET, 0, CAUSE_RESET, ECONNRESET },
+	{ EPIPE, ECONNRESET, CAUSE_RESET, ECONNRESET },
 };
 
 START_TEST(what_the_peer_did_first_names_the_end_of_a_send)
@@ -80,9 +80,9 @@ START_TEST(what_the_peer_did_first_names_the_end_of_a_send)
 	else
 		conn_eof(c);
 	if (c->state == CONN_OPEN && fake_role(c)->eof == 1)
-		conn_close(c, FAIL_EOF);
+		conn_close(c, CAUSE_EOF);
 	fake_turn(1);
-	ck_assert_int_eq(fake.last.why, t->why);
+	ck_assert_int_eq(fake.last.cause, t->cause);
 	ck_assert_int_eq(fake.last.err, t->err);
 }
 END_TEST
@@ -115,7 +115,7 @@ static bool close_resets(struct conn *c)
 	socklen_t len = sizeof(l);
 	int fd = dup(c->fd);
 
-	conn_close(c, FAIL_SHUTDOWN);
+	conn_close(c, CAUSE_SHUTDOWN);
 	fake_turn(1);
 	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_LINGER, &l, &len), 0);
 	close(fd);
@@ -139,16 +139,16 @@ END_TEST
 START_TEST(connections_end_in_the_order_in_which_they_were_closed)
 {
 	struct conn *c[3];
-	static const enum fail why[] = { FAIL_EOF, FAIL_SHUTDOWN, FAIL_RESET };
+	static const enum cause cause[] = { CAUSE_EOF, CAUSE_SHUTDOWN, CAUSE_RESET };
 	static const unsigned order[] = { 2, 0, 1 };
 
 	for (unsigned i = 0; i < 3; i++)
 		c[i] = fake_accept();
 	for (unsigned i = 0; i < 3; i++)
-		conn_close(c[order[i]], why[i]);
+		conn_close(c[order[i]], cause[i]);
 	fake_turn(1);
 	ck_assert_uint_eq(fake.closed, 3);
-	ck_assert_int_eq(fake.last.why, why[2]);
+	ck_assert_int_eq(fake.last.cause, cause[2]);
 }
 END_TEST
 
@@ -157,7 +157,7 @@ START_TEST(its_descriptor_is_open_until_the_role_has_heard_of_the_end)
 	struct conn *c = fake_accept();
 	int fd = c->fd;
 
-	conn_close(c, FAIL_EOF);
+	conn_close(c, CAUSE_EOF);
 	ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
 	fake_turn(1);
 	ck_assert_int_lt(fcntl(fd, F_GETFD), 0);
@@ -168,21 +168,21 @@ START_TEST(shutdown_without_unsent_bytes_sends_fin_at_once)
 {
 	struct conn *c = fake_accept();
 
-	conn_shutdown(c, FAIL_EOF);
-	conn_shutdown(c, FAIL_RESET);
+	conn_shutdown(c, CAUSE_EOF);
+	conn_shutdown(c, CAUSE_RESET);
 	ck_assert_uint_eq(fake_conn(c)->shutdowns, 1);
 	ck_assert_int_eq(c->state, CONN_OPEN); /* the peer's FIN is missing */
 	conn_eof(c);
 	ck_assert_uint_eq(fake_role(c)->eof, 0);
 	fake_turn(1);
-	ck_assert_int_eq(fake.last.why, FAIL_EOF);
+	ck_assert_int_eq(fake.last.cause, CAUSE_EOF);
 }
 END_TEST
 
 /* Shuts a connection with something unsent: FIN only when that has gone. */
 static void check_shutdown_waits(struct conn *c, size_t *left)
 {
-	conn_shutdown(c, FAIL_EOF);
+	conn_shutdown(c, CAUSE_EOF);
 	ck_assert_uint_eq(fake_conn(c)->shutdowns, 0);
 	*left = 0;
 	conn_drained(c);
@@ -190,7 +190,7 @@ static void check_shutdown_waits(struct conn *c, size_t *left)
 	ck_assert_uint_eq(fake_role(c)->drained, 0);
 	conn_eof(c);
 	fake_turn(1);
-	ck_assert_int_eq(fake.last.why, FAIL_EOF);
+	ck_assert_int_eq(fake.last.cause, CAUSE_EOF);
 }
 
 START_TEST(shutdown_waits_for_queued_bytes)
@@ -199,12 +199,12 @@ START_TEST(shutdown_waits_for_queued_bytes)
 	char byte = 1;
 
 	ck_assert_int_eq(unsent_push(&fake.w.pool, &c->out, &byte, 1), 0);
-	conn_shutdown(c, FAIL_EOF);
+	conn_shutdown(c, CAUSE_EOF);
 	ck_assert_uint_eq(fake_conn(c)->shutdowns, 0);
 	unsent_pop(&fake.w.pool, &c->out, 1);
 	conn_drained(c);
 	ck_assert_uint_eq(fake_conn(c)->shutdowns, 1);
-	conn_close(c, FAIL_EOF);
+	conn_close(c, CAUSE_EOF);
 	fake_turn(1);
 }
 END_TEST
@@ -237,10 +237,10 @@ START_TEST(after_the_peers_fin_close_alone_sends_ours)
 	conn_eof(c);
 	ck_assert_uint_eq(fake_role(c)->eof, 1);
 	ck_assert_int_eq(c->state, CONN_OPEN); /* the end of input is no close */
-	conn_shutdown(c, FAIL_EOF);
+	conn_shutdown(c, CAUSE_EOF);
 	ck_assert_uint_eq(fake_conn(c)->shutdowns, 0);
 	fake_turn(1);
-	ck_assert_int_eq(fake.last.why, FAIL_EOF);
+	ck_assert_int_eq(fake.last.cause, CAUSE_EOF);
 }
 END_TEST
 
@@ -251,7 +251,7 @@ START_TEST(after_shutdown_data_is_counted_and_dropped)
 	fake_role(c)->next = CONN_ECHO;
 	ck_assert_int_eq(conn_data(c, "abc", 3), CONN_ECHO);
 	conn_pause(c, true);
-	conn_shutdown(c, FAIL_SHUTDOWN);
+	conn_shutdown(c, CAUSE_SHUTDOWN);
 	ck_assert_uint_eq(fake_conn(c)->pauses, 2); /* reading goes on */
 	ck_assert_int_eq(conn_data(c, "abcd", 4), CONN_NOTHING);
 	conn_pause(c, true);
@@ -279,10 +279,10 @@ START_TEST(a_closing_connection_asks_its_backend_for_nothing)
 {
 	struct conn *c = fake_accept();
 
-	conn_close(c, FAIL_EOF);
+	conn_close(c, CAUSE_EOF);
 	conn_feed(c, "x", 1);
 	conn_pause(c, true);
-	conn_shutdown(c, FAIL_EOF);
+	conn_shutdown(c, CAUSE_EOF);
 	ck_assert_uint_eq(fake_conn(c)->feeds, 0);
 	ck_assert_uint_eq(fake_conn(c)->pauses, 0);
 	ck_assert_uint_eq(fake_conn(c)->shutdowns, 0);
@@ -302,11 +302,11 @@ START_TEST(closed_may_dial_and_what_it_dials_gets_another_slot)
 	struct conn *c = fake_accept();
 
 	fake_role(c)->on_closed = dial_again;
-	conn_close(c, FAIL_RESET);
+	conn_close(c, CAUSE_RESET);
 	fake_turn(1);
 	ck_assert_uint_eq(fake.w.live, 1);
 	ck_assert_uint_eq(fake.closed, 1);
-	conn_close_all(&fake.w, FAIL_FINISHED, false);
+	conn_close_all(&fake.w, CAUSE_FINISHED, false);
 	fake_turn(2);
 	ck_assert_uint_eq(fake.w.live, 0);
 }
@@ -316,12 +316,12 @@ START_TEST(closing_all_ends_those_that_dial_too)
 {
 	struct conn *open = fake_accept(), *dialing = fake_dial();
 
-	conn_close_all(&fake.w, FAIL_SHUTDOWN, true);
+	conn_close_all(&fake.w, CAUSE_SHUTDOWN, true);
 	ck_assert(open->abort);
 	ck_assert(dialing->abort);
 	fake_turn(1);
 	ck_assert_uint_eq(fake.closed, 2);
-	ck_assert_uint_eq(counted(FAIL_SHUTDOWN), 1);
+	ck_assert_uint_eq(counted(CAUSE_SHUTDOWN), 1);
 	ck_assert_uint_eq(fake.w.live, 0);
 }
 END_TEST
@@ -334,7 +334,7 @@ START_TEST(what_is_unsent_at_the_end_goes_back_to_the_pool)
 
 	ck_assert_int_eq(unsent_push(&fake.w.pool, &c->out, bytes, sizeof(bytes)), 0);
 	ck_assert_uint_lt(fake.w.pool.blocks_free, before);
-	conn_abort(c, FAIL_RESET);
+	conn_abort(c, CAUSE_RESET);
 	fake_turn(1);
 	ck_assert_uint_eq(fake.w.pool.blocks_free, before);
 }

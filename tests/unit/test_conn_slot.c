@@ -13,9 +13,9 @@
 #include "fake_backend.h"
 #include "suites.h"
 
-static uint64_t counted(enum fail why)
+static uint64_t counted(enum cause cause)
 {
-	return stats_get(&fake.w.stats.closed[why]);
+	return stats_get(&fake.w.stats.closed[cause]);
 }
 
 START_TEST(a_slot_is_not_reused_while_an_operation_names_it)
@@ -24,7 +24,7 @@ START_TEST(a_slot_is_not_reused_while_an_operation_names_it)
 	uint64_t token = conn_token(c, 7);
 
 	c->inflight = 2;
-	conn_close(c, FAIL_EOF);
+	conn_close(c, CAUSE_EOF);
 	fake_turn(1);
 	ck_assert_uint_eq(fake_conn(c)->closes, 1);
 	ck_assert_uint_eq(fake.closed, 0);
@@ -52,7 +52,7 @@ START_TEST(what_is_in_flight_when_the_backend_has_gone_holds_nobody)
 
 	fake_accept();
 	c->inflight = 3;
-	conn_close(c, FAIL_SHUTDOWN);
+	conn_close(c, CAUSE_SHUTDOWN);
 	fake_turn(1);
 	ck_assert_uint_eq(fake.closed, 0);
 	conn_abandon(&fake.w);
@@ -73,7 +73,7 @@ START_TEST(tokens_carry_op_slot_and_generation)
 	ck_assert_ptr_null(conn_find(&fake.w, token + 1));            /* never used */
 	ck_assert_ptr_null(conn_find(&fake.w, token + FAKE_SLOTS));   /* no slot */
 	ck_assert_ptr_null(conn_find(&fake.w, token + (1ull << 32))); /* another generation */
-	conn_close(c, FAIL_EOF);
+	conn_close(c, CAUSE_EOF);
 	ck_assert_ptr_null(conn_find(&fake.w, token)); /* nothing in flight: events are stale */
 	fake_turn(1);
 	ck_assert_ptr_null(conn_find(&fake.w, token));
@@ -87,7 +87,7 @@ START_TEST(generations_go_round_without_confusion)
 	c->gen = (1u << 24) - 1;
 	uint64_t token = conn_token(c, 0);
 
-	conn_close(c, FAIL_EOF);
+	conn_close(c, CAUSE_EOF);
 	fake_turn(1);
 	c = fake_accept();
 	ck_assert_uint_eq(c->gen, 0);
@@ -102,11 +102,11 @@ START_TEST(one_that_is_closing_leaves_its_place)
 
 	for (unsigned i = 0; i < FAKE_MAX_CONNS; i++)
 		c[i] = fake_accept();
-	conn_close(c[1], FAIL_EOF);
+	conn_close(c[1], CAUSE_EOF);
 	ck_assert_ptr_nonnull(fake_accept());
 	fake_turn(1);
-	ck_assert_uint_eq(counted(FAIL_SHED), 0);
-	ck_assert_uint_eq(counted(FAIL_EOF), 1);
+	ck_assert_uint_eq(counted(CAUSE_SHED), 0);
+	ck_assert_uint_eq(counted(CAUSE_EOF), 1);
 	fake_check_balance();
 }
 END_TEST
@@ -118,7 +118,7 @@ START_TEST(the_limit_is_for_all_workers)
 	atomic_store(&fake.conns, FAKE_MAX_CONNS);
 	ck_assert_ptr_null(shed_accept(&fake.w, fd)); /* this worker has none that could end */
 	ck_assert_int_lt(fcntl(fd, F_GETFD), 0);
-	ck_assert_uint_eq(counted(FAIL_SHED), 1);
+	ck_assert_uint_eq(counted(CAUSE_SHED), 1);
 	ck_assert_uint_eq(atomic_load(&fake.conns), FAKE_MAX_CONNS);
 	atomic_store(&fake.conns, 0);
 }
@@ -132,11 +132,11 @@ START_TEST(without_a_free_slot_it_is_shed_too)
 		c[i] = fake_dial();
 	ck_assert_ptr_null(fake_dial());
 	ck_assert_ptr_null(fake_accept());
-	ck_assert_uint_eq(counted(FAIL_SHED), 1);
+	ck_assert_uint_eq(counted(CAUSE_SHED), 1);
 	for (unsigned i = 0; i < FAKE_SLOTS; i++)
-		conn_close(c[i], FAIL_TIMEOUT_CONNECT);
+		conn_close(c[i], CAUSE_TIMEOUT_CONNECT);
 	fake_turn(1);
-	ck_assert_uint_eq(counted(FAIL_TIMEOUT_CONNECT), 0); /* none of them was open */
+	ck_assert_uint_eq(counted(CAUSE_TIMEOUT_CONNECT), 0); /* none of them was open */
 	ck_assert_uint_eq(fake.closed, FAKE_SLOTS);
 }
 END_TEST
@@ -151,9 +151,9 @@ START_TEST(a_dialed_connection_counts_when_it_is_open)
 	conn_opened(c);
 	ck_assert_uint_eq(fake_role(c)->opened, 1);
 	ck_assert_uint_eq(stats_get(&fake.w.stats.opened), 1);
-	conn_close(c, FAIL_FINISHED);
+	conn_close(c, CAUSE_FINISHED);
 	fake_turn(1);
-	ck_assert_uint_eq(counted(FAIL_FINISHED), 1);
+	ck_assert_uint_eq(counted(CAUSE_FINISHED), 1);
 }
 END_TEST
 
@@ -166,8 +166,8 @@ START_TEST(an_attempt_that_fails_is_closed_and_was_never_open)
 	fake_turn(1);
 	ck_assert_uint_eq(fake.closed, 1);
 	ck_assert_uint_eq(fake.last.opened, 0);
-	ck_assert_int_eq(fake.last.why, FAIL_REFUSED);
-	ck_assert_uint_eq(counted(FAIL_REFUSED), 0);
+	ck_assert_int_eq(fake.last.cause, CAUSE_REFUSED);
+	ck_assert_uint_eq(counted(CAUSE_REFUSED), 0);
 }
 END_TEST
 
@@ -230,7 +230,7 @@ START_TEST(a_deadline_that_was_taken_away_does_not_come)
 	fake_turn(MSEC(20));
 	ck_assert_uint_eq(fake_role(c)->expired, 0);
 	conn_deadline(c, now + MSEC(30));
-	conn_close(c, FAIL_EOF);
+	conn_close(c, CAUSE_EOF);
 	fake_turn(MSEC(40));
 	ck_assert_uint_eq(fake.last.expired, 0);
 	ck_assert_uint_eq(fake.w.timers.count, 0);

@@ -75,7 +75,7 @@ static json_t *result(void)
 
 	sample.outages = sample_outages;
 	sample.outage_count = SAMPLE_OUTAGES;
-	sample_fails(FAIL_RESET, PHASE_AWAITING, 104, 3);
+	sample_fails(CAUSE_RESET, PHASE_AWAITING, 104, 3);
 	sample_finish();
 	ck_assert_int_eq(report_json(&sample, to), 0);
 	ck_assert_int_eq(fclose(to), 0);

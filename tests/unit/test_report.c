@@ -62,8 +62,8 @@ END_TEST
 
 START_TEST(a_bad_run_says_what_when_and_what_it_cost)
 {
-	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 3);
-	sample_connect_fails(FAIL_REFUSED, ECONNREFUSED, 1234567);
+	sample_fails(CAUSE_RESET, PHASE_AWAITING, ECONNRESET, 3);
+	sample_connect_fails(CAUSE_REFUSED, ECONNREFUSED, 1234567);
 	sample.books.lost[LOST_UNACKED] = 1;
 	sample.books.lost[LOST_ACKED] = 2;
 	sample.outages = sample_outages;
@@ -105,7 +105,7 @@ END_TEST
 START_TEST(a_run_without_an_echo_has_no_rate_and_no_latency)
 {
 	sample_clear();
-	sample_connect_fails(FAIL_REFUSED, ECONNREFUSED, 4);
+	sample_connect_fails(CAUSE_REFUSED, ECONNREFUSED, 4);
 	sample.duration_ns = USEC(394);
 	sample.cpu_ns = USEC(1000);
 	expect_text(
@@ -233,7 +233,7 @@ START_TEST(a_terminal_obeys_nothing_that_came_from_elsewhere)
 	snprintf(sample.targets[1].address, ADDR_TEXT_MAX, "b\r");
 	sample.targets[1].name = "b";
 	sample.targets[1].books = sample.books;
-	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 3);
+	sample_fails(CAUSE_RESET, PHASE_AWAITING, ECONNRESET, 3);
 	expect_line("target       h\\x1b[2J\\x0aexit 0 ok (caf\xc3\xa9\\x9b1m), b (b\\x0d)\n");
 	expect_line("\ncaf\xc3\xa9\\x9b1m ");
 	expect_line("\nb\\x0d ");
@@ -252,7 +252,7 @@ START_TEST(no_line_is_longer_than_80_columns)
 	name[sizeof(name) - 1] = 0;
 	sample.targets[0].name = name;
 	for (unsigned at = 0; at < PHASE_COUNT; at++) {
-		for (unsigned why = FAIL_EOF; why <= FAIL_OTHER; why++)
+		for (unsigned why = CAUSE_EOF; why <= CAUSE_OTHER; why++)
 			sample_fails(why, at, EADDRNOTAVAIL, n);
 	}
 	hist_record((struct hist *)(uintptr_t)sample.latency, SEC(999));

@@ -175,8 +175,8 @@ START_TEST(errnos_and_corruptions_are_in_json)
 {
 	json_t *root;
 
-	sample_fails(FAIL_CORRUPT, PHASE_AWAITING, 0, 9);
-	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 10);
+	sample_fails(CAUSE_CORRUPT, PHASE_AWAITING, 0, 9);
+	sample_fails(CAUSE_RESET, PHASE_AWAITING, ECONNRESET, 10);
 	sample.books.corruption = (struct corruption){ true, 3, 77, 0x41, 0x42, false };
 	root = json_of_sample();
 	expect_string(root, "outcomes.0.errno", "ECONNRESET");

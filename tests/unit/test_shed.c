@@ -33,7 +33,7 @@ static void setup(void)
 
 static uint64_t shed(void)
 {
-	return stats_get(&fake.w.stats.closed[FAIL_SHED]);
+	return stats_get(&fake.w.stats.closed[CAUSE_SHED]);
 }
 
 static void check_full(void)
@@ -51,7 +51,7 @@ START_TEST(the_one_that_was_idle_longest_ends_for_a_newcomer)
 	ck_assert_int_eq(conns[1]->state, CONN_CLOSING);
 	ck_assert(!conns[1]->abort);
 	check_full();
-	ck_assert_int_eq(fake.last.why, FAIL_SHED);
+	ck_assert_int_eq(fake.last.cause, CAUSE_SHED);
 	ck_assert_uint_eq(shed(), 1);
 	ck_assert_ptr_nonnull(fake_accept());
 	ck_assert_int_eq(conns[0]->state, CONN_CLOSING);
@@ -72,7 +72,7 @@ END_TEST
 
 START_TEST(below_the_limit_nobody_ends)
 {
-	conn_close(conns[2], FAIL_EOF);
+	conn_close(conns[2], CAUSE_EOF);
 	fake_turn(0);
 	ck_assert_ptr_nonnull(fake_accept());
 	check_full();
@@ -171,7 +171,7 @@ END_TEST
 
 START_TEST(the_newcomer_counts_if_those_asked_for_have_left)
 {
-	conn_close_all(&fake.w, FAIL_EOF, false);
+	conn_close_all(&fake.w, CAUSE_EOF, false);
 	fake_turn(0);
 	ck_assert_uint_eq(atomic_load(&fake.conns), 0);
 	atomic_store(&fake.w.shed.asked, 2);

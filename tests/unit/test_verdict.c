@@ -28,17 +28,17 @@ END_TEST
 
 START_TEST(an_error_is_a_no_that_says_what_happened)
 {
-	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 64);
+	sample_fails(CAUSE_RESET, PHASE_AWAITING, ECONNRESET, 64);
 	expect(1, "64 connections ended in reset");
 }
 END_TEST
 
 START_TEST(causes_are_added_up_over_phases_and_errnos)
 {
-	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 2);
-	sample_fails(FAIL_RESET, PHASE_SENDING, EPIPE, 1);
-	sample_connect_fails(FAIL_REFUSED, ECONNREFUSED, 1);
-	sample_connect_fails(FAIL_TIMEOUT_CONNECT, 0, 2);
+	sample_fails(CAUSE_RESET, PHASE_AWAITING, ECONNRESET, 2);
+	sample_fails(CAUSE_RESET, PHASE_SENDING, EPIPE, 1);
+	sample_connect_fails(CAUSE_REFUSED, ECONNREFUSED, 1);
+	sample_connect_fails(CAUSE_TIMEOUT_CONNECT, 0, 2);
 	expect(1, "3 connections ended in reset, 2 connects ended in timeout_connect, "
 		  "1 connect refused");
 }
@@ -47,7 +47,7 @@ END_TEST
 START_TEST(three_causes_are_named_and_the_others_counted)
 {
 	for (unsigned i = 0; i < 6; i++)
-		sample_fails(FAIL_EOF + i, PHASE_IDLE, 0, 10 - i);
+		sample_fails(CAUSE_EOF + i, PHASE_IDLE, 0, 10 - i);
 	expect(1, "10 connections ended in eof, 9 connections ended in eof_early, "
 		  "8 connections ended in reset, 18 otherwise");
 }
@@ -59,7 +59,7 @@ START_TEST(unfinished_messages_are_errors_too)
 	sample.books.all.sent++;
 	sample.books.planned++;
 	expect(1, "1 message unfinished");
-	sample_fails(FAIL_EOF_EARLY, PHASE_AWAITING, 0, 1);
+	sample_fails(CAUSE_EOF_EARLY, PHASE_AWAITING, 0, 1);
 	expect(1, "1 connection ended in eof_early, 1 message unfinished");
 }
 END_TEST
@@ -67,7 +67,7 @@ END_TEST
 START_TEST(ignored_errors_are_ok_but_said)
 {
 	sample_config.ignore_errors = true;
-	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 1);
+	sample_fails(CAUSE_RESET, PHASE_AWAITING, ECONNRESET, 1);
 	expect(0, "ok, errors ignored: 1 connection ended in reset");
 }
 END_TEST
@@ -75,7 +75,7 @@ END_TEST
 START_TEST(a_target_that_never_answered_is_said_with_what_attempts_saw)
 {
 	sample_clear();
-	sample_connect_fails(FAIL_REFUSED, ECONNREFUSED, 10);
+	sample_connect_fails(CAUSE_REFUSED, ECONNREFUSED, 10);
 	sample_config.ignore_errors = true; /* changes nothing here */
 	expect(3, "not one echo: 10 connects refused");
 }
@@ -93,23 +93,23 @@ END_TEST
 START_TEST(local_limits_alone_are_the_environments_fault)
 {
 	sample_clear();
-	sample_connect_fails(FAIL_LOCAL_LIMIT, EMFILE, 3);
+	sample_connect_fails(CAUSE_LOCAL_LIMIT, EMFILE, 3);
 	expect(4, "this machine could make no connection: 3 connects ended in local_limit");
-	sample_connect_fails(FAIL_REFUSED, ECONNREFUSED, 1);
+	sample_connect_fails(CAUSE_REFUSED, ECONNREFUSED, 1);
 	expect(3, "not one echo: 3 connects ended in local_limit, 1 connect refused");
 }
 END_TEST
 
 START_TEST(local_limits_beside_connections_are_errors)
 {
-	sample_connect_fails(FAIL_LOCAL_LIMIT, EMFILE, 3);
+	sample_connect_fails(CAUSE_LOCAL_LIMIT, EMFILE, 3);
 	expect(1, "3 connects ended in local_limit");
 }
 END_TEST
 
 START_TEST(ports_that_ran_out_come_with_a_way_out)
 {
-	sample_connect_fails(FAIL_LOCAL_LIMIT, EADDRNOTAVAIL, 3);
+	sample_connect_fails(CAUSE_LOCAL_LIMIT, EADDRNOTAVAIL, 3);
 	expect(1, "3 connects ended in local_limit: no local port was free, --source can add "
 		  "addresses");
 	sample_config.source.count = 14;
@@ -123,7 +123,7 @@ START_TEST(an_interrupted_run_says_by_what)
 	sample.interrupted = true;
 	expect(130, "interrupted by SIGINT");
 	sample.interrupted_by = SIGTERM;
-	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 2);
+	sample_fails(CAUSE_RESET, PHASE_AWAITING, ECONNRESET, 2);
 	expect(143, "interrupted by SIGTERM; 2 connections ended in reset");
 }
 END_TEST
@@ -133,7 +133,7 @@ START_TEST(an_interruption_goes_before_silence_and_after_local_limits)
 	sample.interrupted = true;
 	sample_clear();
 	expect(130, "interrupted by SIGINT");
-	sample_connect_fails(FAIL_LOCAL_LIMIT, EMFILE, 1);
+	sample_connect_fails(CAUSE_LOCAL_LIMIT, EMFILE, 1);
 	expect(4, "this machine could make no connection: 1 connect ended in local_limit");
 }
 END_TEST
@@ -155,7 +155,7 @@ END_TEST
 START_TEST(errors_go_before_nothing_measured)
 {
 	nothing_measured();
-	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 1);
+	sample_fails(CAUSE_RESET, PHASE_AWAITING, ECONNRESET, 1);
 	sample.books.measured.sent = sample.books.measured.lost = 1;
 	expect(1, "1 connection ended in reset");
 	sample_config.ignore_errors = true;
@@ -165,7 +165,7 @@ END_TEST
 
 START_TEST(errors_up_to_the_limit_are_ok_but_said)
 {
-	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 2);
+	sample_fails(CAUSE_RESET, PHASE_AWAITING, ECONNRESET, 2);
 	sample_config.max_errors = 2;
 	expect(0, "ok, within --max-errors: 2 connections ended in reset");
 	sample_config.max_errors = 1;
@@ -225,7 +225,7 @@ END_TEST
 
 START_TEST(connections_that_were_asked_for_and_never_opened_are_inconclusive)
 {
-	sample_connect_fails(FAIL_FINISHED, 0, 3);
+	sample_connect_fails(CAUSE_FINISHED, 0, 3);
 	expect(0, "ok"); /* all were open once */
 	sample_config.connections = 7;
 	expect(5, "only 4 of 7 connections were ever open");
@@ -255,7 +255,7 @@ END_TEST
 START_TEST(a_run_that_ended_before_its_time_is_inconclusive)
 {
 	sample_config.ignore_errors = true;
-	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 4);
+	sample_fails(CAUSE_RESET, PHASE_AWAITING, ECONNRESET, 4);
 	sample.measure_end_ns = SEC(3);
 	expect(5, "only 2.00 s of 10.0 s were measured: no connection was left");
 	sample_config.min_rate = 1000;
@@ -299,7 +299,7 @@ START_TEST(what_is_inconclusive_goes_before_limits_and_after_errors)
 	nothing_measured();
 	sample_config.min_rate = 1e9;
 	expect(5, "nothing was measured: all 100 messages were sent in the warm-up");
-	sample_fails(FAIL_RESET, PHASE_AWAITING, ECONNRESET, 1);
+	sample_fails(CAUSE_RESET, PHASE_AWAITING, ECONNRESET, 1);
 	expect(1, "1 connection ended in reset");
 }
 END_TEST
@@ -326,9 +326,9 @@ END_TEST
 
 START_TEST(the_longest_reason_fits)
 {
-	for (unsigned why = FAIL_EOF; why <= FAIL_OTHER; why++)
+	for (unsigned why = CAUSE_EOF; why <= CAUSE_OTHER; why++)
 		sample_fails(why, PHASE_IDLE, 0,
-			     why == FAIL_HOST_UNREACHABLE ? 1ull << 40 : 1000000);
+			     why == CAUSE_HOST_UNREACHABLE ? 1ull << 40 : 1000000);
 	sample.interrupted = true;
 	verdict(&sample);
 	ck_assert_ptr_nonnull(strstr(sample.exit_reason, " otherwise"));

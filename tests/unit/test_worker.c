@@ -58,7 +58,7 @@ START_TEST(every_way_of_stopping_ends_its_connections_once)
 		worker_stop(&fake.w, (enum worker_stop)how);
 		ck_assert_int_eq(worker_join(&fake.w), 0);
 		ck_assert_uint_eq(fake.closed, 1);
-		ck_assert_int_eq(fake.last.why, FAIL_SHUTDOWN);
+		ck_assert_int_eq(fake.last.cause, CAUSE_SHUTDOWN);
 		ck_assert_uint_eq(stats_get(&fake.w.stats.open), 0);
 		ck_assert_uint_eq(atomic_load(&fake.conns), 0);
 	}

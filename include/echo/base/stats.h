@@ -8,13 +8,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "fail.h"
+#include "cause.h"
 
 struct stats {
-	_Atomic uint64_t opened;             /* accepted or connected */
-	_Atomic uint64_t open;               /* now */
-	_Atomic uint64_t closed[FAIL_COUNT]; /* by cause */
-	_Atomic uint64_t accept_errors;      /* accept(2) failed: descriptors or memory ran out */
+	_Atomic uint64_t opened;              /* accepted or connected */
+	_Atomic uint64_t open;                /* now */
+	_Atomic uint64_t closed[CAUSE_COUNT]; /* by cause */
+	_Atomic uint64_t accept_errors;       /* accept(2) failed: descriptors or memory ran out */
 	_Atomic uint64_t bytes_in, bytes_out;
 	_Atomic uint64_t
 		starved; /* times that reading waited for room in the pool of unsent bytes */

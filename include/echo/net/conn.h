@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "echo/base/fail.h"
+#include "echo/base/cause.h"
 #include "echo/base/timer.h"
 #include "echo/base/unsent.h"
 
@@ -54,10 +54,10 @@ struct conn {
 	struct timer timer;  /* for deadline_ns; armed lazily */
 	struct conn *next;   /* free list, closing list */
 	int err;             /* errno that came with the cause, or 0 */
-	int send_err;    /* of the send that failed, while what was received is still delivered */
-	uint8_t why;     /* enum fail: the first cause wins */
-	uint8_t fin_why; /* enum fail: the cause once both FINs have crossed */
-	bool replaced;   /* another has its place in the count of connections */
+	int send_err;      /* of the send that failed, while what was received is still delivered */
+	uint8_t cause;     /* enum cause: the first cause wins */
+	uint8_t fin_cause; /* enum cause: the cause once both FINs have crossed */
+	bool replaced;     /* another has its place in the count of connections */
 };
 
 enum { CONN_LINE = 64 }; /* slots begin on a cache line */
@@ -93,15 +93,15 @@ static inline void conn_feed_next(struct conn *c, const void *span, size_t len)
 /* Stops and resumes receiving. What has been received already may still be delivered. */
 void conn_pause(struct conn *c, bool on);
 
-/* FIN after the last byte. When the peer's FIN is there too the connection ends, with cause @why.
+/* FIN after the last byte. When the peer's FIN is there too the connection ends with @cause.
  */
-void conn_shutdown(struct conn *c, enum fail why);
+void conn_shutdown(struct conn *c, enum cause cause);
 
 /* Ends the connection at the end of this turn; `closed` follows. The first cause wins. The peer
  * gets a FIN, or an RST if bytes are dropped that it was owed: it must not take a part for all. */
-void conn_close(struct conn *c, enum fail why);
+void conn_close(struct conn *c, enum cause cause);
 /* The same, with an RST, and without sending what is unsent. */
-void conn_abort(struct conn *c, enum fail why);
+void conn_abort(struct conn *c, enum cause cause);
 
 /* conn_deadline's own: its timer is to fire at c->deadline_ns, which is sooner than it would. */
 void conn_arm(struct conn *c);
@@ -177,7 +177,7 @@ void conn_release(struct conn *c);
 /* ---- for the worker ---- */
 
 /* Closes all that are DIALING or OPEN, with FIN or, if @abort, with RST. For roles too. */
-void conn_close_all(struct worker *w, enum fail why, bool abort);
+void conn_close_all(struct worker *w, enum cause cause, bool abort);
 
 struct conn_table {
 	char *slab; /* mmap'ed: slots are touched on use */

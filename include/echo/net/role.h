@@ -51,7 +51,7 @@ struct role {
 	void (*eof)(struct conn *c);     /* the peer's FIN; no end yet: shut down or close */
 	void (*drained)(struct conn *c); /* what was pending has all been accepted by the socket */
 	void (*expired)(struct conn *c); /* conn_deadline has passed */
-	/* The last callback: c->why, c->err. The descriptor (if >= 0) can still be asked. */
+	/* The last callback: c->cause, c->err. The descriptor (if >= 0) can still be asked. */
 	void (*closed)(struct conn *c);
 };
 

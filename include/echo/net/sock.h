@@ -38,7 +38,7 @@ int sock_listen(struct addr *at, const struct sock_options *o, int fds[], unsign
 int sock_dial(const struct addr *to, const struct addr *from, const struct sock_options *o);
 
 /* The outcome of a connect that has become writable or failed: 0 or -errno. Consumes SO_ERROR: for
- * sockets that are not connected yet only (fail.h says why). */
+ * sockets that are not connected yet only (cause.h says why). */
 int sock_connected(int fd);
 
 /* Stream bytes that the peer's kernel has acknowledged. @dialed: this side began the connection, so

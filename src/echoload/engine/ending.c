@@ -13,7 +13,7 @@ enum phase ending_phase(const struct conn *c)
 
 	if (!c->opened && c->state != CONN_OPEN)
 		return PHASE_CONNECTING;
-	if (c->why == FAIL_FINISHED)
+	if (c->cause == CAUSE_FINISHED)
 		return PHASE_CLOSING;
 	if (load_owed(lc) == 0)
 		return PHASE_IDLE;
@@ -33,9 +33,9 @@ static enum lost load_how_far(const struct conn *c, uint64_t acked, uint64_t fro
 	return to > acked ? LOST_UNACKED : LOST_ACKED;
 }
 
-static void load_lose(struct message_counts *m, enum fail why, uint64_t n)
+static void load_lose(struct message_counts *m, enum cause cause, uint64_t n)
 {
-	if (why == FAIL_FINISHED)
+	if (cause == CAUSE_FINISHED)
 		m->unfinished += n;
 	else
 		m->lost += n;
@@ -51,7 +51,7 @@ static uint64_t load_book_owed(struct conn *c)
 
 	if (n == 0)
 		return 0;
-	if (c->why != FAIL_FINISHED && c->fd >= 0)
+	if (c->cause != CAUSE_FINISHED && c->fd >= 0)
 		(void)sock_acked(c->fd, c->dialed, &acked); /* 0: as if nothing was */
 	for (bool corrupt = lc->corrupt; load_owed(lc) > 0; corrupt = false) {
 		uint64_t from = lc->answered_end;
@@ -63,10 +63,10 @@ static uint64_t load_book_owed(struct conn *c)
 			b->measured.corrupt += measured;
 			continue;
 		}
-		load_lose(&b->all, c->why, 1);
+		load_lose(&b->all, c->cause, 1);
 		if (measured)
-			load_lose(&b->measured, c->why, 1);
-		if (c->why == FAIL_FINISHED)
+			load_lose(&b->measured, c->cause, 1);
+		if (c->cause == CAUSE_FINISHED)
 			continue;
 		b->lost[load_how_far(c, acked, from, lc->answered_end)]++;
 		lost++;
@@ -87,27 +87,28 @@ static void load_book_bytes(const struct conn *c, uint64_t echoed)
 	b->bytes_partial += c->received - echoed - lc->surplus;
 }
 
-/* The connection, or the attempt, has ended with c->why. */
+/* The connection, or the attempt, has ended with c->cause. */
 static void load_book_end(struct load *l, const struct conn *c, const struct outcome *o)
 {
 	const struct load_conn *lc = conn_role(c);
 	struct outage_seat *seat = &lc->seat->outage;
 	struct books *b = lc->seat->books;
 
-	if (l->interrupted && c->why == FAIL_FINISHED) {
+	if (l->interrupted && c->cause == CAUSE_FINISHED) {
 		b->open_at_end += c->opened;
 		b->connecting_at_end += !c->opened;
 		return;
 	}
 	b->failed += !c->opened;
 	books_outcome(b, o);
-	if (o->why != FAIL_FINISHED)
+	if (o->cause != CAUSE_FINISHED)
 		stats_add(&l->live_errors, 1);
 	if (lc->seat->idle)
 		return; /* the watch is over the connections of the load */
-	if (fail_is_peers(o->why))
+	if (cause_is_peers(o->cause))
 		outage_error(&l->run->outages, seat, l->last_event_ns, o->messages_lost);
-	else if (o->why != FAIL_FINISHED) /* churn: its seat has been served, and will be again */
+	else if (o->cause !=
+		 CAUSE_FINISHED) /* churn: its seat has been served, and will be again */
 		outage_closed(&l->run->outages, seat);
 }
 
@@ -115,7 +116,7 @@ void ending_book(struct conn *c)
 {
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
-	struct outcome o = { .why = c->why, .at = ending_phase(c), .err = c->err, .count = 1 };
+	struct outcome o = { .cause = c->cause, .at = ending_phase(c), .err = c->err, .count = 1 };
 	uint64_t echoed = lc->answered_end;
 
 	l->last_event_ns = clock_now_ns();

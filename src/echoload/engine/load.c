@@ -134,9 +134,9 @@ static bool load_is_done(const struct load_conn *lc)
 static void load_finished(struct conn *c)
 {
 	if (load_of(c)->run->config->close == CLOSE_RST)
-		conn_abort(c, FAIL_FINISHED);
+		conn_abort(c, CAUSE_FINISHED);
 	else
-		conn_close(c, FAIL_FINISHED);
+		conn_close(c, CAUSE_FINISHED);
 }
 
 /* load_pump for those that have just looked at the clock; else @now_ns is 0. @data: what fits into
@@ -270,7 +270,7 @@ static void load_corrupt(struct conn *c, uint64_t at, uint8_t seen)
 	lc->corrupt = !first.surplus;
 	if (!lc->seat->books->corruption.found)
 		lc->seat->books->corruption = first;
-	conn_abort(c, FAIL_CORRUPT);
+	conn_abort(c, CAUSE_CORRUPT);
 }
 
 static enum conn_next load_data(struct conn *c, const void *span, size_t len)
@@ -331,15 +331,15 @@ static void load_drained(struct conn *c)
 
 static void load_eof(struct conn *c)
 {
-	conn_close(c, fail_from_errno(ending_phase(c), 0));
+	conn_close(c, cause_from_errno(ending_phase(c), 0));
 }
 
 static void load_expired(struct conn *c)
 {
 	if (c->state == CONN_DIALING)
-		conn_close(c, FAIL_TIMEOUT_CONNECT);
+		conn_close(c, CAUSE_TIMEOUT_CONNECT);
 	else
-		conn_abort(c, FAIL_TIMEOUT_ANSWER); /* the RST tells a peer that is alive */
+		conn_abort(c, CAUSE_TIMEOUT_ANSWER); /* the RST tells a peer that is alive */
 }
 
 static void load_closed(struct conn *c)
@@ -448,7 +448,7 @@ static void load_stop(struct worker *w, enum worker_stop how)
 	if (how == WORKER_DRAIN)
 		conn_each(w, load_finish, NULL);
 	else
-		conn_close_all(w, FAIL_FINISHED, false);
+		conn_close_all(w, CAUSE_FINISHED, false);
 }
 
 int load_init(struct load *l, struct load_run *run, uint32_t seats)

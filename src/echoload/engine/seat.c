@@ -70,10 +70,10 @@ void seat_again(struct seat *s, const struct conn *c)
 {
 	struct load *l = s->load;
 	const struct load_config *config = l->run->config;
-	bool churned = c->why == FAIL_FINISHED && config->churn > 0;
+	bool churned = c->cause == CAUSE_FINISHED && config->churn > 0;
 	int64_t wait_ns = c->opened ? 0 : REDIAL_NS;
 
-	if (load_no_more(l) || (c->why == FAIL_FINISHED && !churned) ||
+	if (load_no_more(l) || (c->cause == CAUSE_FINISHED && !churned) ||
 	    (!churned && config->reconnect.mode == RECONNECT_NEVER)) {
 		seat_leave(s);
 		return;
@@ -141,7 +141,7 @@ bool seat_tries_on(struct seat *s, const struct conn *c)
 	const unsigned count = s->load->run->targets[s->target].addrs.count;
 	const unsigned chosen = seat_chosen(s), next = chosen > 0 ? chosen - 1 : s->address + 1u;
 
-	if (c->opened || c->why == FAIL_FINISHED)
+	if (c->opened || c->cause == CAUSE_FINISHED)
 		return false;
 	if (next == count || next == s->address) {
 		s->address = 0; /* that was the last of them, or the only one that counts */

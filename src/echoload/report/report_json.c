@@ -82,11 +82,11 @@ static json_t *outcome_json(const struct outcome *o)
 		{ "last_ns", o->last_ns },
 	};
 	json_t *row = json_object(), *numbers = report_json_numbers(fields, ARRAY_LEN(fields));
-	bool ok = report_json_put(row, "cause", report_json_text(fail_name(o->why)));
+	bool ok = report_json_put(row, "cause", report_json_text(cause_name(o->cause)));
 
-	ok &= report_json_put(row, "phase", report_json_text(fail_phase_name(o->at)));
+	ok &= report_json_put(row, "phase", report_json_text(cause_phase_name(o->at)));
 	ok &= report_json_put(row, "errno",
-			      o->err ? report_json_text(fail_errno_name(o->err)) : json_null());
+			      o->err ? report_json_text(cause_errno_name(o->err)) : json_null());
 	ok &= json_object_update(row, numbers) == 0;
 	json_decref(numbers);
 	if (ok)

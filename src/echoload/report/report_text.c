@@ -268,8 +268,8 @@ static void print_outcomes(const struct books *b, const char *title, FILE *to)
 		const struct outcome *o = &b->outcomes[i];
 		char count[UNITS_MAX], lost[UNITS_MAX], first[UNITS_MAX], last[UNITS_MAX];
 
-		fprintf(to, "%-16s %-10s %-13s %9s %9s %8s %8s\n", fail_name(o->why),
-			fail_phase_name(o->at), o->err ? fail_errno_name(o->err) : "-",
+		fprintf(to, "%-16s %-10s %-13s %9s %9s %8s %8s\n", cause_name(o->cause),
+			cause_phase_name(o->at), o->err ? cause_errno_name(o->err) : "-",
 			narrow(o->count, count), narrow(o->messages_lost, lost),
 			units_time(o->first_ns, 4, first), units_time(o->last_ns, 4, last));
 	}

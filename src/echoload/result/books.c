@@ -54,18 +54,18 @@ const struct books_field books_fields[BOOKS_FIELDS] = {
 /* The row of this kind of end, a new one if need be; NULL: the table is full. */
 static struct outcome *outcome_find(struct books *b, const struct outcome *o)
 {
-	const bool reserved = o->why == FAIL_OTHER && o->err == 0;
+	const bool reserved = o->cause == CAUSE_OTHER && o->err == 0;
 	const unsigned max = reserved ? BOOKS_OUTCOMES_MAX : BOOKS_OUTCOMES_MAX - PHASE_COUNT;
 	struct outcome *row = b->outcomes;
 
 	for (; row < b->outcomes + b->outcome_count; row++) {
-		if (row->why == o->why && row->at == o->at && row->err == o->err)
+		if (row->cause == o->cause && row->at == o->at && row->err == o->err)
 			return row;
 	}
 	if (b->outcome_count >= max)
 		return NULL;
 	b->outcome_count++;
-	*row = (struct outcome){ .why = o->why,
+	*row = (struct outcome){ .cause = o->cause,
 				 .at = o->at,
 				 .err = o->err,
 				 .first_ns = INT64_MAX,
@@ -75,10 +75,10 @@ static struct outcome *outcome_find(struct books *b, const struct outcome *o)
 
 void books_outcome(struct books *b, const struct outcome *o)
 {
-	const struct outcome rest = { .why = FAIL_OTHER, .at = o->at };
+	const struct outcome rest = { .cause = CAUSE_OTHER, .at = o->at };
 	struct outcome *row = outcome_find(b, o);
 
-	assert(o->why != FAIL_NONE && o->why < FAIL_COUNT && o->at < PHASE_COUNT);
+	assert(o->cause != CAUSE_NONE && o->cause < CAUSE_COUNT && o->at < PHASE_COUNT);
 	assert(o->count > 0 && o->first_ns <= o->last_ns);
 	if (!row)
 		row = outcome_find(b, &rest);
@@ -116,14 +116,14 @@ static int outcome_compare(const void *left, const void *right)
 {
 	const struct outcome *a = left, *b = right;
 
-	if ((a->why == FAIL_FINISHED) != (b->why == FAIL_FINISHED))
-		return a->why == FAIL_FINISHED ? 1 : -1;
+	if ((a->cause == CAUSE_FINISHED) != (b->cause == CAUSE_FINISHED))
+		return a->cause == CAUSE_FINISHED ? 1 : -1;
 	if (a->count != b->count)
 		return a->count > b->count ? -1 : 1;
 	if (a->first_ns != b->first_ns)
 		return a->first_ns < b->first_ns ? -1 : 1;
-	if (a->why != b->why)
-		return a->why < b->why ? -1 : 1;
+	if (a->cause != b->cause)
+		return a->cause < b->cause ? -1 : 1;
 	if (a->at != b->at)
 		return a->at < b->at ? -1 : 1;
 	return (a->err > b->err) - (a->err < b->err);
@@ -198,6 +198,6 @@ uint64_t books_errors(const struct books *b)
 	uint64_t errors = 0;
 
 	for (unsigned i = 0; i < b->outcome_count; i++)
-		errors += b->outcomes[i].why != FAIL_FINISHED ? b->outcomes[i].count : 0;
+		errors += b->outcomes[i].cause != CAUSE_FINISHED ? b->outcomes[i].count : 0;
 	return errors;
 }

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "echo/base/fail.h"
+#include "echo/base/cause.h"
 
 enum {
 	BOOKS_OUTCOMES_MAX = 96,
@@ -32,7 +32,7 @@ enum lost {
 /* One way that connections ended: cause x phase x errno. Times are ns since the start of the run.
  */
 struct outcome {
-	enum fail why;
+	enum cause cause;
 	enum phase at;
 	int err; /* errno, or 0 where no call failed */
 	uint64_t count;

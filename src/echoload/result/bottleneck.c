@@ -74,7 +74,7 @@ static enum bottleneck_reason shortage(const struct result *r)
 	for (unsigned i = 0; i < b->outcome_count; i++) {
 		const struct outcome *o = &b->outcomes[i];
 
-		if (o->why != FAIL_LOCAL_LIMIT)
+		if (o->cause != CAUSE_LOCAL_LIMIT)
 			continue;
 		if (o->err == EADDRNOTAVAIL)
 			return REASON_PORTS;
@@ -127,7 +127,7 @@ bool bottleneck_explains_errors(const struct result *r)
 	for (unsigned i = 0; i < b->outcome_count; i++) {
 		const struct outcome *o = &b->outcomes[i];
 
-		if (o->why != FAIL_FINISHED &&
+		if (o->cause != CAUSE_FINISHED &&
 		    (!pauses_explain(&r->pauses, o->first_ns, aftermath_ns) ||
 		     !pauses_explain(&r->pauses, o->last_ns, aftermath_ns)))
 			return false;

@@ -30,7 +30,7 @@ static const double starved_from = 0.1;
 
 /* A cause of errors, counted apart for connects and for connections. */
 struct kind {
-	enum fail why;
+	enum cause cause;
 	bool connecting;
 	uint64_t count;
 };
@@ -59,17 +59,17 @@ static const char *plural(uint64_t n)
 }
 
 /* Takes the biggest kind of error out of @left. Returns its count, 0: none is left. */
-static uint64_t take_biggest(uint64_t left[2][FAIL_COUNT], struct kind *k)
+static uint64_t take_biggest(uint64_t left[2][CAUSE_COUNT], struct kind *k)
 {
 	k->count = 0;
 	for (unsigned c = 0; c < 2; c++) {
-		for (unsigned why = 0; why < FAIL_COUNT; why++) {
-			if (left[c][why] > k->count)
-				*k = (struct kind){ why, c, left[c][why] };
+		for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
+			if (left[c][cause] > k->count)
+				*k = (struct kind){ cause, c, left[c][cause] };
 		}
 	}
 	if (k->count > 0)
-		left[k->connecting][k->why] = 0;
+		left[k->connecting][k->cause] = 0;
 	return k->count;
 }
 
@@ -79,25 +79,25 @@ static void say_kind(struct sentence *s, const struct kind *k)
 	unsigned long long n = k->count;
 
 	if (!k->connecting)
-		say(s, "%llu connection%s ended in %s", n, plural(n), fail_name(k->why));
-	else if (k->why == FAIL_REFUSED)
+		say(s, "%llu connection%s ended in %s", n, plural(n), cause_name(k->cause));
+	else if (k->cause == CAUSE_REFUSED)
 		say(s, "%llu connect%s refused", n, plural(n));
 	else
-		say(s, "%llu connect%s ended in %s", n, plural(n), fail_name(k->why));
+		say(s, "%llu connect%s ended in %s", n, plural(n), cause_name(k->cause));
 }
 
 /* Everything that went wrong, most frequent first; nothing if nothing did. */
 static void say_errors(struct sentence *s, const struct books *b)
 {
-	uint64_t left[2][FAIL_COUNT] = { { 0 } }, others = 0;
+	uint64_t left[2][CAUSE_COUNT] = { { 0 } }, others = 0;
 	const size_t begin = s->len;
 	struct kind k;
 
 	for (unsigned i = 0; i < b->outcome_count; i++) {
 		const struct outcome *o = &b->outcomes[i];
 
-		if (o->why != FAIL_FINISHED)
-			left[o->at == PHASE_CONNECTING][o->why] += o->count;
+		if (o->cause != CAUSE_FINISHED)
+			left[o->at == PHASE_CONNECTING][o->cause] += o->count;
 	}
 	for (unsigned i = 0; take_biggest(left, &k) > 0; i++) {
 		if (i >= KINDS_NAMED) {
@@ -121,7 +121,8 @@ static void say_help(struct sentence *s, const struct result *r)
 	const struct books *b = &r->books;
 
 	for (unsigned i = 0; i < b->outcome_count; i++) {
-		if (b->outcomes[i].why != FAIL_LOCAL_LIMIT || b->outcomes[i].err != EADDRNOTAVAIL)
+		if (b->outcomes[i].cause != CAUSE_LOCAL_LIMIT ||
+		    b->outcomes[i].err != EADDRNOTAVAIL)
 			continue;
 		say(s, r->config->source.count > 0
 			       ? ": no local port was free on the addresses of --source, or one is "
@@ -137,7 +138,7 @@ static bool only_local_limits(const struct books *b)
 	uint64_t local = 0;
 
 	for (unsigned i = 0; i < b->outcome_count; i++)
-		local += b->outcomes[i].why == FAIL_LOCAL_LIMIT ? b->outcomes[i].count : 0;
+		local += b->outcomes[i].cause == CAUSE_LOCAL_LIMIT ? b->outcomes[i].count : 0;
 	return b->established == 0 && b->failed > 0 && local == b->failed;
 }
 

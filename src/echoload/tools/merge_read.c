@@ -49,7 +49,7 @@ static void read_connections(struct merge_part *p, const json_t *c, struct books
 static int errno_of(const char *name)
 {
 	for (int e = 1; name[0] && e < ERRNO_MAX; e++) {
-		const char *known = fail_errno_name(e);
+		const char *known = cause_errno_name(e);
 
 		if (known && strcmp(known, name) == 0)
 			return e;
@@ -63,17 +63,17 @@ static bool read_outcome(struct merge_part *p, const json_t *row, size_t nth, st
 	const char *cause = merge_value_text(p, row, "cause"),
 		   *phase = merge_value_text(p, row, "phase");
 
-	*o = (struct outcome){ .why = FAIL_NONE + 1,
+	*o = (struct outcome){ .cause = CAUSE_NONE + 1,
 			       .err = errno_of(merge_value_text(p, row, "errno")) };
-	while (o->why < FAIL_COUNT && strcmp(fail_name(o->why), cause) != 0)
-		o->why++;
-	while (o->at < PHASE_COUNT && strcmp(fail_phase_name(o->at), phase) != 0)
+	while (o->cause < CAUSE_COUNT && strcmp(cause_name(o->cause), cause) != 0)
+		o->cause++;
+	while (o->at < PHASE_COUNT && strcmp(cause_phase_name(o->at), phase) != 0)
 		o->at++;
 	o->count = merge_value_count(p, row, "count");
 	o->messages_lost = merge_value_count(p, row, "messages_lost");
 	o->first_ns = merge_value_number(p, row, "first_ns");
 	o->last_ns = merge_value_number(p, row, "last_ns");
-	if (o->why == FAIL_COUNT || o->at == PHASE_COUNT)
+	if (o->cause == CAUSE_COUNT || o->at == PHASE_COUNT)
 		merge_value_fail(p, "'outcomes' %zu: cause '%.40s' or phase '%.40s' is unknown",
 				 nth, cause, phase);
 	else if (o->first_ns > o->last_ns)
