@@ -76,6 +76,10 @@ def identities(j):
     yield "latency", latency, s["echoed"]
     yield "latency uncorrected", j["latency_uncorrected_ns"]["count"], latency
     yield "latency outside", latency, outside + s["echoed_in_outage"]
+    for i in j["intervals"]:
+        errors = sum(n for cause, n in i["ended"].items() if cause != "finished")
+        yield "interval's errors", i["errors"], errors
+        yield "interval's buckets", i["latency_ns"]["count"], sum(n for _, n in i["latency_buckets"])
     yield "received", b["received"], b["echoed"] + b["partial"] + b["surplus"]
 
 

@@ -111,6 +111,59 @@ START_TEST(a_row_ends_when_all_workers_have_handed_over)
 }
 END_TEST
 
+START_TEST(a_row_has_the_ends_of_its_time_by_cause_and_its_latency_in_buckets)
+{
+	const struct outcome reset = { .why = FAIL_RESET, .at = PHASE_AWAITING, .count = 2 };
+	const struct outcome refused = { .why = FAIL_REFUSED, .at = PHASE_CONNECTING, .count = 1 };
+	const struct interval *rows = run.series.rows;
+
+	books_outcome(&loads[0].books[0], &reset);
+	echo(0, 1023);
+	echo(1, 1024);
+	echo(1, 1279);
+	for (unsigned i = 0; i < WORKERS; i++)
+		reach(i, 1, 0);
+	series_poll(&run.series);
+	books_outcome(&loads[1].books[0], &reset);
+	books_outcome(&loads[2].books[0], &refused);
+	end_all(INTERVAL + 1);
+	ck_assert_uint_eq(run.series.count, 2);
+	ck_assert_uint_eq(rows[0].counts.ended[FAIL_RESET], 2);
+	ck_assert_uint_eq(rows[0].counts.ended[FAIL_REFUSED], 0);
+	ck_assert_uint_eq(rows[1].counts.ended[FAIL_RESET], 2);
+	ck_assert_uint_eq(rows[1].counts.ended[FAIL_REFUSED], 1);
+	ck_assert_uint_eq(rows[0].buckets[0], 1);
+	ck_assert_uint_eq(rows[0].buckets[1], 2);
+	ck_assert_uint_eq(rows[1].buckets[0], 0);
+}
+END_TEST
+
+START_TEST(a_bucket_holds_what_is_between_its_bound_and_the_next)
+{
+	struct hist *h = hist_new(3);
+	uint64_t buckets[BUCKETS];
+
+	ck_assert_int_eq(result_bucket_ns(0), 0);
+	ck_assert_int_eq(result_bucket_ns(1), 1024);
+	for (unsigned i = 1; i < BUCKETS; i++) {
+		const int64_t from_ns = result_bucket_ns(i);
+
+		ck_assert_int_gt(from_ns, result_bucket_ns(i - 1));
+		hist_clear(h);
+		hist_record(h, from_ns);
+		hist_record_many(h, from_ns - 1, 2);
+		result_buckets(h, buckets);
+		ck_assert_uint_eq(buckets[i], 1);
+		ck_assert_uint_eq(buckets[i - 1], 2);
+	}
+	hist_clear(h);
+	hist_record(h, INT64_MAX);
+	result_buckets(h, buckets);
+	ck_assert_uint_eq(buckets[BUCKETS - 1], 1);
+	hist_free(h);
+}
+END_TEST
+
 START_TEST(a_worker_that_is_late_is_not_waited_for_and_comes_in_the_next_row)
 {
 	const struct series *s = &run.series;
@@ -269,6 +322,8 @@ Suite *series_suite(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_row_ends_when_all_workers_have_handed_over);
+	tcase_add_test(t, a_row_has_the_ends_of_its_time_by_cause_and_its_latency_in_buckets);
+	tcase_add_test(t, a_bucket_holds_what_is_between_its_bound_and_the_next);
 	tcase_add_test(t, a_worker_that_is_late_is_not_waited_for_and_comes_in_the_next_row);
 	tcase_add_test(t, a_run_without_anything_has_no_row);
 	tcase_add_test(t, the_warm_up_is_in_rows_but_not_in_the_run);

@@ -62,6 +62,14 @@ void interval_tally_return(struct tally_box *b, struct tally *t)
 	pthread_mutex_unlock(&b->lock);
 }
 
+/* Ends by cause. Each kind of end has a row of its own in the books, so that nothing has to be
+ * counted a second time while messages flow. */
+static void count_ends(const struct books *b, struct interval_counts *n)
+{
+	for (unsigned i = 0; i < b->outcome_count; i++)
+		n->ended[b->outcomes[i].why] += b->outcomes[i].count;
+}
+
 void interval_count(const struct load *l, struct interval_counts *n)
 {
 	*n = (struct interval_counts){ .missed = l->missed, .errors = stats_get(&l->live_errors) };
@@ -72,6 +80,7 @@ void interval_count(const struct load *l, struct interval_counts *n)
 		n->echoed += b->all.echoed;
 		n->lost += b->all.lost + b->all.corrupt;
 		n->connects += b->established;
+		count_ends(b, n);
 	}
 }
 

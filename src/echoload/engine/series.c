@@ -72,13 +72,15 @@ static void counts_add(struct interval_counts *to, const struct interval_counts 
 	to->missed += n->missed;
 	to->errors += n->errors;
 	to->connects += n->connects;
+	for (unsigned i = 0; i < FAIL_COUNT; i++)
+		to->ended[i] += n->ended[i];
 }
 
 /* What has been counted since. */
 static struct interval_counts counts_since(const struct interval_counts *now,
 					   const struct interval_counts *before)
 {
-	return (struct interval_counts){
+	struct interval_counts since = {
 		.sent = now->sent - before->sent,
 		.echoed = now->echoed - before->echoed,
 		.lost = now->lost - before->lost,
@@ -86,6 +88,10 @@ static struct interval_counts counts_since(const struct interval_counts *now,
 		.errors = now->errors - before->errors,
 		.connects = now->connects - before->connects,
 	};
+
+	for (unsigned i = 0; i < FAIL_COUNT; i++)
+		since.ended[i] = now->ended[i] - before->ended[i];
+	return since;
 }
 
 static void series_merge(struct series *s, unsigned i, const struct tally *t,
@@ -147,6 +153,7 @@ static void series_close(struct series *s)
 	row.counts = counts_since(&s->total, &s->before);
 	row.open = atomic_load_explicit(&s->run->gang.conns, memory_order_relaxed);
 	result_latency(s->now, &row.latency);
+	result_buckets(s->now, row.buckets);
 	if (s->count < SERIES_ROWS_MAX)
 		s->rows[s->count++] = row;
 	else

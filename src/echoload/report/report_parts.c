@@ -80,6 +80,37 @@ json_t *report_json_rate(double per_second)
 	return json_real(round(per_second * 1000) / 1000); /* of what is more nothing is known */
 }
 
+/* Those that have a count: {"reset": 3}. */
+static json_t *ended_json(const struct interval_counts *n)
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < FAIL_COUNT; i++) {
+		if (n->ended[i] == 0 ||
+		    report_json_put(o, fail_name(i), json_integer((json_int_t)n->ended[i])))
+			continue;
+		json_decref(o);
+		return NULL;
+	}
+	return o;
+}
+
+/* Those that have a count: [[from_ns, count], ...]. */
+static json_t *buckets_json(const uint64_t buckets[BUCKETS])
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		if (buckets[i] == 0 ||
+		    json_array_append_new(a, json_pack("[II]", (json_int_t)result_bucket_ns(i),
+						       (json_int_t)buckets[i])) == 0)
+			continue;
+		json_decref(a);
+		return NULL;
+	}
+	return a;
+}
+
 json_t *report_json_interval(const struct interval *i)
 {
 	const struct field fields[] = {
@@ -96,7 +127,9 @@ json_t *report_json_interval(const struct interval *i)
 	json_t *o = report_json_numbers(fields, ARRAY_LEN(fields));
 
 	if (report_json_put(o, "per_second", report_json_rate(result_interval_rate(i))) &&
-	    report_json_put(o, "latency_ns", report_json_latency(&i->latency)))
+	    report_json_put(o, "ended", ended_json(&i->counts)) &&
+	    report_json_put(o, "latency_ns", report_json_latency(&i->latency)) &&
+	    report_json_put(o, "latency_buckets", buckets_json(i->buckets)))
 		return o;
 	json_decref(o);
 	return NULL;

@@ -3,7 +3,9 @@
  */
 #include "result.h"
 
+#include <assert.h>
 #include <math.h>
+#include <string.h>
 
 #include "echo/base/base.h"
 #include "echo/base/hist.h"
@@ -21,6 +23,47 @@ void result_latency(const struct hist *h, struct latency *l)
 		.p99_99 = hist_percentile(h, 99.99),
 		.max = h->max,
 	};
+}
+
+enum {
+	FIRST_DOUBLING = 10, /* of nanoseconds, as a power of two */
+	BUCKETS_LOG2 = 2,
+};
+static_assert(1 << BUCKETS_LOG2 == BUCKETS_PER_DOUBLING, "quarters are told by two bits");
+
+int64_t result_bucket_ns(unsigned i)
+{
+	const unsigned doubling = (i - 1) / BUCKETS_PER_DOUBLING,
+		       quarter = (i - 1) % BUCKETS_PER_DOUBLING;
+
+	assert(i < BUCKETS);
+	if (i == 0)
+		return 0;
+	return (int64_t)(BUCKETS_PER_DOUBLING + quarter)
+	       << (FIRST_DOUBLING + doubling - BUCKETS_LOG2);
+}
+
+/* The bucket of @value. */
+static unsigned bucket_of(int64_t value)
+{
+	const unsigned log2 = 63 - (unsigned)__builtin_clzll((uint64_t)value | 1);
+	unsigned i;
+
+	if (log2 < FIRST_DOUBLING)
+		return 0;
+	i = 1 + (log2 - FIRST_DOUBLING) * BUCKETS_PER_DOUBLING +
+	    ((unsigned)(value >> (log2 - BUCKETS_LOG2)) - BUCKETS_PER_DOUBLING);
+	return i < BUCKETS ? i : BUCKETS - 1;
+}
+
+void result_buckets(const struct hist *h, uint64_t buckets[BUCKETS])
+{
+	memset(buckets, 0, BUCKETS * sizeof(*buckets));
+	if (h->count == 0)
+		return;
+	for (uint32_t i = hist_index(h, (uint64_t)h->min), last = hist_index(h, (uint64_t)h->max);
+	     i <= last; i++)
+		buckets[bucket_of(hist_lowest(h, i))] += h->counts[i];
 }
 
 double result_interval_rate(const struct interval *i)

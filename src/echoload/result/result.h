@@ -20,7 +20,14 @@ struct load_config;
 struct opt_set;
 struct provenance;
 
-enum { RESULT_REASON_MAX = 256 };
+enum {
+	RESULT_REASON_MAX = 256,
+	/* a histogram that is coarse enough to be kept for every interval: the first bucket is
+	 * below 2^10 ns, each doubling above it has four, the last one, from 32 minutes on, has
+	 * no upper end */
+	BUCKETS_PER_DOUBLING = 4,
+	BUCKETS = 31 * BUCKETS_PER_DOUBLING + 1,
+};
 
 /* A histogram in ten numbers; nanoseconds. */
 struct latency {
@@ -35,6 +42,7 @@ struct interval {
 	uint32_t open; /* connections, at its end */
 	struct latency
 		latency; /* of all messages that were echoed in it, those of the warm-up too */
+	uint64_t buckets[BUCKETS]; /* the same messages; result_bucket_ns */
 };
 
 /* One target's part of it. */
@@ -94,6 +102,13 @@ struct result {
 
 /* Zeros when it is empty. */
 void result_latency(const struct hist *h, struct latency *l);
+
+/* The least latency that belongs to bucket @i; of the first one 0. */
+int64_t result_bucket_ns(unsigned i);
+
+/* Sorts what @h has counted into buckets. The finer counters of @h have the same bounds, so that no
+ * message falls into a neighbour of its bucket. */
+void result_buckets(const struct hist *h, uint64_t buckets[BUCKETS]);
 
 /* Echoes per second in it. */
 double result_interval_rate(const struct interval *i);
