@@ -113,8 +113,10 @@ END_TEST
 
 START_TEST(a_row_has_the_ends_of_its_time_by_cause_and_its_latency_in_buckets)
 {
-	const struct outcome reset = { .why = FAIL_RESET, .at = PHASE_AWAITING, .count = 2 };
-	const struct outcome refused = { .why = FAIL_REFUSED, .at = PHASE_CONNECTING, .count = 1 };
+	const struct outcome reset = { .cause = CAUSE_RESET, .at = PHASE_AWAITING, .count = 2 };
+	const struct outcome refused = { .cause = CAUSE_REFUSED,
+					 .at = PHASE_CONNECTING,
+					 .count = 1 };
 	const struct interval *rows = run.series.rows;
 
 	books_outcome(&loads[0].books[0], &reset);
@@ -128,10 +130,10 @@ START_TEST(a_row_has_the_ends_of_its_time_by_cause_and_its_latency_in_buckets)
 	books_outcome(&loads[2].books[0], &refused);
 	end_all(INTERVAL + 1);
 	ck_assert_uint_eq(run.series.count, 2);
-	ck_assert_uint_eq(rows[0].counts.ended[FAIL_RESET], 2);
-	ck_assert_uint_eq(rows[0].counts.ended[FAIL_REFUSED], 0);
-	ck_assert_uint_eq(rows[1].counts.ended[FAIL_RESET], 2);
-	ck_assert_uint_eq(rows[1].counts.ended[FAIL_REFUSED], 1);
+	ck_assert_uint_eq(rows[0].counts.ended[CAUSE_RESET], 2);
+	ck_assert_uint_eq(rows[0].counts.ended[CAUSE_REFUSED], 0);
+	ck_assert_uint_eq(rows[1].counts.ended[CAUSE_RESET], 2);
+	ck_assert_uint_eq(rows[1].counts.ended[CAUSE_REFUSED], 1);
 	ck_assert_uint_eq(rows[0].buckets[0], 1);
 	ck_assert_uint_eq(rows[0].buckets[1], 2);
 	ck_assert_uint_eq(rows[1].buckets[0], 0);

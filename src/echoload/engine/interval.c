@@ -67,7 +67,7 @@ void interval_tally_return(struct tally_box *b, struct tally *t)
 static void count_ends(const struct books *b, struct interval_counts *n)
 {
 	for (unsigned i = 0; i < b->outcome_count; i++)
-		n->ended[b->outcomes[i].why] += b->outcomes[i].count;
+		n->ended[b->outcomes[i].cause] += b->outcomes[i].count;
 }
 
 void interval_count(const struct load *l, struct interval_counts *n)

@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
-#include "echo/base/fail.h"
+#include "echo/base/cause.h"
 
 struct hist;
 struct load;
@@ -21,11 +21,11 @@ struct timer;
 /* Of one worker since the start of the run. */
 struct interval_counts {
 	uint64_t sent, echoed;
-	uint64_t lost;              /* corrupt ones too */
-	uint64_t missed;            /* open loop */
-	uint64_t errors;            /* connections and attempts that ended in one */
-	uint64_t connects;          /* that succeeded */
-	uint64_t ended[FAIL_COUNT]; /* connections and attempts, by cause */
+	uint64_t lost;               /* corrupt ones too */
+	uint64_t missed;             /* open loop */
+	uint64_t errors;             /* connections and attempts that ended in one */
+	uint64_t connects;           /* that succeeded */
+	uint64_t ended[CAUSE_COUNT]; /* connections and attempts, by cause */
 };
 
 struct tally {

@@ -72,7 +72,7 @@ static void counts_add(struct interval_counts *to, const struct interval_counts 
 	to->missed += n->missed;
 	to->errors += n->errors;
 	to->connects += n->connects;
-	for (unsigned i = 0; i < FAIL_COUNT; i++)
+	for (unsigned i = 0; i < CAUSE_COUNT; i++)
 		to->ended[i] += n->ended[i];
 }
 
@@ -89,7 +89,7 @@ static struct interval_counts counts_since(const struct interval_counts *now,
 		.connects = now->connects - before->connects,
 	};
 
-	for (unsigned i = 0; i < FAIL_COUNT; i++)
+	for (unsigned i = 0; i < CAUSE_COUNT; i++)
 		since.ended[i] = now->ended[i] - before->ended[i];
 	return since;
 }

@@ -85,9 +85,9 @@ static json_t *ended_json(const struct interval_counts *n)
 {
 	json_t *o = json_object();
 
-	for (unsigned i = 0; i < FAIL_COUNT; i++) {
+	for (unsigned i = 0; i < CAUSE_COUNT; i++) {
 		if (n->ended[i] == 0 ||
-		    report_json_put(o, fail_name(i), json_integer((json_int_t)n->ended[i])))
+		    report_json_put(o, cause_name(i), json_integer((json_int_t)n->ended[i])))
 			continue;
 		json_decref(o);
 		return NULL;
