@@ -9,8 +9,8 @@ import time
 import unittest
 from pathlib import Path
 
-from echolab import OK, Process, rst, slow
-from loadlab import INCONCLUSIVE, LoadCase
+from echolab import OK, Process, not_in, rst, slow
+from loadlab import INCONCLUSIVE, LONG, LoadCase
 
 SECOND = 10**9
 GROUPS = Path("/sys/fs/cgroup")
@@ -147,6 +147,15 @@ class Paused(LoadCase):
         r = load.done()
         self.assertEqual((r.code, r.causes), (INCONCLUSIVE, {"reset"}), r)
         self.assertIn("but this client had just been paused", r["exit"]["reason"])
+
+
+    @not_in("asan", "valgrind")
+    def test_a_main_thread_that_the_kernel_holds_up_is_no_pause(self):
+        """To open a file takes long while another thread's sockets make the table of descriptors larger."""
+        slow_open = ["strace", "-qq", "-o", "/dev/null", "-P", "/proc/thread-self/schedstat", "-e", "trace=openat",
+                     "-e", "inject=openat:delay_enter=150000"]
+        r = self.run_load(self.echod(), connections=1, duration="1s", warmup="0s", prefix=slow_open, **LONG)
+        self.assertEqual(r["generator"]["pauses"], [], r)
 
 
 class Host(LoadCase):

@@ -33,8 +33,8 @@ struct pauses {
 /* The watch begins; the calling thread has waited @waited_ns for a CPU so far (-1: not known). */
 void pauses_start(struct pauses *p, int64_t waited_ns);
 
-/* The same thread meant to wake up at @due_ns, at the latest, and did so at @now_ns. Less than
- * PAUSES_LEAST_MS is none. */
+/* The same thread meant to wake up at @due_ns, at the latest, and did so at @now_ns; @waited_ns was
+ * read after that, so that no wait is missing in it. Less than PAUSES_LEAST_MS is none. */
 void pauses_tick(struct pauses *p, int64_t due_ns, int64_t now_ns, int64_t waited_ns);
 
 /* Whether @at_ns lies in a pause of the list, or at most @after_ns behind one. */

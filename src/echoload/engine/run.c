@@ -151,8 +151,11 @@ static int run_wait_once(struct run *r, const struct live *live)
 	const int wait_ms = run_wait_ms(r, live);
 	const int64_t due_ns = clock_now_ns() + MSEC(wait_ms);
 	int signal = gang_wait(&r->gang, wait_ms);
+	const int64_t now_ns = clock_now_ns();
 
-	pauses_tick(&r->pauses, due_ns, clock_now_ns(), clock_thread_wait_ns());
+	/* The clock is read first: what delays us from here on, be it that opening the file of the
+	 * wait blocks while another thread's sockets make the descriptor table larger, is no pause. */
+	pauses_tick(&r->pauses, due_ns, now_ns, clock_thread_wait_ns());
 	return signal;
 }
 
