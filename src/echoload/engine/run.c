@@ -153,8 +153,8 @@ static int run_wait_once(struct run *r, const struct live *live)
 	int signal = gang_wait(&r->gang, wait_ms);
 	const int64_t now_ns = clock_now_ns();
 
-	/* The clock is read first: what delays us from here on, be it that opening the file of the
-	 * wait blocks while another thread's sockets make the descriptor table larger, is no pause. */
+	/* The clock is read first: what delays us from here on is no pause. Opening the file of the
+	 * wait blocks while the sockets of another thread make the table of descriptors larger. */
 	pauses_tick(&r->pauses, due_ns, now_ns, clock_thread_wait_ns());
 	return signal;
 }
