@@ -28,7 +28,7 @@ static void nothing(struct conn *c)
 	(void)c;
 }
 
-static enum conn_next echo(struct conn *c, const void *span, size_t len)
+static enum conn_action echo(struct conn *c, const void *span, size_t len)
 {
 	(void)c;
 	(void)span;

@@ -110,15 +110,15 @@ static inline size_t epoll_push(struct conn *c, const void *span, size_t len)
 	return epoll_took(c, n);
 }
 
-static inline void epoll_flush_feed(struct conn *c)
+static inline void epoll_flush_span(struct conn *c)
 {
 	size_t n;
 
 	do {
-		n = epoll_push(c, c->feed, c->feed_len);
-		c->feed += n;
-		c->feed_len -= n;
-	} while (n > 0 && c->feed_len > 0);
+		n = epoll_push(c, c->span, c->span_len);
+		c->span += n;
+		c->span_len -= n;
+	} while (n > 0 && c->span_len > 0);
 }
 
 /* What was received goes back. */
@@ -200,8 +200,8 @@ static inline bool epoll_read_some(struct conn *c)
 	case CONN_ECHO:
 		epoll_echo(c, s->scratch, (size_t)n);
 		break;
-	case CONN_FEED:
-		epoll_flush_feed(c);
+	case CONN_SEND:
+		epoll_flush_span(c);
 		break;
 	default:
 		break;
@@ -249,7 +249,7 @@ void epoll_flush(struct conn *c)
 	if (c->out.len > 0)
 		epoll_flush_out(c);
 	else
-		epoll_flush_feed(c);
+		epoll_flush_span(c);
 	if (c->state != CONN_OPEN || conn_unsent(c) > 0)
 		return;
 	conn_drained(c);
@@ -271,9 +271,9 @@ void epoll_run_ready(struct worker *w)
 	}
 }
 
-void epoll_feed(struct conn *c)
+void epoll_send(struct conn *c)
 {
-	epoll_flush_feed(c);
+	epoll_flush_span(c);
 }
 
 void epoll_pause(struct conn *c)

@@ -51,7 +51,7 @@ void epoll_flush(struct conn *c);
 void epoll_run_ready(struct worker *w);
 
 /* Members of the ops. */
-void epoll_feed(struct conn *c);
+void epoll_send(struct conn *c);
 void epoll_pause(struct conn *c);
 void epoll_shutdown(struct conn *c);
 void epoll_close(struct conn *c);

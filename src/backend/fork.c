@@ -440,7 +440,7 @@ const struct backend_ops backend_fork = {
 	.turn = fork_turn,
 	.listen = fork_listen,
 	.unlisten = fork_unlisten,
-	/* no dial, no feed: it only serves. No pause: nothing wakes a process that does not read */
+	/* no dial, no send: it only serves. No pause: nothing wakes a process that does not read */
 	.shutdown = fork_shutdown,
 	.close = fork_close,
 	.progress = fork_progress,

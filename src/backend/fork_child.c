@@ -103,9 +103,9 @@ static void child_stop(struct conn *c)
 static void child_wrote(struct conn *c, size_t n)
 {
 	c->sent += n;
-	c->feed += n;
-	c->feed_len -= n;
-	if (c->feed_len == 0)
+	c->span += n;
+	c->span_len -= n;
+	if (c->span_len == 0)
 		conn_drained(c);
 }
 
@@ -113,24 +113,24 @@ static void child_read(struct conn *c, const char *buf, size_t n)
 {
 	if (conn_data(c, buf, n) != CONN_ECHO)
 		return;
-	c->feed = buf;
-	c->feed_len = n;
+	c->span = buf;
+	c->span_len = n;
 }
 
 /* Nothing is read before all is written, so a slow reader slows its own sender. @flags: 0, the
  * textbook's blocking call, or MSG_DONTWAIT. */
 static ssize_t child_move(const struct conn *c, char *buf, int flags)
 {
-	if (c->feed_len > 0)
-		return flags ? send(c->fd, c->feed, c->feed_len, flags)
-			     : write(c->fd, c->feed, c->feed_len);
+	if (c->span_len > 0)
+		return flags ? send(c->fd, c->span, c->span_len, flags)
+			     : write(c->fd, c->span, c->span_len);
 	return flags ? recv(c->fd, buf, BUFFER, flags) : read(c->fd, buf, BUFFER);
 }
 
 /* One call. Returns whether anything came of it: false is the end of a timeout. */
 static bool child_call(struct conn *c, char *buf, int flags)
 {
-	bool writes = c->feed_len > 0;
+	bool writes = c->span_len > 0;
 	ssize_t n = child_move(c, buf, flags);
 	int err = n < 0 ? errno : 0;
 

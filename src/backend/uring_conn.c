@@ -130,12 +130,12 @@ static void unspill(struct conn *c, size_t n)
 /* Delivers a span that does not stay where it is. */
 static void deliver_copy(struct conn *c, const char *span, size_t n)
 {
-	enum conn_next next = conn_data(c, span, n);
+	enum conn_action action = conn_data(c, span, n);
 
-	if (next == CONN_ECHO)
+	if (action == CONN_ECHO)
 		uring_echo_copy(c, span, n);
-	else if (next == CONN_FEED)
-		uring_feed(c);
+	else if (action == CONN_SEND)
+		uring_send(c);
 }
 
 /* Its place may be needed for what comes back of it: delivered from a copy. */
@@ -156,15 +156,15 @@ static void deliver_buffer(struct conn *c, uint32_t id)
 	struct uring_state *s = c->worker->state;
 	const struct uring_span *b = &s->bufs.spans[id];
 
-	enum conn_next next = conn_data(c, uring_bufs_at(&s->bufs, id) + b->off, b->len);
+	enum conn_action action = conn_data(c, uring_bufs_at(&s->bufs, id) + b->off, b->len);
 
-	if (next == CONN_ECHO) {
+	if (action == CONN_ECHO) {
 		uring_echo_buffer(c, id);
 		return;
 	}
 	uring_bufs_give(&s->bufs, id);
-	if (next == CONN_FEED)
-		uring_feed(c);
+	if (action == CONN_SEND)
+		uring_send(c);
 }
 
 /* Delivers the first @n held bytes, which lie in one buffer. */

@@ -143,7 +143,7 @@ struct uring_state {
 
 /* RECEIVE_POLL: a poll, and what has come is passed on without a buffer (pass.h) */
 enum uring_receiving { RECEIVE_NONE, RECEIVE_MULTI, RECEIVE_ONCE, RECEIVE_POLL };
-enum uring_sending { SEND_NONE, SEND_LENT, SEND_OUT, SEND_FEED };
+enum uring_sending { SEND_NONE, SEND_LENT, SEND_OUT, SEND_SPAN };
 
 struct uring_conn {
 	struct uring_queue lent; /* delivered, to be sent as they lie; before c->out */
@@ -189,7 +189,7 @@ void uring_nap(void);
  * is given back when that has gone, or at once if it was copied. */
 void uring_echo_buffer(struct conn *c, uint32_t id);
 void uring_echo_copy(struct conn *c, const void *span, size_t len);
-void uring_feed(struct conn *c);
+void uring_send(struct conn *c);
 void uring_sent(struct conn *c, const struct io_uring_cqe *cqe);
 
 /* ---- uring_conn.c ---- */

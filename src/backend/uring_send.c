@@ -11,7 +11,7 @@
 
 enum {
 	SMALL = 4096,       /* a piece that has to wait is copied, if it is not larger */
-	FEED_MAX = 1 << 30, /* of one send */
+	SPAN_MAX = 1 << 30, /* of one send */
 };
 
 static void send_span(struct conn *c, const void *span, size_t len)
@@ -63,9 +63,9 @@ static void send_next(struct conn *c)
 	} else if (c->out.len > 0) {
 		u->sending = SEND_OUT;
 		send_out(c);
-	} else if (c->feed_len > 0) {
-		u->sending = SEND_FEED;
-		send_span(c, c->feed, size_min(c->feed_len, FEED_MAX));
+	} else if (c->span_len > 0) {
+		u->sending = SEND_SPAN;
+		send_span(c, c->span, size_min(c->span_len, SPAN_MAX));
 	}
 }
 
@@ -108,7 +108,7 @@ void uring_echo_buffer(struct conn *c, uint32_t id)
 	send_next(c);
 }
 
-void uring_feed(struct conn *c)
+void uring_send(struct conn *c)
 {
 	send_next(c);
 }
@@ -153,8 +153,8 @@ void uring_sent(struct conn *c, const struct io_uring_cqe *cqe)
 	} else if (what == SEND_OUT) {
 		unsent_pop(&c->worker->pool, &c->out, n);
 	} else {
-		c->feed += n;
-		c->feed_len -= n;
+		c->span += n;
+		c->span_len -= n;
 	}
 	if (c->state != CONN_OPEN)
 		return;

@@ -34,7 +34,7 @@ static void echo_touch(struct conn *c)
 		conn_deadline(c, c->worker->now_ns + echo_idle_ns(c));
 }
 
-static enum conn_next echo_data(struct conn *c, const void *span, size_t len)
+static enum conn_action echo_data(struct conn *c, const void *span, size_t len)
 {
 	(void)span;
 	(void)len;

@@ -210,14 +210,14 @@ void conn_shutdown(struct conn *c, enum cause cause)
 		conn_send_fin(c);
 }
 
-void conn_feed(struct conn *c, const void *span, size_t len)
+void conn_send(struct conn *c, const void *span, size_t len)
 {
 	assert(len > 0 && conn_unsent(c) == 0);
 	if (c->state != CONN_OPEN)
 		return;
-	c->feed = span;
-	c->feed_len = len;
-	c->worker->config->backend->feed(c);
+	c->span = span;
+	c->span_len = len;
+	c->worker->config->backend->send(c);
 }
 
 void conn_pause(struct conn *c, bool on)

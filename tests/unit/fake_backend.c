@@ -46,7 +46,7 @@ static void role_opened(struct conn *c)
 	fake_role(c)->opened++;
 }
 
-static enum conn_next role_data(struct conn *c, const void *span, size_t len)
+static enum conn_action role_data(struct conn *c, const void *span, size_t len)
 {
 	(void)span;
 	(void)len;
@@ -134,9 +134,9 @@ static int backend_dial(struct conn *c)
 	return 0;
 }
 
-static void backend_feed(struct conn *c)
+static void backend_send(struct conn *c)
 {
-	fake_conn(c)->feeds++;
+	fake_conn(c)->sends++;
 }
 
 static void backend_pause(struct conn *c)
@@ -173,7 +173,7 @@ const struct backend_ops fake_backend = {
 	.listen = backend_listen,
 	.unlisten = backend_unlisten,
 	.dial = backend_dial,
-	.feed = backend_feed,
+	.send = backend_send,
 	.pause = backend_pause,
 	.shutdown = backend_shutdown,
 	.close = backend_close,

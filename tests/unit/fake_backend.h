@@ -18,14 +18,14 @@ enum { FAKE_SLOTS = 4, FAKE_MAX_CONNS = 3 };
 
 /* How often a connection's backend was asked for something. */
 struct fake_conn {
-	unsigned dials, feeds, pauses, shutdowns, closes;
+	unsigned dials, sends, pauses, shutdowns, closes;
 	struct sock_progress progress; /* what the backend says of it */
 	bool holds; /* an operation of it stays in flight after close: set c->inflight too */
 };
 
 /* What the role heard of a connection: set by the test before, if at all. */
 struct fake_role {
-	enum conn_next next; /* what `data` returns */
+	enum conn_action next; /* what `data` returns */
 	unsigned opened, data, eof, drained, expired, closed;
 	enum cause cause;
 	int err;

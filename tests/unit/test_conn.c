@@ -131,7 +131,7 @@ START_TEST(a_close_that_drops_bytes_is_a_reset)
 	c->owing = true;
 	ck_assert(close_resets(c));
 	c = fake_accept();
-	conn_feed(c, "12345", 5);
+	conn_send(c, "12345", 5);
 	ck_assert(close_resets(c));
 }
 END_TEST
@@ -209,14 +209,14 @@ START_TEST(shutdown_waits_for_queued_bytes)
 }
 END_TEST
 
-START_TEST(shutdown_waits_for_fed_bytes)
+START_TEST(shutdown_waits_for_the_span_that_is_sent)
 {
 	struct conn *c = fake_accept();
 
-	conn_feed(c, "x", 1);
-	ck_assert_uint_eq(fake_conn(c)->feeds, 1);
-	ck_assert(!conn_fed(c));
-	check_shutdown_waits(c, &c->feed_len);
+	conn_send(c, "x", 1);
+	ck_assert_uint_eq(fake_conn(c)->sends, 1);
+	ck_assert(!conn_span_sent(c));
+	check_shutdown_waits(c, &c->span_len);
 }
 END_TEST
 
@@ -280,10 +280,10 @@ START_TEST(a_closing_connection_asks_its_backend_for_nothing)
 	struct conn *c = fake_accept();
 
 	conn_close(c, CAUSE_EOF);
-	conn_feed(c, "x", 1);
+	conn_send(c, "x", 1);
 	conn_pause(c, true);
 	conn_shutdown(c, CAUSE_EOF);
-	ck_assert_uint_eq(fake_conn(c)->feeds, 0);
+	ck_assert_uint_eq(fake_conn(c)->sends, 0);
 	ck_assert_uint_eq(fake_conn(c)->pauses, 0);
 	ck_assert_uint_eq(fake_conn(c)->shutdowns, 0);
 	ck_assert_uint_eq(fake_conn(c)->closes, 0);
@@ -340,16 +340,16 @@ START_TEST(what_is_unsent_at_the_end_goes_back_to_the_pool)
 }
 END_TEST
 
-START_TEST(what_is_fed_next_is_for_the_backend_to_send_when_data_returns)
+START_TEST(what_is_sent_after_data_is_for_the_backend_to_send_when_data_returns)
 {
 	struct conn *c = fake_accept();
 
-	fake_role(c)->next = CONN_FEED;
-	conn_feed_next(c, "abc", 3);
-	ck_assert(!conn_fed(c));
+	fake_role(c)->next = CONN_SEND;
+	conn_send_after(c, "abc", 3);
+	ck_assert(!conn_span_sent(c));
 	ck_assert_uint_eq(conn_unsent(c), 3);
-	ck_assert_uint_eq(fake_conn(c)->feeds, 0);
-	ck_assert_int_eq(conn_data(c, "x", 1), CONN_FEED);
+	ck_assert_uint_eq(fake_conn(c)->sends, 0);
+	ck_assert_int_eq(conn_data(c, "x", 1), CONN_SEND);
 }
 END_TEST
 
@@ -385,7 +385,7 @@ Suite *conn_suite(void)
 	tcase_add_test(tc, its_descriptor_is_open_until_the_role_has_heard_of_the_end);
 	tcase_add_test(tc, shutdown_without_unsent_bytes_sends_fin_at_once);
 	tcase_add_test(tc, shutdown_waits_for_queued_bytes);
-	tcase_add_test(tc, shutdown_waits_for_fed_bytes);
+	tcase_add_test(tc, shutdown_waits_for_the_span_that_is_sent);
 	tcase_add_test(tc, shutdown_waits_for_lent_bytes);
 	tcase_add_test(tc, after_the_peers_fin_close_alone_sends_ours);
 	tcase_add_test(tc, after_shutdown_data_is_counted_and_dropped);
@@ -394,7 +394,7 @@ Suite *conn_suite(void)
 	tcase_add_test(tc, closed_may_dial_and_what_it_dials_gets_another_slot);
 	tcase_add_test(tc, closing_all_ends_those_that_dial_too);
 	tcase_add_test(tc, what_is_unsent_at_the_end_goes_back_to_the_pool);
-	tcase_add_test(tc, what_is_fed_next_is_for_the_backend_to_send_when_data_returns);
+	tcase_add_test(tc, what_is_sent_after_data_is_for_the_backend_to_send_when_data_returns);
 	tcase_add_test(tc, a_deadline_that_moves_forward_leaves_its_timer_alone);
 	tcase_add_checked_fixture(tc, fake_init, fake_fini_balanced);
 	suite_add_tcase(s, tc);

@@ -218,7 +218,7 @@ static void start_and_await_answers(struct worker *w)
 	}
 }
 
-static enum conn_next answered(struct conn *c, const void *span, size_t len)
+static enum conn_action answered(struct conn *c, const void *span, size_t len)
 {
 	(void)span;
 	(void)len;

@@ -56,7 +56,7 @@ struct backend_ops {
 
 	/* c->fd is connecting; tells conn_opened or conn_fail later. 0 or -errno. */
 	int (*dial)(struct conn *c);
-	void (*feed)(struct conn *c);     /* c->feed, c->feed_len; see conn_feed */
+	void (*send)(struct conn *c);     /* c->span, c->span_len; see conn_send */
 	void (*pause)(struct conn *c);    /* c->paused has changed */
 	void (*shutdown)(struct conn *c); /* FIN now (all is sent); then conn_fin_sent */
 

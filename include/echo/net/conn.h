@@ -30,7 +30,7 @@ struct conn {
 	/* what every message needs: one cache line, where the slot begins */
 	struct worker *worker;
 	uint64_t received, sent; /* stream bytes read from, and accepted by, the socket */
-	size_t feed_len;         /* of `feed`: not accepted by the socket yet */
+	size_t span_len;         /* of `span`: not accepted by the socket yet */
 	size_t lent_len;         /* lent bytes on their way out of the backend's own buffers */
 	int fd;
 	uint32_t slot;
@@ -49,7 +49,7 @@ struct conn {
 			 */
 	struct unsent out; /* lent bytes that the socket refused, oldest first */
 
-	const char *feed;    /* constant bytes of the role that are being sent */
+	const char *span;    /* constant bytes of the role that are being sent */
 	int64_t deadline_ns; /* 0: none */
 	struct timer timer;  /* for deadline_ns; armed lazily */
 	struct conn *next;   /* free list, closing list */
@@ -73,21 +73,22 @@ static_assert(offsetof(struct conn, out) + sizeof(size_t) <= CONN_LINE, "one lin
 struct conn *conn_dial(struct worker *w, const struct addr *to, const struct addr *from);
 
 /* Sends constant bytes that stay valid and unchanged until the connection is closed. One span at
- * a time: conn_fed says whether the last has gone; if it has not, `drained` comes when it has. */
-void conn_feed(struct conn *c, const void *span, size_t len);
-static inline bool conn_fed(const struct conn *c)
+ * a time: conn_span_sent says whether the last has gone; if it has not, `drained` comes when it
+ * has. */
+void conn_send(struct conn *c, const void *span, size_t len);
+static inline bool conn_span_sent(const struct conn *c)
 {
-	return c->feed_len == 0;
+	return c->span_len == 0;
 }
 
-/* The same for a connection that is OPEN and whose `data` is running and will return CONN_FEED:
+/* The same for a connection that is OPEN and whose `data` is running and will return CONN_SEND:
  * sent then, which is cheaper than from within. `drained` comes only if the socket takes less than
  * all. */
-static inline void conn_feed_next(struct conn *c, const void *span, size_t len)
+static inline void conn_send_after(struct conn *c, const void *span, size_t len)
 {
-	assert(len > 0 && c->out.len + c->feed_len + c->lent_len == 0);
-	c->feed = span;
-	c->feed_len = len;
+	assert(len > 0 && c->out.len + c->span_len + c->lent_len == 0);
+	c->span = span;
+	c->span_len = len;
 }
 
 /* Stops and resumes receiving. What has been received already may still be delivered. */
@@ -117,7 +118,7 @@ static inline void conn_deadline(struct conn *c, int64_t at_ns)
 /* Stream bytes that we were given to send and the socket has not accepted. */
 static inline size_t conn_unsent(const struct conn *c)
 {
-	return c->out.len + c->feed_len + c->lent_len;
+	return c->out.len + c->span_len + c->lent_len;
 }
 
 /* ---- for backends ---- */

@@ -25,10 +25,10 @@ enum worker_stop {
 };
 
 /* What the backend does for a connection whose bytes the role has looked at. */
-enum conn_next {
+enum conn_action {
 	CONN_NOTHING,
 	CONN_ECHO, /* sends them back; what the socket refuses is kept. Of a role that `echoes` */
-	CONN_FEED, /* sends c->feed, which conn_feed_next has set */
+	CONN_SEND, /* sends c->span, which conn_send_after has set */
 };
 
 /* What decides: the echo server or the load client. All callbacks run in the worker's thread. */
@@ -47,7 +47,7 @@ struct role {
 
 	void (*opened)(struct conn *c);
 	/* The span is lent until it returns. */
-	enum conn_next (*data)(struct conn *c, const void *span, size_t len);
+	enum conn_action (*data)(struct conn *c, const void *span, size_t len);
 	void (*eof)(struct conn *c);     /* the peer's FIN; no end yet: shut down or close */
 	void (*drained)(struct conn *c); /* what was pending has all been accepted by the socket */
 	void (*expired)(struct conn *c); /* conn_deadline has passed */

@@ -130,7 +130,7 @@ static inline void conn_foresee(const struct worker *w, uint64_t token)
 
 /* Bytes came on a connection that is OPEN; after a shutdown of ours they are dropped. Unless the
  * answer is CONN_NOTHING it is OPEN still. */
-static inline enum conn_next conn_data(struct conn *c, const void *span, size_t len)
+static inline enum conn_action conn_data(struct conn *c, const void *span, size_t len)
 {
 	struct worker *w = c->worker;
 

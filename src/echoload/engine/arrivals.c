@@ -17,8 +17,8 @@ void arrivals_update(struct load_conn *lc)
 	struct load *l = lc->seat->load;
 	const struct conn *c = lc->conn;
 	bool could = list_linked(&lc->ready);
-	bool can =
-		c->state == CONN_OPEN && conn_fed(c) && !lc->seat->idle && load_may_begin(lc) > 0;
+	bool can = c->state == CONN_OPEN && conn_span_sent(c) && !lc->seat->idle &&
+		   load_may_begin(lc) > 0;
 
 	if (can == could)
 		return;

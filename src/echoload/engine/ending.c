@@ -26,7 +26,7 @@ static enum lost load_how_far(const struct conn *c, uint64_t acked, uint64_t fro
 {
 	const bool unheard = c->worker->stopping == WORKER_QUIT;
 
-	if (from >= c->sent + (unheard ? c->feed_len : 0))
+	if (from >= c->sent + (unheard ? c->span_len : 0))
 		return LOST_UNSENT;
 	if (to > c->sent)
 		return LOST_PARTIAL;

@@ -63,7 +63,7 @@ uint64_t load_may_begin(const struct load_conn *lc)
 
 	if (lc->seat->idle)
 		return l->stopping && !l->interrupted && lc->begun == 0;
-	if (load_is_quiet(l) || lc->begun_end - lc->fed >= PAYLOAD_SPAN_MAX)
+	if (load_is_quiet(l) || lc->begun_end - lc->handed >= PAYLOAD_SPAN_MAX)
 		return 0;
 	if (config->churn > 0 && config->churn - lc->begun < n)
 		n = config->churn - lc->begun;
@@ -75,12 +75,13 @@ static void load_advance(struct load_conn *lc, const struct sizes *size, uint64_
 {
 	uint64_t end = lc->begun + n;
 
-	if (size->min == size->max && lc->begun_end + n * size->min - lc->fed <= PAYLOAD_SPAN_MAX) {
+	if (size->min == size->max &&
+	    lc->begun_end + n * size->min - lc->handed <= PAYLOAD_SPAN_MAX) {
 		lc->begun_end += n * size->min;
 		lc->begun = end;
 		return;
 	}
-	while (lc->begun < end && lc->begun_end - lc->fed < PAYLOAD_SPAN_MAX)
+	while (lc->begun < end && lc->begun_end - lc->handed < PAYLOAD_SPAN_MAX)
 		lc->begun_end += load_size(lc, lc->begun++);
 }
 
@@ -141,29 +142,29 @@ static void load_finished(struct conn *c)
 
 /* load_pump for those that have just looked at the clock; else @now_ns is 0. @data: what fits into
  * one span the caller will send. */
-static enum conn_next load_pump_at(struct conn *c, int64_t now_ns, bool data)
+static enum conn_action load_pump_at(struct conn *c, int64_t now_ns, bool data)
 {
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
-	enum conn_next next = CONN_NOTHING;
+	enum conn_action action = CONN_NOTHING;
 	bool open_loop = load_is_open_loop(l);
 	size_t len = PAYLOAD_SPAN_MAX;
 	const uint8_t *span;
 
 	/* a shorter span than the longest was the last: all that may be begun is in it */
-	while (len == PAYLOAD_SPAN_MAX && c->state == CONN_OPEN && conn_fed(c)) {
+	while (len == PAYLOAD_SPAN_MAX && c->state == CONN_OPEN && conn_span_sent(c)) {
 		if (!open_loop || lc->seat->idle)
 			load_begin_all(lc, now_ns);
-		len = size_min(lc->begun_end - lc->fed, PAYLOAD_SPAN_MAX);
+		len = size_min(lc->begun_end - lc->handed, PAYLOAD_SPAN_MAX);
 		if (len == 0)
 			break;
-		lc->fed += len;
-		span = payload_at(&l->run->payload, lc->base, lc->fed - len);
+		lc->handed += len;
+		span = payload_at(&l->run->payload, lc->base, lc->handed - len);
 		if (data && len < PAYLOAD_SPAN_MAX) {
-			conn_feed_next(c, span, len);
-			next = CONN_FEED;
+			conn_send_after(c, span, len);
+			action = CONN_SEND;
 		} else {
-			conn_feed(c, span, len);
+			conn_send(c, span, len);
 		}
 	}
 	if (open_loop)
@@ -174,7 +175,7 @@ static enum conn_next load_pump_at(struct conn *c, int64_t now_ns, bool data)
 		load_finished(c);
 	else
 		load_arm(c);
-	return next;
+	return action;
 }
 
 void load_pump(struct conn *c)
@@ -264,7 +265,7 @@ static void load_corrupt(struct conn *c, uint64_t at, uint8_t seen)
 		.offset = at,
 		.expected = *payload_at(&l->run->payload, lc->base, at),
 		.seen = seen,
-		.surplus = at >= lc->fed,
+		.surplus = at >= lc->handed,
 	};
 
 	lc->corrupt = !first.surplus;
@@ -273,16 +274,16 @@ static void load_corrupt(struct conn *c, uint64_t at, uint8_t seen)
 	conn_abort(c, CAUSE_CORRUPT);
 }
 
-static enum conn_next load_data(struct conn *c, const void *span, size_t len)
+static enum conn_action load_data(struct conn *c, const void *span, size_t len)
 {
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
 	uint64_t from = c->received - len;
-	size_t due = size_min(len, lc->fed - from);
+	size_t due = size_min(len, lc->handed - from);
 	size_t right = due;
 	int64_t now_ns;
 
-	assert(from <= lc->fed);
+	assert(from <= lc->handed);
 	if (l->run->config->verify)
 		right = payload_verify(&l->run->payload, lc->base, from, span, due);
 	now_ns = load_answered(c, from + right);
@@ -325,7 +326,7 @@ static void load_drained(struct conn *c)
 {
 	const struct load_conn *lc = conn_role(c);
 
-	if (load_owed(lc) < load_of(c)->run->config->pipeline || lc->fed < lc->begun_end)
+	if (load_owed(lc) < load_of(c)->run->config->pipeline || lc->handed < lc->begun_end)
 		load_pump(c);
 }
 

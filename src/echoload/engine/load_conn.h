@@ -30,7 +30,7 @@ struct load_conn {
 	uint64_t begun, answered;         /* messages */
 	uint64_t begun_end;               /* where the last begun message ends */
 	uint64_t answered_end;            /* where the oldest unanswered message begins */
-	uint64_t fed;                     /* handed to the backend */
+	uint64_t handed;                  /* to the backend */
 	uint32_t base;                    /* of its stream in the payload */
 	uint32_t batch_first, batch_next; /* of unanswered messages */
 	bool corrupt;                     /* the oldest unanswered message came back wrong */
