@@ -50,9 +50,9 @@ static void epoll_event(struct worker *w, const struct epoll_event *ev)
 	if (c->state == CONN_DIALING)
 		epoll_dialed(c, ev->events);
 	if (ev->events & BEHIND)
-		c->marks |= EPOLL_TO_EAGAIN;
+		c->backend_flags |= EPOLL_TO_EAGAIN;
 	if ((ev->events & (EPOLLIN | BEHIND)) && !c->eof)
-		c->marks |= EPOLL_READABLE; /* recv names it; after the FIN only send can */
+		c->backend_flags |= EPOLL_READABLE; /* recv names it; after the FIN only send can */
 	if (c->state == CONN_OPEN && (ev->events & EPOLLOUT) && conn_unsent(c) > 0)
 		epoll_flush(c);
 	if (c->state == CONN_OPEN)
@@ -120,7 +120,7 @@ static int epoll_turn(struct worker *w, int64_t wait_ns)
 	w->now_ns = clock_now_ns();
 	for (int i = 0; i < n; i++) {
 		if (i + 1 < n)
-			conn_foresee(w, s->events[i + 1].data.u64);
+			conn_prefetch(w, s->events[i + 1].data.u64);
 		epoll_dispatch(w, &s->events[i]);
 	}
 	epoll_run_ready(w);

@@ -37,7 +37,7 @@ static ssize_t io_send(int fd, const void *from, size_t len)
 	return syscall(SYS_sendto, fd, from, len, MSG_NOSIGNAL, NULL, 0);
 }
 
-static struct conn *conn_of_link(struct list *link)
+static struct conn *of_link(struct list *link)
 {
 	return conn_of_backend(container_of(link, struct epoll_conn, link));
 }
@@ -82,7 +82,7 @@ static void epoll_send_failed(struct conn *c, int err)
 	conn_send_failed(c, err);
 	if (c->state != CONN_OPEN)
 		return;
-	c->marks |= EPOLL_READABLE | EPOLL_TO_EAGAIN;
+	c->backend_flags |= EPOLL_READABLE | EPOLL_TO_EAGAIN;
 	list_append(&s->ready, &epoll_of(c)->link);
 }
 
@@ -148,7 +148,7 @@ static void epoll_nothing(struct conn *c, ssize_t n)
 		return;
 	}
 	if (n == 0 || errno == EAGAIN)
-		c->marks &= (uint8_t) ~(EPOLL_READABLE | EPOLL_TO_EAGAIN);
+		c->backend_flags &= (uint8_t) ~(EPOLL_READABLE | EPOLL_TO_EAGAIN);
 	if (n == 0)
 		conn_eof(c);
 	else if (errno != EAGAIN)
@@ -193,8 +193,8 @@ static inline bool epoll_read_some(struct conn *c)
 		epoll_nothing(c, n);
 		return true;
 	}
-	if ((size_t)n < want && !(c->marks & EPOLL_TO_EAGAIN))
-		c->marks &= (uint8_t)~EPOLL_READABLE;
+	if ((size_t)n < want && !(c->backend_flags & EPOLL_TO_EAGAIN))
+		c->backend_flags &= (uint8_t)~EPOLL_READABLE;
 	epoll_tick(c->worker);
 	switch (conn_data(c, s->scratch, (size_t)n)) {
 	case CONN_ECHO:
@@ -213,7 +213,8 @@ void epoll_read(struct conn *c)
 {
 	struct epoll_state *s = c->worker->state;
 
-	for (int i = 0; (c->marks & EPOLL_READABLE) && c->state == CONN_OPEN && !c->paused; i++) {
+	for (int i = 0; (c->backend_flags & EPOLL_READABLE) && c->state == CONN_OPEN && !c->paused;
+	     i++) {
 		if (i == BUDGET) {
 			list_append(&s->ready, &epoll_of(c)->link);
 			return;
@@ -253,7 +254,7 @@ void epoll_flush(struct conn *c)
 	if (c->state != CONN_OPEN || conn_unsent(c) > 0)
 		return;
 	conn_drained(c);
-	if (c->state == CONN_OPEN && (c->marks & EPOLL_READABLE) &&
+	if (c->state == CONN_OPEN && (c->backend_flags & EPOLL_READABLE) &&
 	    !list_linked(&epoll_of(c)->link))
 		list_append(&s->ready, &epoll_of(c)->link);
 }
@@ -267,7 +268,7 @@ void epoll_run_ready(struct worker *w)
 	while (link != last && !list_empty(&s->ready)) {
 		link = list_first(&s->ready);
 		list_remove(link);
-		epoll_read(conn_of_link(link));
+		epoll_read(of_link(link));
 	}
 }
 
@@ -280,7 +281,7 @@ void epoll_pause(struct conn *c)
 {
 	struct epoll_state *s = c->worker->state;
 
-	if (!c->paused && (c->marks & EPOLL_READABLE))
+	if (!c->paused && (c->backend_flags & EPOLL_READABLE))
 		list_append(&s->ready, &epoll_of(c)->link);
 }
 

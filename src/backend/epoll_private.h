@@ -16,7 +16,7 @@
 
 enum { EPOLL_EVENTS = 256 }; /* of one wait */
 
-/* c->marks */
+/* Bits of c->backend_flags. */
 enum {
 	EPOLL_READABLE = 1,  /* may have more to receive: only recv knows */
 	EPOLL_TO_EAGAIN = 2, /* until then a short receive does not mean that the socket is empty */

@@ -81,7 +81,7 @@ static void child_expired(struct conn *c)
 }
 
 /* SIGTERM means to a child what it means to its parent. */
-static void child_stop(struct conn *c)
+static void child_shutdown(struct conn *c)
 {
 	const struct net_config *config = c->worker->config;
 	struct fork_conn *f = conn_backend(c);
@@ -169,7 +169,7 @@ static void child_end(struct conn *c, char *buf)
 	if (asked == ASKED_TO_CLOSE)
 		conn_close(c, CAUSE_SHUTDOWN);
 	else if (f->cut_off_ns == 0)
-		child_stop(c);
+		child_shutdown(c);
 	else if (f->cut_off_ns <= c->worker->now_ns)
 		child_cut_off(c, buf);
 	if (c->state == CONN_OPEN)
@@ -194,7 +194,7 @@ static void child_publish(const struct conn *c, struct fork_cell *cell)
 
 /* As the parent treats them: what it waits for is caught, what it ignores is ignored already, and
  * everything else kills. */
-static void child_signals(const struct conn *c)
+static void child_take_signals(const struct conn *c)
 {
 	const struct sigaction term = { .sa_handler = child_signalled }; /* ends a blocking call */
 	sigset_t mask;
@@ -231,7 +231,7 @@ noreturn void fork_child(struct conn *c, struct fork_cell *cell)
 	w->now_ns = clock_now_ns();
 	conn_opened(c);
 	child_arm(c);
-	child_signals(c); /* last: the timeouts of its handler must not be overwritten */
+	child_take_signals(c); /* last: the timeouts of its handler must not be overwritten */
 	while (c->state == CONN_OPEN) {
 		if (asked)
 			child_end(c, buf);

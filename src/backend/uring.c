@@ -132,9 +132,9 @@ static void uring_take(struct worker *w, int fd)
 
 	if (!c)
 		return;
-	uring_own(c);
+	uring_register_fd(c);
 	conn_opened(c);
-	uring_steer(c);
+	uring_update_recv(c);
 }
 
 /* Of the acceptor: the ring waits only for descriptors that may block. */
@@ -202,7 +202,7 @@ static void uring_poll(struct conn *c, unsigned events)
 	struct io_uring_sqe *sqe = uring_sqe(c->worker->state);
 
 	io_uring_prep_poll_add(sqe, c->fd, events);
-	uring_name(c, sqe, URING_POLL);
+	uring_track(c, sqe, URING_POLL);
 	uring_of(c)->polling = true;
 }
 
@@ -221,10 +221,10 @@ static void uring_dialed(struct conn *c, int res)
 		conn_fail(c, -r);
 	} else if (res & POLLOUT) {
 		(void)fcntl(c->fd, F_SETFL, O_RDWR); /* the ring waits only where it may block */
-		uring_own(c);
-		uring_poll(c, POLLERR | POLLHUP); /* uring_steer says what for */
+		uring_register_fd(c);
+		uring_poll(c, POLLERR | POLLHUP); /* uring_update_recv says what for */
 		conn_opened(c);
-		uring_steer(c);
+		uring_update_recv(c);
 	} else {
 		uring_dial(c);
 	}
@@ -237,7 +237,7 @@ static void uring_polled(struct conn *c, const struct io_uring_cqe *cqe)
 		uring_dialed(c, cqe->res);
 	} else if (c->state == CONN_OPEN) {
 		uring_of(c)->dead = true;
-		uring_steer(c);
+		uring_update_recv(c);
 	}
 }
 
@@ -255,7 +255,7 @@ static void uring_conn_event(struct worker *w, const struct io_uring_cqe *cqe)
 		c->inflight--;
 	done[conn_token_op(cqe->user_data)](c, cqe);
 	if (c->inflight == 0 && c->state == CONN_CLOSING && uring_of(c)->closing) {
-		uring_disown(c);
+		uring_unregister_fd(c);
 		conn_release(c);
 	}
 }
@@ -302,7 +302,7 @@ static void uring_dispatch_all(struct worker *w)
 			const struct io_uring_cqe cqe = *next[i];
 
 			if (i + AHEAD < n)
-				conn_foresee(w, next[i + AHEAD]->user_data);
+				conn_prefetch(w, next[i + AHEAD]->user_data);
 			io_uring_cq_advance(&s->ring, 1); /* a submit may need the room */
 			uring_dispatch(w, &cqe);
 		}
@@ -370,7 +370,7 @@ static int uring_turn(struct worker *w, int64_t wait_ns)
 	struct uring_state *s = w->state;
 	int r;
 
-	uring_serve(w);
+	uring_resume_waiters(w);
 	if (!list_empty(&s->starved) && s->bufs.queued > 0)
 		wait_ns = 0; /* the next turn may find that those served had nothing to receive */
 	r = w->late_turns > 0 ? uring_look_at_all(s) : uring_wait_events(w, wait_ns);
@@ -494,7 +494,7 @@ const struct backend_ops backend_uring = {
 	.unlisten = uring_unlisten,
 	.dial = uring_dial,
 	.send = uring_send,
-	.pause = uring_steer,
+	.pause = uring_update_recv,
 	.shutdown = uring_shutdown,
 	.close = uring_close,
 };

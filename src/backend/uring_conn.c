@@ -28,7 +28,7 @@ enum {
 	GROUP = 0,
 };
 
-static struct conn *conn_of_link(struct list *link)
+static struct conn *of_link(struct list *link)
 {
 	return conn_of_backend(container_of(link, struct uring_conn, link));
 }
@@ -36,7 +36,7 @@ static struct conn *conn_of_link(struct list *link)
 /* ---- receiving ---- */
 
 /* Room in the pool that nobody has a claim to. */
-static size_t conn_pool_room(const struct conn *c)
+static size_t pool_room(const struct conn *c)
 {
 	const struct worker *w = c->worker;
 	const struct uring_state *s = w->state;
@@ -45,22 +45,22 @@ static size_t conn_pool_room(const struct conn *c)
 	return room <= s->lent ? 0 : room - s->lent;
 }
 
-static bool conn_echoes(const struct conn *c)
+static bool role_echoes(const struct conn *c)
 {
 	return c->worker->role->echoes && !c->fin;
 }
 
 /* How much may be delivered: as much as could be kept of what comes back. Of whoever owes nothing a
  * buffer may be sent as it lies, which takes no room. */
-static size_t conn_may_deliver(const struct conn *c)
+static size_t room_to_deliver(const struct conn *c)
 {
 	const struct worker *w = c->worker;
 	const struct uring_state *s = w->state;
 	size_t unsent = c->out.len + c->lent_len, room;
 
-	if (!conn_echoes(c))
+	if (!role_echoes(c))
 		return SIZE_MAX;
-	room = conn_pool_room(c);
+	room = pool_room(c);
 	if (unsent == 0)
 		return room < s->bufs.size ? s->bufs.size : size_min(room, w->config->max_unsent);
 	if (unsent >= w->config->max_unsent || room <= s->reserve)
@@ -70,16 +70,16 @@ static size_t conn_may_deliver(const struct conn *c)
 
 /* It owes nothing, and what its socket might refuse has no room in the pool, or nothing could be
  * received into: it is served without either. */
-static bool conn_must_pass(const struct conn *c)
+static bool must_pass(const struct conn *c)
 {
 	const struct uring_state *s = c->worker->state;
 
 	if (!c->worker->role->echoes || conn_unsent(c) > 0)
 		return false;
-	return conn_pool_room(c) < s->bufs.size || s->bufs.queued + s->bufs.spare_count == 0;
+	return pool_room(c) < s->bufs.size || s->bufs.queued + s->bufs.spare_count == 0;
 }
 
-static bool conn_holds(const struct conn *c)
+static bool holds_bytes(const struct conn *c)
 {
 	const struct uring_conn *u = uring_of(c);
 
@@ -87,7 +87,7 @@ static bool conn_holds(const struct conn *c)
 }
 
 /* Bytes that can be delivered at once: the oldest held ones that lie together. */
-static size_t conn_held_len(const struct conn *c)
+static size_t held_len(const struct conn *c)
 {
 	const struct uring_state *s = c->worker->state;
 	const struct uring_conn *u = uring_of(c);
@@ -184,7 +184,7 @@ static void deliver_held(struct conn *c, size_t n)
 	deliver_copy(c, at, n);
 }
 
-static void conn_tick(struct conn *c)
+static void tick_clock(struct conn *c)
 {
 	struct uring_state *s = c->worker->state;
 
@@ -196,27 +196,27 @@ void uring_deliver(struct conn *c)
 {
 	struct uring_conn *u = uring_of(c);
 
-	while (c->state == CONN_OPEN && conn_holds(c)) {
-		size_t n = size_min(conn_held_len(c), conn_may_deliver(c));
+	while (c->state == CONN_OPEN && holds_bytes(c)) {
+		size_t n = size_min(held_len(c), room_to_deliver(c));
 
 		if (n == 0) { /* the end of the send in flight makes room */
 			if (conn_unsent(c) < c->worker->config->max_unsent)
 				stats_add(&c->worker->stats.starved, 1);
 			return;
 		}
-		conn_tick(c);
+		tick_clock(c);
 		if (u->spilled.len > 0)
 			deliver_spilled(c, n);
 		else
 			deliver_held(c, n);
-		c->owing = conn_holds(c);
+		c->owing = holds_bytes(c);
 	}
 	if (c->state != CONN_OPEN || !u->eof || c->eof)
 		return;
 	conn_eof(c);
 }
 
-static void conn_receive(struct conn *c, size_t max)
+static void arm_recv(struct conn *c, size_t max)
 {
 	const struct uring_state *s = c->worker->state;
 	struct io_uring_sqe *sqe = uring_sqe(c->worker->state);
@@ -233,16 +233,16 @@ static void conn_receive(struct conn *c, size_t max)
 	sqe->buf_group = GROUP;
 	/* wait for bytes before a buffer is asked for: an empty ring would end it at once */
 	sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
-	uring_name(c, sqe, URING_RECV);
+	uring_track(c, sqe, URING_RECV);
 }
 
-static void conn_poll(struct conn *c)
+static void arm_poll(struct conn *c)
 {
 	struct io_uring_sqe *sqe = uring_sqe(c->worker->state);
 	struct uring_conn *u = uring_of(c);
 
 	io_uring_prep_poll_add(sqe, c->fd, u->full ? POLLOUT : POLLIN | POLLRDHUP);
-	uring_name(c, sqe, URING_RECV);
+	uring_track(c, sqe, URING_RECV);
 	u->receiving = RECEIVE_POLL;
 }
 
@@ -250,7 +250,7 @@ static void conn_poll(struct conn *c)
  * and forgets the reset (seen on 6.18: it loses wakes that were counted together, unless the socket
  * says that more is there, which it does for a FIN but not for a reset). So there is one only where
  * something else tells: the send that follows, or the watch of a connection that we dialed. */
-void uring_steer(struct conn *c)
+void uring_update_recv(struct conn *c)
 {
 	struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
@@ -263,33 +263,33 @@ void uring_steer(struct conn *c)
 		room = s->bufs.size;
 	else if (c->worker->role->echoes && unsent > 0 &&
 		 unsent >= c->worker->config->max_unsent / 2)
-		room = conn_may_deliver(c); /* it has fallen behind */
+		room = room_to_deliver(c); /* it has fallen behind */
 	if (u->receiving) {
 		if (u->receiving == RECEIVE_MULTI && !u->cancelling &&
-		    (c->paused || conn_holds(c) || room < SIZE_MAX)) {
+		    (c->paused || holds_bytes(c) || room < SIZE_MAX)) {
 			u->cancelling = true;
 			uring_cancel(s, conn_token(c, URING_RECV));
 		}
 		return;
 	}
-	if (c->paused || conn_holds(c) || room == 0)
+	if (c->paused || holds_bytes(c) || room == 0)
 		return;
-	if (conn_must_pass(c)) {
+	if (must_pass(c)) {
 		list_remove(&u->link);
-		conn_poll(c);
+		arm_poll(c);
 	} else if (!list_linked(&u->link)) {
-		conn_receive(c, room);
+		arm_recv(c, room);
 	}
 }
 
 /* Bytes go behind what is held; mostly nothing is, and they are delivered at once. */
-static void conn_hold(struct conn *c, uint32_t id)
+static void deliver_or_hold(struct conn *c, uint32_t id)
 {
 	struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
 
-	if (!conn_holds(c) && conn_may_deliver(c) >= s->bufs.spans[id].len) {
-		conn_tick(c);
+	if (!holds_bytes(c) && room_to_deliver(c) >= s->bufs.spans[id].len) {
+		tick_clock(c);
 		deliver_buffer(c, id);
 		return;
 	}
@@ -318,14 +318,14 @@ static void receive_ended(struct conn *c, int res)
 }
 
 /* The poll of a connection that is served without buffers has ended. */
-static void conn_polled(struct conn *c, int res)
+static void poll_ended(struct conn *c, int res)
 {
 	const struct uring_bufs *b = &((const struct uring_state *)c->worker->state)->bufs;
 	struct uring_conn *u = uring_of(c);
 	ssize_t n = res < 0 && res != -ECANCELED ? res : 1;
 
 	for (int i = 0; i < PASS_BUDGET && n > 0 && c->state == CONN_OPEN && !c->paused; i++) {
-		conn_tick(c);
+		tick_clock(c);
 		n = pass_step(c, b->scratch, b->size);
 	}
 	if (c->state != CONN_OPEN)
@@ -347,8 +347,8 @@ void uring_received(struct conn *c, const struct io_uring_cqe *cqe)
 
 	if (u->receiving == RECEIVE_POLL) {
 		u->receiving = RECEIVE_NONE;
-		conn_polled(c, cqe->res);
-		uring_steer(c);
+		poll_ended(c, cqe->res);
+		uring_update_recv(c);
 		return;
 	}
 	if (!(cqe->flags & IORING_CQE_F_MORE)) {
@@ -360,25 +360,25 @@ void uring_received(struct conn *c, const struct io_uring_cqe *cqe)
 		uring_bufs_take(&s->bufs, id, cqe->res > 0 ? (uint32_t)cqe->res : 0);
 	}
 	if (cqe->res > 0 && c->state == CONN_OPEN) {
-		conn_hold(c, id);
+		deliver_or_hold(c, id);
 	} else if (id != URING_NONE) {
 		uring_bufs_give(&s->bufs, id);
 		c->owing |= cqe->res > 0 && !c->fin; /* unread, they would make close reset, too */
 	}
 	if (cqe->res <= 0 && c->state == CONN_OPEN)
 		receive_ended(c, cqe->res);
-	uring_steer(c);
+	uring_update_recv(c);
 }
 
-void uring_serve(struct worker *w)
+void uring_resume_waiters(struct worker *w)
 {
 	struct uring_state *s = w->state;
 
 	for (uint32_t n = s->bufs.queued; n > 0 && !list_empty(&s->starved);) {
-		struct conn *c = conn_of_link(list_first(&s->starved));
+		struct conn *c = of_link(list_first(&s->starved));
 
 		list_remove(&uring_of(c)->link);
-		uring_steer(c);
+		uring_update_recv(c);
 		n -= uring_of(c)->receiving != RECEIVE_NONE;
 	}
 }
@@ -390,10 +390,10 @@ void uring_shutdown(struct conn *c)
 	/* the only errors are those of a dead socket, which the receive will name */
 	(void)shutdown(c->fd, SHUT_WR);
 	conn_fin_sent(c);
-	uring_steer(c);
+	uring_update_recv(c);
 }
 
-void uring_own(struct conn *c)
+void uring_register_fd(struct conn *c)
 {
 	struct uring_state *s = c->worker->state;
 
@@ -402,7 +402,7 @@ void uring_own(struct conn *c)
 			io_uring_register_files_update(&s->ring, c->slot, &c->fd, 1) == 1;
 }
 
-void uring_disown(struct conn *c)
+void uring_unregister_fd(struct conn *c)
 {
 	struct uring_state *s = c->worker->state;
 	int none = -1;
@@ -459,5 +459,5 @@ void uring_close(struct conn *c)
 	u->closing = true;
 	uring_cancel_all(c);
 	if (c->inflight == 0)
-		uring_disown(c);
+		uring_unregister_fd(c);
 }

@@ -175,7 +175,7 @@ static inline struct uring_conn *uring_of(const struct conn *c)
 /* A request to fill; never NULL. A full queue is submitted. */
 struct io_uring_sqe *uring_sqe(struct uring_state *s);
 /* The same for a connection, whose inflight it counts; call it after the request's own prep. */
-void uring_name(struct conn *c, struct io_uring_sqe *sqe, enum uring_op op);
+void uring_track(struct conn *c, struct io_uring_sqe *sqe, enum uring_op op);
 /* Asks for the end of the request with this token; tells nothing when it worked. */
 void uring_cancel(struct uring_state *s, uint64_t token);
 void uring_submit(struct uring_state *s);
@@ -195,13 +195,13 @@ void uring_sent(struct conn *c, const struct io_uring_cqe *cqe);
 /* ---- uring_conn.c ---- */
 
 /* Receives, or not, or less, as the connection's state wants it. */
-void uring_steer(struct conn *c);
+void uring_update_recv(struct conn *c);
 
 /* Delivers what is held, as far as there is room for what comes back. */
 void uring_deliver(struct conn *c);
 
 /* Those that wait for a buffer. */
-void uring_serve(struct worker *w);
+void uring_resume_waiters(struct worker *w);
 
 void uring_received(struct conn *c, const struct io_uring_cqe *cqe);
 void uring_shutdown(struct conn *c);
@@ -211,7 +211,7 @@ void uring_cancel_all(struct conn *c);
 
 /* Its descriptor enters the table of files, and leaves it: only then can close end the connection.
  */
-void uring_own(struct conn *c);
-void uring_disown(struct conn *c);
+void uring_register_fd(struct conn *c);
+void uring_unregister_fd(struct conn *c);
 
 #endif

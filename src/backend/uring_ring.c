@@ -106,7 +106,7 @@ struct io_uring_sqe *uring_sqe(struct uring_state *s)
 	return &s->nowhere;
 }
 
-void uring_name(struct conn *c, struct io_uring_sqe *sqe, enum uring_op op)
+void uring_track(struct conn *c, struct io_uring_sqe *sqe, enum uring_op op)
 {
 	if (uring_of(c)->fixed) {
 		sqe->fd = (int)c->slot;

@@ -22,7 +22,7 @@ static void send_span(struct conn *c, const void *span, size_t len)
 	 * count so far is reported, and the socket's errno is gone) and after 128 waits the kernel
 	 * moves the request to a thread that blocks */
 	io_uring_prep_send(sqe, c->fd, span, len, MSG_NOSIGNAL);
-	uring_name(c, sqe, URING_SEND);
+	uring_track(c, sqe, URING_SEND);
 }
 
 static void send_out(struct conn *c)
@@ -44,7 +44,7 @@ static void send_out(struct conn *c)
 	m->head = (struct msghdr){ .msg_iov = m->v };
 	m->head.msg_iovlen = (size_t)unsent_peek(&c->out, m->v, URING_VECTORS);
 	io_uring_prep_sendmsg(sqe, c->fd, &m->head, MSG_NOSIGNAL);
-	uring_name(c, sqe, URING_SEND);
+	uring_track(c, sqe, URING_SEND);
 }
 
 /* Sends the oldest bytes, unless a send is in flight. */
@@ -86,7 +86,7 @@ void uring_echo_copy(struct conn *c, const void *span, size_t len)
 {
 	int r = unsent_push(&c->worker->pool, &c->out, span, len);
 
-	assert(r == 0); /* conn_may_deliver left room */
+	assert(r == 0); /* room_to_deliver left room */
 	(void)r;
 	send_next(c);
 }
@@ -165,5 +165,5 @@ void uring_sent(struct conn *c, const struct io_uring_cqe *cqe)
 	else
 		conn_drained(c);
 	uring_deliver(c);
-	uring_steer(c);
+	uring_update_recv(c);
 }

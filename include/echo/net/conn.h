@@ -34,13 +34,13 @@ struct conn {
 	size_t lent_len;         /* lent bytes on their way out of the backend's own buffers */
 	int fd;
 	uint32_t slot;
-	uint32_t gen;     /* of the slot: a token of an earlier connection finds nothing */
-	uint8_t inflight; /* kernel operations that still name this connection */
-	uint8_t state;    /* enum conn_state */
-	uint8_t marks;    /* the backend's own bits that every message needs */
-	bool opened : 1;  /* set at the end: it had been open */
-	bool dialed : 1;  /* we began it */
-	bool fin : 1;     /* FIN after the last byte; what is received from now on is dropped */
+	uint32_t gen;          /* of the slot: a token of an earlier connection finds nothing */
+	uint8_t inflight;      /* kernel operations that still name this connection */
+	uint8_t state;         /* enum conn_state */
+	uint8_t backend_flags; /* the backend's own bits that every message needs */
+	bool opened : 1;       /* set at the end: it had been open */
+	bool dialed : 1;       /* we began it */
+	bool fin : 1; /* FIN after the last byte; what is received from now on is dropped */
 	bool fin_sent : 1;
 	bool eof : 1;    /* the peer's FIN was read */
 	bool paused : 1; /* the role wants no data */

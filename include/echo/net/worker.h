@@ -120,7 +120,7 @@ static inline struct conn *conn_find(const struct worker *w, uint64_t token)
 
 /* A hint that conn_find will be asked for this token soon; any token will do. Of a thousand
  * connections each is cold when its turn comes. */
-static inline void conn_foresee(const struct worker *w, uint64_t token)
+static inline void conn_prefetch(const struct worker *w, uint64_t token)
 {
 	const struct conn *c = conn_slot(&w->table, (uint32_t)token);
 
