@@ -18,7 +18,7 @@
 #include "echo/base/opt.h"
 #include "echo/base/output.h"
 #include "echo/net/backend.h"
-#include "echo/net/gang.h"
+#include "echo/net/worker_group.h"
 #include "metrics.h"
 #include "opts.h"
 
@@ -41,7 +41,7 @@ struct server {
 	struct backend_choice backend;
 	struct net_config net;
 	struct echo_config echo;
-	struct gang gang;
+	struct worker_group group;
 	bool stopping;
 };
 
@@ -91,7 +91,7 @@ static void server_configure(struct server *s)
 static int server_listen(struct server *s)
 {
 	struct addr_list *l = &s->config.listen;
-	struct gang *g = &s->gang;
+	struct worker_group *g = &s->group;
 	char text[ADDR_TEXT_MAX];
 	int fds[ECHOD_WORKERS_MAX], r = 0;
 
@@ -140,7 +140,7 @@ static int server_signals(struct server *s)
 		sigaddset(&mask, SIGTERM);
 		sigaddset(&mask, SIGINT);
 	}
-	return gang_signals(&s->gang, &mask);
+	return worker_group_signals(&s->group, &mask);
 }
 
 /* The first line: where, how, and what was not available. */
@@ -152,8 +152,8 @@ static void server_announce(const struct server *s, uint64_t nofile)
 	for (unsigned i = 0; i < s->config.listen.count; i++)
 		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", i ? ", " : "",
 				      addr_format(&s->config.listen.at[i], text));
-	log_info("listening on %s: %s, %u worker%s%s%s", all, s->backend.ops->name, s->gang.count,
-		 s->gang.count == 1 ? "" : "s", s->backend.why[0] ? "; " : "", s->backend.why);
+	log_info("listening on %s: %s, %u worker%s%s%s", all, s->backend.ops->name, s->group.count,
+		 s->group.count == 1 ? "" : "s", s->backend.why[0] ? "; " : "", s->backend.why);
 	if (nofile < s->config.max_conns + 64ull)
 		log_warn("only %llu descriptors (ulimit -n): max_conns = %u will not be reached",
 			 (unsigned long long)nofile, s->config.max_conns);
@@ -169,7 +169,7 @@ static int server_print(const struct server *s)
 
 	if (!to)
 		return -errno;
-	metrics_print(to, s->gang.workers, s->gang.count);
+	metrics_print(to, s->group.workers, s->group.count);
 	r = fclose(to) == 0 ? output_write(STDOUT_FILENO, text, len, reader_patience_ns) : -errno;
 	free(text);
 	return r;
@@ -187,12 +187,12 @@ static int server_signal(struct server *s, int signal)
 		return EXIT_OK;
 	}
 	if (s->stopping) {
-		gang_stop(&s->gang, WORKER_QUIT);
+		worker_group_stop(&s->group, WORKER_QUIT);
 		return 128 + signal;
 	}
 	assert(s->net.on_term != WORKER_RUN);
 	s->stopping = true;
-	gang_stop(&s->gang, s->net.on_term);
+	worker_group_stop(&s->group, s->net.on_term);
 	return EXIT_OK;
 }
 
@@ -201,14 +201,14 @@ static int server_wait(struct server *s)
 {
 	int code = EXIT_OK;
 
-	while (s->gang.done < s->gang.running) {
-		int signal = gang_wait(&s->gang, -1);
+	while (s->group.done < s->group.running) {
+		int signal = worker_group_wait(&s->group, -1);
 		int r = signal ? server_signal(s, signal) : EXIT_OK;
 
 		code = r ? r : code;
-		if (s->gang.done > 0 && !s->stopping) {
+		if (s->group.done > 0 && !s->stopping) {
 			s->stopping = true; /* one has failed: join says how */
-			gang_stop(&s->gang, WORKER_CLOSE);
+			worker_group_stop(&s->group, WORKER_CLOSE);
 		}
 	}
 	return code;
@@ -216,23 +216,23 @@ static int server_wait(struct server *s)
 
 static int server_start(struct server *s)
 {
-	int r = gang_init(&s->gang, server_worker_count(s), &s->net, &s->config.cpus);
+	int r = worker_group_init(&s->group, server_worker_count(s), &s->net, &s->config.cpus);
 
 	if (r == 0)
 		r = server_signals(s);
 	if (r < 0)
 		goto out;
-	for (unsigned i = 0; i < s->gang.count; i++) {
-		s->gang.workers[i].role = &echo_role;
-		s->gang.workers[i].role_state = &s->echo;
+	for (unsigned i = 0; i < s->group.count; i++) {
+		s->group.workers[i].role = &echo_role;
+		s->group.workers[i].role_state = &s->echo;
 	}
 	if (server_listen(s) < 0)
 		return EXIT_ENVIRONMENT;
-	if (gang_prepare(&s->gang, &s->net, &s->backend) < 0) {
+	if (worker_group_prepare(&s->group, &s->net, &s->backend) < 0) {
 		log_error("cannot start: %s", s->backend.why);
 		return EXIT_ENVIRONMENT;
 	}
-	r = gang_start(&s->gang);
+	r = worker_group_start(&s->group);
 out:
 	if (r < 0)
 		log_error("cannot start: %s", strerror(-r));
@@ -251,19 +251,19 @@ static int server_run(struct server *s)
 		server_announce(s, nofile);
 		code = server_wait(s);
 	} else {
-		gang_stop(&s->gang, WORKER_QUIT);
+		worker_group_stop(&s->group, WORKER_QUIT);
 	}
-	r = gang_join(&s->gang);
+	r = worker_group_join(&s->group);
 	if (r < 0) {
 		log_error("a worker failed: %s", strerror(-r));
 		code = EXIT_ENVIRONMENT;
 	}
-	r = s->gang.running > 0 ? server_print(s) : 0;
+	r = s->group.running > 0 ? server_print(s) : 0;
 	if (r < 0) {
 		log_error("cannot write to standard output: %s", output_strerror(-r));
 		code = EXIT_ENVIRONMENT;
 	}
-	gang_fini(&s->gang);
+	worker_group_fini(&s->group);
 	return code;
 }
 

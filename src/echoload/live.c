@@ -60,7 +60,7 @@ void live_show(struct live *l)
 
 	if (!l->on || ns < MSEC(EVERY_MS) / 2)
 		return;
-	for (unsigned i = 0; i < l->run->gang.count; i++) {
+	for (unsigned i = 0; i < l->run->group.count; i++) {
 		echoed += stats_get(&l->run->loads[i].live_echoed);
 		errors += stats_get(&l->run->loads[i].live_errors);
 	}
@@ -69,7 +69,7 @@ void live_show(struct live *l)
 		units_time(l->run->series.p99_ns, 3, p99);
 	snprintf(line, sizeof(line), "%.20s%s%s  %.0f/s  %u open  %" PRIu64 " error%s%s%s%s",
 		 l->run->phase ? l->run->phase : "", l->run->phase ? "  " : "", done,
-		 (double)(echoed - l->echoed) * 1e9 / (double)ns, atomic_load(&l->run->gang.conns),
+		 (double)(echoed - l->echoed) * 1e9 / (double)ns, atomic_load(&l->run->group.conns),
 		 errors, errors == 1 ? "" : "s",
 		 outage_open(&l->run->shared.outages) ? "  OUTAGE" : "", p99[0] ? "  p99 " : "",
 		 p99);

@@ -112,7 +112,7 @@ static int client_prepare(struct client *c)
 		log_error("cannot start: %s", strerror(-r));
 		return EXIT_ENVIRONMENT;
 	}
-	if (gang_prepare(&c->run.gang, &c->run.net, &c->backend) < 0) {
+	if (worker_group_prepare(&c->run.group, &c->run.net, &c->backend) < 0) {
 		log_error("cannot start: %s", c->backend.why);
 		return EXIT_ENVIRONMENT;
 	}

@@ -39,8 +39,8 @@ static void setup(void)
 	run.shared.start_ns = start_ns;
 	run.shared.target_count = 1;
 	run.loads = loads;
-	run.gang.workers = workers;
-	run.gang.count = run.gang.running = WORKERS;
+	run.group.workers = workers;
+	run.group.count = run.group.running = WORKERS;
 	ck_assert_int_eq(outage_init(&run.shared.outages, WORKERS, WORKERS, SEC(1)), 0);
 	outage_start(&run.shared.outages, start_ns);
 	for (unsigned i = 0; i < WORKERS; i++) {

@@ -31,7 +31,7 @@ struct net_config {
 	const struct backend_ops *backend;
 	const void *backend_config; /* what backend->opts filled; NULL if it has none */
 	struct sock_options sock;
-	unsigned workers;          /* how many there are: gang_prepare sets it */
+	unsigned workers;          /* how many there are: worker_group_prepare sets it */
 	uint32_t max_conns;        /* of all workers together */
 	uint32_t slots;            /* of one worker, connections that are still closing included */
 	uint64_t max_unsent;       /* bytes of one connection */

@@ -15,7 +15,7 @@
 #include "echo/base/clock.h"
 #include "echo/base/log.h"
 #include "echo/base/output.h"
-#include "echo/net/gang.h"
+#include "echo/net/worker_group.h"
 #include "load_conn.h"
 
 int gate_init(struct gate *g, int fd, unsigned workers)
@@ -102,17 +102,17 @@ void gate_turned(struct load *l)
 
 /* ---- main ---- */
 
-static uint64_t gate_echoed(const struct gang *gang, const struct load *loads)
+static uint64_t gate_echoed(const struct worker_group *group, const struct load *loads)
 {
 	uint64_t n = 0;
 
-	for (unsigned i = 0; i < gang->count; i++)
+	for (unsigned i = 0; i < group->count; i++)
 		n += stats_get(&loads[i].live_echoed);
 	return n;
 }
 
 /* The slice is over. Who does not listen any more is noticed by the next read. */
-static void gate_answer(struct gate *g, const struct gang *gang, const struct load *loads)
+static void gate_answer(struct gate *g, const struct worker_group *group, const struct load *loads)
 {
 	uint64_t drop, echoed;
 	int64_t took_ns;
@@ -121,7 +121,7 @@ static void gate_answer(struct gate *g, const struct gang *gang, const struct lo
 
 	if (!g->open || read(g->fds[1], &drop, sizeof(drop)) != sizeof(drop))
 		return;
-	echoed = gate_echoed(gang, loads);
+	echoed = gate_echoed(group, loads);
 	took_ns = g->open_ns ? atomic_load(&g->rest_ns) - g->open_ns : 0;
 	g->open = false;
 	n = snprintf(line, sizeof(line), "%llu %lld\n", (unsigned long long)(echoed - g->echoed),
@@ -130,7 +130,7 @@ static void gate_answer(struct gate *g, const struct gang *gang, const struct lo
 	g->echoed = echoed;
 }
 
-static int gate_command(struct gate *g, struct gang *gang)
+static int gate_command(struct gate *g, struct worker_group *group)
 {
 	char *end;
 	long long ns;
@@ -145,15 +145,15 @@ static int gate_command(struct gate *g, struct gang *gang)
 	g->open = true;
 	g->open_ns = clock_now_ns();
 	atomic_store(&g->shut_ns, g->open_ns + ns);
-	atomic_store(&g->working, gang->running);
+	atomic_store(&g->working, group->running);
 	atomic_fetch_add(&g->slice, 1);
-	for (unsigned i = 0; i < gang->running; i++)
-		worker_wake(&gang->workers[i]);
+	for (unsigned i = 0; i < group->running; i++)
+		worker_wake(&group->workers[i]);
 	return 0;
 }
 
 /* Takes what has been written, up to the end of a line. */
-static int gate_read(struct gate *g, struct gang *gang)
+static int gate_read(struct gate *g, struct worker_group *group)
 {
 	struct pollfd p = { g->fds[0], POLLIN, 0 };
 
@@ -165,7 +165,7 @@ static int gate_read(struct gate *g, struct gang *gang)
 		if (*at == '\n') {
 			*at = '\0';
 			g->length = 0;
-			return gate_command(g, gang);
+			return gate_command(g, group);
 		}
 		if (++g->length == sizeof(g->line)) {
 			g->line[--g->length] = '\0';
@@ -176,14 +176,14 @@ static int gate_read(struct gate *g, struct gang *gang)
 	return 0;
 }
 
-int gate_poll(struct gate *g, struct gang *gang, struct load *loads)
+int gate_poll(struct gate *g, struct worker_group *group, struct load *loads)
 {
 	int r;
 
 	if (!g->used || g->ended)
 		return 0;
-	gate_answer(g, gang, loads);
-	r = gate_read(g, gang);
+	gate_answer(g, group, loads);
+	r = gate_read(g, group);
 	g->ended = r != 0;
 	return r;
 }

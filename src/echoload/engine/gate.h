@@ -16,7 +16,7 @@
 
 enum { GATE_LINE_MAX = 32 };
 
-struct gang;
+struct worker_group;
 struct load;
 
 /* What all workers share. */
@@ -57,7 +57,7 @@ void gate_start(struct load *l);
 void gate_turned(struct load *l);
 
 /* Main, whenever one of the descriptors may be readable: takes a command, or answers one. @loads
- * are the gang's. Returns 0, 1 at the end of file, or -EPROTO after a line that is no command. */
-int gate_poll(struct gate *g, struct gang *gang, struct load *loads);
+ * are the group's. Returns 0, 1 at the end of file, or -EPROTO after a line that is no command. */
+int gate_poll(struct gate *g, struct worker_group *group, struct load *loads);
 
 #endif

@@ -66,7 +66,7 @@ static int run_init_loads(struct run *r, const struct load_config *c, unsigned t
 		return -ENOMEM;
 	for (unsigned i = 0; i < threads && e == 0; i++) {
 		struct load *l = &r->loads[i];
-		struct worker *w = &r->gang.workers[i];
+		struct worker *w = &r->group.workers[i];
 
 		const uint64_t seats = (uint64_t)c->connections + c->idle;
 
@@ -109,7 +109,7 @@ int run_init(struct run *r, const struct load_config *c, const struct backend_ch
 	if (e == 0)
 		e = outage_init(&r->shared.outages, c->connections, threads, c->stall);
 	if (e == 0)
-		e = gang_init(&r->gang, threads, &r->net, &c->cpus);
+		e = worker_group_init(&r->group, threads, &r->net, &c->cpus);
 	if (e == 0)
 		e = gate_init(&r->shared.gate, (int)c->gate, threads);
 	if (e == 0)
@@ -117,7 +117,7 @@ int run_init(struct run *r, const struct load_config *c, const struct backend_ch
 	if (e == 0)
 		e = series_init(&r->series, r);
 	if (e == 0)
-		e = gang_signals(&r->gang, &mask);
+		e = worker_group_signals(&r->group, &mask);
 	return e == 0 ? run_init_hists(r) : e;
 }
 
@@ -125,11 +125,11 @@ void run_fini(struct run *r)
 {
 	struct hist **hists[] = { &r->uncorrected, &r->lateness, &r->connect };
 
-	for (unsigned i = 0; r->loads && i < r->gang.count; i++)
+	for (unsigned i = 0; r->loads && i < r->group.count; i++)
 		load_fini(&r->loads[i]);
 	free(r->loads);
 	series_fini(&r->series);
-	gang_fini(&r->gang);
+	worker_group_fini(&r->group);
 	outage_fini(&r->shared.outages);
 	gate_fini(&r->shared.gate);
 	payload_fini(&r->shared.payload);
@@ -150,7 +150,7 @@ static int run_wait_once(struct run *r, const struct live *live)
 {
 	const int wait_ms = run_wait_ms(r, live);
 	const int64_t due_ns = clock_now_ns() + MSEC(wait_ms);
-	int signal = gang_wait(&r->gang, wait_ms);
+	int signal = worker_group_wait(&r->group, wait_ms);
 	const int64_t now_ns = clock_now_ns();
 
 	/* The clock is read first: what delays us from here on is no pause. Opening the file of the
@@ -170,19 +170,20 @@ static int run_wait(struct run *r, struct result *result)
 	live_begin(&live, r);
 	pauses_start(&r->pauses, clock_thread_wait_ns());
 	if (gate->used)
-		gang_watch(&r->gang, gate->fds, ARRAY_LEN(gate->fds));
-	while (r->gang.done < r->gang.running) {
+		worker_group_watch(&r->group, gate->fds, ARRAY_LEN(gate->fds));
+	while (r->group.done < r->group.running) {
 		int signal = run_wait_once(r, &live);
-		int said = gate_poll(gate, &r->gang, r->loads);
+		int said = gate_poll(gate, &r->group, r->loads);
 
 		if (signal) {
-			gang_stop(&r->gang, result->interrupted ? WORKER_QUIT : WORKER_CLOSE);
+			worker_group_stop(&r->group,
+					  result->interrupted ? WORKER_QUIT : WORKER_CLOSE);
 			result->interrupted = true;
 			result->interrupted_by = signal;
 		}
 		if (said != 0) {
-			gang_stop(&r->gang, WORKER_DRAIN);
-			gang_watch(&r->gang, NULL, 0);
+			worker_group_stop(&r->group, WORKER_DRAIN);
+			worker_group_watch(&r->group, NULL, 0);
 			e = said < 0 ? said : 0;
 		}
 		series_poll(&r->series);
@@ -205,7 +206,7 @@ static void run_collect(struct run *r, struct result *result)
 {
 	int64_t last_ns = r->shared.start_ns, wait_ns;
 
-	for (unsigned i = 0; i < r->gang.count; i++) {
+	for (unsigned i = 0; i < r->group.count; i++) {
 		const struct load *l = &r->loads[i];
 
 		for (unsigned t = 0; t < result->target_count; t++)
@@ -215,8 +216,8 @@ static void run_collect(struct run *r, struct result *result)
 		hist_merge(r->connect, l->connect);
 		result->books.missed += l->missed;
 		result->late_sends += l->late_sends;
-		result->cpu_ns += atomic_load(&r->gang.workers[i].cpu_ns);
-		wait_ns = atomic_load(&r->gang.workers[i].wait_ns);
+		result->cpu_ns += atomic_load(&r->group.workers[i].cpu_ns);
+		wait_ns = atomic_load(&r->group.workers[i].wait_ns);
 		result->wait_ns =
 			wait_ns < 0 || result->wait_ns < 0 ? -1 : result->wait_ns + wait_ns;
 		if (l->last_event_ns > last_ns)
@@ -314,7 +315,7 @@ static bool run_wait_start(struct run *r, struct result *result)
 	while ((left_ns = at_ns - clock_unix_ns()) > MSEC(2)) {
 		/* in steps: the clock may be set meanwhile */
 		left_ns = left_ns < SEC(1) ? left_ns : SEC(1);
-		signal = gang_wait(&r->gang, (int)(left_ns / MSEC(1)) - 1);
+		signal = worker_group_wait(&r->group, (int)(left_ns / MSEC(1)) - 1);
 		if (signal) {
 			result->interrupted = true;
 			result->interrupted_by = signal;
@@ -330,7 +331,7 @@ static void run_describe(const struct run *r, struct result *result)
 {
 	const unsigned count = result->target_count;
 
-	result->threads = r->gang.count;
+	result->threads = r->group.count;
 	for (unsigned i = 0; i < count; i++)
 		result->targets[i].requested =
 			(uint32_t)run_share(r->shared.config->connections, i, count);
@@ -355,11 +356,11 @@ int run_load(struct run *r, struct result *result, struct stream *to)
 	outage_start(&s->outages, s->start_ns);
 	series_start(&r->series, to);
 	if (begun)
-		e = gang_start(&r->gang);
+		e = worker_group_start(&r->group);
 	if (e < 0)
-		gang_stop(&r->gang, WORKER_QUIT);
+		worker_group_stop(&r->group, WORKER_QUIT);
 	said = run_wait(r, result);
-	joined = gang_join(&r->gang);
+	joined = worker_group_join(&r->group);
 	if (e == 0)
 		e = joined < 0 ? joined : said;
 	run_collect(r, result);

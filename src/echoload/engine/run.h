@@ -4,8 +4,8 @@
 #ifndef ECHOLOAD_RUN_H
 #define ECHOLOAD_RUN_H
 
-#include "echo/net/gang.h"
 #include "echo/net/worker.h"
+#include "echo/net/worker_group.h"
 #include "load.h"
 #include "pauses.h"
 #include "series.h"
@@ -21,7 +21,7 @@ struct run {
 	struct role role;
 	struct load_run shared;
 	struct load *loads; /* one for each worker */
-	struct gang gang;
+	struct worker_group group;
 	struct series series;
 	struct pauses pauses;
 	struct hist *uncorrected, *lateness, *connect;

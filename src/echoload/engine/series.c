@@ -27,7 +27,7 @@ int series_init(struct series *s, struct run *run)
 	s->latency = hist_new(HIST_DIGITS);
 	s->outside = hist_new(HIST_DIGITS);
 	s->rows = calloc(SERIES_ROWS_MAX, sizeof(*s->rows));
-	s->sources = calloc(run->gang.count, sizeof(*s->sources));
+	s->sources = calloc(run->group.count, sizeof(*s->sources));
 	return s->now && s->latency && s->outside && s->rows && s->sources ? 0 : -ENOMEM;
 }
 
@@ -45,7 +45,7 @@ void series_start(struct series *s, struct stream *to)
 {
 	s->stream = to;
 	s->begin_ns = s->end_ns = s->run->shared.start_ns;
-	for (unsigned i = 0; i < s->run->gang.count; i++)
+	for (unsigned i = 0; i < s->run->group.count; i++)
 		s->sources[i].end_ns = s->begin_ns;
 }
 
@@ -115,7 +115,7 @@ static void series_collect(struct series *s, unsigned i)
 {
 	struct load *l = &s->run->loads[i];
 	struct series_source *from = &s->sources[i];
-	const bool ended = i < s->run->gang.running && worker_done(l->worker);
+	const bool ended = i < s->run->group.running && worker_done(l->worker);
 	struct interval_counts last;
 	struct tally *t;
 
@@ -137,7 +137,7 @@ static void series_collect(struct series *s, unsigned i)
 
 static bool series_is_whole(const struct series *s)
 {
-	for (unsigned i = 0; i < s->run->gang.running; i++) {
+	for (unsigned i = 0; i < s->run->group.running; i++) {
 		if (s->sources[i].end_ns < s->end_ns)
 			return false;
 	}
@@ -151,7 +151,7 @@ static void series_close(struct series *s)
 				.end_ns = s->end_ns - start_ns };
 
 	row.counts = counts_since(&s->total, &s->before);
-	row.open = atomic_load_explicit(&s->run->gang.conns, memory_order_relaxed);
+	row.open = atomic_load_explicit(&s->run->group.conns, memory_order_relaxed);
 	result_latency(s->now, &row.latency);
 	result_buckets(s->now, row.buckets);
 	if (s->count < SERIES_ROWS_MAX)
@@ -194,7 +194,7 @@ void series_poll(struct series *s)
 	int64_t waited_ns;
 
 	series_faults(s);
-	for (unsigned i = 0; i < s->run->gang.running; i++)
+	for (unsigned i = 0; i < s->run->group.running; i++)
 		series_collect(s, i);
 	waited_ns = clock_now_ns() - s->end_ns;
 	if (s->end_ns > s->begin_ns &&

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * gang: the workers of a program. Its main thread only waits: on a signalfd, and on the eventfd
- * that every worker writes when it ends.
+ * worker_group: the workers of a program. Its main thread only waits: on a signalfd, and on the
+ * eventfd that every worker writes when it ends.
  */
-#include "echo/net/gang.h"
+#include "echo/net/worker_group.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include "echo/net/net_opt.h"
 
 /* Before any thread runs, so that workers with a table of descriptors each can wake one another. */
-static int gang_wake_fds(struct gang *g)
+static int worker_group_wake_fds(struct worker_group *g)
 {
 	for (unsigned i = 0; i < g->count; i++) {
 		g->workers[i].wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -30,13 +30,13 @@ static int gang_wake_fds(struct gang *g)
 	return 0;
 }
 
-int gang_init(struct gang *g, unsigned count, const struct net_config *config,
-	      const struct cpu_list *cpus)
+int worker_group_init(struct worker_group *g, unsigned count, const struct net_config *config,
+		      const struct cpu_list *cpus)
 {
 	bool pin = !cpus->all && !(config->backend->caps & BACKEND_SINGLE);
 
 	assert(count > 0);
-	*g = (struct gang){
+	*g = (struct worker_group){
 		.count = count, .done_fd = -1, .signal_fd = -1, .reserve = ACCEPTOR_RESERVE_INIT
 	};
 	/* the processes of a single worker inherit where it may run: they share the CPUs */
@@ -61,19 +61,19 @@ int gang_init(struct gang *g, unsigned count, const struct net_config *config,
 		w->done_fd = g->done_fd;
 		w->wake_fd = -1;
 	}
-	return gang_wake_fds(g);
+	return worker_group_wake_fds(g);
 }
 
 /* Those that are prepared, from number @from on. */
-static void gang_abandon(struct gang *g, unsigned from)
+static void worker_group_abandon(struct worker_group *g, unsigned from)
 {
 	while (g->prepared > from)
 		worker_abandon(&g->workers[--g->prepared]);
 }
 
-void gang_fini(struct gang *g)
+void worker_group_fini(struct worker_group *g)
 {
-	gang_abandon(g, g->running);
+	worker_group_abandon(g, g->running);
 	for (unsigned i = g->running; g->workers && i < g->count; i++) {
 		struct worker *w = &g->workers[i];
 
@@ -93,7 +93,7 @@ void gang_fini(struct gang *g)
 	g->done_fd = g->signal_fd = -1;
 }
 
-int gang_signals(struct gang *g, const sigset_t *mask)
+int worker_group_signals(struct worker_group *g, const sigset_t *mask)
 {
 	sigset_t blocked = *mask;
 
@@ -106,7 +106,7 @@ int gang_signals(struct gang *g, const sigset_t *mask)
 }
 
 /* Workers that have a table of descriptors each must know whose listeners are in it. */
-static int gang_share_listeners(struct gang *g)
+static int worker_group_share_listeners(struct worker_group *g)
 {
 	g->listeners = calloc((size_t)g->count * WORKER_LISTENERS_MAX, sizeof(*g->listeners));
 	if (!g->listeners)
@@ -124,7 +124,7 @@ static int gang_share_listeners(struct gang *g)
 	return 0;
 }
 
-static int gang_prepare_all(struct gang *g)
+static int worker_group_prepare_all(struct worker_group *g)
 {
 	int r = 0;
 
@@ -133,13 +133,14 @@ static int gang_prepare_all(struct gang *g)
 		g->prepared += r == 0;
 	}
 	if (r < 0)
-		gang_abandon(g, 0);
+		worker_group_abandon(g, 0);
 	return r;
 }
 
-int gang_prepare(struct gang *g, struct net_config *config, struct backend_choice *b)
+int worker_group_prepare(struct worker_group *g, struct net_config *config,
+			 struct backend_choice *b)
 {
-	int r = config->own_descriptors ? gang_share_listeners(g) : 0;
+	int r = config->own_descriptors ? worker_group_share_listeners(g) : 0;
 
 	config->workers = g->count;
 	if (r < 0) {
@@ -147,12 +148,12 @@ int gang_prepare(struct gang *g, struct net_config *config, struct backend_choic
 		return r;
 	}
 	do {
-		r = gang_prepare_all(g);
+		r = worker_group_prepare_all(g);
 	} while (r < 0 && backend_instead(b, config, -r));
 	return r;
 }
 
-int gang_start(struct gang *g)
+int worker_group_start(struct worker_group *g)
 {
 	int r = 0;
 
@@ -161,7 +162,7 @@ int gang_start(struct gang *g)
 		g->running += r == 0;
 	}
 	if (r < 0) {
-		gang_abandon(g, g->running + 1); /* nothing is left of that one */
+		worker_group_abandon(g, g->running + 1); /* nothing is left of that one */
 		g->prepared = g->running;
 	}
 	/* the workers' own copies are the ones that serve */
@@ -170,23 +171,23 @@ int gang_start(struct gang *g)
 	return r;
 }
 
-void gang_stop(struct gang *g, enum worker_stop how)
+void worker_group_stop(struct worker_group *g, enum worker_stop how)
 {
 	for (unsigned i = 0; i < g->running; i++)
 		worker_stop(&g->workers[i], how);
 }
 
-void gang_watch(struct gang *g, const int *fds, unsigned count)
+void worker_group_watch(struct worker_group *g, const int *fds, unsigned count)
 {
-	assert(count <= GANG_WATCHED_MAX);
+	assert(count <= WORKER_GROUP_WATCHED_MAX);
 	g->watched = fds;
 	g->watched_count = count;
 }
 
-int gang_wait(struct gang *g, int timeout_ms)
+int worker_group_wait(struct worker_group *g, int timeout_ms)
 {
-	struct pollfd p[2 + GANG_WATCHED_MAX] = { { g->signal_fd, POLLIN, 0 },
-						  { g->done_fd, POLLIN, 0 } };
+	struct pollfd p[2 + WORKER_GROUP_WATCHED_MAX] = { { g->signal_fd, POLLIN, 0 },
+							  { g->done_fd, POLLIN, 0 } };
 	struct signalfd_siginfo info;
 	uint64_t ended;
 
@@ -201,7 +202,7 @@ int gang_wait(struct gang *g, int timeout_ms)
 	return 0;
 }
 
-int gang_join(struct gang *g)
+int worker_group_join(struct worker_group *g)
 {
 	int r = 0;
 
