@@ -18,13 +18,13 @@
 #include "echo/net/backend.h"
 #include "echoload/engine/run.h"
 #include "echoload/options/opts.h"
+#include "echoload/report/outputs.h"
 #include "echoload/report/report.h"
-#include "echoload/report/stream.h"
 #include "echoload/result/result.h"
 #include "echoload/result/verdict.h"
 #include "echoload/tools/merge.h"
 #include "echoload/tools/plot.h"
-#include "line.h"
+#include "interactive.h"
 
 extern char **environ;
 
@@ -122,14 +122,14 @@ static int client_prepare(struct client *c)
 }
 
 /* Writes all that was asked for. */
-static int client_report(struct client *c, struct stream *stream)
+static int client_report(struct client *c, struct outputs *outputs)
 {
 	int r;
 
 	verdict(&c->result);
-	r = stream_end(stream, &c->result);
+	r = outputs_end(outputs, &c->result);
 	if (r < 0)
-		log_error("cannot write %s: %s", stream->what, output_strerror(-r));
+		log_error("cannot write %s: %s", outputs->what, output_strerror(-r));
 	r = report(&c->result);
 	if (r < 0) {
 		log_error("cannot write standard output: %s", output_strerror(-r));
@@ -150,18 +150,18 @@ static void client_say_start(const struct client *c)
 
 static int client_run(struct client *c)
 {
-	struct stream stream;
+	struct outputs outputs;
 	int r, code;
 
-	r = stream_open(&stream, &c->result);
+	r = outputs_open(&outputs, &c->result);
 	if (r < 0) {
-		log_error("cannot write %s: %s", stream.what, output_strerror(-r));
+		log_error("cannot write %s: %s", outputs.what, output_strerror(-r));
 		return EXIT_ENVIRONMENT;
 	}
 	code = client_prepare(c);
 	if (code == EXIT_OK) {
 		client_say_start(c);
-		r = run_load(&c->run, &c->result, &stream);
+		r = run_load(&c->run, &c->result, &outputs);
 		if (r < 0) {
 			if (r != -EPROTO) /* the gate has said what is wrong */
 				log_error("a worker failed: %s", strerror(-r));
@@ -169,20 +169,21 @@ static int client_run(struct client *c)
 		}
 	}
 	if (code == EXIT_OK)
-		code = client_report(c, &stream);
+		code = client_report(c, &outputs);
 	else
-		stream_drop(&stream);
+		outputs_drop(&outputs);
 	return code;
 }
 
-static int client_line(const struct client *c)
+static int client_interactive(const struct client *c)
 {
-	const struct line_patience patience = { c->config.connect_timeout, c->config.timeout };
+	const struct interactive_patience patience = { c->config.connect_timeout,
+						       c->config.timeout };
 	struct sock_options o = { 0 };
 
 	load_sock_options(&c->config, &o);
-	return c->config.textbook ? line_textbook(&c->targets[0], &o)
-				  : line_client(&c->targets[0], &o, &patience);
+	return c->config.textbook ? interactive_textbook(&c->targets[0], &o)
+				  : interactive_client(&c->targets[0], &o, &patience);
 }
 
 /* Reads the configuration of @phase (NULL: there are none) and checks it. */
@@ -297,7 +298,7 @@ static int client_main(struct client *c)
 	if (r < 0)
 		return client_usage_error(c);
 	if (c->config.interactive)
-		return program_exit(client_line(c));
+		return program_exit(client_interactive(c));
 	provenance_read(&c->provenance, "");
 	return c->opts.phase_count > 0 ? client_phases(c) : client_once(c, NULL);
 }

@@ -28,7 +28,7 @@
 	X(drill_report)   \
 	X(escape)         \
 	X(hist)           \
-	X(hist_hdr)       \
+	X(hist_codec)     \
 	X(hist_merge)     \
 	X(lane)           \
 	X(log)            \
@@ -39,6 +39,7 @@
 	X(pace)           \
 	X(outage)         \
 	X(output)         \
+	X(outputs)        \
 	X(paired)         \
 	X(pauses)         \
 	X(payload)        \
@@ -52,7 +53,6 @@
 	X(shed)           \
 	X(sock)           \
 	X(source)         \
-	X(stream)         \
 	X(tcp_counters)   \
 	X(throttle)       \
 	X(timer)          \

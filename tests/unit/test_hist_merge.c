@@ -6,7 +6,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/hist.h"
-#include "echo/base/hist_hdr.h"
+#include "echo/base/hist_codec.h"
 #include "echo/base/rng.h"
 
 #include "suites.h"
@@ -23,11 +23,11 @@ static int by_value(const void *a, const void *b)
 /* @h as it comes back from its text; @h is freed. */
 static struct hist *there_and_back(struct hist *h)
 {
-	char *text = hist_hdr_encode(h);
+	char *text = hist_codec_encode(h);
 	struct hist *back = NULL;
 
 	ck_assert_ptr_nonnull(text);
-	ck_assert_int_eq(hist_hdr_decode(text, &back), 0);
+	ck_assert_int_eq(hist_codec_decode(text, &back), 0);
 	ck_assert_uint_eq(back->count, h->count);
 	for (uint32_t i = 0; i < h->len; i++)
 		ck_assert_uint_eq(back->counts[i], h->counts[i]);
@@ -80,7 +80,7 @@ START_TEST(what_is_no_histogram_is_refused)
 					   "HISTFAAAAAh4nGNgYGBgBAAABgAC" };
 	struct hist *h = NULL;
 
-	ck_assert_int_lt(hist_hdr_decode(bad[_i], &h), 0);
+	ck_assert_int_lt(hist_codec_decode(bad[_i], &h), 0);
 	ck_assert_ptr_null(h);
 }
 END_TEST
@@ -93,9 +93,9 @@ START_TEST(a_damaged_text_is_refused_or_read_but_breaks_nothing)
 
 	for (int i = 0; i < 200; i++)
 		hist_record(h, (int64_t)(rng_next(&seed) >> 40));
-	text = hist_hdr_encode(h);
+	text = hist_codec_encode(h);
 	text[rng_below(&seed, 60)] = (char)('A' + (char)rng_below(&seed, 26));
-	if (hist_hdr_decode(text, &back) == 0)
+	if (hist_codec_decode(text, &back) == 0)
 		hist_free(back);
 	free(text);
 	hist_free(h);

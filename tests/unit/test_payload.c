@@ -115,7 +115,7 @@ START_TEST(connections_begin_at_places_of_their_own)
 }
 END_TEST
 
-static uint8_t *stream_new(uint32_t base, uint64_t offset, size_t len)
+static uint8_t *outputs_new(uint32_t base, uint64_t offset, size_t len)
 {
 	uint8_t *s = malloc(len);
 
@@ -129,7 +129,7 @@ START_TEST(a_right_stream_of_any_length_is_right)
 {
 	static const size_t lengths[] = { 0, 1, 64, PAYLOAD_SPAN_MAX, PAYLOAD_SPAN_MAX + 1, LONG };
 	const uint32_t base = payload_base(&p, 7);
-	uint8_t *s = stream_new(base, 1000, LONG);
+	uint8_t *s = outputs_new(base, 1000, LONG);
 
 	for (size_t i = 0; i < ARRAY_LEN(lengths); i++)
 		ck_assert_uint_eq(payload_verify(&p, base, 1000, s, lengths[i]), lengths[i]);
@@ -143,7 +143,7 @@ START_TEST(a_wrong_byte_is_found_where_it_is)
 		0, 1, 63, PAYLOAD_SPAN_MAX - 1, PAYLOAD_SPAN_MAX, PAYLOAD_PERIOD, LONG - 1
 	};
 	const uint32_t base = payload_base(&p, 9);
-	uint8_t *s = stream_new(base, 5, LONG);
+	uint8_t *s = outputs_new(base, 5, LONG);
 
 	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
 		s[at[i]] ^= 1;
@@ -158,7 +158,7 @@ END_TEST
 START_TEST(a_stream_that_is_shifted_is_wrong)
 {
 	const uint32_t base = payload_base(&p, 2);
-	uint8_t *s = stream_new(base, 1, 4096);
+	uint8_t *s = outputs_new(base, 1, 4096);
 
 	ck_assert_uint_lt(payload_verify(&p, base, 0, s, 4096), 16);
 	ck_assert_uint_lt(payload_verify(&p, payload_base(&p, 3), 1, s, 4096), 16);

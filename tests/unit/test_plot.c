@@ -7,7 +7,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/hist.h"
-#include "echo/base/hist_hdr.h"
+#include "echo/base/hist_codec.h"
 #include "echoload/tools/plot_private.h"
 
 #include "suites.h"
@@ -71,7 +71,7 @@ static char *run_of_three_seconds(void)
 
 	for (int i = 1; i <= 1000; i++)
 		hist_record(h, USEC(i));
-	code = hist_hdr_encode(h);
+	code = hist_codec_encode(h);
 	ck_assert_int_gt(
 		asprintf(&text,
 			 "{\"event\":\"start\",\"t_ns\":0,\"context\":{\"argv\":[\"/usr/bin/"

@@ -102,7 +102,7 @@ static void load_book_end(struct load *l, const struct conn *c, const struct out
 	b->failed += !c->opened;
 	books_outcome(b, o);
 	if (o->cause != CAUSE_FINISHED)
-		stats_add(&l->live_errors, 1);
+		stats_add(&l->progress_errors, 1);
 	if (lc->seat->idle)
 		return; /* the watch is over the connections of the load */
 	if (cause_is_peers(o->cause))

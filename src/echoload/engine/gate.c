@@ -107,7 +107,7 @@ static uint64_t gate_echoed(const struct worker_group *group, const struct load 
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < group->count; i++)
-		n += stats_get(&loads[i].live_echoed);
+		n += stats_get(&loads[i].progress_echoed);
 	return n;
 }
 

@@ -72,7 +72,8 @@ static void count_ends(const struct books *b, struct interval_counts *n)
 
 void interval_count(const struct load *l, struct interval_counts *n)
 {
-	*n = (struct interval_counts){ .missed = l->missed, .errors = stats_get(&l->live_errors) };
+	*n = (struct interval_counts){ .missed = l->missed,
+				       .errors = stats_get(&l->progress_errors) };
 	for (unsigned i = 0; i < l->run->target_count; i++) {
 		const struct books *b = &l->books[i];
 

@@ -245,7 +245,7 @@ static int64_t load_answered(struct conn *c, uint64_t upto)
 	if (all == 0)
 		return 0;
 	lc->seat->books->all.echoed += all;
-	stats_add(&l->live_echoed, all);
+	stats_add(&l->progress_echoed, all);
 	atomic_store_explicit(&l->source->last_echo_ns, now_ns, memory_order_relaxed);
 	load_unowe(l, all, now_ns);
 	lc->seat->failures = 0;

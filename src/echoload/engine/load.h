@@ -88,8 +88,8 @@ struct load {
 	struct hist *lateness;           /* open loop: of sends, by this generator's own fault */
 	struct hist *connect;            /* how long connects took */
 	int64_t last_event_ns;
-	/* for the live line; others read them while the worker runs */
-	_Atomic uint64_t live_echoed, live_errors;
+	/* for the line of progress; others read them while the worker runs */
+	_Atomic uint64_t progress_echoed, progress_errors;
 };
 
 /* Bytes of a connection's private state with this configuration: the role's conn_size. */

@@ -15,9 +15,9 @@
 #include "echo/base/stop.h"
 #include "echo/lab/provenance.h"
 #include "echo/net/backend.h"
-#include "echoload/live.h"
 #include "echoload/options/opts.h"
-#include "echoload/report/stream.h"
+#include "echoload/progress.h"
+#include "echoload/report/outputs.h"
 #include "echoload/result/result.h"
 
 enum {
@@ -137,18 +137,18 @@ void run_fini(struct run *r)
 		hist_free(*hists[i]);
 }
 
-static int run_wait_ms(const struct run *r, const struct live *live)
+static int run_wait_ms(const struct run *r, const struct progress *progress)
 {
-	int series = series_wait_ms(&r->series), shown = live_wait_ms(live);
+	int series = series_wait_ms(&r->series), shown = progress_wait_ms(progress);
 	int wait = shown >= 0 && shown < series ? shown : series;
 
 	return wait < PAUSES_TICK_MS ? wait : PAUSES_TICK_MS;
 }
 
 /* Waits for something to do, and notices when this lasts longer than it may. */
-static int run_wait_once(struct run *r, const struct live *live)
+static int run_wait_once(struct run *r, const struct progress *progress)
 {
-	const int wait_ms = run_wait_ms(r, live);
+	const int wait_ms = run_wait_ms(r, progress);
 	const int64_t due_ns = clock_now_ns() + MSEC(wait_ms);
 	int signal = worker_group_wait(&r->group, wait_ms);
 	const int64_t now_ns = clock_now_ns();
@@ -164,15 +164,15 @@ static int run_wait_once(struct run *r, const struct live *live)
 static int run_wait(struct run *r, struct result *result)
 {
 	struct gate *gate = &r->shared.gate;
-	struct live live;
+	struct progress progress;
 	int e = 0;
 
-	live_begin(&live, r);
+	progress_begin(&progress, r);
 	pauses_start(&r->pauses, clock_thread_wait_ns());
 	if (gate->used)
 		worker_group_watch(&r->group, gate->fds, ARRAY_LEN(gate->fds));
 	while (r->group.done < r->group.running) {
-		int signal = run_wait_once(r, &live);
+		int signal = run_wait_once(r, &progress);
 		int said = gate_poll(gate, &r->group, r->loads);
 
 		if (signal) {
@@ -187,9 +187,9 @@ static int run_wait(struct run *r, struct result *result)
 			e = said < 0 ? said : 0;
 		}
 		series_poll(&r->series);
-		live_show(&live);
+		progress_show(&progress);
 	}
-	live_end(&live);
+	progress_end(&progress);
 	return e;
 }
 
@@ -338,7 +338,7 @@ static void run_describe(const struct run *r, struct result *result)
 	result->start_unix_ns = clock_unix_ns();
 }
 
-int run_load(struct run *r, struct result *result, struct stream *to)
+int run_load(struct run *r, struct result *result, struct outputs *to)
 {
 	struct load_run *s = &r->shared;
 	struct surroundings before;
@@ -348,7 +348,7 @@ int run_load(struct run *r, struct result *result, struct stream *to)
 	run_look_around(&before);
 	run_describe(r, result);
 	if (to)
-		stream_start(to, result);
+		outputs_start(to, result);
 	s->start_ns = clock_now_ns();
 	s->measure_ns = s->start_ns + s->config->warmup;
 	s->end_ns = s->config->messages || s->gate.used ? INT64_MAX

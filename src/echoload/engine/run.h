@@ -13,7 +13,7 @@
 struct backend_choice;
 struct hist;
 struct result;
-struct stream;
+struct outputs;
 
 struct run {
 	const char *phase; /* of a profile; NULL: it has none */
@@ -37,6 +37,6 @@ void run_fini(struct run *r);
 /* Runs to the end, or until SIGINT or SIGTERM, and tells @to how it gets on (NULL: nobody). Fills
  * what @result has from the run; pointers in it stay valid until run_fini. Returns 0, -EPROTO
  * (what came through the gate made no sense, which has been logged), or -errno: a worker failed. */
-int run_load(struct run *r, struct result *result, struct stream *to);
+int run_load(struct run *r, struct result *result, struct outputs *to);
 
 #endif

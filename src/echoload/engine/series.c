@@ -12,7 +12,7 @@
 #include "echo/base/clock.h"
 #include "echo/base/hist.h"
 #include "echoload/options/opts.h"
-#include "echoload/report/stream.h"
+#include "echoload/report/outputs.h"
 #include "run.h"
 
 enum {
@@ -41,9 +41,9 @@ void series_fini(struct series *s)
 	*s = (struct series){ 0 };
 }
 
-void series_start(struct series *s, struct stream *to)
+void series_start(struct series *s, struct outputs *to)
 {
-	s->stream = to;
+	s->outputs = to;
 	s->begin_ns = s->end_ns = s->run->shared.start_ns;
 	for (unsigned i = 0; i < s->run->group.count; i++)
 		s->sources[i].end_ns = s->begin_ns;
@@ -158,8 +158,8 @@ static void series_close(struct series *s)
 		s->rows[s->count++] = row;
 	else
 		s->unlisted++;
-	if (s->stream)
-		stream_interval(s->stream, &row, s->now);
+	if (s->outputs)
+		outputs_interval(s->outputs, &row, s->now);
 	s->p99_ns = row.latency.p99;
 	s->before = s->total;
 	s->begin_ns = s->end_ns;
@@ -175,16 +175,16 @@ static void series_faults(struct series *s)
 	const int64_t start_ns = s->run->shared.start_ns;
 	struct outage o;
 
-	while (s->stream && outage_nth(watch, s->faults - s->down, &o)) {
+	while (s->outputs && outage_nth(watch, s->faults - s->down, &o)) {
 		outage_shift(&o, start_ns);
 		if (!s->down) {
-			stream_outage(s->stream, s->faults + 1, &o, false);
+			outputs_outage(s->outputs, s->faults + 1, &o, false);
 			s->faults++;
 			s->down = true;
 		}
 		if (o.recovered_ns < 0)
 			break;
-		stream_outage(s->stream, s->faults, &o, true);
+		outputs_outage(s->outputs, s->faults, &o, true);
 		s->down = false;
 	}
 }

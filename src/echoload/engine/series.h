@@ -16,7 +16,7 @@ enum {
 
 struct outage_watch;
 struct run;
-struct stream;
+struct outputs;
 
 /* What main knows of one worker. */
 struct series_source {
@@ -26,7 +26,7 @@ struct series_source {
 
 struct series {
 	struct run *run;
-	struct stream *stream;          /* gets rows and outages; NULL: nobody does */
+	struct outputs *outputs;        /* gets rows and outages; NULL: nobody does */
 	struct hist *latency, *outside; /* of the whole run: all, and while no outage was open */
 	struct hist *now;               /* of the row that is collected */
 	struct series_source *sources;  /* one for each worker */
@@ -46,7 +46,7 @@ int series_init(struct series *s, struct run *run);
 void series_fini(struct series *s);
 
 /* The run begins. */
-void series_start(struct series *s, struct stream *to);
+void series_start(struct series *s, struct outputs *to);
 /* How long main may sleep. */
 int series_wait_ms(const struct series *s);
 /* Collects what is there. */

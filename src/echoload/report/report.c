@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * report: the result on standard output. Files are stream.c's.
+ * report: the result on standard output. Files are outputs.c's.
  */
 #include "report.h"
 

@@ -12,7 +12,7 @@ struct interval;
 struct outage;
 struct result;
 
-/* Writes the result to stdout in the format that the configuration asks for (files: stream.h).
+/* Writes the result to stdout in the format that the configuration asks for (files: outputs.h).
  * Returns 0 or -errno. */
 int report(const struct result *r);
 

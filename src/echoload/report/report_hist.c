@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "echo/base/hist.h"
-#include "echo/base/hist_hdr.h"
+#include "echo/base/hist_codec.h"
 #include "echoload/options/opts.h"
 #include "echoload/result/result.h"
 
@@ -127,7 +127,7 @@ int report_hlog_head(const struct result *r, FILE *to)
 
 int report_hlog_line(const struct interval *i, const struct hist *h, FILE *to)
 {
-	char *text = hist_hdr_encode(h);
+	char *text = hist_codec_encode(h);
 
 	if (!text)
 		return -ENOMEM;

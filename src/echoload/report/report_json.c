@@ -16,7 +16,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/hist.h"
-#include "echo/base/hist_hdr.h"
+#include "echo/base/hist_codec.h"
 #include "echoload/options/opts.h"
 #include "echoload/result/result.h"
 #include "report_private.h"
@@ -190,7 +190,7 @@ static json_t *hist_json(const struct hist *h)
 
 static json_t *histogram_json(const struct hist *h)
 {
-	char *text = hist_hdr_encode(h);
+	char *text = hist_codec_encode(h);
 	json_t *s = text ? json_string(text) : NULL;
 
 	free(text);

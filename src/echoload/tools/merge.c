@@ -15,9 +15,9 @@
 #include "echo/base/hist.h"
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
+#include "echoload/report/outputs.h"
 #include "echoload/report/report.h"
 #include "echoload/report/report_private.h"
-#include "echoload/report/stream.h"
 #include "echoload/result/verdict.h"
 #include "merge_private.h"
 
@@ -396,7 +396,7 @@ static int merge_all(struct merge *m)
 
 static int merge_run(struct merge *m, char **names)
 {
-	struct stream files;
+	struct outputs files;
 	const char *broken;
 	int e = merge_read_all(m, names);
 
@@ -412,9 +412,9 @@ static int merge_run(struct merge *m, char **names)
 		log_error("a bug in echoload, the sum does not balance: %s", broken);
 		return EXIT_INTERNAL;
 	}
-	e = stream_open(&files, &m->sum);
+	e = outputs_open(&files, &m->sum);
 	if (e == 0)
-		e = stream_end(&files, &m->sum);
+		e = outputs_end(&files, &m->sum);
 	if (e < 0) {
 		log_error("cannot write %s: %s", files.what, strerror(-e));
 		return EXIT_ENVIRONMENT;

@@ -9,7 +9,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/hist.h"
-#include "echo/base/hist_hdr.h"
+#include "echo/base/hist_codec.h"
 #include "echoload/result/verdict.h"
 #include "merge_private.h"
 
@@ -258,7 +258,7 @@ static int read_hist(struct merge_part *p, enum merge_hist at, const char *key,
 		return merge_value_fail(p, "no memory");
 	if (values == 0)
 		return 0;
-	if (hist_hdr_decode(code, &got) < 0)
+	if (hist_codec_decode(code, &got) < 0)
 		return merge_value_fail(p, "histogram '%s' is missing, or none", key);
 	if (got->bits == h->bits && got->count == values && read_exact(p, got, latency)) {
 		p->hists[at] = got;

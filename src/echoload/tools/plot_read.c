@@ -8,7 +8,7 @@
 
 #include "echo/base/escape.h"
 #include "echo/base/hist.h"
-#include "echo/base/hist_hdr.h"
+#include "echo/base/hist_codec.h"
 #include "plot_private.h"
 
 /* A number that can be: not negative, and none whose sums and differences overflow. */
@@ -68,7 +68,7 @@ static void set_hist(struct hist **h, const json_t *histograms, const char *key)
 {
 	hist_free(*h);
 	*h = NULL;
-	(void)hist_hdr_decode(text(histograms, key), h);
+	(void)hist_codec_decode(text(histograms, key), h);
 }
 
 /* The title: the command line, as far as it is known and as there is room. */

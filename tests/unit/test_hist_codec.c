@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * test_hist_hdr: what we write is read back with a decoder that also reads what others wrote.
+ * test_hist_codec: what we write is read back with a decoder that also reads what others wrote.
  */
-#include "echo/base/hist_hdr.h"
+#include "echo/base/hist_codec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +107,7 @@ static void decode(const char *text)
 
 static void encode_and_decode(const struct hist *h)
 {
-	char *text = hist_hdr_encode(h);
+	char *text = hist_codec_encode(h);
 
 	ck_assert_ptr_nonnull(text);
 	decode(text);
@@ -187,10 +187,10 @@ START_TEST(every_count_comes_back)
 }
 END_TEST
 
-Suite *hist_hdr_suite(void)
+Suite *hist_codec_suite(void)
 {
-	Suite *s = suite_create("hist_hdr");
-	TCase *t = tcase_create("hist_hdr");
+	Suite *s = suite_create("hist_codec");
+	TCase *t = tcase_create("hist_codec");
 
 	tcase_add_test(t, the_decoder_of_this_test_reads_what_others_wrote);
 	tcase_add_test(t, an_empty_histogram_is_written);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * line: two clients for people, the right one and the one that everybody writes first. They differ
- * in one thing: what they wait for. Both tell on stderr what the kernel said, with the time, and
- * print on stdout only what came back.
+ * interactive: two clients for people, the right one and the one that everybody writes first. They
+ * differ in one thing: what they wait for. Both tell on stderr what the kernel said, with the time,
+ * and print on stdout only what came back.
  */
-#include "line.h"
+#include "interactive.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@
 
 enum { LINE_MAX_BYTES = 64 * 1024 };
 
-struct line {
+struct interactive {
 	int fd;
 	int64_t start_ns;
 	int64_t owed_ns;         /* since when no byte has come of what is owed; 0: nothing is */
@@ -38,16 +38,17 @@ struct line {
 	char typed[LINE_MAX_BYTES], buf[LINE_MAX_BYTES], shown[ESCAPE_MAX * LINE_MAX_BYTES];
 };
 
-static volatile sig_atomic_t line_sigpipe; /* SIGPIPE has been raised */
+static volatile sig_atomic_t interactive_sigpipe; /* SIGPIPE has been raised */
 
-static void line_on_sigpipe(int number)
+static void interactive_on_sigpipe(int number)
 {
 	(void)number;
-	line_sigpipe = 1;
+	interactive_sigpipe = 1;
 }
 
 /* One line, one write, with the time since the connection was made. */
-static void __attribute__((format(printf, 2, 3))) tell(const struct line *l, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3)))
+tell(const struct interactive *l, const char *fmt, ...)
 {
 	char text[256];
 	va_list args;
@@ -76,7 +77,7 @@ static int left_ms(int64_t since_ns, int64_t ns)
 
 /* Waits until it is connected, or not. Returns 0, 1 if that took longer than @limit_ns, or -errno.
  */
-static int line_wait_connected(const struct line *l, int64_t limit_ns)
+static int interactive_wait_connected(const struct interactive *l, int64_t limit_ns)
 {
 	struct pollfd p = { l->fd, POLLOUT, 0 };
 	int r;
@@ -90,8 +91,8 @@ static int line_wait_connected(const struct line *l, int64_t limit_ns)
 }
 
 /* Connects to this address; says how that went. Returns whether it did. */
-static bool line_reaches(struct line *l, const struct addr *to, const struct sock_options *o,
-			 int64_t limit_ns)
+static bool interactive_reaches(struct interactive *l, const struct addr *to,
+				const struct sock_options *o, int64_t limit_ns)
 {
 	char text[ADDR_TEXT_MAX];
 	enum cause cause;
@@ -100,7 +101,7 @@ static bool line_reaches(struct line *l, const struct addr *to, const struct soc
 	l->start_ns = clock_now_ns();
 	r = l->fd = sock_dial(to, NULL, o);
 	if (r >= 0)
-		r = line_wait_connected(l, limit_ns);
+		r = interactive_wait_connected(l, limit_ns);
 	if (r == 0) {
 		l->start_ns = clock_now_ns();
 		tell(l, "connected to %s", addr_format(to, text));
@@ -116,8 +117,8 @@ static bool line_reaches(struct line *l, const struct addr *to, const struct soc
 }
 
 /* Connects to the first address that answers. Returns 0 or an exit code. */
-static int line_connect(struct line *l, const struct addr_list *to, const struct sock_options *o,
-			int64_t limit_ns)
+static int interactive_connect(struct interactive *l, const struct addr_list *to,
+			       const struct sock_options *o, int64_t limit_ns)
 {
 	char text[ADDR_TEXT_MAX];
 
@@ -125,13 +126,13 @@ static int line_connect(struct line *l, const struct addr_list *to, const struct
 	for (unsigned i = 0; i < to->count; i++) {
 		if (to->count > 1)
 			tell(l, "trying %s", addr_format(&to->at[i], text));
-		if (line_reaches(l, &to->at[i], o, limit_ns))
+		if (interactive_reaches(l, &to->at[i], o, limit_ns))
 			return EXIT_OK;
 	}
 	return EXIT_NO_ANSWER;
 }
 
-static int line_write(const char *text, size_t len)
+static int interactive_write(const char *text, size_t len)
 {
 	size_t done = 0;
 
@@ -146,13 +147,13 @@ static int line_write(const char *text, size_t len)
 }
 
 /* What came back, byte by byte for a program; a terminal gets no more than text, lines and tabs. */
-static int line_print(struct line *l, size_t len)
+static int interactive_print(struct interactive *l, size_t len)
 {
 	size_t shown = 0;
 
 	l->received += len;
 	if (!isatty(STDOUT_FILENO))
-		return line_write(l->buf, len);
+		return interactive_write(l->buf, len);
 	for (size_t at = 0; at < len;) {
 		char out[ESCAPE_MAX] = { l->buf[at] };
 
@@ -163,25 +164,25 @@ static int line_print(struct line *l, size_t len)
 		memcpy(l->shown + shown, out, strlen(out));
 		shown += strlen(out);
 	}
-	return line_write(l->shown, shown);
+	return interactive_write(l->shown, shown);
 }
 
-static bool line_unsent(const struct line *l)
+static bool interactive_unsent(const struct interactive *l)
 {
 	return l->typed_sent < l->typed_len;
 }
 
-static enum phase line_phase(const struct line *l)
+static enum phase interactive_phase(const struct interactive *l)
 {
-	if (line_unsent(l))
+	if (interactive_unsent(l))
 		return PHASE_SENDING;
 	return l->sent > l->received ? PHASE_AWAITING : PHASE_IDLE;
 }
 
 /* The end of a connection, in the words that reports use. @call had the result @err (0: EOF). */
-static void line_tell_end(const struct line *l, const char *call, int err)
+static void interactive_tell_end(const struct interactive *l, const char *call, int err)
 {
-	enum phase at = line_phase(l);
+	enum phase at = interactive_phase(l);
 	enum cause cause = cause_from_errno(at, err);
 
 	tell(l, "%s: %s: the %s (%s, phase %s)", call,
@@ -190,13 +191,13 @@ static void line_tell_end(const struct line *l, const char *call, int err)
 	     cause_phase_name(at));
 }
 
-static int line_cannot_read(const struct line *l, int err)
+static int interactive_cannot_read(const struct interactive *l, int err)
 {
 	tell(l, "cannot read standard input: %s", strerror(err));
 	return EXIT_ENVIRONMENT;
 }
 
-static int line_result(const struct line *l)
+static int interactive_result(const struct interactive *l)
 {
 	if (l->received == l->sent && l->input_ended)
 		return EXIT_OK;
@@ -206,7 +207,7 @@ static int line_result(const struct line *l)
 /* ---- the right one ---- */
 
 /* Takes what was typed; nothing more is taken until all of it has been sent. */
-static void line_type(struct line *l)
+static void interactive_type(struct interactive *l)
 {
 	ssize_t len = read(STDIN_FILENO, l->typed, sizeof(l->typed));
 
@@ -224,7 +225,7 @@ static void line_type(struct line *l)
 }
 
 /* Sends as much as the socket takes. Returns 0, or -errno. */
-static int line_push(struct line *l)
+static int interactive_push(struct interactive *l)
 {
 	ssize_t n =
 		send(l->fd, l->typed + l->typed_sent, l->typed_len - l->typed_sent, MSG_NOSIGNAL);
@@ -239,44 +240,45 @@ static int line_push(struct line *l)
 }
 
 /* Returns whether the connection goes on; *err: the output's -errno. */
-static bool line_arrived(struct line *l, int *err)
+static bool interactive_arrived(struct interactive *l, int *err)
 {
 	ssize_t n = recv(l->fd, l->buf, sizeof(l->buf), 0);
 
 	if (n > 0) {
-		*err = line_print(l, (size_t)n);
+		*err = interactive_print(l, (size_t)n);
 		l->owed_ns = l->sent > l->received ? clock_now_ns() : 0;
 		return *err == 0;
 	}
 	if (n < 0 && (errno == EINTR || (errno == EAGAIN && !l->send_err)))
 		return true;
 	if (l->send_err && (l->send_err != EPIPE || n < 0))
-		line_tell_end(l, "send", l->send_err);
+		interactive_tell_end(l, "send", l->send_err);
 	else if (n == 0 && l->input_ended && l->sent == l->received)
 		tell(l, "recv: 0, end of input: all %llu bytes came back (finished)",
 		     (unsigned long long)l->received);
 	else
-		line_tell_end(l, "recv", n < 0 ? errno : 0);
+		interactive_tell_end(l, "recv", n < 0 ? errno : 0);
 	return false;
 }
 
 /* What the server did first names the end: EPIPE comes after a FIN, which recv will tell, and bytes
  * that came before a reset are there still (conn_send_failed). Returns whether to go on. */
-static bool line_send_failed(struct line *l, int err)
+static bool interactive_send_failed(struct interactive *l, int err)
 {
 	l->send_err = err;
 	if (err == EPIPE || err == ECONNRESET)
 		return true;
-	line_tell_end(l, "send", err);
+	interactive_tell_end(l, "send", err);
 	return false;
 }
 
-/* One turn of terminal and socket. Returns whether the connection goes on; *err as line_arrived. */
-static bool line_turn(struct line *l, int64_t answer_ns, int *err)
+/* One turn of terminal and socket. Returns whether the connection goes on; *err as
+ * interactive_arrived. */
+static bool interactive_turn(struct interactive *l, int64_t answer_ns, int *err)
 {
 	struct pollfd p[] = {
-		{ l->fd, POLLIN | (line_unsent(l) && !l->send_err ? POLLOUT : 0), 0 },
-		{ l->input_ended || line_unsent(l) ? -1 : STDIN_FILENO, POLLIN, 0 },
+		{ l->fd, POLLIN | (interactive_unsent(l) && !l->send_err ? POLLOUT : 0), 0 },
+		{ l->input_ended || interactive_unsent(l) ? -1 : STDIN_FILENO, POLLIN, 0 },
 	};
 	int r = poll(p, ARRAY_LEN(p), left_ms(l->owed_ns, answer_ns));
 
@@ -284,30 +286,30 @@ static bool line_turn(struct line *l, int64_t answer_ns, int *err)
 		return errno == EINTR;
 	if (r == 0) {
 		tell(l, "no answer in time: the server is given up (%s, phase %s)",
-		     cause_name(CAUSE_TIMEOUT_ANSWER), cause_phase_name(line_phase(l)));
+		     cause_name(CAUSE_TIMEOUT_ANSWER), cause_phase_name(interactive_phase(l)));
 		return false;
 	}
-	if ((p[0].revents & ~POLLOUT) && !line_arrived(l, err))
+	if ((p[0].revents & ~POLLOUT) && !interactive_arrived(l, err))
 		return false;
 	if (p[1].revents)
-		line_type(l);
+		interactive_type(l);
 	if (l->input_err)
 		return false;
 	if (!(p[0].revents & POLLOUT) && !p[1].revents)
 		return true;
-	r = line_unsent(l) ? line_push(l) : 0;
-	return r == 0 || line_send_failed(l, -r);
+	r = interactive_unsent(l) ? interactive_push(l) : 0;
+	return r == 0 || interactive_send_failed(l, -r);
 }
 
-int line_client(const struct addr_list *to, const struct sock_options *o,
-		const struct line_patience *p)
+int interactive_client(const struct addr_list *to, const struct sock_options *o,
+		       const struct interactive_patience *p)
 {
-	static struct line l;
-	int err = 0, code = line_connect(&l, to, o, p->connect_ns);
+	static struct interactive l;
+	int err = 0, code = interactive_connect(&l, to, o, p->connect_ns);
 
-	while (code == EXIT_OK && line_turn(&l, p->answer_ns, &err))
+	while (code == EXIT_OK && interactive_turn(&l, p->answer_ns, &err))
 		;
-	if (l.fd >= 0 && (line_unsent(&l) || l.input_err))
+	if (l.fd >= 0 && (interactive_unsent(&l) || l.input_err))
 		sock_abort(l.fd); /* a FIN would say that this was all */
 	if (l.fd >= 0)
 		close(l.fd);
@@ -316,15 +318,15 @@ int line_client(const struct addr_list *to, const struct sock_options *o,
 		return EXIT_ENVIRONMENT;
 	}
 	if (l.input_err)
-		return line_cannot_read(&l, l.input_err);
-	return code == EXIT_OK ? line_result(&l) : code;
+		return interactive_cannot_read(&l, l.input_err);
+	return code == EXIT_OK ? interactive_result(&l) : code;
 }
 
 /* ---- the textbook's ---- */
 
 /* Blocks until a whole line has come back, as readline does. Returns 1, 0 at end of input, -errno.
  */
-static int line_read_back(struct line *l)
+static int interactive_read_back(struct interactive *l)
 {
 	char last = 0;
 
@@ -337,7 +339,7 @@ static int line_read_back(struct line *l)
 		if (n <= 0)
 			return n < 0 ? -errno : 0;
 		last = l->buf[n - 1];
-		r = line_print(l, (size_t)n);
+		r = interactive_print(l, (size_t)n);
 		if (r < 0)
 			return r;
 	}
@@ -345,52 +347,53 @@ static int line_read_back(struct line *l)
 }
 
 /* A line was typed: write, then read. Returns whether to wait for another one. */
-static bool line_exchange(struct line *l, bool *gone)
+static bool interactive_exchange(struct interactive *l, bool *gone)
 {
 	ssize_t n = write(l->fd, l->typed, strlen(l->typed));
 	int err = errno, r;
 
 	if (n < 0) {
-		tell(l, "write: %s%s", cause_errno_name(err), line_sigpipe ? ", with SIGPIPE" : "");
+		tell(l, "write: %s%s", cause_errno_name(err),
+		     interactive_sigpipe ? ", with SIGPIPE" : "");
 		*gone = true;
-		return !line_sigpipe;
+		return !interactive_sigpipe;
 	}
 	l->sent += (size_t)n;
 	tell(l, "write: %zd bytes, accepted by our kernel", n);
-	r = line_read_back(l);
+	r = interactive_read_back(l);
 	if (r > 0) {
 		tell(l, "read: the line came back");
 	} else {
 		*gone = true;
-		line_tell_end(l, "read", -r);
+		interactive_tell_end(l, "read", -r);
 	}
 	return true;
 }
 
-int line_textbook(const struct addr_list *to, const struct sock_options *o)
+int interactive_textbook(const struct addr_list *to, const struct sock_options *o)
 {
-	static struct line l;
+	static struct interactive l;
 	bool gone = false;
-	int code = line_connect(&l, to, o, 0);
+	int code = interactive_connect(&l, to, o, 0);
 
 	if (code != EXIT_OK)
 		return code;
 	fcntl(l.fd, F_SETFL, 0); /* it blocks */
-	signal(SIGPIPE, line_on_sigpipe);
+	signal(SIGPIPE, interactive_on_sigpipe);
 	/* after the server's end it goes on typing, as people do who have not been told */
 	while (fgets(l.typed, sizeof(l.typed), stdin)) {
-		if (!line_exchange(&l, &gone))
+		if (!interactive_exchange(&l, &gone))
 			break;
 	}
-	if (line_sigpipe) {
+	if (interactive_sigpipe) {
 		tell(&l, "a program that does not handle SIGPIPE is killed by it here");
 		signal(SIGPIPE, SIG_DFL);
 		raise(SIGPIPE);
 	}
 	if (ferror(stdin))
-		return line_cannot_read(&l, errno);
+		return interactive_cannot_read(&l, errno);
 	l.input_ended = !gone;
 	tell(&l, gone ? "end of input; the server was gone" : "end of input");
 	close(l.fd);
-	return line_result(&l);
+	return interactive_result(&l);
 }

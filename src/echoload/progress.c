@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * live: reads the workers' relaxed counters and rewrites one line of standard error. It costs the
- * workers nothing: they keep these counters anyway.
+ * progress: reads the workers' relaxed counters and rewrites one line of standard error. It costs
+ * the workers nothing: they keep these counters anyway.
  */
-#include "live.h"
+#include "progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,21 +17,21 @@
 
 enum { EVERY_MS = 250, WIDTH_MAX = 79 };
 
-void live_begin(struct live *l, const struct run *run)
+void progress_begin(struct progress *l, const struct run *run)
 {
 	unsigned mode = run->shared.config->progress;
 
-	*l = (struct live){ .run = run, .shown_ns = run->shared.start_ns };
+	*l = (struct progress){ .run = run, .shown_ns = run->shared.start_ns };
 	l->on = mode == PROGRESS_ALWAYS || (mode == PROGRESS_AUTO && isatty(STDERR_FILENO));
 }
 
-int live_wait_ms(const struct live *l)
+int progress_wait_ms(const struct progress *l)
 {
 	return l->on ? EVERY_MS : -1;
 }
 
 /* "12.3s/60s", or how many of the messages are done. */
-static void live_done(const struct live *l, int64_t now_ns, uint64_t echoed, char text[32])
+static void progress_done(const struct progress *l, int64_t now_ns, uint64_t echoed, char text[32])
 {
 	const struct load_run *s = &l->run->shared;
 
@@ -42,7 +42,7 @@ static void live_done(const struct live *l, int64_t now_ns, uint64_t echoed, cha
 			 (double)(s->end_ns - s->start_ns) / 1e9);
 }
 
-static void live_write(struct live *l, const char *line)
+static void progress_write(struct progress *l, const char *line)
 {
 	const int width = (int)output_columns(STDERR_FILENO, WIDTH_MAX); /* it may have changed */
 	char out[2 * WIDTH_MAX + 8];
@@ -52,7 +52,7 @@ static void live_write(struct live *l, const char *line)
 	(void)output_write(STDERR_FILENO, out, (size_t)n, OUTPUT_NO_WAIT);
 }
 
-void live_show(struct live *l)
+void progress_show(struct progress *l)
 {
 	int64_t now_ns = clock_now_ns(), ns = now_ns - l->shown_ns;
 	uint64_t echoed = 0, errors = 0;
@@ -61,10 +61,10 @@ void live_show(struct live *l)
 	if (!l->on || ns < MSEC(EVERY_MS) / 2)
 		return;
 	for (unsigned i = 0; i < l->run->group.count; i++) {
-		echoed += stats_get(&l->run->loads[i].live_echoed);
-		errors += stats_get(&l->run->loads[i].live_errors);
+		echoed += stats_get(&l->run->loads[i].progress_echoed);
+		errors += stats_get(&l->run->loads[i].progress_errors);
 	}
-	live_done(l, now_ns, echoed, done);
+	progress_done(l, now_ns, echoed, done);
 	if (l->run->series.p99_ns > 0)
 		units_time(l->run->series.p99_ns, 3, p99);
 	snprintf(line, sizeof(line), "%.20s%s%s  %.0f/s  %u open  %" PRIu64 " error%s%s%s%s",
@@ -73,13 +73,13 @@ void live_show(struct live *l)
 		 errors, errors == 1 ? "" : "s",
 		 outage_open(&l->run->shared.outages) ? "  OUTAGE" : "", p99[0] ? "  p99 " : "",
 		 p99);
-	live_write(l, line);
+	progress_write(l, line);
 	l->shown_ns = now_ns;
 	l->echoed = echoed;
 }
 
-void live_end(struct live *l)
+void progress_end(struct progress *l)
 {
 	if (l->on)
-		live_write(l, "");
+		progress_write(l, "");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * hist_hdr_read: the reader of what hist_hdr.c writes, and of what other tools write with as many
- * digits. The text is somebody else's: nothing in it is believed before it was checked.
+ * hist_codec_read: the reader of what hist_codec.c writes, and of what other tools write with as
+ * many digits. The text is somebody else's: nothing in it is believed before it was checked.
  */
 #include <assert.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <zlib.h>
 
 #include "echo/base/hist.h"
-#include "echo/base/hist_hdr.h"
+#include "echo/base/hist_codec.h"
 
 enum {
 	COOKIE_V2 = 0x1c849303,
@@ -178,7 +178,7 @@ static int inflate_to(struct bytes packed, struct hist **out)
 	return r == Z_BUF_ERROR ? -EINVAL : r;
 }
 
-int hist_hdr_decode(const char *text, struct hist **h)
+int hist_codec_decode(const char *text, struct hist **h)
 {
 	const size_t room = strlen(text) / 4 * 3 + 3;
 	uint8_t *packed = malloc(room);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * hist_hdr: HdrHistogram's V2 encoding (github.com/HdrHistogram, public domain).
+ * hist_codec: HdrHistogram's V2 encoding (github.com/HdrHistogram, public domain).
  *
  * A header of 40 bytes, then the counters in order as ZigZag LEB128 numbers, where a negative one
  * is a run of zeros; all of it compressed by zlib, behind a header of its own, and in base64. Our
  * counters have HdrHistogram's layout, so they are written as they are. Numbers in headers are
  * big-endian.
  */
-#include "echo/base/hist_hdr.h"
+#include "echo/base/hist_codec.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -123,7 +123,7 @@ static char *base64(const uint8_t *from, size_t len)
 	return text;
 }
 
-char *hist_hdr_encode(const struct hist *h)
+char *hist_codec_encode(const struct hist *h)
 {
 	uint32_t len = hist_index(h, (uint64_t)h->max) + 1;
 	size_t plain_len;

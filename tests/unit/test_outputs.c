@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_stream: the files of a run are whole or not there, and what could not be written is said.
  */
-#include "echoload/report/stream.h"
+#include "echoload/report/outputs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +21,7 @@
 #include "suites.h"
 
 static char directory[64];
-static struct stream stream;
+static struct outputs outputs;
 
 static void setup(void)
 {
@@ -108,18 +108,18 @@ static void tell_interval(int64_t begin_ns, int64_t end_ns, const struct hist *h
 
 	row.counts.echoed = h->count;
 	result_latency(h, &row.latency);
-	stream_interval(&stream, &row, h);
+	outputs_interval(&outputs, &row, h);
 }
 
 static void tell_all(void)
 {
 	sample_finish();
-	ck_assert_int_eq(stream_open(&stream, &sample), 0);
-	stream_start(&stream, &sample);
+	ck_assert_int_eq(outputs_open(&outputs, &sample), 0);
+	outputs_start(&outputs, &sample);
 	tell_interval(0, SEC(1), sample.latency);
 	tell_interval(SEC(1), SEC(2), sample.lateness); /* nothing in it */
-	stream_outage(&stream, 1, &sample_outages[0], false);
-	stream_outage(&stream, 1, &sample_outages[0], true);
+	outputs_outage(&outputs, 1, &sample_outages[0], false);
+	outputs_outage(&outputs, 1, &sample_outages[0], true);
 }
 
 static json_t *result_in_file(const char *name)
@@ -151,7 +151,7 @@ START_TEST(every_file_is_there_when_the_run_has_ended)
 	tell_all();
 	ck_assert(!there("r.csv") && !there("r.json") && !there(hists[_i]));
 	ck_assert_uint_eq(lines("r.jsonl", line), 5); /* whoever follows has it all by now */
-	ck_assert_int_eq(stream_end(&stream, &sample), 0);
+	ck_assert_int_eq(outputs_end(&outputs, &sample), 0);
 	ck_assert_uint_eq(files(false), 4);
 	ck_assert_uint_eq(lines("r.csv", line), 1 + 2);
 	ck_assert_uint_eq(lines("r.jsonl", line), 6);
@@ -170,8 +170,8 @@ START_TEST(a_run_that_was_over_before_it_began_leaves_whole_files_too)
 
 	ask_for_all("r.hlog");
 	sample_finish();
-	ck_assert_int_eq(stream_open(&stream, &sample), 0);
-	ck_assert_int_eq(stream_end(&stream, &sample), 0);
+	ck_assert_int_eq(outputs_open(&outputs, &sample), 0);
+	ck_assert_int_eq(outputs_end(&outputs, &sample), 0);
 	ck_assert_uint_eq(lines("r.jsonl", line), 2);
 	ck_assert_uint_eq(lines("r.csv", line), 1);
 	ck_assert_uint_eq(lines("r.hlog", line), 4);
@@ -182,7 +182,7 @@ START_TEST(what_was_dropped_is_not_there)
 {
 	ask_for_all("r.hgrm");
 	tell_all();
-	stream_drop(&stream);
+	outputs_drop(&outputs);
 	ck_assert_uint_eq(files(false), 1); /* lines that somebody may have read already */
 	ck_assert(there("r.jsonl"));
 }
@@ -201,8 +201,8 @@ START_TEST(a_file_that_cannot_be_made_is_named_before_the_run)
 	sample_config.jsonl[0] = 0;
 	ask(name, paths[_i]);
 	sample_finish();
-	ck_assert_int_eq(stream_open(&stream, &sample), -ENOENT);
-	ck_assert_str_eq(stream.what, name);
+	ck_assert_int_eq(outputs_open(&outputs, &sample), -ENOENT);
+	ck_assert_str_eq(outputs.what, name);
 	ck_assert_uint_eq(files(false), 0);
 }
 END_TEST
@@ -213,8 +213,8 @@ START_TEST(what_cannot_be_written_is_the_verdict_that_the_result_tells)
 	snprintf(sample_config.jsonl, OPT_TEXT_MAX, "/dev/full");
 	ask(sample_config.csv, "r.csv");
 	tell_all();
-	ck_assert_int_eq(stream_end(&stream, &sample), -ENOSPC);
-	ck_assert_str_eq(stream.what, "/dev/full");
+	ck_assert_int_eq(outputs_end(&outputs, &sample), -ENOSPC);
+	ck_assert_str_eq(outputs.what, "/dev/full");
 	ck_assert_int_eq(sample.exit_code, 4);
 	ck_assert_str_eq(sample.exit_reason, "cannot write /dev/full: No space left on device");
 	ck_assert_int_eq(exit_code_in("r.json"), 4);
@@ -227,8 +227,8 @@ START_TEST(a_worse_verdict_stays)
 	snprintf(sample_config.json, OPT_TEXT_MAX, "/dev/full");
 	sample.books.attempts++;
 	sample_finish();
-	ck_assert_int_eq(stream_open(&stream, &sample), 0);
-	ck_assert_int_eq(stream_end(&stream, &sample), -ENOSPC);
+	ck_assert_int_eq(outputs_open(&outputs, &sample), 0);
+	ck_assert_int_eq(outputs_end(&outputs, &sample), -ENOSPC);
 	ck_assert_int_eq(sample.exit_code, 70);
 }
 END_TEST
@@ -239,7 +239,7 @@ START_TEST(every_phase_has_files_of_its_own)
 	for (int i = 0; i < 2; i++) {
 		sample.phase = i ? "two" : "one";
 		tell_all();
-		ck_assert_int_eq(stream_end(&stream, &sample), 0);
+		ck_assert_int_eq(outputs_end(&outputs, &sample), 0);
 	}
 	ck_assert_uint_eq(files(false), 8);
 	ck_assert(there("r.one.json") && there("r.two.hgrm") && there("r.two.jsonl"));
@@ -255,8 +255,8 @@ START_TEST(a_file_replaces_the_one_before)
 	ck_assert_int_eq(fputs("old\n", old), 1);
 	ck_assert_int_eq(fclose(old), 0);
 	sample_finish();
-	ck_assert_int_eq(stream_open(&stream, &sample), 0);
-	ck_assert_int_eq(stream_end(&stream, &sample), 0);
+	ck_assert_int_eq(outputs_open(&outputs, &sample), 0);
+	ck_assert_int_eq(outputs_end(&outputs, &sample), 0);
 	ck_assert_int_eq(exit_code_in("r.json"), 0);
 	ck_assert_uint_eq(files(false), 1);
 }
@@ -273,8 +273,8 @@ START_TEST(a_name_that_is_no_plain_file_is_written_and_stays_what_it_is)
 	fd = open(sample_config.json, O_RDWR | O_CLOEXEC); /* so that neither end waits */
 	ck_assert_int_ge(fd, 0);
 	sample_finish();
-	ck_assert_int_eq(stream_open(&stream, &sample), 0);
-	ck_assert_int_eq(stream_end(&stream, &sample), 0);
+	ck_assert_int_eq(outputs_open(&outputs, &sample), 0);
+	ck_assert_int_eq(outputs_end(&outputs, &sample), 0);
 	ck_assert_int_eq(read(fd, begin, 2), 2);
 	ck_assert_mem_eq(begin, "{\n", 2);
 	close(fd);
@@ -310,7 +310,7 @@ START_TEST(standard_output_gets_the_format_asked_for)
 }
 END_TEST
 
-Suite *stream_suite(void)
+Suite *outputs_suite(void)
 {
 	Suite *s = suite_create("stream");
 	TCase *t = result_tcase("files");
