@@ -155,6 +155,14 @@ static void epoll_nothing(struct conn *c, ssize_t n)
 		conn_fail(c, errno);
 }
 
+/* @n bytes came where @want could have: mostly that was all, and an event tells of more. */
+static inline void epoll_came(struct conn *c, size_t n, size_t want)
+{
+	if (n < want && !(c->backend_flags & EPOLL_TO_EAGAIN))
+		c->backend_flags &= (uint8_t)~EPOLL_READABLE;
+	epoll_tick(c->worker);
+}
+
 /* The pool has no room for this connection. Returns whether there may be more to do at once: else
  * its socket, which takes nothing now, announces when it does. */
 static bool epoll_pass(struct conn *c)
@@ -171,7 +179,7 @@ static bool epoll_pass(struct conn *c)
 	if (n == -ENOBUFS)
 		return false;
 	if (n > 0) {
-		epoll_tick(c->worker);
+		epoll_came(c, (size_t)n, s->scratch_len);
 		return true;
 	}
 	errno = (int)-n;
@@ -193,9 +201,7 @@ static inline bool epoll_read_some(struct conn *c)
 		epoll_nothing(c, n);
 		return true;
 	}
-	if ((size_t)n < want && !(c->backend_flags & EPOLL_TO_EAGAIN))
-		c->backend_flags &= (uint8_t)~EPOLL_READABLE;
-	epoll_tick(c->worker);
+	epoll_came(c, (size_t)n, want);
 	switch (conn_data(c, s->scratch, (size_t)n)) {
 	case CONN_ECHO:
 		epoll_echo(c, s->scratch, (size_t)n);

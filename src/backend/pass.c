@@ -49,26 +49,32 @@ static ssize_t pass_drop(int fd, void *buf, size_t len)
 	return 0;
 }
 
+/* Sends what was looked at, and receives as much of it as the socket took. */
+static ssize_t pass_back(struct conn *c, void *buf, size_t len)
+{
+	ssize_t r, n = pass_send(c->fd, buf, len);
+
+	if (n < 0)
+		return n;
+	c->sent += (size_t)n;
+	stats_add(&c->worker->stats.bytes_out, (uint64_t)n);
+	r = pass_drop(c->fd, buf, (size_t)n);
+	return r < 0 ? r : n;
+}
+
 ssize_t pass_step(struct conn *c, void *buf, size_t len)
 {
 	struct worker *w = c->worker;
-	ssize_t n, r;
+	ssize_t n, there;
 
 	assert(c->state == CONN_OPEN && conn_unsent(c) == 0 && w->role->echoes);
-	n = pass_receive(c->fd, buf, len, c->fin ? 0 : MSG_PEEK);
-	if (n > 0 && !c->fin) {
-		n = pass_send(c->fd, buf, (size_t)n);
-		if (n == -ENOBUFS)
-			stats_add(&w->stats.starved, 1);
-		if (n <= 0)
-			return n < 0 ? n : -ENOBUFS;
-		c->sent += (size_t)n;
-		stats_add(&w->stats.bytes_out, (uint64_t)n);
-		r = pass_drop(c->fd, buf, (size_t)n);
-		if (r < 0)
-			return r;
-	}
+	there = n = pass_receive(c->fd, buf, len, c->fin ? 0 : MSG_PEEK);
+	if (n > 0 && !c->fin)
+		n = pass_back(c, buf, (size_t)n);
 	if (n > 0)
 		(void)conn_data(c, buf, (size_t)n); /* what it answers has been done */
-	return n;
+	if (n != -ENOBUFS && (n <= 0 || n == there))
+		return n;
+	stats_add(&w->stats.starved, 1);
+	return -ENOBUFS;
 }

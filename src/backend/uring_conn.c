@@ -322,9 +322,11 @@ static void poll_ended(struct conn *c, int res)
 {
 	const struct uring_bufs *b = &((const struct uring_state *)c->worker->state)->bufs;
 	struct uring_conn *u = uring_of(c);
-	ssize_t n = res < 0 && res != -ECANCELED ? res : 1;
+	ssize_t n = res < 0 && res != -ECANCELED ? res : (ssize_t)b->size;
 
-	for (int i = 0; i < PASS_BUDGET && n > 0 && c->state == CONN_OPEN && !c->paused; i++) {
+	for (int i = 0; i < PASS_BUDGET && n == (ssize_t)b->size && c->state == CONN_OPEN; i++) {
+		if (c->paused)
+			break;
 		tick_clock(c);
 		n = pass_step(c, b->scratch, b->size);
 	}
