@@ -268,7 +268,7 @@ static int cpus_check(struct opt_set *s, const char *key, const struct cpus *c,
 
 	CPU_AND(&usable, &c->set, mine);
 	if (CPU_COUNT(&usable) == 0)
-		return opt_blame(s, key, "this process may use none of them");
+		return opt_error_at(s, key, "this process may use none of them");
 	return 0;
 }
 
@@ -298,10 +298,10 @@ int bench_check(struct opt_set *s, struct bench_config *c)
 	    cpus_check(s, "client_cpus", &c->client_cpus, &mine) < 0)
 		return -EINVAL;
 	if (c->confidence >= 100)
-		return opt_blame(s, "confidence", "nothing is certain: must be below 100");
+		return opt_error_at(s, "confidence", "nothing is certain: must be below 100");
 	if (c->precision <= 0)
-		return opt_blame(s, "precision", "must be above 0");
+		return opt_error_at(s, "precision", "must be above 0");
 	if (c->min_blocks > c->max_blocks)
-		return opt_blame(s, "min_blocks", "is more than max_blocks");
+		return opt_error_at(s, "min_blocks", "is more than max_blocks");
 	return 0;
 }

@@ -120,10 +120,10 @@ static int fork_cannot(struct opt_set *s, const struct echod_config *c)
 					    "own_descriptors" };
 
 	if (c->workers > 1)
-		return opt_blame(s, "workers", "fork serves with a single acceptor");
+		return opt_error_at(s, "workers", "fork serves with a single acceptor");
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		if (opt_source_of(s, keys[i])->level != OPT_DEFAULT)
-			return opt_blame(s, keys[i], "the fork backend cannot honour it");
+			return opt_error_at(s, keys[i], "the fork backend cannot honour it");
 	}
 	return 0;
 }
@@ -133,10 +133,10 @@ static_assert(ECHOD_WORKERS_MAX >= CPU_SETSIZE, "workers = 0 is one for each CPU
 int echod_check(struct opt_set *s, const struct echod_config *c, const struct backend_ops *backend)
 {
 	if (!(backend->caps & BACKEND_ACCEPT))
-		return opt_blame(s, "backend", "%s cannot serve", backend->name);
+		return opt_error_at(s, "backend", "%s cannot serve", backend->name);
 	if (c->user_timeout % MSEC(1) != 0)
-		return opt_blame(s, "user_timeout", "must be whole milliseconds");
+		return opt_error_at(s, "user_timeout", "must be whole milliseconds");
 	if (cpu_list_count(&c->cpus) == 0)
-		return opt_blame(s, "cpus", "this process may use none of them");
+		return opt_error_at(s, "cpus", "this process may use none of them");
 	return backend->caps & BACKEND_SINGLE ? fork_cannot(s, c) : 0;
 }

@@ -198,15 +198,15 @@ END_TEST
 
 START_TEST(blame_names_the_place_of_the_value)
 {
-	opt_test_error(opt_blame(&opt_test, "workers", "too many for %s", "fork"),
+	opt_test_error(opt_error_at(&opt_test, "workers", "too many for %s", "fork"),
 		       "default of workers: too many for fork");
 	ck_assert_int_eq(opt_test_read("[server]\n\nworkers = 3\n"), 0);
-	opt_test_error(opt_blame(&opt_test, "workers", "no"), "e.conf:3: workers: no");
+	opt_test_error(opt_error_at(&opt_test, "workers", "no"), "e.conf:3: workers: no");
 	ck_assert_int_eq(opt_test_load("-t 3", "ECHOD_IO_URING_BUFFERS=9"), 0);
-	opt_test_error(opt_blame(&opt_test, "workers", "no"), "--workers: no");
-	opt_test_error(opt_blame(&opt_test, "io_uring.buffers", "no"),
+	opt_test_error(opt_error_at(&opt_test, "workers", "no"), "--workers: no");
+	opt_test_error(opt_error_at(&opt_test, "io_uring.buffers", "no"),
 		       "ECHOD_IO_URING_BUFFERS: no");
-	opt_test_error(opt_blame(&opt_test, "nothing", "a\nb"), "nothing: a\\x0ab");
+	opt_test_error(opt_error_at(&opt_test, "nothing", "a\nb"), "nothing: a\\x0ab");
 }
 END_TEST
 

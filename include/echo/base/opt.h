@@ -171,7 +171,7 @@ const struct opt_source *opt_source_of(const struct opt_set *s, const char *key)
 /* Sets s->error to "<place of key's value>: <reason>" for checks across rows that only the program
  * can make: "echod.conf:3: workers: fork serves with one acceptor", "--workers: fork ...",
  * "ECHOD_WORKERS: fork ...", "default of workers: fork ...". Returns -EINVAL. */
-int opt_blame(struct opt_set *s, const char *key, const char *fmt, ...)
+int opt_error_at(struct opt_set *s, const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* opt_doc.c and opt_man.c: what people read. --help: at most 80 columns, aligned. --print-config: a

@@ -148,7 +148,7 @@ const struct opt_source *opt_source_of(const struct opt_set *s, const char *key)
 	return opt_find(s, OPT_DEFAULT, key, &at) ? &s->sections[at.section].source[at.row] : NULL;
 }
 
-int opt_blame(struct opt_set *s, const char *key, const char *fmt, ...)
+int opt_error_at(struct opt_set *s, const char *key, const char *fmt, ...)
 {
 	char place[OPT_PLACE_MAX] = "";
 	struct opt_at at;

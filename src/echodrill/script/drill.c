@@ -184,18 +184,20 @@ static int drill_whole(struct drill *d, struct opt_set *s)
 	for (unsigned i = 0; i < d->client_options.count; i++)
 		d->client_lines |= strstr(d->client_options.at[i], "--interactive") != NULL;
 	if (d->story.count == 0)
-		return opt_blame(s, "story", "a drill needs one");
+		return opt_error_at(s, "story", "a drill needs one");
 	for (unsigned i = 0; i < d->step.count; i++) {
 		const struct step *p = &d->step.at[i];
 
 		fault |= p->fault;
 		if (p->verb == &verb_start && p->proc == WHO_SERVER2 && d->servers < 2)
-			return opt_blame(s, "steps.step", "server2 needs [server] count = 2");
+			return opt_error_at(s, "steps.step", "server2 needs [server] count = 2");
 	}
 	if (!fault)
-		return opt_blame(s, "steps.step", "no step is a fault: what is the drill about?");
+		return opt_error_at(s, "steps.step",
+				    "no step is a fault: what is the drill about?");
 	if (d->expect.count == 0 && !drill_has_detectors(d))
-		return opt_blame(s, "expect.expect", "a drill without expectations shows nothing");
+		return opt_error_at(s, "expect.expect",
+				    "a drill without expectations shows nothing");
 	return 0;
 }
 

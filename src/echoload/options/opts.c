@@ -159,15 +159,15 @@ static int load_check_files(struct opt_set *s, const struct load_config *c)
 	const char *const names[] = { c->json, c->jsonl, c->csv, c->hist };
 
 	if (strcmp(c->json, "-") == 0)
-		return opt_blame(s, "json", "a file's name; -o json prints it");
+		return opt_error_at(s, "json", "a file's name; -o json prints it");
 	if (c->hist[0] && !report_is_hgrm(c->hist) && !report_is_hlog(c->hist))
-		return opt_blame(s, "hist", "the name must end in .hgrm or .hlog");
+		return opt_error_at(s, "hist", "the name must end in .hgrm or .hlog");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		for (size_t j = 0; j < i; j++) {
 			if (names[i][0] && strcmp(names[i], names[j]) == 0 &&
 			    strncmp(names[i], "/dev/", 5) != 0)
-				return opt_blame(s, keys[i], "'%.100s' is --%s already", names[i],
-						 keys[j]);
+				return opt_error_at(s, keys[i], "'%.100s' is --%s already",
+						    names[i], keys[j]);
 		}
 	}
 	return 0;
@@ -197,8 +197,9 @@ static int load_check_interactive(struct opt_set *s, struct load_config *c)
 {
 	for (const struct opt *o = load_opts; o->key; o++) {
 		if (opt_source_of(s, o->key)->level != OPT_DEFAULT && !interactive_takes(c, o->key))
-			return opt_blame(s, o->key, "means nothing to %s",
-					 c->textbook ? "the textbook's client" : "--interactive");
+			return opt_error_at(s, o->key, "means nothing to %s",
+					    c->textbook ? "the textbook's client"
+							: "--interactive");
 	}
 	if (opt_source_of(s, "timeout")->level == OPT_DEFAULT)
 		c->timeout = 0;
@@ -211,9 +212,9 @@ static int load_check_interactive(struct opt_set *s, struct load_config *c)
 static int load_check_gate(struct opt_set *s, const struct load_config *c)
 {
 	if (fcntl((int)c->gate, F_GETFD) < 0)
-		return opt_blame(s, "gate", "descriptor %u is not open", c->gate);
+		return opt_error_at(s, "gate", "descriptor %u is not open", c->gate);
 	if (opt_source_of(s, "duration")->level != OPT_DEFAULT)
-		return opt_blame(s, "duration", "means nothing with --gate");
+		return opt_error_at(s, "duration", "means nothing with --gate");
 	return 0;
 }
 
@@ -227,28 +228,28 @@ int load_family(const struct load_config *c)
 static int load_check_family(struct opt_set *s, const struct load_config *c)
 {
 	if (c->ipv4 && c->ipv6)
-		return opt_blame(s, "ipv6", "and --ipv4 leave no address");
+		return opt_error_at(s, "ipv6", "and --ipv4 leave no address");
 	if (c->source.count > 0 && c->source.first.ss.ss_family != load_family(c))
-		return opt_blame(s, "source", "is no address of the family that -%c asks for",
-				 c->ipv4 ? '4' : '6');
+		return opt_error_at(s, "source", "is no address of the family that -%c asks for",
+				    c->ipv4 ? '4' : '6');
 	return 0;
 }
 
 int load_check(struct opt_set *s, struct load_config *c, const struct backend_ops *backend)
 {
 	if (!(backend->caps & BACKEND_CONNECT))
-		return opt_blame(s, "backend", "%s only serves: it cannot dial", backend->name);
+		return opt_error_at(s, "backend", "%s only serves: it cannot dial", backend->name);
 	if (cpu_list_count(&c->cpus) == 0)
-		return opt_blame(s, "cpus", "this process may use none of them");
+		return opt_error_at(s, "cpus", "this process may use none of them");
 	if (c->threads > c->connections)
-		return opt_blame(s, "threads", "%u for %u connection%s: each needs one", c->threads,
-				 c->connections, c->connections == 1 ? "" : "s");
+		return opt_error_at(s, "threads", "%u for %u connection%s: each needs one",
+				    c->threads, c->connections, c->connections == 1 ? "" : "s");
 	if (c->user_timeout % MSEC(1) != 0)
-		return opt_blame(s, "user_timeout", "must be whole milliseconds");
+		return opt_error_at(s, "user_timeout", "must be whole milliseconds");
 	if (load_check_files(s, c) < 0 || load_check_family(s, c) < 0)
 		return -EINVAL;
 	if (c->textbook && !c->interactive)
-		return opt_blame(s, "textbook", "is a kind of --interactive, which is missing");
+		return opt_error_at(s, "textbook", "is a kind of --interactive, which is missing");
 	if (c->interactive && load_check_interactive(s, c) < 0)
 		return -EINVAL;
 	if (c->gate > 0 && load_check_gate(s, c) < 0)
@@ -261,7 +262,7 @@ int load_check(struct opt_set *s, struct load_config *c, const struct backend_op
 int load_check_start(struct opt_set *s, const struct load_config *c)
 {
 	if (c->start_at != 0 && c->start_at < clock_unix_ns())
-		return opt_blame(s, "start_at", "this time has passed");
+		return opt_error_at(s, "start_at", "this time has passed");
 	return 0;
 }
 
