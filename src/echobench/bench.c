@@ -192,7 +192,7 @@ static void bench_count(const struct bench *r, unsigned *unmeasured, unsigned *w
 
 		if (!cell_measured(c, r->alpha))
 			++*unmeasured;
-		else if (!c->narrow && c->winner == WINNER_NONE)
+		else if (!c->precise && c->winner == WINNER_NONE)
 			++*wide;
 	}
 }

@@ -58,8 +58,8 @@ static void invent_block(struct block *b, const struct machine *m, double slow, 
 
 	round_order(seed, order);
 	for (unsigned i = 0; i < BLOCK_SERVERS; i++) {
-		unsigned side = order[i] / TWINS;
-		struct sample *s = &b->at[side][order[i] % TWINS];
+		unsigned side = order[i] / REPLICATES;
+		struct sample *s = &b->at[side][order[i] % REPLICATES];
 		double tail = m->heavy ? 1 / sqrt(-log(uniform(seed))) : 1;
 		double cost;
 
@@ -94,10 +94,10 @@ static struct cell invent_cell(const struct machine *m, double slow, unsigned li
 	struct cell c = empty_cell();
 	double level = 0;
 
-	while (c.block_count < limit && !c.narrow) {
+	while (c.block_count < limit && !c.precise) {
 		invent_block(&blocks[c.block_count++], m, slow, &level, seed);
 		if (c.block_count >= 8)
-			c.narrow = cell_narrow(&c, 0.01, 1.5);
+			c.precise = cell_precise(&c, 0.01, 1.5);
 	}
 	return c;
 }
@@ -155,7 +155,7 @@ START_TEST(who_had_no_time_left_decides_what_is_judged)
 	ck_assert_int_eq(c.decided_by, DECIDED_BY_RATE);
 
 	for (unsigned i = 0; i < 20; i++) { /* with B the client has no time, its rate is capped */
-		for (unsigned t = 0; t < TWINS; t++) {
+		for (unsigned t = 0; t < REPLICATES; t++) {
 			blocks[i].at[SIDE_B][t].client_busy = 0.99;
 			blocks[i].at[SIDE_B][t].rate = blocks[i].at[SIDE_A][t].rate;
 		}
@@ -167,7 +167,7 @@ START_TEST(who_had_no_time_left_decides_what_is_judged)
 
 	for (unsigned i = 0; i < 20; i++) {
 		for (unsigned s = 0; s < SIDES; s++)
-			for (unsigned t = 0; t < TWINS; t++)
+			for (unsigned t = 0; t < REPLICATES; t++)
 				blocks[i].at[s][t].client_busy = blocks[i].at[s][t].server_busy =
 					0.5;
 	}
@@ -175,7 +175,7 @@ START_TEST(who_had_no_time_left_decides_what_is_judged)
 	ck_assert_int_eq(c.bottleneck, BOTTLENECK_UNKNOWN);
 	ck_assert_int_eq(c.decided_by, DECIDED_BY_RATE);
 	for (unsigned i = 0; i < 15; i++) /* others had the CPU in most rounds */
-		for (unsigned t = 0; t < TWINS; t++)
+		for (unsigned t = 0; t < REPLICATES; t++)
 			blocks[i].at[SIDE_A][t].disturbed = blocks[i].at[SIDE_B][t].disturbed = 1;
 	cell_summarise(&c);
 	ck_assert_uint_eq(c.disturbed, 60);
@@ -192,8 +192,8 @@ START_TEST(what_differs_between_starts_of_one_server_is_noise)
 	double level = 0;
 	uint64_t seed = 5;
 
-	/* the twins differ by 6 %, now this one is faster and now that: a difference of 1 % between
-	 * the sides is no news, however sharply it is seen */
+	/* the replicates differ by 6 %, now this one is faster and now that: a difference of 1 %
+	 * between the sides is no news, however sharply it is seen */
 	for (; c.block_count < 12; c.block_count++) {
 		struct block *b = &blocks[c.block_count];
 		struct machine quiet = { .round = 0.001 };
@@ -235,7 +235,7 @@ START_TEST(the_recommendation_follows_the_winners)
 	ck_assert_ptr_nonnull(strstr(why, "cannot say: 3 of 3"));
 	for (unsigned i = 0; i < 3; i++) {
 		c[i].block_count = 20;
-		c[i].narrow = true;
+		c[i].precise = true;
 		c[i].rate.ratio = (struct paired){ .low = -0.01, .high = 0.004 * i };
 	}
 	ck_assert_str_eq(cells_recommend(c, 3, 0.01, why), "either");
@@ -264,8 +264,8 @@ START_TEST(in_each_pair_of_a_block_either_side_is_as_likely_to_be_first)
 
 		round_order(&seed, o);
 		seen[o[0] << 6 | o[1] << 4 | o[2] << 2 | o[3]]++;
-		ck_assert_uint_eq(o[0] % TWINS, o[1] % TWINS);
-		ck_assert_uint_ne(o[0] / TWINS, o[1] / TWINS);
+		ck_assert_uint_eq(o[0] % REPLICATES, o[1] % REPLICATES);
+		ck_assert_uint_ne(o[0] / REPLICATES, o[1] / REPLICATES);
 	}
 	for (unsigned i = 0; i < 256; i++) {
 		kinds += seen[i] > 0;

@@ -94,7 +94,8 @@ static json_t *samples(const struct cell *c)
 	for (unsigned i = 0; i < c->block_count; i++) {
 		for (unsigned k = 0; k < BLOCK_SERVERS; k++)
 			json_array_append_new(
-				all, sample(&c->blocks[i].at[k / TWINS][k % TWINS], i, names[k]));
+				all, sample(&c->blocks[i].at[k / REPLICATES][k % REPLICATES], i,
+					    names[k]));
 	}
 	return all;
 }
@@ -141,7 +142,7 @@ static json_t *cell(const struct bench *r, unsigned i)
 		side(c, SIDE_B, measured), "rounds", (int)c->rounds, "blocks", (int)c->block_count,
 		"failed_blocks", (int)c->failed_blocks, "rounds_stolen", (int)c->stolen,
 		"rounds_throttled", (int)c->throttled, "rounds_disturbed", (int)c->disturbed,
-		"stationary", c->stationary, "narrow", c->narrow, "confidence", 1 - c->level,
+		"stationary", c->stationary, "narrow", c->precise, "confidence", 1 - c->level,
 		"duration_ns", (json_int_t)c->spent_ns);
 
 	json_object_set_new(o, "system_calls_reason",

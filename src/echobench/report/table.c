@@ -66,8 +66,8 @@ char *table_sentence(const struct cell *c, double alpha, char text[WHY_MAX])
 			 c->decided_by == DECIDED_BY_CPU ? "CPU" : "rate",
 			 ratio_text(p->middle, middle), ratio_text(p->low, low),
 			 ratio_text(p->high, high), c->block_count, (double)c->spent_ns / 1e9,
-			 c->winner == WINNER_NONE && !c->narrow ? "too noisy to say"
-								: winners[c->winner]);
+			 c->winner == WINNER_NONE && !c->precise ? "too noisy to say"
+								 : winners[c->winner]);
 	return text;
 }
 
@@ -104,7 +104,7 @@ static void print_winner(const struct cell *c, FILE *to)
 		si_text(c->middle[SIDE_B].rate, b), ratio_text(p->middle, middle),
 		ratio_text(p->low, low), ratio_text(p->high, high),
 		c->decided_by == DECIDED_BY_CPU ? "CPU" : "rate", bottleneck_text(c),
-		c->winner == WINNER_NONE && !c->narrow ? "?" : names[c->winner]);
+		c->winner == WINNER_NONE && !c->precise ? "?" : names[c->winner]);
 }
 
 static void print_winners(const struct bench *r, FILE *to)

@@ -43,11 +43,12 @@ unsigned round_warm_turns(const struct bench_config *c, const struct workload *w
 
 void round_order(uint64_t *rng, uint8_t order[BLOCK_SERVERS])
 {
-	for (unsigned twin = 0; twin < TWINS; twin++) {
+	for (unsigned replicate = 0; replicate < REPLICATES; replicate++) {
 		unsigned first = (unsigned)rng_below(rng, SIDES);
 
 		for (unsigned i = 0; i < SIDES; i++)
-			order[twin * SIDES + i] = (uint8_t)((first ^ i) * TWINS + twin);
+			order[replicate * SIDES + i] =
+				(uint8_t)((first ^ i) * REPLICATES + replicate);
 	}
 }
 

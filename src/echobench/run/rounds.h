@@ -22,7 +22,8 @@ int64_t round_ns(const struct bench_config *c, const struct workload *w);
 unsigned round_turns(const struct bench_config *c, const struct workload *w);
 unsigned round_warm_turns(const struct bench_config *c, const struct workload *w);
 
-/* The order of a turn: one pair after the other, each in random order; side * TWINS + twin. */
+/* The order of a turn: one pair after the other, each in random order; side * REPLICATES +
+ * replicate. */
 void round_order(uint64_t *rng, uint8_t order[BLOCK_SERVERS]);
 
 /* From @turns of rounds, @s[turn * BLOCK_SERVERS + server], to one sample of each server.

@@ -74,15 +74,15 @@ bool schedule_is_stationary(const double *rates, unsigned n)
 }
 
 /* All of them together, so that nobody waits for anybody's start. */
-static int start(struct arm *p, struct cell *c, unsigned twins)
+static int start(struct arm *p, struct cell *c, unsigned replicates)
 {
 	int r = 0;
 
-	for (unsigned i = 0; i < SIDES * twins && r == 0; i++)
-		r = arm_start(&p[i], c->config, &c->load, c->name[i / twins], c->why);
-	for (unsigned i = 0; i < SIDES * twins && r == 0; i++)
+	for (unsigned i = 0; i < SIDES * replicates && r == 0; i++)
+		r = arm_start(&p[i], c->config, &c->load, c->name[i / replicates], c->why);
+	for (unsigned i = 0; i < SIDES * replicates && r == 0; i++)
 		r = arm_serve(&p[i], c->why);
-	for (unsigned i = 0; i < SIDES * twins && r == 0; i++)
+	for (unsigned i = 0; i < SIDES * replicates && r == 0; i++)
 		r = arm_ready(&p[i], c->why);
 	return r;
 }
@@ -157,7 +157,7 @@ static int run_block(struct cell *c, struct schedule *s, struct block *b)
 {
 	struct arm p[BLOCK_SERVERS] = { 0 };
 	struct sample all[BLOCK_SERVERS] = { 0 };
-	int r = start(p, c, TWINS);
+	int r = start(p, c, REPLICATES);
 
 	if (r == 0)
 		r = run_turns(c, s, p, all);
@@ -168,7 +168,7 @@ static int run_block(struct cell *c, struct schedule *s, struct block *b)
 				 "the server got no CPU time, or none that can be seen");
 			r = -ENODATA;
 		}
-		b->at[i / TWINS][i % TWINS] = all[i];
+		b->at[i / REPLICATES][i % REPLICATES] = all[i];
 	}
 	return r;
 }
@@ -179,7 +179,7 @@ static int run_blocks(struct cell *c, struct schedule *s, int64_t begin_ns)
 	unsigned failures = 0;
 	int r = 0;
 
-	while (c->block_count < c->config->max_blocks && !c->narrow && r != -EINTR) {
+	while (c->block_count < c->config->max_blocks && !c->precise && r != -EINTR) {
 		int64_t spent_ns = clock_now_ns() - begin_ns;
 
 		if (spent_ns + schedule_block_ns(c->config, &c->load) > c->config->limit &&
@@ -195,7 +195,7 @@ static int run_blocks(struct cell *c, struct schedule *s, int64_t begin_ns)
 		failures = 0;
 		c->block_count++;
 		if (c->block_count >= s->min_blocks)
-			c->narrow = cell_narrow(c, s->alpha, c->config->precision);
+			c->precise = cell_precise(c, s->alpha, c->config->precision);
 		if (s->progress)
 			s->progress(s->arg, c);
 	}

@@ -19,7 +19,7 @@ static const double busy_limit = 0.9;
 
 unsigned cell_blocks_needed(double alpha)
 {
-	return (paired_needed(alpha) + TWINS - 1) / TWINS;
+	return (paired_needed(alpha) + REPLICATES - 1) / REPLICATES;
 }
 
 bool cell_measured(const struct cell *c, double alpha)
@@ -29,11 +29,11 @@ bool cell_measured(const struct cell *c, double alpha)
 
 static double median_of(const struct cell *c, enum side side, size_t offset)
 {
-	double v[BLOCKS_MAX * TWINS];
+	double v[BLOCKS_MAX * REPLICATES];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < c->block_count; i++) {
-		for (unsigned t = 0; t < TWINS; t++)
+		for (unsigned t = 0; t < REPLICATES; t++)
 			v[n++] = sample_field(&c->blocks[i].at[side][t], offset);
 	}
 	return paired_median(v, n);
@@ -44,7 +44,7 @@ static void count_flags(struct cell *c)
 	c->rounds = c->stolen = c->throttled = c->disturbed = 0;
 	for (unsigned i = 0; i < c->block_count; i++) {
 		for (unsigned k = 0; k < BLOCK_SERVERS; k++) {
-			const struct sample *s = &c->blocks[i].at[k / TWINS][k % TWINS];
+			const struct sample *s = &c->blocks[i].at[k / REPLICATES][k % REPLICATES];
 
 			c->rounds += s->rounds;
 			c->stolen += s->stolen;
@@ -102,22 +102,22 @@ void cell_summarise(struct cell *c)
 }
 
 /* ln of one quantity of a block's servers. */
-static void block_logs(const struct block *b, size_t offset, double log_of[SIDES][TWINS])
+static void block_logs(const struct block *b, size_t offset, double log_of[SIDES][REPLICATES])
 {
 	for (unsigned s = 0; s < SIDES; s++)
-		for (unsigned t = 0; t < TWINS; t++)
+		for (unsigned t = 0; t < REPLICATES; t++)
 			log_of[s][t] = log(sample_field(&b->at[s][t], offset));
 }
 
 static void compare_ratio(const struct cell *c, size_t offset, struct paired *out, double alpha,
 			  unsigned resamples, uint64_t seed)
 {
-	double v[BLOCKS_MAX * TWINS], l[SIDES][TWINS];
+	double v[BLOCKS_MAX * REPLICATES], l[SIDES][REPLICATES];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < c->block_count; i++) {
 		block_logs(&c->blocks[i], offset, l);
-		for (unsigned t = 0; t < TWINS; t++)
+		for (unsigned t = 0; t < REPLICATES; t++)
 			v[n++] = l[SIDE_B][t] - l[SIDE_A][t];
 	}
 	paired_judge(out, v, n, alpha, resamples, seed);
@@ -125,7 +125,7 @@ static void compare_ratio(const struct cell *c, size_t offset, struct paired *ou
 
 static void compare_noise(const struct cell *c, size_t offset, struct paired *out, double alpha)
 {
-	double v[BLOCKS_MAX * TWINS], l[SIDES][TWINS];
+	double v[BLOCKS_MAX * REPLICATES], l[SIDES][REPLICATES];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < c->block_count; i++) {
@@ -152,7 +152,7 @@ const struct comparison *cell_decider(const struct cell *c)
 	return c->decided_by == DECIDED_BY_CPU ? &c->cpu : &c->rate;
 }
 
-bool cell_narrow(struct cell *c, double alpha, double percent)
+bool cell_precise(struct cell *c, double alpha, double percent)
 {
 	struct paired r;
 
@@ -242,7 +242,7 @@ static void explain_none(const struct cell *cells, unsigned count, double alpha,
 		const struct cell *c = &cells[i];
 		const struct paired *p = &cell_decider(c)->ratio;
 
-		if (!cell_measured(c, alpha) || !c->narrow)
+		if (!cell_measured(c, alpha) || !c->precise)
 			open++;
 		else
 			most = fmax(most, fmax(fabs(p->low), fabs(p->high)));

@@ -21,8 +21,8 @@
 #include "echo/lab/paired.h"
 #include "echobench/opts.h"
 
-enum { TWINS = 2, BLOCK_SERVERS = 4, BLOCKS_MAX = 200, WHY_MAX = 320 };
-static_assert(BLOCKS_MAX * TWINS <= PAIRED_MAX, "two pairs a block, and two values of noise");
+enum { REPLICATES = 2, BLOCK_SERVERS = 4, BLOCKS_MAX = 200, WHY_MAX = 320 };
+static_assert(BLOCKS_MAX * REPLICATES <= PAIRED_MAX, "two pairs a block, and two values of noise");
 
 enum side { SIDE_A, SIDE_B, SIDES };
 
@@ -54,7 +54,7 @@ static inline double sample_field(const struct sample *s, size_t offset)
 }
 
 struct block {
-	struct sample at[SIDES][TWINS];
+	struct sample at[SIDES][REPLICATES];
 };
 
 enum bottleneck { BOTTLENECK_UNKNOWN, BOTTLENECK_CLIENT, BOTTLENECK_SERVER };
@@ -74,7 +74,7 @@ struct cell {
 	unsigned block_count, failed_blocks;
 	unsigned warm_rounds;
 	bool stationary; /* the warm-up ended because the rate stood still */
-	bool narrow;     /* the interval became as narrow as asked */
+	bool precise;    /* the interval became as narrow as asked */
 	int64_t spent_ns;
 	double syscalls[SIDES]; /* for a message; < 0: -errno, not measured */
 	char why[WHY_MAX];      /* why it was not measured, or not to the end */
@@ -105,7 +105,7 @@ void cell_summarise(struct cell *c);
 void cell_compare(struct cell *c, double alpha, unsigned resamples, uint64_t seed);
 
 /* Whether the interval of the ratio that decides is within +- @percent at this level. */
-bool cell_narrow(struct cell *c, double alpha, double percent);
+bool cell_precise(struct cell *c, double alpha, double percent);
 
 /* The comparison that decides. */
 const struct comparison *cell_decider(const struct cell *c);
