@@ -29,7 +29,7 @@
 
 enum { SUITE_MAX = 1024, SUITE_WIRE_EVENTS = 400 };
 
-struct place {
+struct job {
 	const struct drill *drill;
 	struct run_options options;
 	struct run run;
@@ -44,7 +44,7 @@ struct suite {
 	unsigned verdicts[4];
 	FILE *json;
 	int trouble; /* an exit code that is not a verdict's */
-	struct place at[SUITE_MAX];
+	struct job at[SUITE_MAX];
 	struct summary summary[SUITE_MAX];
 };
 
@@ -70,7 +70,7 @@ static int suite_copy(int from, const char *dir, const char *path)
 	return r;
 }
 
-static void suite_keep_pcap(struct suite *s, const struct place *p)
+static void suite_keep_pcap(struct suite *s, const struct job *p)
 {
 	static const char *const sides[] = { "client", "server" };
 	const struct run_options *o = &p->options;
@@ -111,7 +111,7 @@ static void suite_judge(const struct suite *s, const struct run *r, struct judge
 	}
 }
 
-static void suite_report(struct suite *s, struct place *p)
+static void suite_report(struct suite *s, struct job *p)
 {
 	static struct judgement j;
 	struct summary *sum = &s->summary[p - s->at];
@@ -143,7 +143,7 @@ static void suite_report(struct suite *s, struct place *p)
 
 static void suite_start(struct suite *s)
 {
-	struct place *p = &s->at[s->next++];
+	struct job *p = &s->at[s->next++];
 	int r = run_open(&p->run, p->drill, &p->options);
 
 	p->started_ns = clock_now_ns();
@@ -195,7 +195,7 @@ static void suite_kill(struct suite *s)
 
 static void suite_add(struct suite *s, const struct drill *d, const struct run_options *o)
 {
-	struct place *p = &s->at[s->count];
+	struct job *p = &s->at[s->count];
 	struct summary *sum = &s->summary[s->count];
 
 	if (s->count == SUITE_MAX)
@@ -209,8 +209,8 @@ static void suite_add(struct suite *s, const struct drill *d, const struct run_o
 }
 
 /* Once, or with each of its detectors. */
-static void suite_add_means(struct suite *s, const struct drill *d, const char *server,
-			    const char *client)
+static void suite_add_detectors(struct suite *s, const struct drill *d, const char *server,
+				const char *client)
 {
 	struct run_options o = { .without_fault = s->config->without_fault,
 				 .server = s->config->server,
@@ -246,8 +246,9 @@ static void suite_fill(struct suite *s, const struct drill *drills, unsigned cou
 			if (server && !d->server_fork && strcmp(servers.name[a], "fork") == 0)
 				continue;
 			for (unsigned b = 0; b < (client ? clients.count : 1); b++)
-				suite_add_means(s, d, server ? servers.name[a] : c->server_backend,
-						client ? clients.name[b] : c->client_backend);
+				suite_add_detectors(s, d,
+						    server ? servers.name[a] : c->server_backend,
+						    client ? clients.name[b] : c->client_backend);
 		}
 	}
 }

@@ -52,7 +52,7 @@
 	X(size)           \
 	X(shed)           \
 	X(sock)           \
-	X(source)         \
+	X(srcaddr)        \
 	X(tcp_counters)   \
 	X(throttle)       \
 	X(timer)          \

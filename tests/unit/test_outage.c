@@ -34,10 +34,10 @@ static int64_t ms(int64_t n)
 }
 
 /* What load.c does with an echo in good times; it still owes. */
-static void echo(unsigned source, int64_t at_ns)
+static void echo(unsigned worker, int64_t at_ns)
 {
-	atomic_store(&o.sources[source].last_echo_ns, at_ns);
-	atomic_store(&o.sources[source].waiting_since_ns, at_ns);
+	atomic_store(&o.workers[worker].last_echo_ns, at_ns);
+	atomic_store(&o.workers[worker].waiting_since_ns, at_ns);
 }
 
 /* All workers look for silence, the first one last. Returns when that one looks again. */
@@ -46,7 +46,7 @@ static int64_t look(int64_t at_ns)
 	int64_t again_ns = 0;
 
 	for (unsigned i = SOURCES; i-- > 0;)
-		again_ns = outage_check_stall(&o, &o.sources[i], at_ns);
+		again_ns = outage_check_stall(&o, &o.workers[i], at_ns);
 	return again_ns;
 }
 
@@ -224,7 +224,7 @@ START_TEST(silence_is_none_when_nothing_is_owed)
 {
 	ck_assert_int_eq(look(ms(5000)), ms(6000));
 	ck_assert_uint_eq(outage_open(&o), 0);
-	atomic_store(&o.sources[0].waiting_since_ns, ms(5500));
+	atomic_store(&o.workers[0].waiting_since_ns, ms(5500));
 	ck_assert_int_eq(look(ms(6000)), ms(6500));
 	ck_assert_uint_eq(outage_open(&o), 0);
 	look(ms(6500));
@@ -246,14 +246,14 @@ END_TEST
 START_TEST(silence_is_found_by_the_last_worker_that_looks)
 {
 	echo(0, ms(100));
-	ck_assert_int_eq(outage_check_stall(&o, &o.sources[0], ms(1200)), ms(1201));
+	ck_assert_int_eq(outage_check_stall(&o, &o.workers[0], ms(1200)), ms(1201));
 	ck_assert_uint_eq(outage_open(&o), 0);
 	echo(1, ms(1201));
-	ck_assert_int_eq(outage_check_stall(&o, &o.sources[1], ms(1201)), ms(2201));
-	ck_assert_int_eq(outage_check_stall(&o, &o.sources[0], ms(1201)), ms(2201));
+	ck_assert_int_eq(outage_check_stall(&o, &o.workers[1], ms(1201)), ms(2201));
+	ck_assert_int_eq(outage_check_stall(&o, &o.workers[0], ms(1201)), ms(2201));
 	ck_assert_uint_eq(outage_open(&o), 0);
-	outage_retire(&o, &o.sources[1]);
-	outage_check_stall(&o, &o.sources[0], ms(2201));
+	outage_retire(&o, &o.workers[1]);
+	outage_check_stall(&o, &o.workers[0], ms(2201));
 	ck_assert_uint_eq(outage_open(&o), 1);
 	ck_assert_int_eq(o.list[0].begin_ns, ms(1201));
 }

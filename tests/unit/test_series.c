@@ -47,8 +47,8 @@ static void setup(void)
 		timers_init(&workers[i].timers, start_ns);
 		loads[i].run = &run.shared;
 		loads[i].worker = &workers[i];
-		loads[i].tally = &loads[i].box.tallies[0];
-		ck_assert_int_eq(interval_tally_init(&loads[i].box), 0);
+		loads[i].tally = &loads[i].handoff.tallies[0];
+		ck_assert_int_eq(interval_tally_init(&loads[i].handoff), 0);
 		interval_start(&loads[i]);
 	}
 	ck_assert_int_eq(series_init(&run.series, &run), 0);
@@ -59,7 +59,7 @@ static void teardown(void)
 {
 	series_fini(&run.series);
 	for (unsigned i = 0; i < WORKERS; i++)
-		interval_tally_fini(&loads[i].box);
+		interval_tally_fini(&loads[i].handoff);
 	outage_fini(&run.shared.outages);
 }
 

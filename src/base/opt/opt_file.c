@@ -18,19 +18,19 @@ enum { INI_SECTION_MAX = 50 }; /* libinih cuts longer names of sections */
 /* Debian's libinih takes its longest line from a variable (200), others from a constant. */
 extern int ini_max_line __attribute__((weak)); /* NOLINT(readability-redundant-declaration) */
 
-struct source {
+struct reader {
 	struct opt_set *set;
 	FILE *f;
 	unsigned line;
 	int error; /* the first, 0 or -errno; nothing is read after it */
 };
 
-static int fail_line(struct source *in, const char *reason)
+static int fail_line(struct reader *in, const char *reason)
 {
 	return opt_fail(in->set, "%.200s:%u: %s", in->set->file, in->line, reason);
 }
 
-static int fail_length(struct source *in, size_t max)
+static int fail_length(struct reader *in, size_t max)
 {
 	char reason[64];
 
@@ -39,7 +39,7 @@ static int fail_length(struct source *in, size_t max)
 }
 
 /* Reads a line without its newline into @line. Returns 1, 0 at the end of the file, or -errno. */
-static int read_line(struct source *in, char *line, size_t max)
+static int read_line(struct reader *in, char *line, size_t max)
 {
 	size_t len = 0;
 	int c;
@@ -81,7 +81,7 @@ static bool is_section(const struct opt_set *s, const char *name, size_t len)
 }
 
 /* "[phase NAME]", which only phases may follow. */
-static int check_phase(struct source *in, const char *name, size_t len)
+static int check_phase(struct reader *in, const char *name, size_t len)
 {
 	const char known[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 	struct opt_set *s = in->set;
@@ -103,7 +103,7 @@ static int check_phase(struct source *in, const char *name, size_t len)
 static const char phase_word[] = "phase ";
 enum { PHASE_WORD = sizeof(phase_word) - 1 };
 
-static int check_section(struct source *in, const char *line)
+static int check_section(struct reader *in, const char *line)
 {
 	const struct opt_set *s = in->set;
 	size_t len = strcspn(line + 1, "]");
@@ -123,7 +123,7 @@ static int check_section(struct source *in, const char *line)
 	return fail_line(in, reason);
 }
 
-static int check_line(struct source *in, const char *line)
+static int check_line(struct reader *in, const char *line)
 {
 	if (ends_line(line))
 		return 0;
@@ -140,7 +140,7 @@ static int check_line(struct source *in, const char *line)
 static char *next_line(char *line, int size, void *arg)
 {
 	const char bom[] = "\xef\xbb\xbf";
-	struct source *in = arg;
+	struct reader *in = arg;
 	size_t max = size_min((size_t)size - 1, OPT_LINE_MAX);
 	int r;
 
@@ -156,7 +156,7 @@ static char *next_line(char *line, int size, void *arg)
 	return r > 0 && in->error == 0 ? line : NULL;
 }
 
-static int fail_unknown(struct source *in, enum opt_level how, const char *name, const char *key)
+static int fail_unknown(struct reader *in, enum opt_level how, const char *name, const char *key)
 {
 	char hint[OPT_HINT_MAX], reason[OPT_NAME_MAX + OPT_HINT_MAX + 32];
 
@@ -166,7 +166,7 @@ static int fail_unknown(struct source *in, enum opt_level how, const char *name,
 }
 
 /* A key of a phase is one of the first section, whatever its group. It counts in its phase only. */
-static int take_phase_key(struct source *in, const char *phase, const char *key, const char *value)
+static int take_phase_key(struct reader *in, const char *phase, const char *key, const char *value)
 {
 	const struct opt_source from = { OPT_FILE, in->line, true };
 	struct opt_at at;
@@ -182,7 +182,7 @@ static int take_phase_key(struct source *in, const char *phase, const char *key,
 /* What libinih calls for a key. Returns true when it is fine. */
 static int take_key(void *arg, const char *section, const char *key, const char *value)
 {
-	struct source *in = arg;
+	struct reader *in = arg;
 	const struct opt_source from = { OPT_FILE, in->line, false };
 	char name[OPT_NAME_MAX];
 	struct opt_at at;
@@ -203,7 +203,7 @@ static int take_key(void *arg, const char *section, const char *key, const char 
 
 int opt_read_file(struct opt_set *s, FILE *f, const char *name)
 {
-	struct source in = { .set = s, .f = f };
+	struct reader in = { .set = s, .f = f };
 	int r;
 
 	assert(s->count > 0 && f && name);

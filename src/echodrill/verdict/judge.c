@@ -288,7 +288,8 @@ static enum held notice_holds(const struct detector_notice *c, const struct seen
 	return expect_holds(&when, s);
 }
 
-static void judge_means(const struct run *r, const struct seen *s, bool negate, struct judgement *j)
+static void judge_detector(const struct run *r, const struct seen *s, bool negate,
+			   struct judgement *j)
 {
 	const struct detector *detector = r->options->detector;
 	const struct detector_notice *c = &r->drill->detector[detector - detectors];
@@ -323,7 +324,7 @@ void judge(const struct run *r, unsigned negate, struct judgement *j)
 			judge_expect(r, &d->expect.at[i], negate == i + 1, j);
 		knew = judge_knew(r, j);
 		if (r->options->detector)
-			judge_means(r, &knew, negate == d->expect.count + 1, j);
+			judge_detector(r, &knew, negate == d->expect.count + 1, j);
 	}
 	judge_verdict(r, negate > 0, j);
 }

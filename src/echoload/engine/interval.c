@@ -14,7 +14,7 @@
 
 enum { HIST_DIGITS = 3 };
 
-int interval_tally_init(struct tally_box *b)
+int interval_tally_init(struct handoff *b)
 {
 	memset(b, 0, sizeof(*b));
 	for (unsigned i = 0; i < ARRAY_LEN(b->tallies); i++) {
@@ -30,7 +30,7 @@ int interval_tally_init(struct tally_box *b)
 	return -pthread_mutex_init(&b->lock, NULL);
 }
 
-void interval_tally_fini(struct tally_box *b)
+void interval_tally_fini(struct handoff *b)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(b->tallies); i++) {
 		hist_free(b->tallies[i].inside);
@@ -40,7 +40,7 @@ void interval_tally_fini(struct tally_box *b)
 	memset(b->tallies, 0, sizeof(b->tallies));
 }
 
-struct tally *interval_tally_take(struct tally_box *b)
+struct tally *interval_tally_take(struct handoff *b)
 {
 	struct tally *t;
 
@@ -51,7 +51,7 @@ struct tally *interval_tally_take(struct tally_box *b)
 	return t;
 }
 
-void interval_tally_return(struct tally_box *b, struct tally *t)
+void interval_tally_return(struct handoff *b, struct tally *t)
 {
 	hist_clear(t->inside);
 	hist_clear(t->outside);
@@ -88,7 +88,7 @@ void interval_count(const struct load *l, struct interval_counts *n)
 /* Hands over what was counted up to the boundary @end_ns, unless main still has the other one. */
 static void interval_give(struct load *l, int64_t end_ns)
 {
-	struct tally_box *b = &l->box;
+	struct handoff *b = &l->handoff;
 
 	pthread_mutex_lock(&b->lock);
 	if (b->spare) {

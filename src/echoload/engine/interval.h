@@ -36,7 +36,7 @@ struct tally {
 	int64_t end_ns;                /* the boundary; monotonic */
 };
 
-struct tally_box {
+struct handoff {
 	pthread_mutex_t lock;
 	struct tally tallies[2];
 	struct tally *full;  /* handed over and not collected; NULL: none */
@@ -44,13 +44,13 @@ struct tally_box {
 };
 
 /* Reserves the histograms. Returns 0 or -ENOMEM; then, too, interval_tally_fini gives back. */
-int interval_tally_init(struct tally_box *b);
-void interval_tally_fini(struct tally_box *b);
+int interval_tally_init(struct handoff *b);
+void interval_tally_fini(struct handoff *b);
 
 /* For main: takes what was handed over, NULL if nothing was. It goes back, emptied, with
  * interval_tally_return. */
-struct tally *interval_tally_take(struct tally_box *b);
-void interval_tally_return(struct tally_box *b, struct tally *t);
+struct tally *interval_tally_take(struct handoff *b);
+void interval_tally_return(struct handoff *b, struct tally *t);
 
 /* What @l has counted so far; for its own thread, or when that has ended. */
 void interval_count(const struct load *l, struct interval_counts *n);

@@ -51,7 +51,7 @@ static void load_arm(struct conn *c)
 static void load_owe(struct load *l, uint64_t n, int64_t now_ns)
 {
 	if (l->owed == 0)
-		atomic_store_explicit(&l->source->waiting_since_ns, now_ns, memory_order_relaxed);
+		atomic_store_explicit(&l->watched->waiting_since_ns, now_ns, memory_order_relaxed);
 	l->owed += n;
 }
 
@@ -246,7 +246,7 @@ static int64_t load_answered(struct conn *c, uint64_t upto)
 		return 0;
 	lc->seat->books->all.echoed += all;
 	stats_add(&l->progress_echoed, all);
-	atomic_store_explicit(&l->source->last_echo_ns, now_ns, memory_order_relaxed);
+	atomic_store_explicit(&l->watched->last_echo_ns, now_ns, memory_order_relaxed);
 	load_unowe(l, all, now_ns);
 	lc->seat->failures = 0;
 	if (outage && !lc->seat->idle)
@@ -380,7 +380,7 @@ static void load_look_for_stall(struct timer *t, int64_t now_ns)
 
 	if (now_ns - t->at_ns > LOOK_LATE_NS)
 		outage_resume(&l->run->outages, now_ns);
-	timer_set(&l->worker->timers, t, outage_check_stall(&l->run->outages, l->source, now_ns));
+	timer_set(&l->worker->timers, t, outage_check_stall(&l->run->outages, l->watched, now_ns));
 }
 
 static void load_start(struct worker *w)
@@ -423,7 +423,7 @@ static void load_stop_sending(struct load *l)
 	l->stopping = true;
 	timer_cancel(&l->worker->timers, &l->end);
 	timer_cancel(&l->worker->timers, &l->stall);
-	outage_retire(&l->run->outages, l->source);
+	outage_retire(&l->run->outages, l->watched);
 	timer_cancel(&l->worker->timers, &l->gate.timer);
 	seat_stop_all(l);
 }
@@ -460,12 +460,12 @@ int load_init(struct load *l, struct load_run *run, uint32_t seats)
 	l->waiting_tail = &l->waiting;
 	list_init(&l->ready);
 	l->seats = calloc(seats, sizeof(*l->seats));
-	l->tally = &l->box.tallies[0];
+	l->tally = &l->handoff.tallies[0];
 	l->uncorrected = hist_new(HIST_DIGITS);
 	l->lateness = hist_new(HIST_DIGITS);
 	l->connect = hist_new(HIST_DIGITS);
 	if (!l->seats || !l->uncorrected || !l->lateness || !l->connect ||
-	    interval_tally_init(&l->box) < 0)
+	    interval_tally_init(&l->handoff) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < seats; i++)
 		seat_init(&l->seats[i], l, (uint32_t)(l->next_number + i * l->number_step));
@@ -475,7 +475,7 @@ int load_init(struct load *l, struct load_run *run, uint32_t seats)
 void load_fini(struct load *l)
 {
 	free(l->seats);
-	interval_tally_fini(&l->box);
+	interval_tally_fini(&l->handoff);
 	hist_free(l->uncorrected);
 	hist_free(l->lateness);
 	hist_free(l->connect);

@@ -62,7 +62,7 @@ struct load_run {
 struct load {
 	struct load_run *run;
 	struct worker *worker;
-	struct outage_source *source; /* of the watch: what this worker tells the others */
+	struct outage_worker *watched; /* of the watch: what this worker tells the others */
 	struct seat *seats;
 	uint32_t seat_count, seats_live;
 	struct seat *waiting, **waiting_tail; /* to be dialed */
@@ -83,7 +83,7 @@ struct load {
 	struct timer end, stall, dial, interval;
 	struct books books[TARGETS_MAX]; /* one set for each target */
 	struct tally *tally;             /* latency of this interval */
-	struct tally_box box;            /* what main has collected, and has not */
+	struct handoff handoff;          /* what main has collected, and has not */
 	struct hist *uncorrected;        /* open loop: from the time of sending */
 	struct hist *lateness;           /* open loop: of sends, by this generator's own fault */
 	struct hist *connect;            /* how long connects took */

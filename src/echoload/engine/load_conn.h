@@ -83,7 +83,7 @@ static inline void load_unowe(struct load *l, uint64_t n, int64_t now_ns)
 {
 	assert(l->owed >= n);
 	l->owed -= n;
-	atomic_store_explicit(&l->source->waiting_since_ns, l->owed > 0 ? now_ns : INT64_MAX,
+	atomic_store_explicit(&l->watched->waiting_since_ns, l->owed > 0 ? now_ns : INT64_MAX,
 			      memory_order_relaxed);
 }
 

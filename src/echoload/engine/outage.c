@@ -17,16 +17,16 @@ struct outage_error {
 	uint64_t lost_before; /* messages lost by all earlier errors */
 };
 
-int outage_init(struct outage_watch *o, uint32_t requested, unsigned sources, int64_t stall_ns)
+int outage_init(struct outage_watch *o, uint32_t requested, unsigned workers, int64_t stall_ns)
 {
-	assert(requested > 0 && sources > 0);
+	assert(requested > 0 && workers > 0);
 	*o = (struct outage_watch){ .requested = requested,
-				    .source_count = sources,
+				    .worker_count = workers,
 				    .stall_ns = stall_ns,
 				    .half = (requested + 1) / 2 };
 	o->ring = calloc(o->half, sizeof(*o->ring));
-	o->sources = calloc(sources, sizeof(*o->sources));
-	if (!o->ring || !o->sources) {
+	o->workers = calloc(workers, sizeof(*o->workers));
+	if (!o->ring || !o->workers) {
 		outage_fini(o);
 		return -ENOMEM;
 	}
@@ -37,18 +37,18 @@ int outage_init(struct outage_watch *o, uint32_t requested, unsigned sources, in
 void outage_fini(struct outage_watch *o)
 {
 	free(o->ring);
-	free(o->sources);
+	free(o->workers);
 	o->ring = NULL;
-	o->sources = NULL;
+	o->workers = NULL;
 }
 
 void outage_start(struct outage_watch *o, int64_t start_ns)
 {
 	o->start_ns = o->resumed_ns = start_ns;
-	for (unsigned i = 0; i < o->source_count; i++) {
-		o->sources[i].looked_ns = start_ns;
-		atomic_store(&o->sources[i].last_echo_ns, start_ns);
-		atomic_store(&o->sources[i].waiting_since_ns, INT64_MAX);
+	for (unsigned i = 0; i < o->worker_count; i++) {
+		o->workers[i].checked_ns = start_ns;
+		atomic_store(&o->workers[i].last_echo_ns, start_ns);
+		atomic_store(&o->workers[i].waiting_since_ns, INT64_MAX);
 	}
 }
 
@@ -56,8 +56,8 @@ static int64_t outage_last_echo(const struct outage_watch *o)
 {
 	int64_t last = o->start_ns;
 
-	for (unsigned i = 0; i < o->source_count; i++) {
-		int64_t t = atomic_load_explicit(&o->sources[i].last_echo_ns, memory_order_relaxed);
+	for (unsigned i = 0; i < o->worker_count; i++) {
+		int64_t t = atomic_load_explicit(&o->workers[i].last_echo_ns, memory_order_relaxed);
 
 		last = t > last ? t : last;
 	}
@@ -181,9 +181,9 @@ static int64_t outage_silent_since(const struct outage_watch *o)
 {
 	int64_t since = INT64_MAX, last = outage_last_sign(o);
 
-	for (unsigned i = 0; i < o->source_count; i++) {
+	for (unsigned i = 0; i < o->worker_count; i++) {
 		int64_t t =
-			atomic_load_explicit(&o->sources[i].waiting_since_ns, memory_order_relaxed);
+			atomic_load_explicit(&o->workers[i].waiting_since_ns, memory_order_relaxed);
 
 		since = t < since ? t : since;
 	}
@@ -205,28 +205,28 @@ static uint64_t outage_lost_before(const struct outage_watch *o, int64_t begin_n
 }
 
 /* All that arrived before this time, every worker has delivered. */
-static int64_t outage_all_looked(const struct outage_watch *o)
+static int64_t outage_all_checked(const struct outage_watch *o)
 {
 	int64_t at_ns = INT64_MAX;
 
-	for (unsigned i = 0; i < o->source_count; i++) {
-		int64_t t = o->sources[i].looked_ns;
+	for (unsigned i = 0; i < o->worker_count; i++) {
+		int64_t t = o->workers[i].checked_ns;
 
 		at_ns = t < at_ns ? t : at_ns;
 	}
 	return at_ns;
 }
 
-int64_t outage_check_stall(struct outage_watch *o, struct outage_source *by, int64_t now_ns)
+int64_t outage_check_stall(struct outage_watch *o, struct outage_worker *by, int64_t now_ns)
 {
 	int64_t since;
 
 	pthread_mutex_lock(&o->lock);
-	by->looked_ns = now_ns;
+	by->checked_ns = now_ns;
 	since = outage_silent_since(o);
 	if (outage_open(o) || since == INT64_MAX) {
 		since = now_ns; /* nothing to find now */
-	} else if (now_ns - since >= o->stall_ns && outage_all_looked(o) - since < o->stall_ns) {
+	} else if (now_ns - since >= o->stall_ns && outage_all_checked(o) - since < o->stall_ns) {
 		since = now_ns + MSEC(1) - o->stall_ns; /* the others will have looked soon */
 	} else if (now_ns - since >= o->stall_ns) {
 		const int64_t begin_ns = outage_last_sign(o);
@@ -240,10 +240,10 @@ int64_t outage_check_stall(struct outage_watch *o, struct outage_source *by, int
 	return since + o->stall_ns;
 }
 
-void outage_retire(struct outage_watch *o, struct outage_source *by)
+void outage_retire(struct outage_watch *o, struct outage_worker *by)
 {
 	pthread_mutex_lock(&o->lock);
-	by->looked_ns = INT64_MAX;
+	by->checked_ns = INT64_MAX;
 	pthread_mutex_unlock(&o->lock);
 }
 

@@ -31,11 +31,11 @@ struct outage {
 };
 
 /* What one worker tells the others: written by it alone. */
-struct outage_source {
+struct outage_worker {
 	_Atomic int64_t last_echo_ns;
 	_Atomic int64_t waiting_since_ns; /* the last echo, or when something became owed after none
 					     was; INT64_MAX: nothing is owed */
-	int64_t looked_ns; /* of the watch, under its lock: outage_check_stall, INT64_MAX: it has
+	int64_t checked_ns; /* of the watch, under its lock: outage_check_stall, INT64_MAX: it has
 			      retired */
 };
 
@@ -46,8 +46,8 @@ struct outage_watch {
 	int64_t start_ns, stall_ns;
 	int64_t resumed_ns; /* before this we did not run, and know nothing */
 	uint32_t requested;
-	struct outage_source *sources;
-	unsigned source_count;
+	struct outage_worker *workers;
+	unsigned worker_count;
 	struct outage_error *ring; /* the last `half` errors that count */
 	uint32_t half, ring_next;
 	uint64_t errors;        /* counted ones so far */
@@ -60,8 +60,8 @@ struct outage_watch {
 	uint64_t lost_before;                /* messages_lost when the open outage began */
 };
 
-/* Reserves what it needs for @requested connections over @sources workers. 0 or -ENOMEM. */
-int outage_init(struct outage_watch *o, uint32_t requested, unsigned sources, int64_t stall_ns);
+/* Reserves what it needs for @requested connections over @workers workers. 0 or -ENOMEM. */
+int outage_init(struct outage_watch *o, uint32_t requested, unsigned workers, int64_t stall_ns);
 void outage_fini(struct outage_watch *o);
 
 /* The run begins. */
@@ -95,10 +95,10 @@ void outage_echo(struct outage_watch *o, struct outage_seat *seat, int64_t sent_
  * its own wait has lasted that long: @by has delivered all that had arrived at @now_ns. The last of
  * the workers decides, since what an earlier one waits for may lie unread with a later one. Returns
  * when to look again. */
-int64_t outage_check_stall(struct outage_watch *o, struct outage_source *by, int64_t now_ns);
+int64_t outage_check_stall(struct outage_watch *o, struct outage_worker *by, int64_t now_ns);
 
 /* @by looks no more, and is not waited for. */
-void outage_retire(struct outage_watch *o, struct outage_source *by);
+void outage_retire(struct outage_watch *o, struct outage_worker *by);
 
 /* This program did not run up to @now_ns (it was stopped, or had no CPU): silence counts from then
  * on. */

@@ -71,7 +71,7 @@ static int run_init_loads(struct run *r, const struct load_config *c, unsigned t
 		const uint64_t seats = (uint64_t)c->connections + c->idle;
 
 		l->worker = w;
-		l->source = &r->shared.outages.sources[i];
+		l->watched = &r->shared.outages.workers[i];
 		l->next_number = i;
 		l->number_step = threads;
 		l->rng = c->seed + i;

@@ -165,7 +165,7 @@ static struct conn *seat_connect(struct seat *s, uint64_t number)
 	to = &run->targets[s->target].addrs.at[s->address];
 	if (run->config->source.count == 0)
 		return conn_dial(s->load->worker, to, NULL);
-	from = source_nth(&run->config->source, number);
+	from = srcaddr_nth(&run->config->source, number);
 	return conn_dial(s->load->worker, to, &from);
 }
 

@@ -27,8 +27,8 @@ int series_init(struct series *s, struct run *run)
 	s->latency = hist_new(HIST_DIGITS);
 	s->outside = hist_new(HIST_DIGITS);
 	s->rows = calloc(SERIES_ROWS_MAX, sizeof(*s->rows));
-	s->sources = calloc(run->group.count, sizeof(*s->sources));
-	return s->now && s->latency && s->outside && s->rows && s->sources ? 0 : -ENOMEM;
+	s->workers = calloc(run->group.count, sizeof(*s->workers));
+	return s->now && s->latency && s->outside && s->rows && s->workers ? 0 : -ENOMEM;
 }
 
 void series_fini(struct series *s)
@@ -37,7 +37,7 @@ void series_fini(struct series *s)
 	hist_free(s->latency);
 	hist_free(s->outside);
 	free(s->rows);
-	free(s->sources);
+	free(s->workers);
 	*s = (struct series){ 0 };
 }
 
@@ -46,7 +46,7 @@ void series_start(struct series *s, struct outputs *to)
 	s->outputs = to;
 	s->begin_ns = s->end_ns = s->run->shared.start_ns;
 	for (unsigned i = 0; i < s->run->group.count; i++)
-		s->sources[i].end_ns = s->begin_ns;
+		s->workers[i].end_ns = s->begin_ns;
 }
 
 int series_wait_ms(const struct series *s)
@@ -97,7 +97,7 @@ static struct interval_counts counts_since(const struct interval_counts *now,
 static void series_merge(struct series *s, unsigned i, const struct tally *t,
 			 const struct interval_counts *counts)
 {
-	struct series_source *from = &s->sources[i];
+	struct series_worker *from = &s->workers[i];
 	const struct interval_counts more = counts_since(counts, &from->counts);
 
 	hist_merge(s->now, t->inside);
@@ -114,19 +114,19 @@ static void series_merge(struct series *s, unsigned i, const struct tally *t,
 static void series_collect(struct series *s, unsigned i)
 {
 	struct load *l = &s->run->loads[i];
-	struct series_source *from = &s->sources[i];
+	struct series_worker *from = &s->workers[i];
 	const bool ended = i < s->run->group.running && worker_done(l->worker);
 	struct interval_counts last;
 	struct tally *t;
 
 	if (from->end_ns == INT64_MAX)
 		return;
-	t = interval_tally_take(&l->box);
+	t = interval_tally_take(&l->handoff);
 	if (t) {
 		series_merge(s, i, t, &t->counts);
 		from->end_ns = t->end_ns;
 		s->end_ns = t->end_ns > s->end_ns ? t->end_ns : s->end_ns;
-		interval_tally_return(&l->box, t);
+		interval_tally_return(&l->handoff, t);
 	}
 	if (!ended)
 		return;
@@ -138,7 +138,7 @@ static void series_collect(struct series *s, unsigned i)
 static bool series_is_whole(const struct series *s)
 {
 	for (unsigned i = 0; i < s->run->group.running; i++) {
-		if (s->sources[i].end_ns < s->end_ns)
+		if (s->workers[i].end_ns < s->end_ns)
 			return false;
 	}
 	return true;

@@ -19,7 +19,7 @@ struct run;
 struct outputs;
 
 /* What main knows of one worker. */
-struct series_source {
+struct series_worker {
 	struct interval_counts counts; /* when it last handed over */
 	int64_t end_ns;                /* the boundary then; INT64_MAX: it has ended */
 };
@@ -29,7 +29,7 @@ struct series {
 	struct outputs *outputs;        /* gets rows and outages; NULL: nobody does */
 	struct hist *latency, *outside; /* of the whole run: all, and while no outage was open */
 	struct hist *now;               /* of the row that is collected */
-	struct series_source *sources;  /* one for each worker */
+	struct series_worker *workers;  /* one for each worker */
 	struct interval_counts total, before; /* of all workers; the same when the row began */
 	int64_t begin_ns,
 		end_ns; /* of the row that is collected: monotonic; end: handed over so far */

@@ -52,7 +52,7 @@ const struct opt load_opts[] = {
 		 "how connections that have finished are closed"),
 	OPT_UINT(load_config, connect_rate, "0", 0, 10 * 1000 * 1000,
 		 "attempts to connect each second; 0: as fast as they are answered"),
-	OPT(load_config, source, opt_source_range, "any",
+	OPT(load_config, source, opt_srcaddr_range, "any",
 	    "connect from these addresses in turn: more ports than one address has"),
 	OPT_FLAG(load_config, ipv4, "of a name's addresses, use only those of IPv4", .letter = '4'),
 	OPT_FLAG(load_config, ipv6, "of a name's addresses, use only those of IPv6", .letter = '6'),

@@ -11,7 +11,7 @@
 #include "echo/net/net_opt.h"
 #include "echo/net/sock.h"
 #include "size.h"
-#include "source.h"
+#include "srcaddr.h"
 
 struct backend_ops;
 struct opt;
@@ -43,7 +43,7 @@ struct load_config {
 	uint64_t churn;    /* a new connection after this many messages; 0: none */
 	unsigned close;    /* enum close_mode */
 	unsigned connect_rate; /* attempts each second; 0: no limit */
-	struct source_range source;
+	struct srcaddr_range source;
 	bool ipv4, ipv6; /* only addresses of this family */
 	unsigned pipeline;
 	int64_t warmup;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * test_source: which addresses a range has, and in which order they are taken.
+ * test_srcaddr: which addresses a range has, and in which order they are taken.
  */
-#include "echoload/options/source.h"
+#include "echoload/options/srcaddr.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,18 +26,18 @@ static const struct {
 	{ "fd00::5/126", 2, "[fd00::5]:0", "[fd00::6]:0" },
 };
 
-static struct source_range parsed(const char *text)
+static struct srcaddr_range parsed(const char *text)
 {
 	char why[OPT_ERROR_MAX] = "";
-	struct source_range s;
+	struct srcaddr_range s;
 
-	ck_assert_msg(opt_source_range.parse(NULL, text, &s, why) == 0, "%s: %s", text, why);
+	ck_assert_msg(opt_srcaddr_range.parse(NULL, text, &s, why) == 0, "%s: %s", text, why);
 	return s;
 }
 
-static void expect_address(const struct source_range *s, uint64_t number, const char *address)
+static void expect_address(const struct srcaddr_range *s, uint64_t number, const char *address)
 {
-	struct addr a = source_nth(s, number);
+	struct addr a = srcaddr_nth(s, number);
 	char text[ADDR_TEXT_MAX];
 
 	addr_format(&a, text);
@@ -46,7 +46,7 @@ static void expect_address(const struct source_range *s, uint64_t number, const 
 
 START_TEST(a_range_leaves_the_network_and_its_broadcast_out)
 {
-	const struct source_range s = parsed(ranges[_i].text);
+	const struct srcaddr_range s = parsed(ranges[_i].text);
 
 	ck_assert_uint_eq(s.count, ranges[_i].count);
 	expect_address(&s, 0, ranges[_i].first);
@@ -59,10 +59,10 @@ END_TEST
 START_TEST(it_prints_as_it_was_given)
 {
 	const char *given = _i < 0 ? "any" : ranges[_i].text;
-	const struct source_range s = parsed(given);
+	const struct srcaddr_range s = parsed(given);
 	char text[OPT_TEXT_MAX];
 
-	ck_assert(opt_source_range.print(NULL, &s, 0, text));
+	ck_assert(opt_srcaddr_range.print(NULL, &s, 0, text));
 	ck_assert_str_eq(text, given);
 }
 END_TEST
@@ -84,18 +84,18 @@ START_TEST(what_is_no_range_is_refused)
 					     "::1/100",
 					     "localhost" };
 	char why[OPT_ERROR_MAX] = "";
-	struct source_range s = { .count = 77 };
+	struct srcaddr_range s = { .count = 77 };
 
-	ck_assert_msg(opt_source_range.parse(NULL, texts[_i], &s, why) < 0, "%s", texts[_i]);
+	ck_assert_msg(opt_srcaddr_range.parse(NULL, texts[_i], &s, why) < 0, "%s", texts[_i]);
 	ck_assert(why[0]);
 	ck_assert_uint_eq(s.count, 77);
 }
 END_TEST
 
-Suite *source_suite(void)
+Suite *srcaddr_suite(void)
 {
-	Suite *s = suite_create("source");
-	TCase *t = tcase_create("source");
+	Suite *s = suite_create("srcaddr");
+	TCase *t = tcase_create("srcaddr");
 
 	tcase_add_loop_test(t, a_range_leaves_the_network_and_its_broadcast_out, 0,
 			    (int)ARRAY_LEN(ranges));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * source: ranges of addresses, as networks are written. Only the last 32 bits are counted in, which
- * is more addresses than anybody has.
+ * srcaddr: ranges of addresses, as networks are written. Only the last 32 bits are counted in,
+ * which is more addresses than anybody has.
  */
-#include "source.h"
+#include "srcaddr.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -18,38 +18,38 @@
 enum { FREE_BITS_MAX = 24 };
 
 /* The last 32 bits of an address. */
-static void *source_tail(struct addr *a)
+static void *srcaddr_tail(struct addr *a)
 {
 	if (a->ss.ss_family == AF_INET)
 		return &((struct sockaddr_in *)(void *)&a->ss)->sin_addr;
 	return ((struct sockaddr_in6 *)(void *)&a->ss)->sin6_addr.s6_addr + 12;
 }
 
-static uint32_t source_get(struct addr *a)
+static uint32_t srcaddr_get(struct addr *a)
 {
 	uint32_t n;
 
-	memcpy(&n, source_tail(a), sizeof(n));
+	memcpy(&n, srcaddr_tail(a), sizeof(n));
 	return ntohl(n);
 }
 
-static void source_set(struct addr *a, uint32_t n)
+static void srcaddr_set(struct addr *a, uint32_t n)
 {
 	n = htonl(n);
-	memcpy(source_tail(a), &n, sizeof(n));
+	memcpy(srcaddr_tail(a), &n, sizeof(n));
 }
 
-struct addr source_nth(const struct source_range *s, uint64_t number)
+struct addr srcaddr_nth(const struct srcaddr_range *s, uint64_t number)
 {
 	struct addr a = s->first;
 
 	assert(s->count > 0);
-	source_set(&a, source_get(&a) + (uint32_t)(number % s->count));
+	srcaddr_set(&a, srcaddr_get(&a) + (uint32_t)(number % s->count));
 	return a;
 }
 
 /* The bits that the prefix of @slash ("/28", NULL for none) leaves free, or -1. */
-static int source_free_bits(const char *slash, int width)
+static int srcaddr_free_bits(const char *slash, int width)
 {
 	char *end;
 	long prefix;
@@ -64,45 +64,46 @@ static int source_free_bits(const char *slash, int width)
 }
 
 /* Reads the address before the prefix. */
-static int source_address(const char *text, size_t len, struct addr *a)
+static int srcaddr_address(const char *text, size_t len, struct addr *a)
 {
-	char with_port[SOURCE_TEXT_MAX + 8];
+	char with_port[SRCADDR_TEXT_MAX + 8];
 	bool v6 = memchr(text, ':', len) != NULL;
 
 	snprintf(with_port, sizeof(with_port), v6 ? "[%.*s]:0" : "%.*s:0", (int)len, text);
 	return addr_parse(a, with_port);
 }
 
-static int source_read(const char *text, struct source_range *s)
+static int srcaddr_read(const char *text, struct srcaddr_range *s)
 {
 	const char *slash = strchr(text, '/');
 	size_t len = slash ? (size_t)(slash - text) : strlen(text);
 	int bits;
 
-	if (strlen(text) >= sizeof(s->text) || source_address(text, len, &s->first) < 0)
+	if (strlen(text) >= sizeof(s->text) || srcaddr_address(text, len, &s->first) < 0)
 		return -EINVAL;
 	if (addr_needs_interface(&s->first))
 		return -ENODEV;
-	bits = source_free_bits(slash, s->first.ss.ss_family == AF_INET ? 32 : 128);
+	bits = srcaddr_free_bits(slash, s->first.ss.ss_family == AF_INET ? 32 : 128);
 	if (bits < 0)
 		return -EINVAL;
 	s->count = 1u << bits;
-	source_set(&s->first, source_get(&s->first) & ~(s->count - 1));
+	srcaddr_set(&s->first, srcaddr_get(&s->first) & ~(s->count - 1));
 	if (bits >= 2) { /* the network itself and its broadcast address are nobody's */
-		source_set(&s->first, source_get(&s->first) + 1);
+		srcaddr_set(&s->first, srcaddr_get(&s->first) + 1);
 		s->count -= 2;
 	}
 	return 0;
 }
 
-static int source_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
+static int srcaddr_parse(const struct opt *o, const char *text, void *field,
+			 char why[OPT_ERROR_MAX])
 {
-	struct source_range s = { .count = 0 };
+	struct srcaddr_range s = { .count = 0 };
 	int r = 0;
 
 	(void)o;
 	if (strcmp(text, "any") != 0)
-		r = source_read(text, &s);
+		r = srcaddr_read(text, &s);
 	if (r == -ENODEV)
 		snprintf(why, OPT_ERROR_MAX,
 			 "a link-local address needs its interface, such as fe80::1%%eth0");
@@ -118,14 +119,14 @@ static int source_parse(const struct opt *o, const char *text, void *field, char
 	return 0;
 }
 
-static bool source_print(const struct opt *o, const void *field, unsigned nth,
-			 char text[OPT_TEXT_MAX])
+static bool srcaddr_print(const struct opt *o, const void *field, unsigned nth,
+			  char text[OPT_TEXT_MAX])
 {
-	const struct source_range *s = field;
+	const struct srcaddr_range *s = field;
 
 	(void)o;
 	snprintf(text, OPT_TEXT_MAX, "%s", s->text);
 	return nth == 0;
 }
 
-const struct opt_type opt_source_range = { "ADDR[/PREFIX]", source_parse, source_print };
+const struct opt_type opt_srcaddr_range = { "ADDR[/PREFIX]", srcaddr_parse, srcaddr_print };
