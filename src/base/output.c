@@ -265,6 +265,14 @@ FILE *output_open(const char *path)
 	return f;
 }
 
+int output_flush(FILE *to)
+{
+	errno = 0;
+	if (fflush(to) == 0 && !ferror(to))
+		return 0;
+	return errno ? -errno : -EIO;
+}
+
 unsigned output_columns(int fd, unsigned most)
 {
 	struct winsize size;

@@ -77,7 +77,7 @@ static json_t *result(void)
 	sample.outage_count = SAMPLE_OUTAGES;
 	sample_fails(CAUSE_RESET, PHASE_AWAITING, 104, 3);
 	sample_finish();
-	ck_assert_int_eq(report_json(&sample, to), 0);
+	ck_assert_int_eq(report_json.end(&sample, to), 0);
 	ck_assert_int_eq(fclose(to), 0);
 	root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	ck_assert(root);

@@ -27,7 +27,7 @@ static void setup(void)
 {
 	snprintf(directory, sizeof(directory), "/tmp/test_stream.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(directory));
-	sample_config.output = OUTPUT_QUIET;
+	sample_config.output = REPORT_PRINT_quiet;
 }
 
 /* Every file that is there, taken away if @take. Returns how many. */
@@ -284,7 +284,7 @@ START_TEST(a_name_that_is_no_plain_file_is_written_and_stays_what_it_is)
 END_TEST
 
 /* What report prints on stdout, as a number of bytes. */
-static off_t printed(enum output_format output)
+static off_t printed(enum report_printed output)
 {
 	int out = dup(STDOUT_FILENO), fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	off_t size;
@@ -304,9 +304,9 @@ static off_t printed(enum output_format output)
 
 START_TEST(standard_output_gets_the_format_asked_for)
 {
-	ck_assert_int_eq(printed(OUTPUT_QUIET), 0);
-	ck_assert_int_gt(printed(OUTPUT_TEXT), 500);
-	ck_assert_int_gt(printed(OUTPUT_JSON), 2000);
+	ck_assert_int_eq(printed(REPORT_PRINT_quiet), 0);
+	ck_assert_int_gt(printed(REPORT_PRINT_text), 500);
+	ck_assert_int_gt(printed(REPORT_PRINT_json), 2000);
 }
 END_TEST
 

@@ -21,7 +21,7 @@ static char *text_of_sample(void)
 	FILE *to = open_memstream(&text, &len);
 
 	sample_finish();
-	report_text(&sample, to);
+	ck_assert_int_eq(report_text.end(&sample, to), 0);
 	ck_assert_int_eq(fclose(to), 0);
 	return text;
 }

@@ -25,7 +25,7 @@ static json_t *json_of_sample(void)
 	json_t *root;
 
 	sample_finish();
-	ck_assert_int_eq(report_json(&sample, to), 0);
+	ck_assert_int_eq(report_json.end(&sample, to), 0);
 	ck_assert_int_eq(fclose(to), 0);
 	root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
 	ck_assert_msg(root, "%s in %s", error.text, text);
@@ -244,7 +244,7 @@ START_TEST(json_that_cannot_be_written_is_an_error)
 
 	ck_assert_ptr_nonnull(full);
 	sample_finish();
-	ck_assert_int_eq(report_json(&sample, full), -ENOSPC);
+	ck_assert_int_eq(report_json.end(&sample, full), -ENOSPC);
 	fclose(full);
 }
 END_TEST

@@ -30,6 +30,9 @@ FILE *output_stream(int fd);
  * or a signal is pending (EINTR). NULL and errno. */
 FILE *output_open(const char *path);
 
+/* Hands the system what @to still holds. Returns 0, or -errno of what is lost, now or before. */
+int output_flush(FILE *to);
+
 /* How many columns a line that is written again and again may have: one less than the terminal @fd
  * has, at most @most, which it is as well where @fd is no terminal. */
 unsigned output_columns(int fd, unsigned most);

@@ -19,7 +19,6 @@ static const char limits[] = "limits", reports[] = "report";
 
 static const char *const arrivals_names[] = { "constant", "poisson", NULL };
 static const char *const close_names[] = { "fin", "rst", NULL };
-static const char *const output_names[] = { "text", "json", "quiet", NULL };
 static const char *const progress_names[] = { "auto", "always", "never", NULL };
 
 const struct opt load_opts[] = {
@@ -109,25 +108,14 @@ const struct opt load_opts[] = {
 	OPT_FLAG(load_config, textbook,
 		 "with --interactive: the naive one, which blocks on the terminal, then in read"),
 	OPT_FLAG(load_config, ignore_errors, "errors do not change the exit code", .letter = 'i'),
-	OPT_ENUM(load_config, output, "text", output_names, "what is printed on standard output",
+	OPT_ENUM(load_config, output, "text", report_printed, "what is printed on standard output",
 		 .letter = 'o', .group = reports),
 	OPT_ENUM(load_config, progress, "auto", progress_names,
 		 "a live line on standard error; auto: if that is a terminal", .group = reports),
 	OPT_TIME(load_config, interval, "1s", MSEC(10), SEC(3600),
 		 "how often counts and latency are reported while it runs", .group = reports),
-	OPT_STRING(load_config, json, NULL, "write the result to this file too, as JSON",
-		   .group = reports),
-	OPT_STRING(load_config, jsonl, NULL,
-		   "write what happens to this file while it runs, a JSON object a line",
-		   .group = reports),
-	OPT_STRING(load_config, csv, NULL, "write the intervals to this file, as a table",
-		   .group = reports),
-	OPT_STRING(
-		load_config, hist, NULL,
-		"write latency to this file: NAME.hgrm is text by percentile, NAME.hlog a log of "
-		"HdrHistogram",
-		.group = reports),
-	PROGRAM_ROWS(load_config),
+#define LOAD_FILE_ROW(key_, help_) OPT_STRING(load_config, key_, NULL, help_, .group = reports),
+	LOAD_FILES(LOAD_FILE_ROW) PROGRAM_ROWS(load_config),
 	OPT_END,
 };
 
@@ -152,17 +140,36 @@ const char load_after[] =
 	"limit was missed or connections ended, 70 a bug, 129, 130 and 143 interrupted\n"
 	"(SIGHUP, SIGINT, SIGTERM); the result so far is printed then too.\n";
 
+#define LOAD_FILE_KEY(key_, help_)   #key_,
+#define LOAD_FILE_GIVEN(key_, help_) c->key_,
+
+/* The suffixes that the files of this option may have. */
+static char *suffixes_of(const char *option, char text[OPT_ERROR_MAX])
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < REPORT_FILE_COUNT; i++) {
+		if (strcmp(report_files[i]->option, option) == 0)
+			len += (size_t)snprintf(text + len, OPT_ERROR_MAX - len, "%s%s",
+						len > 0 ? " or " : "", report_files[i]->suffix);
+	}
+	return text;
+}
+
 /* Files are written at the same time: each has a name of its own. */
 static int load_check_files(struct opt_set *s, const struct load_config *c)
 {
-	static const char *const keys[] = { "json", "jsonl", "csv", "hist" };
-	const char *const names[] = { c->json, c->jsonl, c->csv, c->hist };
+	static const char *const keys[] = { LOAD_FILES(LOAD_FILE_KEY) };
+	const char *const names[] = { LOAD_FILES(LOAD_FILE_GIVEN) };
+	char text[OPT_ERROR_MAX];
 
 	if (strcmp(c->json, "-") == 0)
 		return opt_error_at(s, "json", "a file's name; -o json prints it");
-	if (c->hist[0] && !report_is_hgrm(c->hist) && !report_is_hlog(c->hist))
-		return opt_error_at(s, "hist", "the name must end in .hgrm or .hlog");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (names[i][0] && !report_format_of(keys[i], names[i]))
+			return opt_error_at(s, keys[i], "the name must end in %s",
+					    suffixes_of(keys[i], text));
 		for (size_t j = 0; j < i; j++) {
 			if (names[i][0] && strcmp(names[i], names[j]) == 0 &&
 			    strncmp(names[i], "/dev/", 5) != 0)

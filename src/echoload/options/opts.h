@@ -27,8 +27,16 @@ struct reconnect_policy {
 enum arrivals { ARRIVALS_CONSTANT, ARRIVALS_POISSON };
 enum close_mode { CLOSE_FIN, CLOSE_RST };
 
-enum output_format { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_QUIET };
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
+
+/* Files that a run writes: options, each with its help. Their formats are in report/report.h. */
+#define LOAD_FILES(X)                                                                              \
+	X(json, "write the result to this file too, as JSON")                                      \
+	X(jsonl, "write what happens to this file while it runs, a JSON object a line")            \
+	X(csv, "write the intervals to this file, as a table")                                     \
+	X(hist, "write latency to this file: NAME.hgrm is text by percentile, NAME.hlog a log of " \
+		"HdrHistogram")
+#define LOAD_FILE_NAME(key_, help_) char key_[OPT_TEXT_MAX];
 
 struct load_config {
 	struct program_options program;
@@ -65,12 +73,12 @@ struct load_config {
 	int64_t max_p99, max_downtime; /* 0: no limit */
 	double min_rate;               /* 0: no limit */
 	bool interactive, textbook;
-	bool ignore_errors; /* -i */
-	unsigned output;    /* enum output_format */
-	unsigned progress;  /* enum progress_mode */
-	char json[OPT_TEXT_MAX], jsonl[OPT_TEXT_MAX], csv[OPT_TEXT_MAX], hist[OPT_TEXT_MAX];
-	int64_t start_at; /* ns since the epoch; 0: at once */
-	unsigned gate;    /* a descriptor; 0: none */
+	bool ignore_errors;        /* -i */
+	unsigned output;           /* enum report_printed */
+	unsigned progress;         /* enum progress_mode */
+	LOAD_FILES(LOAD_FILE_NAME) /* "": none */
+	int64_t start_at;          /* ns since the epoch; 0: at once */
+	unsigned gate;             /* a descriptor; 0: none */
 };
 
 extern const struct opt_type opt_reconnect, opt_start_at;

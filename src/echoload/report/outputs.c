@@ -6,13 +6,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "echo/base/base.h"
 #include "echo/base/output.h"
 #include "echo/base/program.h"
 #include "echoload/options/opts.h"
 #include "echoload/result/result.h"
 #include "echoload/result/verdict.h"
-#include "report.h"
 
 static int outputs_fail(struct outputs *s, const struct report_file *f, int e)
 {
@@ -23,14 +21,26 @@ static int outputs_fail(struct outputs *s, const struct report_file *f, int e)
 	return e;
 }
 
-static int outputs_open_one(struct outputs *s, struct report_file *f, const char *given,
-			    const char *phase, bool in_place)
+/* The name that the configuration gives the file of this format; "" for none. */
+static const char *outputs_name(const struct report_format *format, const struct load_config *c)
 {
-	char name[PATH_MAX];
-	int e = report_file_name(name, given, phase);
+	const char *name = (const char *)c + format->name;
 
+	return name[0] && report_format_of(format->option, name) == format ? name : "";
+}
+
+static int outputs_open_one(struct outputs *s, unsigned i, const struct result *r)
+{
+	const char *given = outputs_name(report_files[i], r->config);
+	struct report_file *f = &s->files[i];
+	char name[PATH_MAX];
+	int e;
+
+	if (!given[0])
+		return 0;
+	e = report_file_name(name, given, r->phase);
 	if (e == 0)
-		e = report_file_open(f, name, in_place);
+		e = report_file_open(f, name, report_files[i]->followed);
 	if (e < 0 && !f->name[0])
 		snprintf(f->name, sizeof(f->name), "%s", given);
 	return outputs_fail(s, f, e);
@@ -38,20 +48,11 @@ static int outputs_open_one(struct outputs *s, struct report_file *f, const char
 
 int outputs_open(struct outputs *s, const struct result *r)
 {
-	const struct load_config *c = r->config;
 	int e = 0;
 
 	*s = (struct outputs){ .what = "" };
-	if (c->jsonl[0])
-		e = outputs_open_one(s, &s->jsonl, c->jsonl, r->phase, true);
-	if (e == 0 && c->csv[0])
-		e = outputs_open_one(s, &s->csv, c->csv, r->phase, false);
-	if (e == 0 && report_is_hlog(c->hist))
-		e = outputs_open_one(s, &s->hlog, c->hist, r->phase, false);
-	if (e == 0 && report_is_hgrm(c->hist))
-		e = outputs_open_one(s, &s->hgrm, c->hist, r->phase, false);
-	if (e == 0 && c->json[0])
-		e = outputs_open_one(s, &s->json, c->json, r->phase, false);
+	for (unsigned i = 0; i < REPORT_FILE_COUNT && e == 0; i++)
+		e = outputs_open_one(s, i, r);
 	if (e < 0)
 		outputs_drop(s);
 	return e;
@@ -60,33 +61,32 @@ int outputs_open(struct outputs *s, const struct result *r)
 void outputs_start(struct outputs *s, const struct result *r)
 {
 	s->told = r;
-	if (s->jsonl.f)
-		outputs_fail(s, &s->jsonl, report_jsonl_start(r, s->jsonl.f));
-	if (s->csv.f)
-		outputs_fail(s, &s->csv, report_csv_head(s->csv.f));
-	if (s->hlog.f)
-		outputs_fail(s, &s->hlog, report_hlog_head(r, s->hlog.f));
+	for (unsigned i = 0; i < REPORT_FILE_COUNT; i++) {
+		struct report_file *f = &s->files[i];
+
+		if (f->f && report_files[i]->start)
+			outputs_fail(s, f, report_files[i]->start(r, f->f));
+	}
 }
 
-void outputs_interval(struct outputs *s, const struct interval *i, const struct hist *h)
+void outputs_interval(struct outputs *s, const struct interval *interval, const struct hist *h)
 {
-	if (s->jsonl.f)
-		outputs_fail(s, &s->jsonl, report_jsonl_interval(i, s->jsonl.f));
-	if (s->csv.f)
-		outputs_fail(s, &s->csv, report_csv_row(i, s->csv.f));
-	if (s->hlog.f)
-		outputs_fail(s, &s->hlog, report_hlog_line(i, h, s->hlog.f));
+	for (unsigned i = 0; i < REPORT_FILE_COUNT; i++) {
+		struct report_file *f = &s->files[i];
+
+		if (f->f && report_files[i]->interval)
+			outputs_fail(s, f, report_files[i]->interval(interval, h, f->f));
+	}
 }
 
 void outputs_outage(struct outputs *s, unsigned number, const struct outage *o, bool recovered)
 {
-	if (s->jsonl.f)
-		outputs_fail(s, &s->jsonl, report_jsonl_fault(number, o, recovered, s->jsonl.f));
-}
+	for (unsigned i = 0; i < REPORT_FILE_COUNT; i++) {
+		struct report_file *f = &s->files[i];
 
-static void outputs_close(struct outputs *s, struct report_file *f, int e)
-{
-	outputs_fail(s, f, report_file_close(f, e));
+		if (f->f && report_files[i]->outage)
+			outputs_fail(s, f, report_files[i]->outage(number, o, recovered, f->f));
+	}
 }
 
 /* What could not be written is the verdict, unless there is a worse one. */
@@ -103,24 +103,21 @@ int outputs_end(struct outputs *s, struct result *r)
 {
 	if (!s->told)
 		outputs_start(s, r);
-	outputs_close(s, &s->csv, 0);
-	outputs_close(s, &s->hlog, 0);
-	if (s->hgrm.f)
-		outputs_close(s, &s->hgrm, report_hgrm(r->latency, s->hgrm.f));
-	outputs_judge(s, r);
-	if (s->jsonl.f)
-		outputs_close(s, &s->jsonl, report_jsonl_end(r, s->jsonl.f));
-	outputs_judge(s, r);
-	if (s->json.f)
-		outputs_close(s, &s->json, report_json(r, s->json.f));
-	outputs_judge(s, r);
+	for (unsigned i = 0; i < REPORT_FILE_COUNT; i++) {
+		struct report_file *f = &s->files[i];
+
+		if (!f->f)
+			continue;
+		outputs_fail(s, f,
+			     report_file_close(
+				     f, report_files[i]->end ? report_files[i]->end(r, f->f) : 0));
+		outputs_judge(s, r);
+	}
 	return s->error;
 }
 
 void outputs_drop(struct outputs *s)
 {
-	struct report_file *files[] = { &s->jsonl, &s->csv, &s->hlog, &s->hgrm, &s->json };
-
-	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		(void)report_file_close(files[i], -ECANCELED);
+	for (unsigned i = 0; i < REPORT_FILE_COUNT; i++)
+		(void)report_file_close(&s->files[i], -ECANCELED);
 }

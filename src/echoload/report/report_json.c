@@ -316,7 +316,13 @@ json_t *report_json_result(const struct result *r)
 	return NULL;
 }
 
-int report_json(const struct result *r, FILE *to)
+static int json_end(const struct result *r, FILE *to)
 {
 	return report_json_write(report_json_result(r), JSON_INDENT(2), to);
 }
+
+const struct report_format report_json = {
+	.option = "json",
+	.name = offsetof(struct load_config, json),
+	.end = json_end,
+};

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "echoload/options/opts.h"
 #include "echoload/result/result.h"
 #include "report_private.h"
 
@@ -34,7 +35,7 @@ static int jsonl_write(json_t *event, json_t *more, FILE *to)
 	return -ENOMEM;
 }
 
-int report_jsonl_start(const struct result *r, FILE *to)
+static int jsonl_start(const struct result *r, FILE *to)
 {
 	json_t *more = json_object();
 	bool ok = report_json_put(more, "schema", json_string("echoload/1"));
@@ -49,12 +50,13 @@ int report_jsonl_start(const struct result *r, FILE *to)
 	return -ENOMEM;
 }
 
-int report_jsonl_interval(const struct interval *i, FILE *to)
+static int jsonl_interval(const struct interval *i, const struct hist *h, FILE *to)
 {
+	(void)h; /* its percentiles are in the interval */
 	return jsonl_write(jsonl_event("interval", i->end_ns), report_json_interval(i), to);
 }
 
-int report_jsonl_fault(unsigned number, const struct outage *o, bool recovered, FILE *to)
+static int jsonl_outage(unsigned number, const struct outage *o, bool recovered, FILE *to)
 {
 	json_t *event = jsonl_event("fault", recovered ? o->recovered_ns : o->noticed_ns);
 
@@ -66,7 +68,7 @@ int report_jsonl_fault(unsigned number, const struct outage *o, bool recovered, 
 	return -ENOMEM;
 }
 
-int report_jsonl_end(const struct result *r, FILE *to)
+static int jsonl_end(const struct result *r, FILE *to)
 {
 	json_t *event = jsonl_event("end", r->duration_ns);
 
@@ -75,3 +77,13 @@ int report_jsonl_end(const struct result *r, FILE *to)
 	json_decref(event);
 	return -ENOMEM;
 }
+
+const struct report_format report_jsonl = {
+	.option = "jsonl",
+	.name = offsetof(struct load_config, jsonl),
+	.followed = true,
+	.start = jsonl_start,
+	.interval = jsonl_interval,
+	.outage = jsonl_outage,
+	.end = jsonl_end,
+};

@@ -13,6 +13,7 @@
 #include "echo/base/base.h"
 #include "echo/base/escape.h"
 #include "echo/base/hist.h"
+#include "echo/base/output.h"
 #include "echo/base/units.h"
 #include "echoload/options/opts.h"
 #include "echoload/result/result.h"
@@ -462,7 +463,7 @@ static void print_phase(const struct result *r, FILE *to)
 	para_print(&t, "phase", to);
 }
 
-void report_text(const struct result *r, FILE *to)
+static int text_end(const struct result *r, FILE *to)
 {
 	print_phase(r, to);
 	print_target(r, to);
@@ -480,4 +481,9 @@ void report_text(const struct result *r, FILE *to)
 	print_corruption(r, to);
 	print_generator(r, to);
 	print_verdict(r, to);
+	if (r->phase) /* more follow */
+		fputc('\n', to);
+	return output_flush(to);
 }
+
+const struct report_format report_text = { .end = text_end };

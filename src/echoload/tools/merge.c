@@ -34,10 +34,8 @@ struct merge {
 	struct result sum;
 };
 
-static const char *const outputs[] = { "text", "json", "quiet", NULL };
-
 static const struct opt merge_opts[] = {
-	OPT_ENUM(load_config, output, "text", outputs, "what is printed on standard output",
+	OPT_ENUM(load_config, output, "text", report_printed, "what is printed on standard output",
 		 .letter = 'o'),
 	OPT_STRING(load_config, json, NULL, "write the result to this file too, as JSON"),
 	OPT_STRING(load_config, hist, NULL, "write latency to this file, NAME.hgrm"),
@@ -466,7 +464,7 @@ int merge_main(int argc, char **argv)
 		log_error("no results: echoload merge A.json B.json (see --help)");
 		return EXIT_USAGE;
 	}
-	if (m.config.hist[0] && !report_is_hgrm(m.config.hist)) {
+	if (m.config.hist[0] && report_format_of("hist", m.config.hist) != &report_hgrm) {
 		log_error("--hist: the name must end in .hgrm: a sum has no intervals");
 		return EXIT_USAGE;
 	}
