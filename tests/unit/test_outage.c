@@ -242,6 +242,19 @@ START_TEST(an_echo_to_any_worker_breaks_the_silence)
 }
 END_TEST
 
+START_TEST(bytes_of_an_echo_that_is_not_complete_are_no_silence)
+{
+	echo(0, ms(100));
+	atomic_store(&o.workers[1].last_progress_ns, ms(600));
+	ck_assert_int_eq(look(ms(1100)), ms(1600));
+	ck_assert_uint_eq(outage_open(&o), 0);
+	look(ms(1600));
+	ck_assert_uint_eq(outage_open(&o), 1);
+	ck_assert_int_eq(o.list[0].begin_ns, ms(600));
+	ck_assert_int_eq(o.list[0].noticed_ns, ms(1600));
+}
+END_TEST
+
 /* After a pause of all: what one waits for may lie unread with the other. */
 START_TEST(silence_is_found_by_the_last_worker_that_looks)
 {
@@ -390,6 +403,7 @@ Suite *outage_suite(void)
 	tcase_add_test(tc, it_is_noticed_when_the_time_was_over_though_we_look_late);
 	tcase_add_test(tc, silence_is_none_when_nothing_is_owed);
 	tcase_add_test(tc, an_echo_to_any_worker_breaks_the_silence);
+	tcase_add_test(tc, bytes_of_an_echo_that_is_not_complete_are_no_silence);
 	tcase_add_test(tc, silence_is_found_by_the_last_worker_that_looks);
 	tcase_add_test(tc, silence_counts_from_when_we_run_again);
 	tcase_add_test(tc, errors_since_the_last_echo_belong_to_a_silent_one);

@@ -14,10 +14,7 @@
 #include "echo/base/hist.h"
 #include "load_conn.h"
 
-enum {
-	HIST_DIGITS = 3,
-	LOOK_LATE_NS = 100 * 1000 * 1000, /* a timer that is later shows that we did not run */
-};
+enum { HIST_DIGITS = 3 };
 
 uint64_t load_batches(const struct load_config *c)
 {
@@ -242,8 +239,11 @@ static int64_t load_answered(struct conn *c, uint64_t upto)
 		load_time(lc, last, n, now_ns, outage);
 		all += n;
 	}
-	if (all == 0)
+	if (all == 0) {
+		atomic_store_explicit(&l->watched->last_progress_ns, c->worker->now_ns,
+				      memory_order_relaxed);
 		return 0;
+	}
 	lc->seat->books->all.echoed += all;
 	stats_add(&l->progress_echoed, all);
 	atomic_store_explicit(&l->watched->last_echo_ns, now_ns, memory_order_relaxed);
@@ -374,26 +374,16 @@ static void load_end(struct timer *t, int64_t now_ns)
 	worker_stop(container_of(t, struct load, end)->worker, WORKER_DRAIN);
 }
 
-static void load_look_for_stall(struct timer *t, int64_t now_ns)
-{
-	struct load *l = container_of(t, struct load, stall);
-
-	if (now_ns - t->at_ns > LOOK_LATE_NS)
-		outage_resume(&l->run->outages, now_ns);
-	timer_set(&l->worker->timers, t, outage_check_stall(&l->run->outages, l->watched, now_ns));
-}
-
 static void load_start(struct worker *w)
 {
 	struct load *l = w->role_state;
 	struct load_run *run = l->run;
 
 	l->end.fire = load_end;
-	l->stall.fire = load_look_for_stall;
 	l->dial.fire = load_dial_timer;
 	if (run->end_ns < INT64_MAX)
 		timer_set(&w->timers, &l->end, run->end_ns);
-	timer_set(&w->timers, &l->stall, run->start_ns + run->config->stall);
+	stall_start(l);
 	interval_start(l);
 	if (load_is_open_loop(l))
 		arrivals_start(l);
@@ -422,8 +412,7 @@ static void load_stop_sending(struct load *l)
 	}
 	l->stopping = true;
 	timer_cancel(&l->worker->timers, &l->end);
-	timer_cancel(&l->worker->timers, &l->stall);
-	outage_retire(&l->run->outages, l->watched);
+	stall_stop(l);
 	timer_cancel(&l->worker->timers, &l->gate.timer);
 	seat_stop_all(l);
 }

@@ -40,6 +40,8 @@ struct load_conn {
 	struct conn *conn;
 	struct list ready; /* in load.ready */
 	int64_t dialed_ns;
+	uint64_t looked_at;     /* stall.c: the oldest unanswered message then, from 1; 0: none */
+	uint64_t looked_acked;  /* up to where its bytes were acknowledged then */
 	struct batch batches[]; /* by number: batch_mask of the run is how many, minus one */
 };
 
@@ -147,6 +149,10 @@ void seat_leave(struct seat *s);
 void seat_stop_all(struct load *l);
 /* Seat @number of the run; those past --connections are idle ones. */
 void seat_init(struct seat *s, struct load *l, uint32_t number);
+
+/* stall.c: looks for silence until it is stopped. */
+void stall_start(struct load *l);
+void stall_stop(struct load *l);
 
 /* ending.c: what it is doing, or was doing when it ended. */
 enum phase ending_phase(const struct conn *c);

@@ -48,6 +48,7 @@ void outage_start(struct outage_watch *o, int64_t start_ns)
 	for (unsigned i = 0; i < o->worker_count; i++) {
 		o->workers[i].checked_ns = start_ns;
 		atomic_store(&o->workers[i].last_echo_ns, start_ns);
+		atomic_store(&o->workers[i].last_progress_ns, start_ns);
 		atomic_store(&o->workers[i].waiting_since_ns, INT64_MAX);
 	}
 }
@@ -64,11 +65,17 @@ static int64_t outage_last_echo(const struct outage_watch *o)
 	return last;
 }
 
-/* The last echo, or when we began to run again after it. */
+/* The last echo, the last progress of one, or when we began to run again after them. */
 static int64_t outage_last_sign(const struct outage_watch *o)
 {
 	int64_t last = outage_last_echo(o);
 
+	for (unsigned i = 0; i < o->worker_count; i++) {
+		int64_t t =
+			atomic_load_explicit(&o->workers[i].last_progress_ns, memory_order_relaxed);
+
+		last = t > last ? t : last;
+	}
 	return last > o->resumed_ns ? last : o->resumed_ns;
 }
 

@@ -2,10 +2,10 @@
  * outage: finds by itself when the service was gone, and times it.
  *
  * An outage opens when within --stall at least half of the requested connections ended in an error
- * of the peer or the path, or when echoes are owed and none came for --stall. It closes when every
- * requested connection has echoed again, whether that one is open still or was churned. All workers
- * share one watch: what happens seldom (errors, and echoes while an outage is open) takes its lock,
- * an echo in good times costs two stores.
+ * of the peer or the path, or when echoes are owed and for --stall neither one came nor bytes of a
+ * large one (stall.c). It closes when every requested connection has echoed again, whether that one
+ * is open still or was churned. All workers share one watch: what happens seldom (errors, and
+ * echoes while an outage is open) takes its lock, an echo in good times costs two stores.
  *
  * All times here are of the monotonic clock; reports subtract the start of the run.
  */
@@ -22,7 +22,8 @@ enum {
 };
 
 struct outage {
-	int64_t begin_ns;         /* the last echo before, or the start of the run */
+	int64_t begin_ns;         /* the last echo before, or the start of the run; of a silence:
+				     the last bytes of a large message, if they were later */
 	int64_t noticed_ns;       /* when it opened */
 	int64_t first_success_ns; /* -1: none */
 	int64_t recovered_ns;     /* every requested connection has echoed since; -1: never */
@@ -33,6 +34,8 @@ struct outage {
 /* What one worker tells the others: written by it alone. */
 struct outage_worker {
 	_Atomic int64_t last_echo_ns;
+	_Atomic int64_t last_progress_ns; /* bytes of a message that is not echoed yet came back, or
+					     were seen to be acknowledged: no silence either */
 	_Atomic int64_t waiting_since_ns; /* the last echo, or when something became owed after none
 					     was; INT64_MAX: nothing is owed */
 	int64_t checked_ns; /* of the watch, under its lock: outage_check_stall, INT64_MAX: it has

@@ -74,8 +74,8 @@ const struct opt load_opts[] = {
 	OPT_TIME(load_config, grace, "1s", 0, SEC(3600),
 		 "at the end, wait this long for what is owed"),
 	OPT_TIME(load_config, stall, "1s", MSEC(1), SEC(3600),
-		 "an outage opens when nothing came back for this long, or half of the connections "
-		 "ended within it"),
+		 "an outage opens when nothing came back or got through for this long, or half of "
+		 "the connections ended within it"),
 	OPT(load_config, backend, opt_backend, "auto",
 	    "how the I/O is done; auto: the best that this kernel runs"),
 	OPT(load_config, cpus, opt_cpus, "all",

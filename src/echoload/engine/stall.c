@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ * stall: looks for silence, as the watch over outages (outage.h) wants it. An echo shows that there
+ * is service. Where none came for a while, one large message may be on its way on a slow path: then
+ * bytes of it that came back are a sign too (load.c notes them), and those that the peer's kernel
+ * has acknowledged, which it is asked for here, a few times within --stall and only then.
+ *
+ * Only the message counts that has waited for longest. What was sent behind it, the kernel of a
+ * server that hangs goes on to acknowledge for as long as it has room.
+ */
+#include "echo/base/base.h"
+#include "echo/net/sock.h"
+#include "load_conn.h"
+
+enum {
+	LOOKS = 4,                        /* within --stall */
+	LOOK_LATE_NS = 100 * 1000 * 1000, /* a timer that is later shows that we did not run */
+};
+
+static int64_t stall_pause_ns(const struct load *l)
+{
+	int64_t ns = l->run->config->stall / LOOKS;
+
+	return ns > MSEC(1) ? ns : MSEC(1);
+}
+
+/* Sets *@progress if more of its oldest unanswered message is acknowledged than at the last look.
+ */
+static void stall_look_at(struct conn *c, void *progress)
+{
+	struct load_conn *lc = conn_role(c);
+	const uint64_t message = lc->answered + 1;
+	uint64_t acked;
+
+	if (c->state != CONN_OPEN || load_owed(lc) == 0 || sock_acked(c->fd, c->dialed, &acked) < 0)
+		return;
+	acked = size_min(acked, lc->answered_end + load_size(lc, lc->answered));
+	if (lc->looked_at == message && acked > lc->looked_acked)
+		*(bool *)progress = true;
+	lc->looked_at = message;
+	lc->looked_acked = acked;
+}
+
+/* What this worker knows of is older than the time between two looks. */
+static bool stall_is_quiet(const struct load *l, int64_t now_ns)
+{
+	const struct outage_worker *w = l->watched;
+	const int64_t since_ns = now_ns - stall_pause_ns(l);
+
+	return l->owed > 0 &&
+	       atomic_load_explicit(&w->last_echo_ns, memory_order_relaxed) <= since_ns &&
+	       atomic_load_explicit(&w->last_progress_ns, memory_order_relaxed) <= since_ns;
+}
+
+static void stall_look(struct timer *t, int64_t now_ns)
+{
+	struct load *l = container_of(t, struct load, stall);
+	struct outage_watch *watch = &l->run->outages;
+	const int64_t next_ns = now_ns + stall_pause_ns(l);
+	bool progress = false;
+	int64_t again_ns;
+
+	if (now_ns - t->at_ns > LOOK_LATE_NS)
+		outage_resume(watch, now_ns);
+	if (!outage_open(watch) && stall_is_quiet(l, now_ns))
+		conn_each(l->worker, stall_look_at, &progress);
+	if (progress)
+		atomic_store_explicit(&l->watched->last_progress_ns, now_ns, memory_order_relaxed);
+	again_ns = outage_check_stall(watch, l->watched, now_ns);
+	timer_set(&l->worker->timers, t, again_ns < next_ns ? again_ns : next_ns);
+}
+
+void stall_start(struct load *l)
+{
+	l->stall.fire = stall_look;
+	timer_set(&l->worker->timers, &l->stall, l->run->start_ns + stall_pause_ns(l));
+}
+
+void stall_stop(struct load *l)
+{
+	timer_cancel(&l->worker->timers, &l->stall);
+	outage_retire(&l->run->outages, l->watched);
+}

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""What is a silence of the service, and what is one message on a slow path."""
+from echolab import NO_ANSWER, recv_exactly, slow
+from loadlab import LONG, for_each_client, for_each_pair, silence
+from test_echoload_outages import SECOND, OutageCase
+
+
+class LargeCase(OutageCase):
+    """A message that takes many times --stall to be sent, on a path of 10 Mbit/s."""
+    SIZE = 1 << 20  # 0.8 s
+    RUN = {"connections": 1, "messages": 2, "size": SIZE, "warmup": "0s", "stall": "250ms"} | LONG
+
+    def slow_path(self):
+        lab = self.lab()
+        lab.client.run("tc qdisc add dev c0 root tbf rate 10mbit burst 32k limit 4m")
+        return lab
+
+    def over_slow_path(self, lab, to):
+        r = self.run_load(to, prefix=lab.client.prefix, **self.RUN)
+        self.assertGreater(r["latency_ns"]["max"], 750_000_000, r)
+        self.assertEqual((r["messages"]["echoed"], r["outages"]), (2, []), r)
+
+
+@for_each_pair
+class EachLargeEcho(LargeCase):
+    def test_a_part_that_came_back_is_no_silence(self):
+        lab = self.slow_path()
+        self.over_slow_path(lab, self.echod(listen="10.77.2.2:0", prefix=lab.server.prefix))
+
+
+@for_each_client
+class EachLarge(LargeCase):
+    def test_a_part_that_was_acknowledged_is_no_silence(self):
+        """The server answers when it has all of it."""
+        def script(sock, _):
+            while data := recv_exactly(sock, self.SIZE):
+                sock.sendall(data)
+        lab = self.slow_path()
+        with lab.server:
+            peer = self.peer(script, host="10.77.2.2")
+        self.over_slow_path(lab, peer)
+
+    def test_what_is_acknowledged_behind_a_message_that_waits_is_no_sign(self):
+        """The kernel of a server that hangs acknowledges for as long as it has room."""
+        for options in ({"rate": 2000, "pipeline": 65536}, {"size": 1 << 20}):
+            with self.subTest(**options):
+                r = self.run_load(self.peer(silence), code=NO_ANSWER, connections=4, warmup="0s", duration="1500ms",
+                                  stall="300ms", grace="0s", **options, **LONG)
+                o = self.one_outage(r, recovered=False)
+                self.assertBetween(300_000_000, o["noticed_ns"], 300_000_000 + slow(1) * SECOND, r)
