@@ -16,6 +16,7 @@
 #include "echo/base/rng.h"
 #include "echo/lab/child.h"
 #include "echobench/report/output.h"
+#include "echobench/run/commands.h"
 #include "echobench/run/floor.h"
 #include "echobench/run/schedule.h"
 #include "progress.h"
@@ -28,10 +29,8 @@ static int bench_add(struct bench *r, const struct bench_config *c, const char *
 
 	if (r->count == CELLS_MAX)
 		return -E2BIG;
-	cell->config = c;
+	command_sides(cell, c, b);
 	cell->load = *w;
-	cell->name[SIDE_A] = c->a;
-	cell->name[SIDE_B] = b;
 	cell->syscalls[SIDE_A] = cell->syscalls[SIDE_B] = -ENODATA;
 	cell->level = 1;
 	snprintf(cell->why, sizeof(cell->why), "its turn did not come");

@@ -13,6 +13,7 @@
 #include "echo/base/output.h"
 #include "echo/lab/child.h"
 #include "echobench/report/output.h"
+#include "echobench/run/commands.h"
 #include "echobench/run/server.h"
 #include "opts.h"
 
@@ -36,6 +37,12 @@ static int plan_failed(const struct plan *p)
 	return EXIT_USAGE;
 }
 
+static int plan_check(struct plan *p)
+{
+	return command_check(&p->opts, &p->config) < 0 ? -EINVAL
+						       : bench_check(&p->opts, &p->config);
+}
+
 /* Reads the options of the command line again, with this file under them. */
 static int plan_read(struct plan *p, char *file, char **options, int count)
 {
@@ -48,8 +55,7 @@ static int plan_read(struct plan *p, char *file, char **options, int count)
 	words[2] = file;
 	memcpy(words + 3, options + 1, (size_t)count * sizeof(*words));
 	words[3 + count] = NULL;
-	if (opt_load(&p->opts, 3 + count, words, environ) < 0 ||
-	    bench_check(&p->opts, &p->config) < 0)
+	if (opt_load(&p->opts, 3 + count, words, environ) < 0 || plan_check(p) < 0)
 		return plan_failed(p);
 	return EXIT_OK;
 }
@@ -71,7 +77,7 @@ static int read_plans(struct bench *r, int operands, char **words, int argc)
 	r->plan_count = operands > 1 ? (unsigned)operands - 1 : 1;
 	if (operands == 1) {
 		r->plans[0].file = r->plans[0].opts.file;
-		if (bench_check(&r->plans[0].opts, &r->plans[0].config) < 0)
+		if (plan_check(&r->plans[0]) < 0)
 			return plan_failed(&r->plans[0]);
 		return EXIT_OK;
 	}

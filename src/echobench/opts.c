@@ -172,6 +172,13 @@ const struct opt bench_opts[] = {
 	    "alone, "
 	    "it takes the place of b",
 	    .repeats = true),
+	OPT_STRING(bench_config, client_a, NULL,
+		   "a command that loads side A instead of echoload (see Commands below)"),
+	OPT_STRING(bench_config, client_b, NULL, "one that loads side B"),
+	OPT_STRING(bench_config, compare, "auto",
+		   "what decides: rate, cpu (of the server), client_cpu, or a key of the client's "
+		   "JSON, of which less is better, as .latency_ns.p99; auto: the rate where the "
+		   "server sets it, else cpu"),
 	OPT(bench_config, connections, opt_numbers, "64", "connections; a list makes more cells",
 	    .min = 1, .max = 1000000, .letter = 'c'),
 	OPT(bench_config, size, opt_numbers, "64", "bytes of a message; a list makes more cells",
@@ -191,7 +198,7 @@ const struct opt bench_opts[] = {
 	    "pin the client here; auto: the other half"),
 	OPT_UINT(bench_config, threads, "0", 0, 1024,
 		 "threads of the client; 0: one for each of its CPUs", .letter = 't'),
-	OPT_STRING(bench_config, client_backend, "epoll", "how the client does its I/O"),
+	OPT_STRING(bench_config, client_backend, "epoll", "how echoload does its I/O"),
 	OPT_STRING(bench_config, congestion, "default",
 		   "congestion control of both ends, as reno or cubic"),
 	OPT_TIME(bench_config, round, "10ms", MSEC(1), SEC(600),
@@ -231,12 +238,23 @@ const char bench_after[] =
 	"  echobench run --a epoll --b io_uring -c 1,64,1000 -s 64,16Ki\n"
 	"  echobench run configs/bench/quick.conf --json result.json --recommend\n"
 	"  echobench run --a epoll --server 'socat TCP-LISTEN:{port},fork,reuseaddr EXEC:cat'\n"
+	"  echobench run --b epoll --compare client_cpu --client-b \\\n"
+	"      'echoload --gate {gate} -c {connections} --backend io_uring {addr}'\n"
 	"\n"
 	"A block is two servers of A and two of B, started for it and loaded in turn, a round of\n"
 	"some milliseconds each; A against A within the blocks shows the noise. A cell ends when\n"
 	"its interval is as narrow as --precision, wherever it lies, or at its --limit.\n"
 	"docs/benchmarking.md says why that can be believed. Keys of a configuration stand in\n"
 	"the section [bench].\n"
+	"\n"
+	"Commands:\n"
+	"A shell runs them. In a server's, {addr}, or {host} and {port}, say where to listen;\n"
+	"one without them prints 'listening' with its address. In a client's they say where to\n"
+	"connect; one without them needs no server, and its own CPU time counts as that.\n"
+	"{connections}, {size} and {pipeline} are the cell's. A client with {gate}, the number\n"
+	"of a descriptor, runs on between rounds and sends while it is let, as echoload does\n"
+	"with --gate. One without it is run whole in each round, for as long as {seconds} says\n"
+	"(--round), and what it prints last is JSON with the number of \"messages\".\n"
 	"\n"
 	"Exit codes: 0 every cell has an answer, 1 a regression, 2 usage or configuration, 4\n"
 	"environment, 5 some cell could not be measured or is too noisy to say, 129, 130 and\n"

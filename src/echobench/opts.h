@@ -47,8 +47,10 @@ enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 
 struct bench_config {
 	struct program_options program;
-	char a[OPT_TEXT_MAX], b[OPT_TEXT_MAX]; /* backends or commands */
-	struct command_list server;            /* more B sides */
+	char a[OPT_TEXT_MAX], b[OPT_TEXT_MAX];               /* backends or commands */
+	struct command_list server;                          /* more B sides */
+	char client_a[OPT_TEXT_MAX], client_b[OPT_TEXT_MAX]; /* commands; "": echoload */
+	char compare[OPT_TEXT_MAX]; /* "auto", a figure's option (cell.h), ".key.of.json" */
 	struct number_list connections, size, pipeline;
 	struct mode_list mode;
 	uint64_t rate;  /* open: messages each second */

@@ -5,6 +5,7 @@
  */
 #include "echobench/verdict/cell.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,9 +82,12 @@ static void invent_block(struct block *b, const struct machine *m, double slow, 
 	}
 }
 
+static const struct bench_config automatic = { .compare = "auto" };
+
 static struct cell empty_cell(void)
 {
-	return (struct cell){ .load = { 64, 64, 1, MODE_CLOSED },
+	return (struct cell){ .config = &automatic,
+			      .load = { 64, 64, 1, MODE_CLOSED },
 			      .name = { "epoll", "io_uring" },
 			      .blocks = blocks };
 }
@@ -152,7 +156,7 @@ START_TEST(who_had_no_time_left_decides_what_is_judged)
 		invent_block(&blocks[c.block_count], &machines[0], 0.2, &level, &seed);
 	cell_summarise(&c);
 	ck_assert_int_eq(c.bottleneck, BOTTLENECK_SERVER);
-	ck_assert_int_eq(c.decided_by, DECIDED_BY_RATE);
+	ck_assert_int_eq(c.decided_by, FIGURE_RATE);
 
 	for (unsigned i = 0; i < 20; i++) { /* with B the client has no time, its rate is capped */
 		for (unsigned t = 0; t < REPLICATES; t++) {
@@ -162,7 +166,7 @@ START_TEST(who_had_no_time_left_decides_what_is_judged)
 	}
 	cells_judge(&c, 1, 0.01, 1);
 	ck_assert_int_eq(c.bottleneck, BOTTLENECK_CLIENT);
-	ck_assert_int_eq(c.decided_by, DECIDED_BY_CPU);
+	ck_assert_int_eq(c.decided_by, FIGURE_CPU);
 	ck_assert_int_eq(c.winner, WINNER_A); /* B burns a fifth more for a message */
 
 	for (unsigned i = 0; i < 20; i++) {
@@ -173,16 +177,75 @@ START_TEST(who_had_no_time_left_decides_what_is_judged)
 	}
 	cell_summarise(&c);
 	ck_assert_int_eq(c.bottleneck, BOTTLENECK_UNKNOWN);
-	ck_assert_int_eq(c.decided_by, DECIDED_BY_RATE);
+	ck_assert_int_eq(c.decided_by, FIGURE_RATE);
 	for (unsigned i = 0; i < 15; i++) /* others had the CPU in most rounds */
 		for (unsigned t = 0; t < REPLICATES; t++)
 			blocks[i].at[SIDE_A][t].disturbed = blocks[i].at[SIDE_B][t].disturbed = 1;
 	cell_summarise(&c);
 	ck_assert_uint_eq(c.disturbed, 60);
-	ck_assert_int_eq(c.decided_by, DECIDED_BY_CPU);
+	ck_assert_int_eq(c.decided_by, FIGURE_CPU);
 	c.load.mode = MODE_OPEN;
 	cell_summarise(&c);
-	ck_assert_int_eq(c.decided_by, DECIDED_BY_CPU);
+	ck_assert_int_eq(c.decided_by, FIGURE_CPU);
+}
+END_TEST
+
+START_TEST(what_is_asked_for_decides)
+{
+	const struct bench_config asked[] = { { .compare = "client_cpu" },
+					      { .compare = ".latency_ns.p99" },
+					      { .compare = "rate" } };
+	const enum winner winners[] = { WINNER_B, WINNER_B, WINNER_A };
+	double level = 0;
+	uint64_t seed = 1;
+
+	for (unsigned k = 0; k < ARRAY_LEN(asked); k++) {
+		struct cell c = empty_cell();
+
+		c.config = &asked[k];
+		for (; c.block_count < 20; c.block_count++) {
+			struct block *b = &blocks[c.block_count];
+
+			invent_block(b, &machines[0], 0.2, &level, &seed);
+			for (unsigned t = 0; t < REPLICATES; t++) {
+				b->at[SIDE_A][t].client_cpu_ns = b->at[SIDE_A][t].key = 900 + t;
+				b->at[SIDE_B][t].client_cpu_ns = b->at[SIDE_B][t].key = 700 + t;
+			}
+		}
+		cells_judge(&c, 1, 0.01, 1);
+		ck_assert_int_eq(c.decided_by, cell_figure(asked[k].compare));
+		ck_assert_int_eq(c.winner, winners[k]);
+	}
+	ck_assert_int_eq(cell_figure("auto"), FIGURES);
+	for (const char *const *none = (const char *const[]){ "", ".", "key", "p99", NULL }; *none;
+	     none++)
+		ck_assert_int_lt(cell_figure(*none), 0);
+}
+END_TEST
+
+START_TEST(a_block_without_what_decides_is_none)
+{
+	const struct bench_config asked = { .compare = ".latency_ns.p99" };
+	struct cell c = empty_cell();
+	char why[WHY_MAX] = "";
+	double level = 0;
+	uint64_t seed = 1;
+
+	invent_block(&blocks[0], &machines[0], 0, &level, &seed);
+	ck_assert_int_eq(cell_block_check(&c, &blocks[0], why), 0);
+	blocks[0].at[SIDE_B][1].cpu_ns = (double)NAN;
+	ck_assert_int_eq(cell_block_check(&c, &blocks[0], why), -ENODATA);
+	ck_assert_ptr_nonnull(strstr(why, "no CPU time of the server"));
+	c.config = &asked;
+	for (unsigned i = 0; i < BLOCK_SERVERS; i++)
+		blocks[0].at[i / REPLICATES][i % REPLICATES].key = 5;
+	ck_assert_int_eq(cell_block_check(&c, &blocks[0], why), 0);
+	blocks[0].at[SIDE_A][0].key = 0; /* has no ratio */
+	ck_assert_int_eq(cell_block_check(&c, &blocks[0], why), -ENODATA);
+	c.block_count = 1;
+	cell_compare(&c, 0.01, 0, 1);
+	ck_assert_double_nan(c.of[FIGURE_KEY].ratio.middle);
+	ck_assert_double_nan(c.of[FIGURE_CPU].noise.low);
 }
 END_TEST
 
@@ -203,8 +266,8 @@ START_TEST(what_differs_between_starts_of_one_server_is_noise)
 			b->at[s][c.block_count % 2].rate *= exp(0.06);
 	}
 	cells_judge(&c, 1, 0.01, 1);
-	ck_assert(c.rate.ratio.high < 0);
-	ck_assert(c.rate.noise.low < c.rate.ratio.high);
+	ck_assert(c.of[FIGURE_RATE].ratio.high < 0);
+	ck_assert(c.of[FIGURE_RATE].noise.low < c.of[FIGURE_RATE].ratio.high);
 	ck_assert_int_eq(c.winner, WINNER_NONE);
 }
 END_TEST
@@ -236,7 +299,7 @@ START_TEST(the_recommendation_follows_the_winners)
 	for (unsigned i = 0; i < 3; i++) {
 		c[i].block_count = 20;
 		c[i].precise = true;
-		c[i].rate.ratio = (struct paired){ .low = -0.01, .high = 0.004 * i };
+		c[i].of[FIGURE_RATE].ratio = (struct paired){ .low = -0.01, .high = 0.004 * i };
 	}
 	ck_assert_str_eq(cells_recommend(c, 3, 0.01, why), "either");
 	ck_assert_ptr_nonnull(
@@ -356,6 +419,8 @@ Suite *cell_suite(void)
 	tcase_add_loop_test(t, equal_servers_get_no_winner, 0, MACHINES);
 	tcase_add_loop_test(t, a_slowdown_of_five_percent_is_found, 0, MACHINES);
 	tcase_add_test(t, who_had_no_time_left_decides_what_is_judged);
+	tcase_add_test(t, what_is_asked_for_decides);
+	tcase_add_test(t, a_block_without_what_decides_is_none);
 	tcase_add_test(t, what_differs_between_starts_of_one_server_is_noise);
 	tcase_add_test(t, a_cell_without_enough_blocks_is_not_measured);
 	tcase_add_test(t, the_recommendation_follows_the_winners);

@@ -47,8 +47,10 @@ static json_t *ratio(const struct paired *p)
 
 static json_t *interval(const struct paired *p)
 {
-	json_t *o = ratio(p);
+	json_t *o = isnan(p->middle) ? NULL : ratio(p);
 
+	if (!o)
+		return json_null();
 	json_object_set_new(o, "p", real(p->p));
 	return o;
 }
@@ -61,14 +63,20 @@ static json_t *noise(const struct paired *p)
 static json_t *side(const struct cell *c, enum side s, bool measured)
 {
 	const struct sample *m = &c->middle[s];
-	char command[COMMAND_MAX];
+	char command[COMMAND_MAX], client[COMMAND_MAX];
 	double none = measured ? 0 : (double)NAN;
 
-	command_server(c->config, c->name[s], c->load.connections, command);
+	command_client(c->config, &c->load, c->client[s], client);
+	snprintf(command, sizeof(command), "%s", client);
+	if (c->server[s])
+		command_server(c->config, c->server[s], c->load.connections, command);
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}", "name", text(c->name[s]),
-		"command", text(command), "rate", real(m->rate + none), "server_cpu_ns_per_message",
-		real(m->cpu_ns + none), "context_switches_per_message", real(m->switches + none),
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}", "name",
+		text(c->name[s]), "command", text(command), "client", text(client),
+		"client_cpu_ns_per_message", real(m->client_cpu_ns + none), "key",
+		cell_figure(c->config->compare) == FIGURE_KEY ? real(m->key + none) : json_null(),
+		"rate", real(m->rate + none), "server_cpu_ns_per_message", real(m->cpu_ns + none),
+		"context_switches_per_message", real(m->switches + none),
 		"system_calls_per_message", c->syscalls[s] < 0 ? json_null() : real(c->syscalls[s]),
 		"latency_ns", "p50", real(m->p50_ns + none), "p99", real(m->p99_ns + none),
 		"server_busy", real(m->server_busy + none), "client_busy",
@@ -77,12 +85,14 @@ static json_t *side(const struct cell *c, enum side s, bool measured)
 
 static json_t *sample(const struct sample *s, unsigned block, const char *side)
 {
-	return json_pack("{s:i, s:s, s:f, s:f, s:f, s:b, s:b, s:b, s:i, s:i, s:i, s:i}", "block",
-			 (int)block, "side", side, "rate", s->rate, "server_cpu_ns_per_message",
-			 s->cpu_ns, "p99_ns", s->p99_ns, "stolen", s->stolen > 0, "throttled",
-			 s->throttled > 0, "disturbed", s->disturbed > 0, "rounds", (int)s->rounds,
-			 "rounds_stolen", (int)s->stolen, "rounds_throttled", (int)s->throttled,
-			 "rounds_disturbed", (int)s->disturbed);
+	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:i, s:i, s:i, s:i}",
+			 "block", (int)block, "side", side, "rate", real(s->rate),
+			 "server_cpu_ns_per_message", real(s->cpu_ns), "client_cpu_ns_per_message",
+			 real(s->client_cpu_ns), "p99_ns", real(s->p99_ns), "key", real(s->key),
+			 "stolen", s->stolen > 0, "throttled", s->throttled > 0, "disturbed",
+			 s->disturbed > 0, "rounds", (int)s->rounds, "rounds_stolen",
+			 (int)s->stolen, "rounds_throttled", (int)s->throttled, "rounds_disturbed",
+			 (int)s->disturbed);
 }
 
 /* Every server of every block: whoever doubts can count again. */
@@ -120,12 +130,11 @@ static void put_verdict(json_t *o, const struct cell *c)
 	static const char *const winners[] = { "none", "a", "b" };
 	static const char *const bottlenecks[] = { "unknown", "client", "server" };
 
-	json_object_set_new(o, "ratio", interval(&c->rate.ratio));
-	json_object_set_new(o, "cpu_ratio", interval(&c->cpu.ratio));
+	for (enum figure f = 0; f < FIGURES; f++)
+		json_object_set_new(o, figures[f].ratio, interval(&c->of[f].ratio));
 	json_object_set_new(o, "noise_ratio", noise(&cell_decider(c)->noise));
 	json_object_set_new(o, "winner", json_string(winners[c->winner]));
-	json_object_set_new(o, "decided_by",
-			    json_string(c->decided_by == DECIDED_BY_CPU ? "cpu" : "rate"));
+	json_object_set_new(o, "decided_by", json_string(figures[c->decided_by].name));
 	json_object_set_new(o, "bottleneck", json_string(bottlenecks[c->bottleneck]));
 }
 
@@ -149,8 +158,9 @@ static json_t *cell(const struct bench *r, unsigned i)
 			    measured && c->syscalls[SIDE_A] < 0
 				    ? text(strerror((int)-c->syscalls[SIDE_A]))
 				    : json_null());
-	command_client(c->config, &c->load, "{addr}", client);
+	command_client(c->config, &c->load, c->client[SIDE_A], client);
 	json_object_set_new(o, "client", text(client));
+	json_object_set_new(o, "compare", text(c->config->compare));
 	if (measured)
 		put_verdict(o, c);
 	else

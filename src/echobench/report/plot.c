@@ -73,7 +73,7 @@ static void put_ratios(const struct bench *r, FILE *f)
 			 short_name(c->name[SIDE_A], a));
 		fprintf(f, "%u %.6f %.6f %.6f %.6f %.6f \"%s of %s: %llu x %s, %llu deep, %s\"\n",
 			n++, exp(p->middle), exp(p->low), exp(p->high), exp(z->low), exp(z->high),
-			c->decided_by == DECIDED_BY_CPU ? "CPU" : "rate", plain(name, a),
+			figures[c->decided_by].text, plain(name, a),
 			(unsigned long long)c->load.connections,
 			units_bytes((double)c->load.size, 3, size),
 			(unsigned long long)c->load.pipeline, bench_mode_names[c->load.mode]);

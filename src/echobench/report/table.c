@@ -21,8 +21,8 @@ static char *si_text(double v, char text[CELL_TEXT])
 	static const char *const units[] = { "", "k", "M", "G", "T" };
 	size_t u = 0;
 
-	if (v < 1000) {
-		snprintf(text, CELL_TEXT, "%.0f", v);
+	if (!(v >= 1000)) {
+		snprintf(text, CELL_TEXT, isnan(v) ? "-" : "%.0f", v);
 		return text;
 	}
 	while (v >= 999.5 && u < ARRAY_LEN(units) - 1) {
@@ -38,7 +38,22 @@ static char *ratio_text(double ln, char text[CELL_TEXT])
 {
 	double v = exp(ln);
 
-	snprintf(text, CELL_TEXT, v >= 99.95 ? "%.1f" : v >= 9.9995 ? "%.2f" : "%.3f", v);
+	snprintf(text, CELL_TEXT,
+		 isnan(v)      ? "-"
+		 : v >= 99.95  ? "%.1f"
+		 : v >= 9.9995 ? "%.2f"
+			       : "%.3f",
+		 v);
+	return text;
+}
+
+/* "1.021-1.048"; "-": not known */
+static char *interval_text(const struct paired *p, char text[2 * CELL_TEXT])
+{
+	char low[CELL_TEXT], high[CELL_TEXT];
+
+	snprintf(text, 2 * CELL_TEXT, isnan(p->middle) ? "-" : "%s-%s", ratio_text(p->low, low),
+		 ratio_text(p->high, high));
 	return text;
 }
 
@@ -63,9 +78,9 @@ char *table_sentence(const struct cell *c, double alpha, char text[WHY_MAX])
 		snprintf(text, WHY_MAX, "not measured: %.290s", c->why);
 	else
 		snprintf(text, WHY_MAX, "%s B/A %s (%s to %s), %u blocks, %.0f s: %s",
-			 c->decided_by == DECIDED_BY_CPU ? "CPU" : "rate",
-			 ratio_text(p->middle, middle), ratio_text(p->low, low),
-			 ratio_text(p->high, high), c->block_count, (double)c->spent_ns / 1e9,
+			 figures[c->decided_by].text, ratio_text(p->middle, middle),
+			 ratio_text(p->low, low), ratio_text(p->high, high), c->block_count,
+			 (double)c->spent_ns / 1e9,
 			 c->winner == WINNER_NONE && !c->precise ? "too noisy to say"
 								 : winners[c->winner]);
 	return text;
@@ -83,27 +98,37 @@ static void print_load(const struct cell *c, FILE *to)
 /* Whether this cell compares other servers than the one before. */
 static bool new_pair(const struct bench *r, unsigned i)
 {
-	return i == 0 || strcmp(r->cells[i].name[SIDE_A], r->cells[i - 1].name[SIDE_A]) != 0 ||
-	       strcmp(r->cells[i].name[SIDE_B], r->cells[i - 1].name[SIDE_B]) != 0;
+	return i == 0 || r->cells[i].config != r->cells[i - 1].config ||
+	       r->cells[i].server[SIDE_B] != r->cells[i - 1].server[SIDE_B];
+}
+
+static void print_side(const struct cell *c, enum side s, FILE *to)
+{
+	bool own = c->client[SIDE_A][0] || c->client[SIDE_B][0];
+
+	escape_line(to, "%c  %.76s", 'A' + s, c->server[s] ? c->server[s] : c->client[s]);
+	if (own && c->server[s])
+		escape_line(to, "   client: %.68s", c->client[s][0] ? c->client[s] : "echoload");
 }
 
 static void print_pair(const struct cell *c, FILE *to)
 {
 	fputc('\n', to);
-	escape_line(to, "A  %.76s", c->name[SIDE_A]);
-	escape_line(to, "B  %.76s", c->name[SIDE_B]);
+	print_side(c, SIDE_A, to);
+	print_side(c, SIDE_B, to);
+	if (cell_figure(c->config->compare) != FIGURES)
+		escape_line(to, "   compared: %.66s", c->config->compare);
 }
 
 static void print_winner(const struct cell *c, FILE *to)
 {
 	static const char *const names[] = { "none", "A", "B" };
 	const struct paired *p = &cell_decider(c)->ratio;
-	char a[CELL_TEXT], b[CELL_TEXT], middle[CELL_TEXT], low[CELL_TEXT], high[CELL_TEXT];
+	char a[CELL_TEXT], b[CELL_TEXT], middle[CELL_TEXT], range[2 * CELL_TEXT];
 
-	fprintf(to, "%8s%8s%7s %s-%s %-4s %-7s %s\n", si_text(c->middle[SIDE_A].rate, a),
+	fprintf(to, "%8s%8s%7s %s %-4s %-7s %s\n", si_text(c->middle[SIDE_A].rate, a),
 		si_text(c->middle[SIDE_B].rate, b), ratio_text(p->middle, middle),
-		ratio_text(p->low, low), ratio_text(p->high, high),
-		c->decided_by == DECIDED_BY_CPU ? "CPU" : "rate", bottleneck_text(c),
+		interval_text(p, range), figures[c->decided_by].text, bottleneck_text(c),
 		c->winner == WINNER_NONE && !c->precise ? "?" : names[c->winner]);
 }
 
@@ -125,9 +150,10 @@ static void print_winners(const struct bench *r, FILE *to)
 	}
 }
 
-static char *calls_text(double v, char text[CELL_TEXT])
+/* NAN: "-" */
+static char *fixed_text(double v, int digits, char text[CELL_TEXT])
 {
-	snprintf(text, CELL_TEXT, v < 0 ? "-" : "%.2f", v);
+	snprintf(text, CELL_TEXT, isnan(v) ? "-" : "%.*f", digits, v);
 	return text;
 }
 
@@ -139,19 +165,22 @@ static void print_costs(const struct bench *r, FILE *to)
 		    "B\n");
 	for (unsigned i = 0; i < r->count; i++) {
 		const struct cell *c = &r->cells[i];
-		char p99[SIDES][UNITS_MAX], calls[SIDES][CELL_TEXT];
+		char p99[SIDES][UNITS_MAX], calls[SIDES][CELL_TEXT], cpu[CELL_TEXT];
 
 		if (!cell_measured(c, r->alpha))
 			continue;
 		for (unsigned s = 0; s < SIDES; s++) {
-			units_time((int64_t)c->middle[s].p99_ns, 3, p99[s]);
-			calls_text(c->syscalls[s], calls[s]);
+			snprintf(p99[s], sizeof(p99[s]), "-");
+			if (!isnan(c->middle[s].p99_ns))
+				units_time((int64_t)c->middle[s].p99_ns, 3, p99[s]);
+			fixed_text(c->syscalls[s] < 0 ? NAN : c->syscalls[s], 2, calls[s]);
 		}
 		print_load(c, to);
 		for (unsigned s = 0; s < SIDES; s++)
-			fprintf(to, "%7.0f", c->middle[s].cpu_ns);
-		fprintf(to, "%6.3f%6.3f%6s%6s%8s%8s\n", c->middle[0].switches,
-			c->middle[1].switches, calls[0], calls[1], p99[0], p99[1]);
+			fprintf(to, "%7s", fixed_text(c->middle[s].cpu_ns, 0, cpu));
+		for (unsigned s = 0; s < SIDES; s++)
+			fprintf(to, "%6s", fixed_text(c->middle[s].switches, 3, cpu));
+		fprintf(to, "%6s%6s%8s%8s\n", calls[0], calls[1], p99[0], p99[1]);
 	}
 	fprintf(to, "CPU in ns, switches, system calls: of the server, for a message\n");
 	for (unsigned i = 0; i < r->count; i++) {
@@ -168,18 +197,18 @@ static void print_costs(const struct bench *r, FILE *to)
 static void print_other(const struct cell *c, FILE *to)
 {
 	const struct comparison *d = cell_decider(c);
-	const struct paired *o = c->decided_by == DECIDED_BY_CPU ? &c->rate.ratio : &c->cpu.ratio;
-	char nl[CELL_TEXT], nh[CELL_TEXT], ol[CELL_TEXT], oh[CELL_TEXT], om[CELL_TEXT];
+	const enum figure other = c->decided_by == FIGURE_CPU ? FIGURE_RATE : FIGURE_CPU;
+	const struct paired *o = &c->of[other].ratio;
+	char noise[2 * CELL_TEXT], range[2 * CELL_TEXT];
 
-	fprintf(to, " %s-%s %-4s%6s %s-%s%5u%5u%5u%5u%5.0f\n", ratio_text(d->noise.low, nl),
-		ratio_text(d->noise.high, nh), c->decided_by == DECIDED_BY_CPU ? "rate" : "CPU",
-		ratio_text(o->middle, om), ratio_text(o->low, ol), ratio_text(o->high, oh),
-		c->rounds, c->stolen, c->throttled, c->disturbed, (double)c->spent_ns / 1e9);
+	fprintf(to, " %s %-4s %-11s%5u%5u%5u%5u%5.0f\n", interval_text(&d->noise, noise),
+		figures[other].text, interval_text(o, range), c->rounds, c->stolen, c->throttled,
+		c->disturbed, (double)c->spent_ns / 1e9);
 }
 
 static void print_noise(const struct bench *r, FILE *to)
 {
-	fprintf(to, "\n conns    size pipe mode   A against A the other B/A        rounds "
+	fprintf(to, "\n conns    size pipe mode   A against A the other B/A  rounds "
 		    "stol thro dist   s\n");
 	for (unsigned i = 0; i < r->count; i++) {
 		const struct cell *c = &r->cells[i];

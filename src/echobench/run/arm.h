@@ -4,22 +4,21 @@
 #ifndef ECHOBENCH_ARM_H
 #define ECHOBENCH_ARM_H
 
-#include "echo/lab/lane.h"
+#include "client.h"
 #include "echobench/verdict/cell.h"
 #include "server.h"
 
 struct arm {
-	const struct bench_config *config;
-	const struct workload *load;
-	struct server server;
-	struct lane lane;
+	const struct cell *cell;
+	enum side side;
+	struct server server; /* if the side has one */
+	struct client client;
 };
 
-/* Starts the server; more can be started before the first one is ready. @name is a backend or a
- * command. All of these return 0, -EINTR, -EAGAIN (the client failed: the next may do better), or
- * another -errno with @why; arm_stop() after any of them. */
-int arm_start(struct arm *p, const struct bench_config *c, const struct workload *w,
-	      const char *name, char why[WHY_MAX]);
+/* Starts the server; more can be started before the first one is ready. All of these return 0,
+ * -EINTR, -EAGAIN (the client failed: the next may do better), or another -errno with @why;
+ * arm_stop() after any of them. */
+int arm_start(struct arm *p, const struct cell *c, enum side side, char why[WHY_MAX]);
 /* Waits for the server, and starts the client. */
 int arm_serve(struct arm *p, char why[WHY_MAX]);
 /* Waits until the client has its connections. */

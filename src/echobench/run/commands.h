@@ -20,9 +20,25 @@ bool command_is_backend(const char *side);
 void command_server(const struct bench_config *c, const char *side, uint64_t connections,
 		    char command[COMMAND_MAX]);
 
-/* The client's command line; @address may be "{addr}", and {gate} stays in it. */
-void command_client(const struct bench_config *c, const struct workload *w, const char *address,
+/* The same for a client; @own is --client-a or --client-b, "" for echoload. */
+void command_client(const struct bench_config *c, const struct workload *w, const char *own,
 		    char command[COMMAND_MAX]);
+
+/* Whether a client connects to a server, and whether it works through a gate; "": echoload. */
+bool command_needs_server(const char *client);
+bool command_is_gated(const char *client);
+
+/* Sets the sides of a cell: A's, and @b. All of it must outlive the cell. */
+void command_sides(struct cell *cell, const struct bench_config *c, const char *b);
+
+/* A command line with its words replaced, but for {gate}; @address "": not known, and left. The
+ * caller frees it. NULL: no memory. */
+char *command_fill(const char *command, const struct bench_config *c, const struct workload *w,
+		   const char *address);
+
+/* Mistakes in what was said of the sides and of how to compare them. Returns 0, or -EINVAL with
+ * s->error. */
+int command_check(struct opt_set *s, const struct bench_config *c);
 
 /* How many threads that client has. */
 unsigned command_client_threads(const struct bench_config *c);

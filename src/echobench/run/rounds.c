@@ -119,8 +119,10 @@ static void combine_median(const struct sample *s, unsigned turns, size_t offset
 void rounds_combine(const struct sample *s, unsigned turns, struct sample out[BLOCK_SERVERS])
 {
 	assert(turns > 0 && turns <= TURNS_MAX);
-	combine_ratio(s, turns, offsetof(struct sample, rate), out);
-	combine_ratio(s, turns, offsetof(struct sample, cpu_ns), out);
+	for (enum figure f = 0; f < FIGURES; f++)
+		combine_ratio(s, turns, figures[f].offset, out);
+	combine_ratio(s, turns, offsetof(struct sample, p50_ns), out);
+	combine_ratio(s, turns, offsetof(struct sample, p99_ns), out);
 	combine_median(s, turns, offsetof(struct sample, switches), out);
 	combine_median(s, turns, offsetof(struct sample, server_busy), out);
 	combine_median(s, turns, offsetof(struct sample, client_busy), out);

@@ -27,7 +27,7 @@ unsigned round_warm_turns(const struct bench_config *c, const struct workload *w
 void round_order(uint64_t *rng, uint8_t order[BLOCK_SERVERS]);
 
 /* From @turns of rounds, @s[turn * BLOCK_SERVERS + server], to one sample of each server.
- * Latencies are not in rounds: they are left as they are. 0 < turns <= TURNS_MAX. */
+ * 0 < turns <= TURNS_MAX. */
 void rounds_combine(const struct sample *s, unsigned turns, struct sample out[BLOCK_SERVERS]);
 
 #endif

@@ -79,7 +79,7 @@ static int start(struct arm *p, struct cell *c, unsigned replicates)
 	int r = 0;
 
 	for (unsigned i = 0; i < SIDES * replicates && r == 0; i++)
-		r = arm_start(&p[i], c->config, &c->load, c->name[i / replicates], c->why);
+		r = arm_start(&p[i], c, i / replicates, c->why);
 	for (unsigned i = 0; i < SIDES * replicates && r == 0; i++)
 		r = arm_serve(&p[i], c->why);
 	for (unsigned i = 0; i < SIDES * replicates && r == 0; i++)
@@ -162,15 +162,9 @@ static int run_block(struct cell *c, struct schedule *s, struct block *b)
 	if (r == 0)
 		r = run_turns(c, s, p, all);
 	stop(p, BLOCK_SERVERS);
-	for (unsigned i = 0; i < BLOCK_SERVERS && r == 0; i++) {
-		if (!(all[i].cpu_ns > 0)) {
-			snprintf(c->why, sizeof(c->why),
-				 "the server got no CPU time, or none that can be seen");
-			r = -ENODATA;
-		}
+	for (unsigned i = 0; i < BLOCK_SERVERS; i++)
 		b->at[i / REPLICATES][i % REPLICATES] = all[i];
-	}
-	return r;
+	return r == 0 ? cell_block_check(c, b, c->why) : r;
 }
 
 /* Blocks until it is enough. A block that failed leaves no trace but its reason. */

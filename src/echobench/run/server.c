@@ -57,24 +57,30 @@ int server_check_sides(const struct bench_config *c, char why[WHY_MAX])
 {
 	const struct workload one = { 1, 1, 1, MODE_CLOSED };
 	const char *sides[SERVERS_MAX + 2] = { c->a, c->b };
-	char command[COMMAND_MAX], all[COMMAND_MAX + 32], *gateless;
+	char command[COMMAND_MAX], all[COMMAND_MAX + 32], *gateless, *filled;
 	unsigned count = 2;
 	int r = 0;
 
 	for (unsigned i = 0; i < c->server.count; i++)
 		sides[count++] = c->server.at[i];
+	if (!command_needs_server(c->client_a))
+		sides[0] = "";
+	if (!command_needs_server(c->client_b))
+		sides[1] = "";
 	for (unsigned i = 0; i < count && r == 0; i++) {
-		if (!command_is_backend(sides[i]))
+		if (!sides[i][0] || !command_is_backend(sides[i]))
 			continue;
 		command_server(c, sides[i], 1, command);
 		snprintf(all, sizeof(all), "%s --check", command);
 		r = check(all, why);
 	}
-	if (r == 0) {
-		command_client(c, &one, "127.0.0.1:1", command);
+	if (r == 0 && (!c->client_a[0] || !c->client_b[0])) {
+		command_client(c, &one, "", command);
 		gateless = child_replace(command, " --gate {gate}", "");
-		snprintf(all, sizeof(all), "%s --print-config", gateless ? gateless : "");
+		filled = command_fill(gateless ? gateless : "", c, &one, "127.0.0.1:1");
+		snprintf(all, sizeof(all), "%s --print-config", filled ? filled : "");
 		free(gateless);
+		free(filled);
 		r = check(all, why);
 	}
 	return r;
@@ -98,39 +104,21 @@ static int free_port(unsigned *port)
 	return r;
 }
 
-/* Puts the address into the command. Returns it, or NULL: no memory. */
-static char *fill_address(const char *command, unsigned port)
-{
-	char addr[ADDRESS_MAX], number[8], *with_addr, *with_host = NULL, *all = NULL;
-
-	snprintf(addr, sizeof(addr), "127.0.0.1:%u", port);
-	snprintf(number, sizeof(number), "%u", port);
-	with_addr = child_replace(command, "{addr}", addr);
-	if (with_addr)
-		with_host = child_replace(with_addr, "{host}", "127.0.0.1");
-	if (with_host)
-		all = child_replace(with_host, "{port}", number);
-	free(with_addr);
-	free(with_host);
-	return all;
-}
-
-int server_start(struct server *s, const struct bench_config *c, const char *side,
-		 uint64_t connections, char why[WHY_MAX])
+int server_start(struct server *s, const struct cell *c, const char *side, char why[WHY_MAX])
 {
 	char command[COMMAND_MAX], *filled;
 	unsigned port = 0;
 	int r = 0;
 
 	*s = (struct server){ 0 };
-	command_server(c, side, connections, command);
+	command_server(c->config, side, c->load.connections, command);
 	if (strstr(command, "{addr}") || strstr(command, "{port}")) {
 		r = free_port(&port);
 		snprintf(s->address, sizeof(s->address), "127.0.0.1:%u", port);
 	}
-	filled = r == 0 ? fill_address(command, port) : NULL;
+	filled = r == 0 ? command_fill(command, c->config, &c->load, s->address) : NULL;
 	if (filled)
-		r = child_start(&s->child, filled, &c->server_cpus.set);
+		r = child_start(&s->child, filled, &c->config->server_cpus.set);
 	else if (r == 0)
 		r = -ENOMEM;
 	free(filled);
@@ -153,7 +141,7 @@ static void say_ended(const struct server *s, char why[WHY_MAX])
 
 bool server_ended(struct server *s, char why[WHY_MAX])
 {
-	if (child_wait(&s->child, 0) != 0)
+	if (!s->child.started || child_wait(&s->child, 0) != 0)
 		return false;
 	say_ended(s, why);
 	return true;

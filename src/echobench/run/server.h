@@ -20,8 +20,7 @@ struct server {
 int server_check_sides(const struct bench_config *c, char why[WHY_MAX]);
 
 /* Starts it; it need not listen yet. Returns 0 or -errno with @why. */
-int server_start(struct server *s, const struct bench_config *c, const char *side,
-		 uint64_t connections, char why[WHY_MAX]);
+int server_start(struct server *s, const struct cell *c, const char *side, char why[WHY_MAX]);
 
 /* Waits until it accepts connections and echoes one byte. Returns 0, -EINTR, or -errno with @why;
  * it is for the caller to stop it. */

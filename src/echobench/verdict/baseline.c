@@ -27,6 +27,13 @@ static bool same_number(const json_t *o, const char *key, uint64_t value)
 	return json_is_integer(n) && (uint64_t)json_integer_value(n) == value;
 }
 
+/* Clients of one's own are compared word by word; results from before there were any have none. */
+static bool same_side(const json_t *o, const struct cell *c, enum side s)
+{
+	return same_text(o, "name", c->name[s]) &&
+	       (!c->client[s][0] || same_text(o, "client", c->client[s]));
+}
+
 static bool same_cell(const json_t *o, const struct cell *c)
 {
 	const json_t *w = json_object_get(o, "workload");
@@ -37,15 +44,17 @@ static bool same_cell(const json_t *o, const struct cell *c)
 	       same_text(w, "mode", bench_mode_names[c->load.mode]) &&
 	       (c->load.mode != MODE_OPEN || same_number(w, "rate", c->config->rate)) &&
 	       (c->load.mode != MODE_CHURN || same_number(w, "churn", c->config->churn)) &&
-	       same_text(json_object_get(o, "a"), "name", c->name[SIDE_A]) &&
-	       same_text(json_object_get(o, "b"), "name", c->name[SIDE_B]);
+	       (c->decided_by != FIGURE_KEY || same_text(o, "compare", c->config->compare)) &&
+	       same_side(json_object_get(o, "a"), c, SIDE_A) &&
+	       same_side(json_object_get(o, "b"), c, SIDE_B);
 }
 
 static void compare(struct baseline *b, const json_t *old, const struct cell *c)
 {
-	bool cpu = c->decided_by == DECIDED_BY_CPU, more, less;
+	const struct figure_info *f = &figures[c->decided_by];
+	bool more, less;
 	const struct paired *now = &cell_decider(c)->ratio;
-	const json_t *then = json_object_get(old, cpu ? "cpu_ratio" : "ratio");
+	const json_t *then = json_object_get(old, f->ratio);
 	double median = json_number_value(json_object_get(then, "median")),
 	       low = json_number_value(json_object_get(then, "low")),
 	       high = json_number_value(json_object_get(then, "high"));
@@ -55,9 +64,9 @@ static void compare(struct baseline *b, const json_t *old, const struct cell *c)
 	b->then = (struct paired){ .middle = log(median), .low = log(low), .high = log(high) };
 	more = now->low > b->then.high;
 	less = now->high < b->then.low;
-	b->verdict = !more && !less ? BASELINE_SAME
-		     : more == cpu  ? BASELINE_WORSE
-				    : BASELINE_BETTER;
+	b->verdict = !more && !less              ? BASELINE_SAME
+		     : more == f->more_is_better ? BASELINE_BETTER
+						 : BASELINE_WORSE;
 }
 
 int baseline_load(struct bench *r, const char *path, char why[WHY_MAX])
@@ -107,8 +116,7 @@ char *baseline_sentence(const struct bench *r, unsigned i, char text[WHY_MAX])
 		snprintf(text, WHY_MAX, "nothing to compare");
 	else
 		snprintf(text, WHY_MAX, "%s B/A was %.3f (%.3f-%.3f), is %.3f: %s",
-			 r->cells[i].decided_by == DECIDED_BY_CPU ? "CPU" : "rate",
-			 exp(b->then.middle), exp(b->then.low), exp(b->then.high), exp(now->middle),
-			 names[b->verdict]);
+			 figures[r->cells[i].decided_by].text, exp(b->then.middle),
+			 exp(b->then.low), exp(b->then.high), exp(now->middle), names[b->verdict]);
 	return text;
 }

@@ -4,6 +4,7 @@
 #include "cell.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,6 +14,30 @@
 #include "echo/base/units.h"
 
 enum { RESAMPLES = 20000 };
+
+const struct figure_info figures[FIGURES] = {
+	[FIGURE_RATE] = { "rate", "rate", "ratio", "messages", offsetof(struct sample, rate),
+			  true },
+	[FIGURE_CPU] = { "cpu", "CPU", "cpu_ratio", "CPU time of the server",
+			 offsetof(struct sample, cpu_ns), false },
+	[FIGURE_CLIENT_CPU] = { "client_cpu", "cCPU", "client_cpu_ratio", "CPU time of the client",
+				offsetof(struct sample, client_cpu_ns), false },
+	[FIGURE_KEY] = { "key", "key", "key_ratio", "number of this key of the client's JSON",
+			 offsetof(struct sample, key), false },
+};
+
+int cell_figure(const char *compare)
+{
+	if (strcmp(compare, "auto") == 0)
+		return FIGURES;
+	if (compare[0] == '.' && compare[1])
+		return FIGURE_KEY;
+	for (int i = 0; i < FIGURE_KEY; i++) {
+		if (strcmp(figures[i].name, compare) == 0)
+			return i;
+	}
+	return -EINVAL;
+}
 
 /* From here on we say that somebody is the bottleneck. */
 static const double busy_limit = 0.9;
@@ -33,8 +58,11 @@ static double median_of(const struct cell *c, enum side side, size_t offset)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < c->block_count; i++) {
-		for (unsigned t = 0; t < REPLICATES; t++)
-			v[n++] = sample_field(&c->blocks[i].at[side][t], offset);
+		for (unsigned t = 0; t < REPLICATES; t++) {
+			v[n] = sample_field(&c->blocks[i].at[side][t], offset);
+			if (isnan(v[n++]))
+				return NAN;
+		}
 	}
 	return paired_median(v, n);
 }
@@ -85,8 +113,10 @@ void cell_summarise(struct cell *c)
 		offsetof(struct sample, rate),        offsetof(struct sample, cpu_ns),
 		offsetof(struct sample, switches),    offsetof(struct sample, server_busy),
 		offsetof(struct sample, client_busy), offsetof(struct sample, p50_ns),
-		offsetof(struct sample, p99_ns),
+		offsetof(struct sample, p99_ns),      offsetof(struct sample, client_cpu_ns),
+		offsetof(struct sample, key),
 	};
+	int asked = cell_figure(c->config->compare);
 
 	assert(c->block_count > 0);
 	for (unsigned s = 0; s < SIDES; s++) {
@@ -98,7 +128,10 @@ void cell_summarise(struct cell *c)
 	}
 	count_flags(c);
 	c->bottleneck = bottleneck(c);
-	c->decided_by = rate_decides(c) ? DECIDED_BY_RATE : DECIDED_BY_CPU;
+	if (asked != FIGURES)
+		c->decided_by = (enum figure)asked;
+	else
+		c->decided_by = rate_decides(c) ? FIGURE_RATE : FIGURE_CPU;
 }
 
 /* ln of one quantity of a block's servers. */
@@ -136,20 +169,52 @@ static void compare_noise(const struct cell *c, size_t offset, struct paired *ou
 	paired_judge(out, v, n, alpha, 0, 1);
 }
 
+static bool block_knows(const struct block *b, enum figure f)
+{
+	for (unsigned i = 0; i < BLOCK_SERVERS; i++) {
+		if (!(sample_field(&b->at[i / REPLICATES][i % REPLICATES], figures[f].offset) > 0))
+			return false;
+	}
+	return true;
+}
+
+int cell_block_check(const struct cell *c, const struct block *b, char why[WHY_MAX])
+{
+	int asked = cell_figure(c->config->compare);
+
+	for (enum figure f = 0; f < FIGURES; f++) {
+		bool needed = asked == FIGURES ? f == FIGURE_RATE || f == FIGURE_CPU
+					       : f == (enum figure)asked;
+
+		if (needed && !block_knows(b, f)) {
+			snprintf(why, WHY_MAX, "there was no %s, or none that can be seen",
+				 figures[f].what);
+			return -ENODATA;
+		}
+	}
+	return 0;
+}
+
 void cell_compare(struct cell *c, double alpha, unsigned resamples, uint64_t seed)
 {
-	static const size_t rate = offsetof(struct sample, rate),
-			    cpu = offsetof(struct sample, cpu_ns);
+	const struct paired unknown = { NAN, NAN, NAN, NAN, false };
 
-	compare_ratio(c, rate, &c->rate.ratio, alpha, resamples, seed);
-	compare_ratio(c, cpu, &c->cpu.ratio, alpha, resamples, seed);
-	compare_noise(c, rate, &c->rate.noise, alpha);
-	compare_noise(c, cpu, &c->cpu.noise, alpha);
+	for (enum figure f = 0; f < FIGURES; f++) {
+		bool known = true;
+
+		for (unsigned i = 0; i < c->block_count; i++)
+			known &= block_knows(&c->blocks[i], f);
+		c->of[f] = (struct comparison){ unknown, unknown };
+		if (!known)
+			continue;
+		compare_ratio(c, figures[f].offset, &c->of[f].ratio, alpha, resamples, seed);
+		compare_noise(c, figures[f].offset, &c->of[f].noise, alpha);
+	}
 }
 
 const struct comparison *cell_decider(const struct cell *c)
 {
-	return c->decided_by == DECIDED_BY_CPU ? &c->cpu : &c->rate;
+	return &c->of[c->decided_by];
 }
 
 bool cell_precise(struct cell *c, double alpha, double percent)
@@ -157,10 +222,7 @@ bool cell_precise(struct cell *c, double alpha, double percent)
 	struct paired r;
 
 	cell_summarise(c);
-	compare_ratio(c,
-		      c->decided_by == DECIDED_BY_CPU ? offsetof(struct sample, cpu_ns)
-						      : offsetof(struct sample, rate),
-		      &r, alpha, 0, 1);
+	compare_ratio(c, figures[c->decided_by].offset, &r, alpha, 0, 1);
 	return r.bounded && r.high - r.low <= 2 * log1p(percent / 100);
 }
 
@@ -174,8 +236,7 @@ static enum winner winner(const struct cell *c)
 
 	if (!d->ratio.bounded || (!more && !less))
 		return WINNER_NONE;
-	/* more messages are good, more CPU time is not */
-	return more == (c->decided_by == DECIDED_BY_RATE) ? WINNER_B : WINNER_A;
+	return more == figures[c->decided_by].more_is_better ? WINNER_B : WINNER_A;
 }
 
 /* The intervals at this level, unless they are there already: cells are judged again whenever

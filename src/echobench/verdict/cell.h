@@ -32,12 +32,14 @@ struct workload {
 };
 
 /* One server's part of a block, or a round of it: the client's rate, and what the server used for
- * a message meanwhile. */
+ * a message meanwhile. NAN: it is not known. */
 struct sample {
 	double rate;                     /* echoes each second */
 	double cpu_ns, switches;         /* of the server, for a message */
+	double client_cpu_ns;            /* of the client, for a message */
 	double server_busy, client_busy; /* 1: all of its CPUs, all of its threads */
 	double p50_ns, p99_ns;
+	double key; /* what the client said of the key that is compared */
 	unsigned rounds;
 	/* of them: */
 	unsigned stolen;    /* the hypervisor took CPU time */
@@ -58,10 +60,23 @@ struct block {
 };
 
 enum bottleneck { BOTTLENECK_UNKNOWN, BOTTLENECK_CLIENT, BOTTLENECK_SERVER };
-enum decider { DECIDED_BY_RATE, DECIDED_BY_CPU };
+enum figure { FIGURE_RATE, FIGURE_CPU, FIGURE_CLIENT_CPU, FIGURE_KEY, FIGURES };
 enum winner { WINNER_NONE, WINNER_A, WINNER_B };
 
-/* B / A of one quantity; all logarithms. */
+/* What can be compared. */
+struct figure_info {
+	const char *name, *text; /* of --compare and decided_by; of tables */
+	const char *ratio;       /* its key in JSON */
+	const char *what;        /* a part of "the client said no ..." */
+	size_t offset;           /* in struct sample */
+	bool more_is_better;
+};
+extern const struct figure_info figures[FIGURES];
+
+/* The figure that --compare names; FIGURES: "auto"; < 0: none. */
+int cell_figure(const char *compare);
+
+/* B / A of one quantity; all logarithms, NAN where it is not known of all servers. */
 struct comparison {
 	struct paired ratio, noise;
 };
@@ -69,8 +84,10 @@ struct comparison {
 struct cell {
 	const struct bench_config *config;
 	struct workload load;
-	const char *name[SIDES]; /* backend or command, as given */
-	struct block *blocks;    /* BLOCKS_MAX */
+	const char *server[SIDES]; /* backend or command, as given; NULL: it needs none */
+	const char *client[SIDES]; /* command, as given; "": echoload */
+	const char *name[SIDES];   /* the one of them by which the sides differ */
+	struct block *blocks;      /* BLOCKS_MAX */
 	unsigned block_count, failed_blocks;
 	unsigned warm_rounds;
 	bool stationary; /* the warm-up ended because the rate stood still */
@@ -80,9 +97,9 @@ struct cell {
 	char why[WHY_MAX];      /* why it was not measured, or not to the end */
 	/* verdict */
 	struct sample middle[SIDES]; /* medians */
-	struct comparison rate, cpu;
+	struct comparison of[FIGURES];
 	enum bottleneck bottleneck;
-	enum decider decided_by;
+	enum figure decided_by;
 	enum winner winner;
 	double level;           /* the alpha that Holm's correction gave this cell */
 	double p;               /* of the ratio that decides */
@@ -97,8 +114,12 @@ unsigned cell_blocks_needed(double alpha);
 /* Fewer blocks say nothing: the cell counts as not measured. */
 bool cell_measured(const struct cell *c, double alpha);
 
-/* Medians, bottleneck, and which quantity decides: the rate, unless the client limits it, or the
- * schedule of an open loop, or others who had the CPU in most rounds. */
+/* Whether a block can be judged. Returns 0, or -ENODATA with @why: what decides is not known of all
+ * its servers. */
+int cell_block_check(const struct cell *c, const struct block *b, char why[WHY_MAX]);
+
+/* Medians, bottleneck, and which quantity decides, unless --compare says it: the rate, unless the
+ * client limits it, or the schedule of an open loop, or others who had the CPU in most rounds. */
 void cell_summarise(struct cell *c);
 
 /* The intervals of all comparisons at level 1 - @alpha. */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT
+ * client: starts echoload, or what was named instead, and reads its result.
+ */
+#include "client.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "commands.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+
+#define PATIENCE_NS SEC(15) /* longer than the client's own time limits */
+
+/* ---- what it says ---- */
+
+/* The JSON that a command printed: all it said, or its last line. NULL: there is none. */
+static json_t *printed_json(const struct child *c)
+{
+	char *text = child_text(c->out), *line;
+	size_t len = text ? strlen(text) : 0;
+	json_t *json = text ? json_loads(text, 0, NULL) : NULL;
+
+	while (len > 0 && isspace((unsigned char)text[len - 1]))
+		text[--len] = '\0';
+	line = len > 0 ? strrchr(text, '\n') : NULL;
+	if (line && !json)
+		json = json_loads(line + 1, 0, NULL);
+	free(text);
+	return json;
+}
+
+/* The number at ".key.of.json"; a number between dots is an index. NAN: there is none. */
+static double json_at(const json_t *json, const char *path)
+{
+	while (*path == '.' && json) {
+		size_t len = strcspn(++path, ".");
+		char name[OPT_TEXT_MAX];
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, path);
+		json = json_is_array(json) ? json_array_get(json, strtoul(name, NULL, 10))
+					   : json_object_get(json, name);
+		path += len;
+	}
+	return json_is_number(json) ? json_number_value(json) : (double)NAN;
+}
+
+static void read_sample(const struct client *l, const json_t *json, struct sample *out)
+{
+	out->p50_ns = json_at(json, ".latency_ns.p50");
+	out->p99_ns = json_at(json, ".latency_ns.p99");
+	out->key = json_at(json, l->cell->config->compare);
+}
+
+/* Why a client's run does not count, from its own words. */
+static int client_failed(const struct child *client, const json_t *json, char why[WHY_MAX])
+{
+	const char *reason =
+		json_string_value(json_object_get(json_object_get(json, "exit"), "reason"));
+	char *said = child_text(client->err);
+
+	if (said)
+		said[strcspn(said, "\n")] = '\0';
+	if (WIFSIGNALED(client->status))
+		snprintf(why, WHY_MAX, "the client was killed by signal %d",
+			 WTERMSIG(client->status));
+	else
+		snprintf(why, WHY_MAX, "the client ended with exit code %d: %.240s",
+			 WEXITSTATUS(client->status),
+			 reason ? reason
+			 : said ? said
+				: "");
+	free(said);
+	return -EAGAIN; /* on a machine so busy that it starved, the next may go better */
+}
+
+static bool client_succeeded(const struct client *l, const struct child *c, const json_t *json)
+{
+	return WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0 && (json || l->own);
+}
+
+/* ---- behind a gate ---- */
+
+static int lane_failed(struct client *l, int e, char why[WHY_MAX])
+{
+	if (e == -EINTR)
+		return e;
+	if (e == -ETIME)
+		snprintf(why, WHY_MAX, "the client did not answer in time");
+	else if (e == -EPROTO)
+		snprintf(why, WHY_MAX, "what the client said is no answer");
+	else
+		e = client_end(l, NULL, why);
+	return e;
+}
+
+int client_start(struct client *l, const struct cell *c, enum side side, const char *address,
+		 char why[WHY_MAX])
+{
+	const cpu_set_t *cpus = &c->config->client_cpus.set;
+	char command[COMMAND_MAX];
+	int r = 0;
+
+	*l = (struct client){ .cell = c,
+			      .gated = command_is_gated(c->client[side]),
+			      .own = c->client[side][0] != '\0' };
+	command_client(c->config, &c->load, c->client[side], command);
+	l->command = command_fill(command, c->config, &c->load, address);
+	if (!l->command)
+		r = -ENOMEM;
+	else if (l->gated)
+		r = lane_start(&l->lane, l->command, cpus);
+	if (r < 0)
+		snprintf(why, WHY_MAX, "cannot start the client: %s", strerror(-r));
+	return r;
+}
+
+int client_ready(struct client *l, char why[WHY_MAX])
+{
+	int e = l->gated ? lane_ready(&l->lane, PATIENCE_NS) : 0;
+
+	return e < 0 ? lane_failed(l, e, why) : 0;
+}
+
+int client_end(struct client *l, struct sample *out, char why[WHY_MAX])
+{
+	struct child *client = &l->lane.client;
+	int e = lane_end(&l->lane, PATIENCE_NS);
+	json_t *json = e == 0 ? printed_json(client) : NULL;
+
+	if (e == -ETIME) {
+		snprintf(why, WHY_MAX, "the client did not end");
+	} else if (e == 0 && !client_succeeded(l, client, json)) {
+		e = client_failed(client, json, why);
+	} else if (e == 0 && !out) {
+		snprintf(why, WHY_MAX, "nothing was echoed: the client ended too early");
+		e = -ENODATA;
+	} else if (e == 0) {
+		read_sample(l, json, out);
+	}
+	json_decref(json);
+	return e;
+}
+
+/* ---- whole ---- */
+
+static uint64_t messages_of(const json_t *json)
+{
+	double n = json_at(json, ".messages");
+
+	if (isnan(n))
+		n = json_at(json, ".messages.echoed"); /* echoload/1 */
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+static int run_whole(struct client *l, int64_t ns, struct lane_slice *slice, struct sample *out,
+		     char why[WHY_MAX])
+{
+	int64_t begin_ns = clock_now_ns();
+	json_t *json = NULL;
+	struct child c;
+	int r = child_start(&c, l->command, &l->cell->config->client_cpus.set);
+
+	if (r == 0)
+		r = child_wait(&c, 10 * ns + SEC(30));
+	slice->took_ns = clock_now_ns() - begin_ns;
+	if (r == 0)
+		json = printed_json(&c);
+	if (r == -ETIME)
+		snprintf(why, WHY_MAX, "the client did not end");
+	else if (r == 0 && (!json || !client_succeeded(l, &c, json)))
+		r = client_failed(&c, json, why);
+	else if (r < 0 && r != -EINTR)
+		snprintf(why, WHY_MAX, "cannot start the client: %s", strerror(-r));
+	slice->messages = messages_of(json);
+	read_sample(l, json, out);
+	json_decref(json);
+	child_stop(&c, SEC(1));
+	return r;
+}
+
+int client_round(struct client *l, int64_t ns, struct lane_slice *slice, struct sample *out,
+		 char why[WHY_MAX])
+{
+	int e;
+
+	if (!l->gated)
+		return run_whole(l, ns, slice, out, why);
+	e = lane_slice(&l->lane, ns, PATIENCE_NS, slice);
+	if (e < 0)
+		return lane_failed(l, e, why);
+	if (slice->messages > 0)
+		return 0;
+	snprintf(why, WHY_MAX, "nothing was echoed in a round of its time");
+	return -EAGAIN;
+}
+
+void client_stop(struct client *l)
+{
+	lane_stop(&l->lane);
+	free(l->command);
+	l->command = NULL;
+}
+
+void client_usage(const struct client *l, struct tasks_usage *u)
+{
+	struct rusage r;
+
+	tasks_usage(l->lane.client.keeper, u);
+	if (l->gated || getrusage(RUSAGE_CHILDREN, &r) < 0)
+		return;
+	/* it has ended by the time of the second look; no server ends between the two */
+	u->cpu_ns = (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * SEC(1) +
+		    (r.ru_utime.tv_usec + r.ru_stime.tv_usec) * 1000ll;
+}
