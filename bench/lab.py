@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the scripts in bench/ that measure claims share: bench/pair, servers, and lines that say what holds."""
+"""What the scripts in bench/ that measure claims share: echobench, servers, and lines that say what holds."""
 
 import json
 import os
@@ -8,12 +8,10 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.environ.get("ECHOLAB_BIN", os.path.join(ROOT, "build/release"))
 BARE = {"epoll": f"{BIN}/bench/bare_epoll", "io_uring": f"{BIN}/bench/bare_uring"}  # by backend
-QUICK = ["--rounds", "6", "--max-rounds", "6", "--round-seconds", "0.2"]
 # reno, since bbr, a common default, paces with timers; the same for both ends of everything
 CONGESTION = "reno"
 missed = 0
@@ -32,44 +30,42 @@ def interval(key):
     return f"{r['median']:.3f} ({r['low']:.3f}-{r['high']:.3f})"
 
 
-def compared(*argv):
-    """Runs a program that compares two sides; its keys by name, each with "a", "b", "ratio", and the "rounds"."""
-    with tempfile.NamedTemporaryFile(suffix=".json") as out:
-        argv = [*map(str, argv), "--json", out.name]
-        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600)
-        if done.returncode not in (0, 5):
-            sys.exit(f"{' '.join(argv)}: {done.stdout}")
-        with open(out.name, encoding="utf-8") as f:
-            result = json.load(f)
-    return {k["key"]: k for k in result["keys"]} | {"rounds": result["rounds"]}
+def compared(*options, blocks=8, max_blocks=60, width=0.01):
+    """echobench over one cell: figures by name, each with "a" and "b", and "ratio" where they have one, and the number
+    of "blocks"."""
+    how = [4, 6, 30] if quick else [blocks, max_blocks, width * 100]
+    # values of options are short: programs are named from where they are
+    argv = ["./echobench", "run", "-o", "json", "--progress", "never", "--confidence", 95, "--limit", "1h",
+            "--min-blocks", how[0], "--max-blocks", how[1], "--precision", how[2],
+            *(str(o).replace(f"{BIN}/", "./").strip() for o in options)]
+    done = subprocess.run([str(a) for a in argv], cwd=BIN, capture_output=True, text=True, timeout=3600)
+    cell = json.loads(done.stdout)["cells"][0] if done.stdout else {"measured": False, "reason": done.stderr}
+    if not cell["measured"]:
+        sys.exit(f"{options}: {cell['reason']}")
+    return {"blocks": cell["blocks"]} | {
+        key: {"a": cell["a"][key], "b": cell["b"][key], "ratio": cell.get(ratio)}
+        for key, ratio in (("rate", "ratio"), ("server_cpu_ns_per_message", "cpu_ratio"), ("key", "key_ratio"),
+                           ("client_cpu_ns_per_message", "client_cpu_ratio"), ("server_busy", None),
+                           ("client_busy", None))}
 
 
-def pair(*options, rounds=40, max_rounds=160, seconds=0.3):
-    """bench/pair: whole runs in turn."""
-    how = QUICK if quick else ["--rounds", rounds, "--max-rounds", max_rounds, "--round-seconds", seconds]
-    return compared(f"{BIN}/bench/pair", *how, *options)
-
-
-def duel(c, *options, of="server_cpu_ns_per_message", width=0.01, blocks=12, max_blocks=60):
-    """bench/duel: two servers with a client each, or one server with two clients, in turn."""
-    # a slice holds several messages of each of the @c connections
-    how = ["--blocks", 6] if quick else ["--blocks", blocks, "--max-blocks", max_blocks, "--until-width", width]
-    return compared(f"{BIN}/bench/duel", *how, "--of", of, "--slice", max(10, c // 25), "--pairs",
-                    15 if c > 250 else 40, *options)
+def duel(c, *options, compare="cpu", client_cpu=1, **how):
+    """Two servers, each with its client, whose rounds hold several messages of each of @c connections."""
+    return compared("-c", c, "--server-cpus", 0, "--client-cpus", client_cpu, "--compare", compare, *options, **how)
 
 
 def servers(server_a, server_b, c, s, p, *options, **how):
     """Two servers, with the bare client on CPU 1. It does not even copy large messages, or it would have as much to
     do as the server, which then were not busy."""
     discard = ["--discard"] if s > 4096 else []
-    return duel(c, "--client", bare_client(c, s, p, *options, *discard), "--server-a", server_a, "--server-b",
-                server_b, **how)
+    client = bare_client(c, s, p, *options, *discard)
+    return duel(c, "-s", s, "-p", p, "--client-a", client, "--client-b", client, "--a", server_a, "--b", server_b, **how)
 
 
 def clients(server, client_a, client_b, c=64, **how):
-    """Two clients of one server; by their CPU time, unless `of` says otherwise."""
-    how = {"of": "client_cpu_ns_per_message"} | how
-    return duel(c, "--server-a", server, "--client-a", client_a, "--client-b", client_b, **how)
+    """Two clients of the same kind of server; by their CPU time, unless `compare` says otherwise."""
+    how = {"compare": "client_cpu"} | how
+    return duel(c, "--a", server, "--b", server, "--client-a", client_a, "--client-b", client_b, **how)
 
 
 def echod(backend, *options, workers=1, cpus="0"):
@@ -82,13 +78,13 @@ def bare_server(backend, *options, size=64, cpu=0):
 
 
 def bare_client(c, s, p, *options, backend="io_uring", cpu=1):
-    """For bench/duel."""
+    """Behind a gate."""
     return " ".join([f"{BARE[backend]} client {{addr}} --gate {{gate}} --cpu {cpu} -c {c} -s {s} -p {p} "
                      f"--congestion {CONGESTION}", *options])
 
 
 def echoload(backend, *options, cpu=1):
-    """For bench/duel."""
+    """Behind a gate."""
     return " ".join([f"{BIN}/echoload {{addr}} --gate {{gate}} --cpus {cpu} --backend {backend} -T 20s "
                      f"--connect-timeout 20s --congestion {CONGESTION} -o quiet --progress never", *options])
 
@@ -96,7 +92,7 @@ def echoload(backend, *options, cpu=1):
 def against_floor(c, server, cpu=0):
     """A server against the floor, which is one thread: the client shares its CPU."""
     return duel(c, "--client-a", f"{BIN}/bench/floor --gate {{gate}} --cpu 0 -c {c} --congestion {CONGESTION}",
-                "--server-b", server, "--client-b", bare_client(c, 64, 1, cpu=cpu), max_blocks=24)
+                "--b", server, "--client-b", bare_client(c, 64, 1, cpu=cpu), client_cpu=cpu, max_blocks=24)
 
 
 class Server:

@@ -359,7 +359,7 @@ static inline void bare_help(void)
 	       "client never sleeps, so that nobody has to wake it; --observe: it also tells\n"
 	       "what CPU time the process PID, its server, used while it measured, which it does\n"
 	       "for -d seconds after -w seconds.\n"
-	       "--gate: bench/duel says when to send, and for how long, as it does to echoload.\n"
+	       "--gate: echobench says when to send, and for how long, as it does to echoload.\n"
 	       "--threaded: the loop is not that of the only thread of its process, so that\n"
 	       "descriptors are shared, as a worker's are: each call counts its reference.\n"
 	       "--variant: leaves something out, or does it in another way, to find out what it\n"

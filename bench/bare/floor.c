@@ -36,7 +36,7 @@ static void help(void)
 	       "Prints the CPU time of one send and one recv over loopback TCP: the median of\n"
 	       "rounds of 20 ms, with the first and third quartile. Defaults: 64 connections,\n"
 	       "64 bytes, 2 seconds, not pinned. --peer-cpu: the other ends are another thread's,\n"
-	       "there; --gate: bench/duel says when to work, and for how long.\n");
+	       "there; --gate: echobench says when to work, and for how long.\n");
 	exit(0);
 }
 

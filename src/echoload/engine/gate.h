@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * gate: another program says when messages are sent, in slices of some milliseconds, so that it can
- * let several clients work in turn (echobench, bench/duel). On a descriptor, a socket, it
+ * let several clients work in turn (echobench). On a descriptor, a socket, it
  * writes how long: "NANOSECONDS\n"; when the last answer is there it reads how many came,
  * and how long it took: "MESSAGES NANOSECONDS\n". The first such line comes unasked, when all
  * connections have been made: "0 0\n". Its end of file ends the run.
