@@ -21,6 +21,11 @@ def messages(size, connections):
 
 @for_each_pair
 class EachPair(LoadCase):
+    """A thousand messages of 1 MiB under way fill 1 GiB of socket buffers, of the 2.2 that tcp_mem allows on a machine
+    with 24 GiB: with two such tests at a time segments are dropped, until minutes lie between two tries."""
+    needs = "the kernel's memory for TCP"
+    long = True
+
     def cells(self, host):
         server = self.echod(listen=f"[{host}]:0" if ":" in host else f"{host}:0")
         for connections in CONNECTIONS:
