@@ -65,11 +65,13 @@ class Schema(LoadCase):
         self.assertValid(r)
 
     def test_a_server_that_dies_and_comes_back_no_more(self):
-        server = self.echod()
-        load = self.load(server, connections=8, duration="1s", reconnect="backoff 1ms..50ms")
-        self.wait_open(server, 8)
-        self.kill(server)
-        r = load.done()
+        def dies(duration):
+            server = self.echod()
+            load = self.load(server, connections=8, duration=duration, reconnect="backoff 1ms..50ms", stall="10m")
+            self.wait_open(server, 8)
+            self.kill(server)
+            return load
+        r = self.as_long_as_needed(dies, lambda r: r["outages"], 2)
         self.assertEqual(r.code, VERDICT, r)
         self.assertEqual(len(r["outages"]), 1, r)
         self.assertIsNone(r["outages"][0]["recovered_ns"], r)
