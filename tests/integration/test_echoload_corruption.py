@@ -40,7 +40,7 @@ class EachCorruption(LoadCase):
         """A run through such a proxy. Compares what echoload says with the first difference."""
         proxy, streams = self.proxy(change, size * pipeline)
         r = self.run_load(proxy, connections=1, messages=1000 * pipeline, size=size, pipeline=pipeline, code=code,
-                          **LONG | options)
+                          stall="10m", **LONG | options)
         said, gave = streams[0]
         at = next((i for i, (a, b) in enumerate(zip(said, gave)) if a != b), min(len(said), len(gave)))
         due = said[at] if at < len(said) else None

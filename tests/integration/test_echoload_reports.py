@@ -102,7 +102,7 @@ class Reports(LoadCase):
         at = self.folder() / "a.jsonl"
         server = self.echod()
         load = self.load(server, connections=4, duration="1h", interval="50ms", jsonl=at,
-                         reconnect="backoff 1ms..20ms", **LONG)
+                         reconnect="backoff 1ms..20ms", stall="10m", **LONG)
         self.wait_until(lambda: at.exists() and at.read_text().count('"interval"') > 2, "intervals are told")
         self.kill(server)
         self.wait_until(lambda: '"outage_opened"' in at.read_text(), "the outage is told")
