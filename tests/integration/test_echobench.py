@@ -379,7 +379,7 @@ class Files(Bench):
                     "a": {"name": "epoll"}, "b": {"name": "fork"},
                     "ratio": {"median": low, "low": low, "high": high},
                     "cpu_ratio": {"median": 1 / low, "low": 1 / high, "high": 1 / low}}]}))
-                doc = self.result("--b", "fork", *QUICK, "--baseline", kept, "--json", path)
+                doc = self.result("--b", "fork", *ONCE, "--baseline", kept, "--json", path)
                 self.assertEqual(json.loads(path.read_text()), doc)
                 self.assertTrue(doc["cells"][0]["measured"], doc["cells"][0]["reason"])
                 self.assertEqual(doc["cells"][0]["baseline"], word)
@@ -431,7 +431,7 @@ class Files(Bench):
     @not_in("asan", "ubsan", "tsan", "valgrind")
     def test_pictures_are_drawn_or_their_script_is_left_for_a_machine_with_gnuplot(self):
         prefix = self.path("p")
-        r = self.bench("--b", "fork", *QUICK, "--plot", prefix)
+        r = self.bench("--b", "fork", *ONCE, "--plot", prefix)
         self.assertIn("$ratio", Path(f"{prefix}.gp").read_text())
         if not shutil.which("gnuplot"):
             self.assertIn("no pictures: gnuplot", r.err)
