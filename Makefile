@@ -9,7 +9,7 @@
 #   make format           let clang-format decide        make format-check only ask it
 #   make plot-demo        docs/outage.svg: a run with its server killed in the middle
 #   make vm-check         what a kernel can change, on Debian's own: hours
-#   make vm-selection     some of it, on Linux 6.1: ten minutes alone on a machine
+#   make vm-selection     some of it, on Linux 6.1: seven minutes
 #   make failures         docs/failures.md: what clients see, from a run of every drill
 #   make install          into $(DESTDIR)$(PREFIX)       make uninstall    take it out again
 #   make man              manual pages                   make dist         release archive
