@@ -21,8 +21,9 @@ BENCH = ("-c", "2", "--limit", "10s", "--precision", "100", "--confidence", "80"
 
 # A root that lies in another folder: the shell goes on there, and where it was
 ENTER = 'work=$PWD; cd "$new"; pivot_root . .; umount -l .; cd "$work"; '
-READ_ONLY = ('mount --rbind / "$new"; umount -l "$new/sys"; mount -o remount,bind,ro "$new"; ' + ENTER +
-             '! touch /tmp/x 2>/dev/null; [ ! -e /sys/kernel ]; exec "$@"')
+READ_ONLY = ('mount --rbind / "$new"; umount -l "$new/sys"; mount -o remount,bind,ro "$new"; '
+             'if mountpoint -q /tmp; then mount -o remount,bind,ro "$new/tmp"; fi; ' + ENTER +
+             'if touch /tmp/x 2>/dev/null || [ -e /sys/kernel ]; then exit 99; fi; exec "$@"')
 # What package builders use: folders of the system below a plain folder of a mount that is shared with other namespaces
 CHROOT = """
 mount --make-rshared /
