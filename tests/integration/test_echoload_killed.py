@@ -9,7 +9,8 @@ from echolab import NO_ANSWER, VERDICT, Process, ss
 from loadlab import LONG, LoadCase, for_each_client, for_each_pair
 
 RESET = ("reset", "awaiting", "ECONNRESET")
-NEVER_ENDS = {"duration": "10m", "warmup": "0s", "stall": "10m"} | LONG
+# a reset is sent once, and the kernel may drop it: keepalive asks again
+NEVER_ENDS = {"duration": "10m", "warmup": "0s", "stall": "10m", "keepalive": "1s/1s/60"} | LONG
 # one message at once and the next in a thousand seconds: connections are idle
 IDLE = NEVER_ENDS | {"rate": 0.001}
 

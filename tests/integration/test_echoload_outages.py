@@ -40,9 +40,9 @@ class OutageCase(LoadCase):
 @for_each_pair
 class EachKill(OutageCase):
     """SIGKILL, with 200 connections in the middle of something. Errors alone make the outage: a silence of a busy
-    machine is none."""
+    machine is none. A reset is sent once, and the kernel may drop it: keepalive asks again."""
     COUNT = 200
-    RUN = {"connections": COUNT, "duration": "10m", "warmup": "0s", "stall": "10m"} | LONG
+    RUN = {"connections": COUNT, "duration": "10m", "warmup": "0s", "stall": "10m", "keepalive": "1s/1s/60"} | LONG
 
     def killed(self, **options):
         """A run of 200 connections whose server has just been killed; and when."""
