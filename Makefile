@@ -66,6 +66,8 @@ BENCHED  := $(call files,bench/micro,*.c)
 BENCHES  := $(filter-out $(BENCHED),$(call files,bench,*.c))
 CFILES   := $(call files,src tests bench,*.c)
 HFILES   := $(call files,include src tests bench,*.h)
+# what is in a program as it is, its name asset_page_css
+ASSETS   := $(filter-out %.c %.h,$(wildcard src/*/page/*.*))
 CONFIGS  := $(wildcard configs/*.conf configs/*/*.conf)
 MANPAGES := $(PROGRAMS:%=$(B)/man/%.1)
 
@@ -99,12 +101,20 @@ $(B)/%.o: %.c $(B)/flags | $(B)/config.h $(B)/version.h
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(FLAGS) -MMD -MP -c -o $@ $<
 
+# The bytes of the file, and a 0 behind them, in a section that cannot be written or run
+$(ASSETS:%=$(B)/%.o): $(B)/%.o: % $(B)/flags
+	$(call say,DATA)
+	$(Q)mkdir -p $(@D) && n=asset_$(subst .,_,$(notdir $*)) && \
+		printf '.section .rodata\n.global %s\n%s: .incbin "%s"\n.byte 0\n.section .note.GNU-stack,"",%%progbits\n' \
+		$$n $$n $* | $(CC) -x assembler -c -o $@ -
+
 link = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDALL) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 
 # $(call archive,name,folders): all but main. The folders are prerequisites because a file that is taken away
 # changes only them.
 define archive
-$(B)/$(1).a: $(call obj,$(filter-out %/main.c,$(filter $(2:%=%/%),$(CFILES)))) $(shell find $(2) -type d)
+$(B)/$(1).a: $(call obj,$(filter-out %/main.c,$(filter $(2:%=%/%),$(CFILES)))) \
+		$(patsubst %,$(B)/%.o,$(filter $(2:%=%/%),$(ASSETS))) $(shell find $(2) -type d)
 	$$(call say,AR)
 	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $(AR) rcs $$@ $$(filter %.o,$$^)
 endef

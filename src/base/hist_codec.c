@@ -13,6 +13,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "echo/base/base64.h"
 #include "echo/base/hist.h"
 
 enum {
@@ -98,31 +99,6 @@ static size_t encode(uint8_t *to, const struct hist *h, uint32_t len)
 	return (size_t)(end - to);
 }
 
-/* Returns text to free, or NULL. */
-static char *base64(const uint8_t *from, size_t len)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	char *text = malloc((len + 2) / 3 * 4 + 1), *p = text;
-
-	if (!text)
-		return NULL;
-	for (size_t i = 0; i < len; i += 3) {
-		uint32_t v = (uint32_t)from[i] << 16;
-
-		if (i + 1 < len)
-			v |= (uint32_t)from[i + 1] << 8;
-		if (i + 2 < len)
-			v |= from[i + 2];
-		*p++ = digits[v >> 18];
-		*p++ = digits[v >> 12 & 63];
-		*p++ = i + 1 < len ? digits[v >> 6 & 63] : '=';
-		*p++ = i + 2 < len ? digits[v & 63] : '=';
-	}
-	*p = 0;
-	return text;
-}
-
 char *hist_codec_encode(const struct hist *h)
 {
 	uint32_t len = hist_index(h, (uint64_t)h->max) + 1;
@@ -139,7 +115,7 @@ char *hist_codec_encode(const struct hist *h)
 	if (packed && compress(packed + COMPRESSED_HEADER, &packed_len, plain, plain_len) == Z_OK) {
 		put_be(packed, COOKIE_COMPRESSED, 4);
 		put_be(packed + 4, packed_len, 4);
-		text = base64(packed, COMPRESSED_HEADER + packed_len);
+		text = base64_encode(packed, COMPRESSED_HEADER + packed_len);
 	}
 	free(packed);
 	free(plain);

@@ -18,6 +18,7 @@
 #include "echo/net/backend.h"
 #include "echoload/engine/run.h"
 #include "echoload/options/opts.h"
+#include "echoload/page/page.h"
 #include "echoload/report/outputs.h"
 #include "echoload/report/report.h"
 #include "echoload/result/result.h"
@@ -303,7 +304,7 @@ static int client_main(struct client *c)
 	return c->opts.phase_count > 0 ? client_phases(c) : client_once(c, NULL);
 }
 
-/* `echoload merge ...`, `echoload plot ...`: no target is called so. */
+/* `echoload merge ...`, `plot ...`, `report ...`: no target is called so. */
 static bool other_command(int argc, char **argv, int *code)
 {
 	if (argc < 2)
@@ -312,6 +313,8 @@ static bool other_command(int argc, char **argv, int *code)
 		*code = merge_main(argc - 1, argv + 1);
 	else if (strcmp(argv[1], "plot") == 0)
 		*code = plot_main(argc - 1, argv + 1);
+	else if (strcmp(argv[1], "report") == 0)
+		*code = page_main(argc - 1, argv + 1);
 	else
 		return false;
 	return true;
@@ -321,7 +324,8 @@ int main(int argc, char **argv)
 {
 	static struct client c = {
 		.opts = { .program = "echoload",
-			  .usage = "[OPTION]... HOST:PORT... | merge RESULT... | plot RUN",
+			  .usage =
+				  "[OPTION]... HOST:PORT... | merge RESULT... | plot RUN | report RUN...",
 			  .about = "Loads a TCP echo server, checks every byte that comes back, "
 				   "and counts "
 				   "every way a connection or a message can end.",

@@ -95,11 +95,13 @@ def children(pid):
     return [child for child, parent in parents().items() if parent == pid]
 
 
-def descendants(pid):
-    """From one look at /proc, however many they are: a look for each of a thousand would take half a minute."""
+def descendants(pid, but=()):
+    """From one look at /proc, however many they are: a look for each of a thousand would take half a minute. Processes
+    of `but` and what is below them are left out."""
     below = collections.defaultdict(list)
     for child, parent in parents().items():
-        below[parent].append(child)
+        if child not in but:
+            below[parent].append(child)
     found = below[pid][:]
     for child in found:
         found += below[child]
@@ -115,12 +117,14 @@ def childless():
     return False
 
 
-def end_descendants():
-    """Kills every process below this one; their zombies are reaped too."""
+def end_descendants(but=()):
+    """Kills every process below this one; their zombies are reaped too. Those of `but` live on."""
     for _ in range(1000):
         if childless():
             return
-        pids = descendants(os.getpid())  # may miss who changes parents meanwhile
+        pids = descendants(os.getpid(), but)  # may miss who changes parents meanwhile
+        if but and not pids:
+            return
         time.sleep(0.001)
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
@@ -750,14 +754,15 @@ class Lab:
 
 class TestCase(unittest.TestCase):
     backend = None  # for_each_backend sets it: echod() asks for that one
+    shared = ()  # pids of what setUpClass started for all tests, and a class cleanup ends
 
     def run(self, result=None):
         """Whatever happens, nothing that the test started outlives it, and what it cost is counted as the test's."""
-        self.addCleanup(end_descendants)
+        self.addCleanup(end_descendants, self.shared)
         try:
             return super().run(result)
         finally:
-            end_descendants()
+            end_descendants(self.shared)
 
     def keep(self, process):
         """Ends a process after the test, and looks at what it said."""

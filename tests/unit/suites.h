@@ -43,6 +43,7 @@
 	X(paired)         \
 	X(pauses)         \
 	X(payload)        \
+	X(page)           \
 	X(plot)           \
 	X(provenance)     \
 	X(report)         \

@@ -5,19 +5,15 @@
 #include "plot.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "echo/base/escape.h"
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
 #include "echo/base/program.h"
 #include "echoload/report/report_file.h"
+#include "gnuplot.h"
 #include "plot_private.h"
 
 struct plot_config {
@@ -32,70 +28,11 @@ static const struct opt plot_opts[] = {
 	OPT_END,
 };
 
-extern char **environ;
-
 static bool has_suffix(const char *name, const char *suffix)
 {
 	const size_t len = strlen(name), tail = strlen(suffix);
 
 	return len > tail && strcmp(name + len - tail, suffix) == 0;
-}
-
-/* What gnuplot inherits: the script, the picture, and no signal that waits here for the end. */
-static int spawn_gnuplot(pid_t *pid, int script, int picture)
-{
-	char name[] = "gnuplot", input[] = "-";
-	char *argv[] = { name, input, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t how;
-	sigset_t none;
-	int e;
-
-	sigemptyset(&none);
-	e = posix_spawn_file_actions_init(&actions);
-	if (e != 0)
-		return -e;
-	e = posix_spawnattr_init(&how);
-	if (e == 0) {
-		(void)posix_spawnattr_setsigmask(&how, &none); /* neither of them can fail */
-		(void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK);
-		e = posix_spawn_file_actions_adddup2(&actions, script, STDIN_FILENO);
-		if (e == 0)
-			e = posix_spawn_file_actions_adddup2(&actions, picture, STDOUT_FILENO);
-		if (e == 0)
-			e = posix_spawnp(pid, name, &actions, &how, argv, environ);
-		(void)posix_spawnattr_destroy(&how);
-	}
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return -e;
-}
-
-/* Runs gnuplot with @script as its input, from the beginning, and @picture as its output. Returns
- * 0, or -errno with what went wrong said. */
-static int run_gnuplot(FILE *script, FILE *picture)
-{
-	int e = 0, status = 0;
-	struct stat st;
-	pid_t pid = 0;
-
-	if (fflush(script) != 0 || fseek(script, 0, SEEK_SET) < 0)
-		e = -errno;
-	if (e == 0)
-		e = spawn_gnuplot(&pid, fileno(script), fileno(picture));
-	if (e == -ENOENT)
-		log_error("gnuplot is not installed; Debian: apt-get install gnuplot-nox");
-	else if (e < 0)
-		log_error("cannot run gnuplot: %s", strerror(-e));
-	if (e < 0)
-		return e;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	if (status == 0 &&
-	    (fstat(fileno(picture), &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > 0))
-		return 0;
-	log_error(status ? "gnuplot failed" : "gnuplot drew nothing");
-	return -EIO;
 }
 
 /* Returns an exit code. */
@@ -112,7 +49,7 @@ static int plot_draw(const struct plot_data *p, const char *out)
 	e = report_file_open(&picture, out, false);
 	if (e == 0) {
 		plot_script(p, has_suffix(out, ".svg"), script);
-		drawn = run_gnuplot(script, picture.f);
+		drawn = gnuplot_run(script, picture.f);
 		e = report_file_close(&picture, drawn);
 	}
 	fclose(script);

@@ -8,10 +8,11 @@
 #include <stdio.h>
 
 #include "echoload/result/result.h"
+#include "run_file.h"
 
 struct hist;
 
-enum { PLOT_TITLE_MAX = 256, PLOT_ERROR_MAX = 256 };
+enum { PLOT_TITLE_MAX = 256, PLOT_ERROR_MAX = RUN_FILE_ERROR_MAX };
 
 /* A run as far as it is drawn. */
 struct plot_data {

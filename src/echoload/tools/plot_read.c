@@ -10,22 +10,7 @@
 #include "echo/base/hist.h"
 #include "echo/base/hist_codec.h"
 #include "plot_private.h"
-
-/* A number that can be: not negative, and none whose sums and differences overflow. */
-static int64_t number(const json_t *o, const char *key, int64_t otherwise)
-{
-	const json_t *v = json_object_get(o, key);
-	const json_int_t n = json_integer_value(v);
-
-	return json_is_integer(v) && n >= 0 && n <= INT64_MAX / 4 ? n : otherwise;
-}
-
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
+#include "run_file.h"
 
 static int add_interval(struct plot_data *p, const json_t *o)
 {
@@ -42,13 +27,13 @@ static int add_interval(struct plot_data *p, const json_t *o)
 		p->room = room;
 	}
 	row = &p->rows[p->count];
-	*row = (struct interval){ .begin_ns = number(o, "begin_ns", 0),
-				  .end_ns = number(o, "end_ns", 0) };
-	row->counts.echoed = (uint64_t)number(o, "echoed", 0);
-	row->latency.count = (uint64_t)number(latency, "count", 0);
-	row->latency.p50 = number(latency, "p50", 0);
-	row->latency.p99 = number(latency, "p99", 0);
-	row->latency.max = number(latency, "max", 0);
+	*row = (struct interval){ .begin_ns = run_file_number(o, "begin_ns", 0),
+				  .end_ns = run_file_number(o, "end_ns", 0) };
+	row->counts.echoed = (uint64_t)run_file_number(o, "echoed", 0);
+	row->latency.count = (uint64_t)run_file_number(latency, "count", 0);
+	row->latency.p50 = run_file_number(latency, "p50", 0);
+	row->latency.p99 = run_file_number(latency, "p99", 0);
+	row->latency.max = run_file_number(latency, "max", 0);
 	p->count += row->end_ns > row->begin_ns;
 	p->end_ns = row->end_ns > p->end_ns ? row->end_ns : p->end_ns;
 	return 0;
@@ -58,8 +43,8 @@ static void set_outage(struct plot_data *p, const json_t *o, int64_t nth)
 {
 	if (nth < 0 || nth >= OUTAGES_MAX)
 		return;
-	p->outages[nth] = (struct outage){ .begin_ns = number(o, "begin_ns", 0),
-					   .recovered_ns = number(o, "recovered_ns", -1) };
+	p->outages[nth] = (struct outage){ .begin_ns = run_file_number(o, "begin_ns", 0),
+					   .recovered_ns = run_file_number(o, "recovered_ns", -1) };
 	if (nth >= p->outage_count)
 		p->outage_count = (unsigned)nth + 1;
 }
@@ -68,7 +53,7 @@ static void set_hist(struct hist **h, const json_t *histograms, const char *key)
 {
 	hist_free(*h);
 	*h = NULL;
-	(void)hist_codec_decode(text(histograms, key), h);
+	(void)hist_codec_decode(run_file_text(histograms, key), h);
 }
 
 /* The title: the command line, as far as it is known and as there is room. */
@@ -106,31 +91,12 @@ static int take_result(struct plot_data *p, const json_t *r)
 	size_t i;
 
 	set_title(p, json_object_get(r, "context"));
-	p->warmup_ns = number(json_object_get(r, "measured"), "begin_ns", 0);
+	p->warmup_ns = run_file_number(json_object_get(r, "measured"), "begin_ns", 0);
 	set_hist(&p->all, histograms, "latency_ns");
 	set_hist(&p->outside, histograms, "latency_outside_outage_ns");
 	json_array_foreach(json_object_get(r, "outages"), i, o) set_outage(p, o, (int64_t)i);
-	if (p->count == 0) {
-		json_array_foreach(intervals, i, o) e = e < 0 ? e : add_interval(p, o);
-	}
+	json_array_foreach(intervals, i, o) e = e < 0 ? e : add_interval(p, o);
 	return e;
-}
-
-static int take(struct plot_data *p, const json_t *o)
-{
-	const char *event = text(o, "event");
-
-	if (strcmp(text(o, "schema"), "echoload/1") == 0 && !event[0])
-		return take_result(p, o);
-	if (strcmp(event, "start") == 0)
-		set_title(p, json_object_get(o, "context"));
-	else if (strcmp(event, "interval") == 0)
-		return add_interval(p, o);
-	else if (strcmp(event, "fault") == 0)
-		set_outage(p, o, number(o, "outage", 0) - 1);
-	else if (strcmp(event, "end") == 0)
-		return take_result(p, json_object_get(o, "result"));
-	return 0;
 }
 
 static int fail(struct plot_data *p, int e, const char *why)
@@ -141,23 +107,16 @@ static int fail(struct plot_data *p, int e, const char *why)
 
 int plot_read(struct plot_data *p, const char *name)
 {
-	FILE *f = fopen(name, "re");
-	json_error_t at;
-	json_t *o;
+	json_t *runs;
 	int e = 0;
 
 	*p = (struct plot_data){ .count = 0 };
-	if (!f) {
-		e = -errno;
-		return fail(p, e, strerror(-e));
-	}
-	while (e == 0 && (o = json_loadf(f, JSON_DISABLE_EOF_CHECK, &at))) {
-		e = take(p, o);
-		json_decref(o);
-	}
-	if (e == 0 && ferror(f))
-		e = -EIO;
-	fclose(f);
+	runs = run_file_read(name, p->error);
+	if (!runs)
+		return -EIO;
+	if (json_array_size(runs) > 0)
+		e = take_result(p, json_array_get(runs, 0));
+	json_decref(runs);
 	if (e < 0)
 		return fail(p, e, strerror(-e));
 	if (p->count == 0)
