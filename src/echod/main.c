@@ -70,10 +70,7 @@ static void server_configure(struct server *s)
 
 	n->backend = s->backend.ops;
 	n->backend_config = s->backend.config;
-	n->sock.keepalive = c->keepalive;
-	n->sock.user_timeout_ns = c->user_timeout;
-	n->sock.backlog = c->backlog;
-	memcpy(n->sock.congestion, c->congestion, sizeof(n->sock.congestion));
+	n->sock = c->sock;
 	n->max_conns = c->max_conns;
 	/* SO_REUSEPORT skews: one worker may get them all; and as many as one turn accepts may
 	 * still be closing for those that came */

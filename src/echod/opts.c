@@ -75,8 +75,9 @@ const struct opt echod_opts[] = {
 		"threads, each with its own loop; 0: one for each CPU it may use, within its CPU quota"),
 	OPT(echod_config, cpus, opt_cpus, "all",
 	    "pin workers to these CPUs in turn; all: do not pin"),
-	OPT_UINT(echod_config, backlog, "4096", 1, 65535,
-		 "connections that may wait to be accepted, on each listener"),
+	SOCK_ROW(echod_config, backlog, backlog, opt_uint, "4096",
+		 "connections that may wait to be accepted, on each listener", .min = 1,
+		 .max = 65535),
 	OPT_UINT(echod_config, max_conns, "10k", 1, 1000 * 1000,
 		 "connections of all workers; for one more the one idle for longest ends"),
 	OPT_SIZE(echod_config, max_unsent, "256Ki", 1, 1 << 30,
@@ -87,10 +88,7 @@ const struct opt echod_opts[] = {
 	OPT_TIME(echod_config, idle_timeout, "off", 0, SEC(86400),
 		 "end a peer that sends nothing and takes nothing (acknowledges no byte) for this "
 		 "long"),
-	OPT(echod_config, keepalive, opt_keepalive, "off",
-	    "TCP keepalive: probe after IDLE, every INTERVAL, give up after COUNT"),
-	OPT_TIME(echod_config, user_timeout, "off", 0, SEC(86400),
-		 "TCP_USER_TIMEOUT: unacknowledged bytes end the connection after this"),
+	SOCK_ROWS(echod_config),
 	OPT(echod_config, shutdown, opt_shutdown, "drain 5s",
 	    "on SIGTERM and SIGINT: drain TIME, close, reset, default or ignore"),
 	OPT_TIME(echod_config, busy_poll, "off", 0, SEC(1),
@@ -98,8 +96,6 @@ const struct opt echod_opts[] = {
 	OPT_BOOL(echod_config, own_descriptors, "off",
 		 "a table of descriptors for each thread: fewer atomic operations, but ss -p and "
 		 "lsof do not find its sockets"),
-	OPT(echod_config, congestion, opt_congestion, "default",
-	    "congestion control of its connections, such as reno, cubic or bbr"),
 	OPT_FLAG(echod_config, check, "check the configuration and exit"),
 	PROGRAM_ROWS(echod_config),
 	OPT_END,
@@ -134,8 +130,6 @@ int echod_check(struct opt_set *s, const struct echod_config *c, const struct ba
 {
 	if (!(backend->caps & BACKEND_ACCEPT))
 		return opt_error_at(s, "backend", "%s cannot serve", backend->name);
-	if (c->user_timeout % MSEC(1) != 0)
-		return opt_error_at(s, "user_timeout", "must be whole milliseconds");
 	if (cpu_list_count(&c->cpus) == 0)
 		return opt_error_at(s, "cpus", "this process may use none of them");
 	return backend->caps & BACKEND_SINGLE ? fork_cannot(s, c) : 0;

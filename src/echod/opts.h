@@ -35,16 +35,13 @@ struct echod_config {
 	const struct backend_ops *backend; /* NULL: auto */
 	unsigned workers;                  /* 0: one for each CPU */
 	struct cpu_list cpus;
-	unsigned backlog;
+	struct sock_options sock;
 	unsigned max_conns;
 	uint64_t max_unsent, max_unsent_total;
 	int64_t idle_timeout;
-	struct sock_keepalive keepalive;
-	int64_t user_timeout;
 	struct shutdown_policy shutdown;
 	int64_t busy_poll;
 	bool own_descriptors;
-	char congestion[SOCK_CONGESTION_MAX];
 };
 
 extern const struct opt echod_opts[];

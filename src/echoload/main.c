@@ -180,11 +180,10 @@ static int client_interactive(const struct client *c)
 {
 	const struct interactive_patience patience = { c->config.connect_timeout,
 						       c->config.timeout };
-	struct sock_options o = { 0 };
+	const struct sock_options *o = &c->config.sock;
 
-	load_sock_options(&c->config, &o);
-	return c->config.textbook ? interactive_textbook(&c->targets[0], &o)
-				  : interactive_client(&c->targets[0], &o, &patience);
+	return c->config.textbook ? interactive_textbook(&c->targets[0], o)
+				  : interactive_client(&c->targets[0], o, &patience);
 }
 
 /* Reads the configuration of @phase (NULL: there are none) and checks it. */

@@ -74,12 +74,16 @@ const struct opt_type opt_addr = { "HOST:PORT", addr_list_parse, addr_list_print
 static int keepalive_seconds(const char *text, unsigned *seconds)
 {
 	const struct opt range = {
-		.type = &opt_time, .min = SEC(1), .max = SEC(32767), .size = sizeof(int64_t)
+		.type = &opt_time,
+		.min = SEC(1),
+		.max = SEC(32767),
+		.step = SEC(1),
+		.size = sizeof(int64_t),
 	};
 	char why[OPT_ERROR_MAX];
 	int64_t ns;
 
-	if (opt_time.parse(&range, text, &ns, why) < 0 || ns % SEC(1) != 0)
+	if (opt_time.parse(&range, text, &ns, why) < 0)
 		return -EINVAL;
 	*seconds = (unsigned)(ns / SEC(1));
 	return 0;

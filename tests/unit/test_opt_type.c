@@ -124,6 +124,22 @@ START_TEST(an_overflow_names_the_range_of_the_field)
 }
 END_TEST
 
+START_TEST(a_number_between_two_steps_is_refused)
+{
+	char why[OPT_ERROR_MAX] = "";
+	const struct opt row =
+		OPT_TIME(opt_test_config, idle_timeout, "off", 0, SEC(1), "", .step = MSEC(1));
+	int64_t ns = 77;
+
+	ck_assert_int_eq(opt_time.parse(&row, "1500us", &ns, why), -ERANGE);
+	ck_assert_str_eq(why, "must be a multiple of 1ms");
+	ck_assert_int_eq(ns, 77);
+	ck_assert_int_eq(opt_time.parse(&row, "off", &ns, why), 0);
+	ck_assert_int_eq(opt_time.parse(&row, "0.25s", &ns, why), 0);
+	ck_assert_int_eq(ns, MSEC(250));
+}
+END_TEST
+
 static const struct {
 	const char *text;
 	double value; /* NAN: an error */
@@ -172,6 +188,7 @@ TCase *opt_type_tests(void)
 	tcase_add_loop_test(t, a_time_is_exact_or_an_error, 0, ARRAY_LEN(times));
 	tcase_add_loop_test(t, a_count_is_whole_or_an_error, 0, ARRAY_LEN(counts));
 	tcase_add_test(t, an_overflow_names_the_range_of_the_field);
+	tcase_add_test(t, a_number_between_two_steps_is_refused);
 	tcase_add_loop_test(t, a_real_is_the_nearest_or_an_error, 0, ARRAY_LEN(reals));
 	tcase_add_test(t, a_string_that_no_file_can_hold_is_refused);
 	return t;

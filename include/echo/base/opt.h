@@ -49,6 +49,7 @@ struct opt {
 	const char *const *names; /* OPT_ENUM: the values, NULL-terminated */
 	int64_t min, max;         /* inclusive; both 0: what the field holds, up to INT64_MAX;
 				     ignored by types without a range */
+	int64_t step;             /* a number is a multiple of it; 0: any */
 	size_t offset, size;      /* of the field in the config struct */
 	char letter;              /* short option, 0: none */
 	const char *group; /* section of a config file where the row stands, when that is not its

@@ -160,6 +160,15 @@ static int why_range(const struct opt *o, int64_t min, int64_t max, char why[OPT
 	return -ERANGE;
 }
 
+static int why_step(const struct opt *o, char why[OPT_ERROR_MAX])
+{
+	char step[OPT_TEXT_MAX];
+
+	print_limit(o, o->step, step);
+	snprintf(why, OPT_ERROR_MAX, "must be a multiple of %.200s", step);
+	return -ERANGE;
+}
+
 /* What uint, size and time share. Returns 0, -ERANGE with @why, or -EINVAL or -EDOM without. */
 static int read_limited(const struct opt *o, const char *text, uint64_t *value,
 			char why[OPT_ERROR_MAX])
@@ -174,6 +183,8 @@ static int read_limited(const struct opt *o, const char *text, uint64_t *value,
 	limits_of(o, &min, &max);
 	if (r == -ERANGE || (r == 0 && (v < (uint64_t)min || v > (uint64_t)max)))
 		return why_range(o, min, max, why);
+	if (r == 0 && o->step > 0 && v % (uint64_t)o->step != 0)
+		return why_step(o, why);
 	if (r == 0)
 		*value = v;
 	return r;

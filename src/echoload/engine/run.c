@@ -45,7 +45,7 @@ static void run_configure(struct run *r, const struct load_config *c,
 
 	n->backend = b->ops;
 	n->backend_config = b->config;
-	load_sock_options(c, &n->sock);
+	n->sock = c->sock;
 	n->max_conns = UINT32_MAX;
 	n->slots = c->connections + c->idle + SPARE_SLOTS;
 	n->max_unsent = n->max_unsent_total = 1; /* the client lends nothing */

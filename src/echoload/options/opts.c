@@ -85,15 +85,10 @@ const struct opt load_opts[] = {
 	OPT_BOOL(load_config, own_descriptors, "off",
 		 "a table of descriptors for each thread: fewer atomic operations, but ss -p and "
 		 "lsof do not find its sockets"),
-	OPT(load_config, congestion, opt_congestion, "default",
-	    "congestion control of the connections, such as reno, cubic or bbr"),
 	OPT_UINT(load_config, seed, "1", 0, INT64_MAX,
 		 "of the bytes, the sizes and the waits: the same seed sends the same"),
-	OPT(load_config, keepalive, opt_keepalive, "off",
-	    "TCP keepalive: probe after IDLE, every INTERVAL, give up after COUNT"),
-	OPT_TIME(load_config, user_timeout, "off", 0, SEC(86400),
-		 "TCP_USER_TIMEOUT: unacknowledged bytes end the connection after this"),
-	OPT_BOOL(load_config, icmp_errors, "off",
+	SOCK_ROWS(load_config),
+	SOCK_ROW(load_config, icmp_errors, icmp_errors, opt_bool, "off",
 		 "IP_RECVERR: an ICMP unreachable ends the connection at once"),
 	OPT_UINT(load_config, max_errors, "0", 0, INT64_MAX,
 		 "limit: connections, attempts and messages that may end in errors",
@@ -181,30 +176,35 @@ static int load_check_files(struct opt_set *s, const struct load_config *c)
 	return 0;
 }
 
-/* Options of the clients for people; all others are of a load, and would be without effect. */
-static bool interactive_takes(const struct load_config *c, const char *key)
+static bool is_sock_option(const struct opt *o)
 {
-	static const char *const keys[] = { "interactive",  "textbook",    "keepalive",
-					    "user_timeout", "icmp_errors", "congestion",
-					    "ipv4",         "ipv6",        "config" };
+	const size_t at = offsetof(struct load_config, sock);
+
+	return o->offset >= at && o->offset < at + sizeof(struct sock_options);
+}
+
+/* Options of the clients for people; all others are of a load, and would be without effect. */
+static bool interactive_takes(const struct load_config *c, const struct opt *o)
+{
+	static const char *const keys[] = { "interactive", "textbook", "ipv4", "ipv6", "config" };
 	static const char *const waits[] = { "timeout", "connect_timeout" };
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		if (strcmp(key, keys[i]) == 0)
+		if (strcmp(o->key, keys[i]) == 0)
 			return true;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(waits) && !c->textbook; i++) {
-		if (strcmp(key, waits[i]) == 0)
+		if (strcmp(o->key, waits[i]) == 0)
 			return true;
 	}
-	return false;
+	return is_sock_option(o);
 }
 
 /* A person waits as long as the kernel does, unless told otherwise. */
 static int load_check_interactive(struct opt_set *s, struct load_config *c)
 {
 	for (const struct opt *o = load_opts; o->key; o++) {
-		if (opt_source_of(s, o->key)->level != OPT_DEFAULT && !interactive_takes(c, o->key))
+		if (opt_source_of(s, o->key)->level != OPT_DEFAULT && !interactive_takes(c, o))
 			return opt_error_at(s, o->key, "means nothing to %s",
 					    c->textbook ? "the textbook's client"
 							: "--interactive");
@@ -252,8 +252,6 @@ int load_check(struct opt_set *s, struct load_config *c, const struct backend_op
 	if (c->threads > c->connections)
 		return opt_error_at(s, "threads", "%u for %u connection%s: each needs one",
 				    c->threads, c->connections, c->connections == 1 ? "" : "s");
-	if (c->user_timeout % MSEC(1) != 0)
-		return opt_error_at(s, "user_timeout", "must be whole milliseconds");
 	if (load_check_files(s, c) < 0 || load_check_family(s, c) < 0)
 		return -EINVAL;
 	if (c->textbook && !c->interactive)
@@ -272,12 +270,4 @@ int load_check_start(struct opt_set *s, const struct load_config *c)
 	if (c->start_at != 0 && c->start_at < clock_unix_ns())
 		return opt_error_at(s, "start_at", "this time has passed");
 	return 0;
-}
-
-void load_sock_options(const struct load_config *c, struct sock_options *o)
-{
-	o->keepalive = c->keepalive;
-	o->user_timeout_ns = c->user_timeout;
-	o->icmp_errors = c->icmp_errors;
-	memcpy(o->congestion, c->congestion, sizeof(o->congestion));
 }

@@ -64,11 +64,8 @@ struct load_config {
 	struct cpu_list cpus;
 	int64_t busy_poll;
 	bool own_descriptors;
-	char congestion[SOCK_CONGESTION_MAX];
 	uint64_t seed;
-	struct sock_keepalive keepalive;
-	int64_t user_timeout;
-	bool icmp_errors;              /* IP_RECVERR */
+	struct sock_options sock;
 	uint64_t max_errors;           /* connections and messages that may end in errors */
 	int64_t max_p99, max_downtime; /* 0: no limit */
 	double min_rate;               /* 0: no limit */
@@ -98,8 +95,5 @@ int load_family(const struct load_config *c);
 
 /* Checks --start-at, which has passed when later phases are run. */
 int load_check_start(struct opt_set *s, const struct load_config *c);
-
-/* What the sockets of the connections are given. */
-void load_sock_options(const struct load_config *c, struct sock_options *o);
 
 #endif
