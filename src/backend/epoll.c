@@ -49,6 +49,8 @@ static void epoll_event(struct worker *w, const struct epoll_event *ev)
 		return; /* closed earlier in this batch */
 	if (c->state == CONN_DIALING)
 		epoll_dialed(c, ev->events);
+	if (ev->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+		c->backend_flags &= (uint8_t)~EPOLL_FULL;
 	if (ev->events & BEHIND)
 		c->backend_flags |= EPOLL_TO_EAGAIN;
 	if ((ev->events & (EPOLLIN | BEHIND)) && !c->eof)

@@ -175,9 +175,13 @@ static bool epoll_pass(struct conn *c)
 			stats_add(&c->worker->stats.starved, 1);
 		return false;
 	}
-	n = pass_step(c, s->scratch, s->scratch_len);
-	if (n == -ENOBUFS)
+	if (c->backend_flags & EPOLL_FULL)
 		return false;
+	n = pass_step(c, s->scratch, s->scratch_len);
+	if (n == -ENOBUFS) {
+		c->backend_flags |= EPOLL_FULL;
+		return false;
+	}
 	if (n > 0) {
 		epoll_came(c, (size_t)n, s->scratch_len);
 		return true;

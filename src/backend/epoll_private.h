@@ -20,6 +20,7 @@ enum { EPOLL_EVENTS = 256 }; /* of one wait */
 enum {
 	EPOLL_READABLE = 1,  /* may have more to receive: only recv knows */
 	EPOLL_TO_EAGAIN = 2, /* until then a short receive does not mean that the socket is empty */
+	EPOLL_FULL = 4,      /* its socket refused what pass_step looked at: until EPOLLOUT */
 };
 
 /* What the backend keeps of a connection. */
