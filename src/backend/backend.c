@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * backend: the list of them. A new backend is a file of its own and a line here.
+ * backend: what is asked of the list of them.
  */
 #include "echo/net/backend.h"
 
@@ -13,10 +13,8 @@
 #include "echo/net/worker.h"
 
 const struct backend_ops *const backends[] = {
-	&backend_uring,
-	&backend_epoll,
-	&backend_fork,
-	NULL,
+#define BACKEND_ENTRY(name_) &backend_##name_,
+	BACKENDS(BACKEND_ENTRY) NULL
 };
 
 const struct backend_ops *backend_find(const char *name)
@@ -89,10 +87,15 @@ const struct opt_type opt_backend = { "BACKEND", opt_backend_parse, opt_backend_
 int backend_options(struct backend_choice *b, unsigned caps, struct opt_set *s)
 {
 	const bool dials = !(caps & BACKEND_ACCEPT);
+	size_t len = (size_t)snprintf(s->features, sizeof(s->features), "backends:");
 
 	for (size_t i = 0; backends[i]; i++) {
 		assert(i < BACKENDS_MAX);
-		if (!backends[i]->opts || (backends[i]->caps & caps) != caps)
+		if ((backends[i]->caps & caps) != caps)
+			continue;
+		len += (size_t)snprintf(s->features + len, sizeof(s->features) - len, " %s",
+					backends[i]->name);
+		if (!backends[i]->opts)
 			continue;
 		b->configs[i] = calloc(1, backends[i]->config_size);
 		if (!b->configs[i])

@@ -75,7 +75,8 @@ bool program_answer(const struct opt_set *s, const struct program_options *o)
 	if (o->help)
 		opt_print_help(s, stdout);
 	else if (o->version)
-		printf("%s %s\n", s->program, program_version());
+		printf("%s %s\n%s%s", s->program, program_version(), s->features,
+		       s->features[0] ? "\n" : "");
 	else if (o->man)
 		opt_print_man(s, stdout);
 	else if (o->print_config)

@@ -444,16 +444,13 @@ def as_options(options):
 def offered():
     """{name: why it cannot run here, or ""} of the backends of this build that can serve."""
     exe = str(BIN / "echod")
-    said = subprocess.run([exe, "--backend", "?", "--check"], capture_output=True, text=True, env=clean_env(),
-                          stdin=subprocess.DEVNULL, timeout=slow(PATIENCE)).stderr
+    said = subprocess.run([exe, "--version"], capture_output=True, text=True, env=clean_env(),
+                          stdin=subprocess.DEVNULL, timeout=slow(PATIENCE)).stdout
     found = {}
-    for name in re.findall(r"\w+", said.partition("must be auto")[2]):
-        if name == "or":
-            continue
+    for name in said.partition("\nbackends:")[2].split():
         r = subprocess.run([exe, "--backend", name, "--check"], capture_output=True, text=True, env=clean_env(),
                            stdin=subprocess.DEVNULL, timeout=slow(PATIENCE))
-        if not (r.returncode == USAGE and "cannot serve" in r.stderr):
-            found[name] = r.stderr.strip() if r.returncode == ENVIRONMENT else ""
+        found[name] = r.stderr.strip() if r.returncode == ENVIRONMENT else ""
     if "epoll" not in found:
         raise Failed(f"echod names no backends: {said}")
     return found

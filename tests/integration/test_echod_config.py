@@ -198,7 +198,7 @@ class Answers(TestCase):
     def test_version(self):
         r = run([*program("echod"), "--version"])
         self.assertEqual((r.code, r.err), (OK, ""))
-        self.assertRegex(r.out, r"\Aechod \S+")
+        self.assertRegex(r.out, r"\Aechod \S+\nbackends: (\w+ )*epoll\b")
 
     @covers("echod", "man")
     def test_man_page_names_every_key(self):

@@ -511,7 +511,7 @@ class Config(TestCase):
     def test_about_itself(self):
         r = run([*program("echoload"), "--version"])
         self.assertEqual(r.code, OK)
-        self.assertRegex(r.out, r"\Aechoload \S+")
+        self.assertRegex(r.out, r"\Aechoload \S+\nbackends: (\w+ )*epoll\n\Z")
         keys = self.values(self.printed())
         for flag in ("--help", "-h"):
             r = run([*program("echoload"), flag])

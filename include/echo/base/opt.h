@@ -126,6 +126,7 @@ struct opt_set {
 	const char *after;   /* text at the end of --help and the man page: examples, exit codes;
 				NULL: none. A line that begins with a letter and ends with ':'
 				("Exit status:") becomes a section of the man page */
+	char features[OPT_ERROR_MAX]; /* the second line of --version; "": none */
 	struct opt_section sections[OPT_SECTIONS_MAX];
 	unsigned count;    /* sections */
 	bool has_phases;   /* config files may end with sections [phase NAME] */

@@ -72,9 +72,12 @@ struct backend_ops {
 	void (*stop)(struct worker *w, int how, int64_t deadline_ns);
 };
 
-extern const struct backend_ops backend_uring, backend_epoll, backend_fork;
+/* All of them, best first: a backend is a file that defines backend_NAME, and its name here. */
+#define BACKENDS(X)           X(uring) X(epoll) X(fork)
+#define BACKEND_EXTERN(name_) extern const struct backend_ops backend_##name_;
+BACKENDS(BACKEND_EXTERN)
 
-/* All backends that were built, best first; NULL-terminated. */
+/* The same, NULL-terminated. */
 extern const struct backend_ops *const backends[];
 
 /* A backend by name; the field is `const struct backend_ops *`, NULL for "auto". */
@@ -100,7 +103,8 @@ struct backend_choice {
 	void *configs[BACKENDS_MAX]; /* beside `backends` */
 };
 
-/* Adds a section for each backend with @caps that has options. Returns 0 or -ENOMEM. */
+/* Adds a section for each backend with @caps that has options, and the names of all of them to what
+ * --version says. Returns 0 or -ENOMEM. */
 int backend_options(struct backend_choice *b, unsigned caps, struct opt_set *s);
 
 /* Takes @wanted if it runs here, or, if that is NULL, the best that does. Returns 0, or -errno with

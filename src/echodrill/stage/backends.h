@@ -10,7 +10,7 @@ struct text_list;
 
 struct backend_list {
 	unsigned count;
-	const char *name[4];
+	char name[8][32];
 };
 
 void backends_find(struct backend_list *l, const char *program);
