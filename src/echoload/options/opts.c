@@ -124,7 +124,7 @@ const char load_after[] =
 	"  echoload -f configs/load/failover.conf 127.0.0.1:7007\n"
 	"  echoload merge a.json b.json                two results as one\n"
 	"  echoload plot run.jsonl -o run.svg          a picture of a run\n"
-	"  echoload report run.jsonl -o run.html       a page of it, with all there is to see\n"
+	"  echoload report run.jsonl -o run.html       a page of it, with all there is\n"
 	"\n"
 	"Of lost messages only those that were not sent are safe to repeat: what was\n"
 	"sent may have been processed, whether an acknowledgement was seen or not.\n"
