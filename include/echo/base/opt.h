@@ -72,6 +72,9 @@ extern const struct opt_type opt_string; /* char[size], terminated; too long is 
 extern const struct opt_type opt_flag;   /* bool; no argument */
 extern const struct opt_type opt_double; /* double: "0.5", "1e-3", "50k"; min and max apply */
 
+/* Splits "A..B": writes A to @low. Returns B, or NULL: it is no range. */
+const char *opt_range(const char *text, char low[OPT_TEXT_MAX]);
+
 #define OPT_FIELD(config, field)                                                                   \
 	.offset = offsetof(struct config, field), .size = sizeof(((struct config *)0)->field)
 

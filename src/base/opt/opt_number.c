@@ -356,6 +356,16 @@ bool opt_number_limits(const struct opt *o, char text[OPT_ERROR_MAX])
 	return true;
 }
 
+const char *opt_range(const char *text, char low[OPT_TEXT_MAX])
+{
+	const char *dots = strstr(text, "..");
+
+	if (!dots || dots - text >= OPT_TEXT_MAX)
+		return NULL;
+	snprintf(low, OPT_TEXT_MAX, "%.*s", (int)(dots - text), text);
+	return dots + 2;
+}
+
 const struct opt_type opt_uint = { "N", uint_parse, uint_print };
 const struct opt_type opt_size = { "SIZE", size_parse, size_print };
 const struct opt_type opt_time = { "TIME", time_parse, time_print };

@@ -29,13 +29,10 @@ static int detector_why(char why[OPT_ERROR_MAX], const char *reason)
 /* LOW..HIGH */
 static int detector_range(const char *range, struct detector_notice *c)
 {
-	const char *dots = strstr(range, "..");
-	char low[DRILL_WORD_MAX];
+	char low[OPT_TEXT_MAX];
+	const char *high = opt_range(range, low);
 
-	if (!dots || (size_t)(dots - range) >= sizeof(low))
-		return -EINVAL;
-	snprintf(low, sizeof(low), "%.*s", (int)(dots - range), range);
-	if (word_time(low, &c->low) < 0 || word_time(dots + 2, &c->high) < 0)
+	if (!high || word_time(low, &c->low) < 0 || word_time(high, &c->high) < 0)
 		return -EINVAL;
 	return c->low <= c->high ? 0 : -EINVAL;
 }

@@ -37,14 +37,13 @@ static int value_number(struct expect *e, const char *text, int64_t *value)
 
 static int expect_value(struct expect *e, const char *text, char why[OPT_ERROR_MAX])
 {
-	const char *dots = strstr(text, "..");
-	char low[64];
+	char low[OPT_TEXT_MAX];
+	const char *high = opt_range(text, low);
 
 	if (e->op == EXPECT_IN) {
-		if (!dots || (size_t)(dots - text) >= sizeof(low))
+		if (!high)
 			return word_refuse(why, "needs a range, such as 1s..2s");
-		snprintf(low, sizeof(low), "%.*s", (int)(dots - text), text);
-		if (value_number(e, low, &e->low) < 0 || value_number(e, dots + 2, &e->high) < 0)
+		if (value_number(e, low, &e->low) < 0 || value_number(e, high, &e->high) < 0)
 			return word_refuse(why, "has a range that is none");
 		return e->low <= e->high ? 0 : word_refuse(why, "has the larger end first");
 	}

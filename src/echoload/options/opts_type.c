@@ -18,15 +18,11 @@ static const struct opt wait_row = {
 
 int opts_range_parse(const struct opt *row, const char *text, void *low, void *high, char *why)
 {
-	const char *dots = strstr(text, "..");
 	char first[OPT_TEXT_MAX];
-	int r;
+	const char *second = opt_range(text, first);
+	int r = row->type->parse(row, second ? first : text, low, why);
 
-	snprintf(first, sizeof(first), "%.*s", dots ? (int)(dots - text) : (int)strlen(text), text);
-	r = row->type->parse(row, first, low, why);
-	if (r == 0)
-		r = row->type->parse(row, dots ? dots + 2 : first, high, why);
-	return r;
+	return r < 0 ? r : row->type->parse(row, second ? second : text, high, why);
 }
 
 static int reconnect_parse(const struct opt *o, const char *text, void *field,
