@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/textwrap.h"
 #include "echodrill/report/report.h"
 #include "echodrill/script/verb.h"
 
@@ -102,42 +103,29 @@ static const char after_verbs[] =
 	"late), 77 all were skipped (no namespaces here), 129, 130 and 143 interrupted\n"
 	"(SIGHUP, SIGINT, SIGTERM).\n";
 
-enum { WIDTH = 79 };
+enum { USAGE_AT = 12 };
 
-static size_t left(size_t size, size_t used)
+/* A verb, and what follows it in its column. */
+static void put_usage(FILE *to, const char *usage)
 {
-	return used < size ? size - used : 0;
-}
+	size_t len = strcspn(usage, " ");
+	char verb[USAGE_AT];
 
-/* A usage, on lines of at most WIDTH columns. */
-static size_t put_usage(char *to, size_t size, const char *usage)
-{
-	size_t len = 0, column = 0;
-
-	while (*usage) {
-		size_t n = strcspn(usage, " ");
-		bool wraps = column > 0 && column + 1 + n > WIDTH;
-
-		if (column == 0 || wraps)
-			column = 0;
-		len += (size_t)snprintf(to + len, left(size, len), "%s%.*s",
-					column ? " "
-					: len  ? "\n          "
-					       : "    ",
-					(int)n, usage);
-		column = column ? column + 1 + n : (len > n + 4 ? 10 : 4) + n;
-		usage += n + (usage[n] == ' ');
-	}
-	return len + (size_t)snprintf(to + len, left(size, len), "\n");
+	snprintf(verb, sizeof(verb), "    %.*s", (int)len, usage);
+	textwrap_put(to, verb, USAGE_AT, 0, usage + len + (usage[len] == ' '));
 }
 
 const char *drill_after(void)
 {
 	static char text[8192];
-	size_t len = (size_t)snprintf(text, sizeof(text), "%s", before_verbs);
+	FILE *to = fmemopen(text, sizeof(text), "w");
 
+	if (!to)
+		return before_verbs;
+	fputs(before_verbs, to);
 	for (unsigned i = 0; verbs[i]; i++)
-		len += put_usage(text + len, left(sizeof(text), len), verbs[i]->usage);
-	snprintf(text + len, left(sizeof(text), len), "%s", after_verbs);
+		put_usage(to, verbs[i]->usage);
+	fputs(after_verbs, to);
+	fclose(to);
 	return text;
 }

@@ -55,6 +55,7 @@
 	X(sock)           \
 	X(srcaddr)        \
 	X(tcp_counters)   \
+	X(textwrap)       \
 	X(throttle)       \
 	X(timer)          \
 	X(units)          \

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * test_drill_report: what keeps to its columns, and the table of faults by means.
+ * test_drill_report: cells, and the table of faults by means.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "echo/base/base.h"
-#include "echodrill/report/columns.h"
 #include "echodrill/report/report.h"
 #include "suites.h"
 
@@ -30,26 +29,6 @@ static const char *written(void)
 	fclose(to);
 	return text;
 }
-
-START_TEST(a_text_is_wrapped_between_words_in_its_column)
-{
-	columns_put(to, " 1.5", 6, 10, "one two three");
-	columns_put(to, "", 2, 8, "unbreakable and");
-	columns_put(to, "x", 2, 0, "");
-	ck_assert_str_eq(written(), " 1.5  one two\n"
-				    "      three\n"
-				    "  unbreaka\n"
-				    "  ble and\n"
-				    "x\n");
-}
-END_TEST
-
-START_TEST(what_others_say_is_harmless_to_a_terminal)
-{
-	columns_put(to, "", 2, 0, "b\033[1m\xff caf\xc3\xa9");
-	ck_assert_str_eq(written(), "  b\\x1b[1m\\xff caf\xc3\xa9\n");
-}
-END_TEST
 
 START_TEST(a_text_stays_in_its_cell)
 {
@@ -128,8 +107,6 @@ Suite *drill_report_suite(void)
 	TCase *c = tcase_create("report");
 
 	tcase_add_checked_fixture(c, begin, end);
-	tcase_add_test(c, a_text_is_wrapped_between_words_in_its_column);
-	tcase_add_test(c, what_others_say_is_harmless_to_a_terminal);
 	tcase_add_test(c, a_text_stays_in_its_cell);
 	tcase_add_test(c, the_table_has_a_row_for_each_drill_and_a_column_for_each_of_the_means);
 	tcase_add_test(c, the_page_says_what_was_seen_and_when);

@@ -234,7 +234,8 @@ START_TEST(a_terminal_obeys_nothing_that_came_from_elsewhere)
 	sample.targets[1].name = "b";
 	sample.targets[1].books = sample.books;
 	sample_fails(CAUSE_RESET, PHASE_AWAITING, ECONNRESET, 3);
-	expect_line("target       h\\x1b[2J\\x0aexit 0 ok (caf\xc3\xa9\\x9b1m), b (b\\x0d)\n");
+	expect_line(
+		"target       h\\x1b[2J\\x0aexit 0       ok (caf\xc3\xa9\\x9b1m), b (b\\x0d)\n");
 	expect_line("\ncaf\xc3\xa9\\x9b1m ");
 	expect_line("\nb\\x0d ");
 	expect_line("\ncaf\xc3\xa9\\x9b1m\nended by");

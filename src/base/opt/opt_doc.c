@@ -10,34 +10,13 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/textwrap.h"
 
 enum {
-	WIDTH = 80,
 	HELP_COLUMN = 29, /* where the explanation begins */
 	VALUE_WIDTH = 16, /* --print-config aligns comments behind values of up to this */
 	SOURCE_MAX = 100, /* longer names of files are cut in comments, or lines grow too long */
 };
-
-/* Writes @text word by word, from column @at, into columns @indent to 80; ends the line. */
-static void wrap(FILE *to, const char *text, size_t at, size_t indent)
-{
-	bool first = true;
-	size_t len;
-
-	for (; *text; text += len) {
-		text += strspn(text, " ");
-		len = strcspn(text, " ");
-		if (!first && at + 1 + len > WIDTH) {
-			fprintf(to, "\n%*s", (int)indent, "");
-			at = indent;
-			first = true;
-		}
-		fprintf(to, "%s%.*s", first ? "" : " ", (int)len, text);
-		at += len + !first;
-		first = false;
-	}
-	fputc('\n', to);
-}
 
 void opt_explain(const struct opt *o, char text[OPT_EXPLAIN_MAX])
 {
@@ -61,7 +40,7 @@ static void print_lines(const char *text, FILE *to)
 	for (; *text; text += len + (text[len] == '\n')) {
 		len = strcspn(text, "\n");
 		snprintf(line, sizeof(line), "%.*s", (int)len, text);
-		wrap(to, line, 0, 0);
+		textwrap_put(to, "", 0, 0, line);
 	}
 }
 
@@ -70,7 +49,6 @@ static void help_row(const struct opt_set *s, struct opt_at at, FILE *to)
 	const struct opt *o = opt_row(s, at);
 	char name[OPT_NAME_MAX], left[2 * OPT_NAME_MAX], text[OPT_EXPLAIN_MAX];
 	const char *metavar = o->type->metavar;
-	size_t len;
 
 	opt_name(s, at, OPT_CLI, name);
 	if (o->type == &opt_bool)
@@ -79,14 +57,8 @@ static void help_row(const struct opt_set *s, struct opt_at at, FILE *to)
 		 o->letter ? o->letter : ' ', o->letter ? ',' : ' ',
 		 o->type == &opt_bool ? "[no-]" : "", name + 2, metavar ? " " : "",
 		 metavar ? metavar : "");
-	len = strlen(left);
-	fputs(left, to);
-	if (len + 2 > HELP_COLUMN)
-		fprintf(to, "\n%*s", HELP_COLUMN, "");
-	else
-		fprintf(to, "%*s", (int)(HELP_COLUMN - len), "");
 	opt_explain(o, text);
-	wrap(to, text, HELP_COLUMN, HELP_COLUMN);
+	textwrap_put(to, left, HELP_COLUMN, 0, text);
 }
 
 void opt_print_help(const struct opt_set *s, FILE *to)
@@ -94,8 +66,8 @@ void opt_print_help(const struct opt_set *s, FILE *to)
 	unsigned last = OPT_SECTIONS_MAX;
 	char text[OPT_ERROR_MAX];
 
-	snprintf(text, sizeof(text), "Usage: %s %s", s->program, s->usage ? s->usage : "");
-	wrap(to, text, 0, 7);
+	snprintf(text, sizeof(text), "%s %s", s->program, s->usage ? s->usage : "");
+	textwrap_put(to, "Usage:", 7, 0, text);
 	if (s->about) {
 		fputc('\n', to);
 		print_lines(s->about, to);

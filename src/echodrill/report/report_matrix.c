@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "columns.h"
 #include "echo/base/escape.h"
+#include "echo/base/textwrap.h"
 #include "echo/base/units.h"
 #include "echodrill/script/detector.h"
 #include "echodrill/script/drill.h"
@@ -80,7 +80,7 @@ void report_matrix_text(const struct summary *at, unsigned count, FILE *to)
 	fprintf(to, "\n");
 	for (unsigned m = 0; m < DETECTOR_COUNT; m++) {
 		snprintf(text, sizeof(text), "  %s", detectors[m].name);
-		columns_put(to, text, 16, 0, detectors[m].options);
+		textwrap_put(to, text, 16, 0, detectors[m].options);
 	}
 	fprintf(to, "\n");
 }

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "columns.h"
 #include "echo/base/base.h"
 #include "echo/base/escape.h"
+#include "echo/base/textwrap.h"
 #include "echo/base/units.h"
 #include "echodrill/rig/hosts.h"
 #include "echodrill/script/verb.h"
@@ -41,7 +41,7 @@ static void text_story(const struct text_list *l, FILE *to)
 	for (unsigned i = 0; i < l->count; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? " " : "",
 					l->at[i]);
-	columns_put(to, "", 2, 0, text);
+	textwrap_put(to, "", 2, 0, text);
 }
 
 static void text_hosts(const struct drill *d, FILE *to)
@@ -103,11 +103,11 @@ static void text_event(const struct event *e, int64_t start_ns, FILE *to)
 		unsigned at, end;
 		const char *before;
 	} places[] = {
-		[WHO_CLIENT] = { CLIENT_AT, COLUMNS, "" },
+		[WHO_CLIENT] = { CLIENT_AT, TEXTWRAP_COLUMNS, "" },
 		[WHO_SERVER] = { DONE_AT, WIRE_AT, "" },
 		[WHO_SERVER2] = { DONE_AT, WIRE_AT, "" },
 		[WHO_DRILL] = { DONE_AT, WIRE_AT, "* " },
-		[WHO_STATES] = { DONE_AT, COLUMNS, "sockets, client | server: " },
+		[WHO_STATES] = { DONE_AT, TEXTWRAP_COLUMNS, "sockets, client | server: " },
 		[WHO_WIRE] = { WIRE_AT, CLIENT_AT, "" },
 	};
 	unsigned at = places[e->who].at, end = places[e->who].end;
@@ -116,7 +116,7 @@ static void text_event(const struct event *e, int64_t start_ns, FILE *to)
 	snprintf(head, sizeof(head), "%8.3f", (double)(e->t_ns - start_ns) / 1e9);
 	snprintf(text, sizeof(text), "%s%s", places[e->who].before,
 		 e->who == WHO_CLIENT ? without_stamp(e->text) : e->text);
-	columns_put(to, head, at, end - at - (end < COLUMNS), text);
+	textwrap_put(to, head, at, end - at - (end < TEXTWRAP_COLUMNS), text);
 }
 
 /* echod's counters are for programs. */
@@ -146,7 +146,7 @@ static void text_finding(const struct finding *f, FILE *to)
 
 	snprintf(head, sizeof(head), "  %s", marks[f->ruling]);
 	snprintf(text, sizeof(text), "%s %s: %s", f->what, f->expected, f->observed);
-	columns_put(to, head, FINDING_AT, 0, text);
+	textwrap_put(to, head, FINDING_AT, 0, text);
 }
 
 /* All that was done and seen. */
@@ -160,7 +160,7 @@ static void text_whole(const struct result *r, FILE *to)
 	escape_line(to, "%s", r->name);
 	text_story(&r->drill->story, to);
 	for (unsigned i = 0; i < rec->commands; i++)
-		columns_put(to, "", 4, 0, rec->command[i]);
+		textwrap_put(to, "", 4, 0, rec->command[i]);
 	text_timeline(rec, to);
 	for (unsigned i = 0; i < j->count; i++)
 		text_finding(&j->at[i], to);
@@ -184,15 +184,15 @@ static void text_result(const struct result *r, bool whole, unsigned nth)
 		units_time(j->knew_ns, 3, knew);
 	snprintf(text, sizeof(text), "%-12s %-31s %7s  %-8s %s", judge_verdict_name(j->verdict),
 		 r->name, units_time(r->took_ns, 2, took), knew, j->knew_ns >= 0 ? j->knew : "");
-	columns_put(to, "", 0, 0, text);
+	textwrap_put(to, "", 0, 0, text);
 	if (o->server_backend[0] || o->client_backend[0]) {
 		snprintf(text, sizeof(text), "server: %s, client: %s",
 			 o->server_backend[0] ? o->server_backend : "auto",
 			 o->client_backend[0] ? o->client_backend : "auto");
-		columns_put(to, "", REASON_AT, 0, text);
+		textwrap_put(to, "", REASON_AT, 0, text);
 	}
 	if (j->reason[0])
-		columns_put(to, "", REASON_AT, 0, j->reason);
+		textwrap_put(to, "", REASON_AT, 0, j->reason);
 }
 
 static void text_begin(unsigned count)

@@ -8,10 +8,8 @@
 #include <string.h>
 
 #include "echo/base/base.h"
-#include "echo/base/escape.h"
+#include "echo/base/textwrap.h"
 #include "echo/base/units.h"
-
-enum { WIDTH = 80 };
 
 void para_add(struct para *p, const char *fmt, ...)
 {
@@ -41,24 +39,5 @@ void para_time(struct para *p, const char *before, int64_t ns, const char *after
 
 void para_print(const struct para *p, const char *label, FILE *to)
 {
-	const size_t room = WIDTH - PARA_LABEL;
-	char text[4 * PARA_TEXT_MAX]; /* \x1b for every byte */
-	size_t used = 0;
-
-	fprintf(to, "%-*s", PARA_LABEL, label);
-	for (const char *word = escape_text(p->s, text, sizeof(text)); *word;) {
-		size_t len = strcspn(word, " "), shown = size_min(len, room);
-
-		while (shown < len && ((unsigned char)word[shown] & 0xc0) == 0x80)
-			shown--; /* no part of a character */
-		if (used > 0 && used + 1 + shown > room) {
-			fprintf(to, "\n%*s", PARA_LABEL, "");
-			used = 0;
-		}
-		fprintf(to, "%s%.*s", used > 0 ? " " : "", (int)shown, word);
-		used += shown + (used > 0);
-		word += len;
-		word += strspn(word, " ");
-	}
-	fputc('\n', to);
+	textwrap_put(to, label, PARA_LABEL, 0, p->s);
 }

@@ -26,7 +26,7 @@ void para_count(struct para *p, const char *before, uint64_t n, const char *afte
 /* "<before>1.03 s<after>" */
 void para_time(struct para *p, const char *before, int64_t ns, const char *after);
 
-/* Word by word in the columns to 80, escaped. Words that are longer than that are cut. */
+/* In the columns to 80, escaped. */
 void para_print(const struct para *p, const char *label, FILE *to);
 
 #endif
