@@ -217,7 +217,7 @@ class Clients(Bench):
                 ("echo false: no echo >&2; exit 1; {addr} {gate}", "cpu", "the client ended with exit code 1: false: no echo"),
                 ("false", ".x", "the client ended with exit code 1"), ("echo hello", ".x", "exit code 0"),
                 ("kill -9 $$", ".x", "killed by signal 9"),
-                ("echo '{\"other\": 1}'", ".x", "there was no number of this key of the client's JSON"),
+                ("echo '{\"other\": 1}'", ".x", "there was no number above 0 at this key of the client's JSON"),
                 ("echo '{\"x\": 1}'", "auto", "there was no messages")):
             with self.subTest(client=client):
                 side = ("--a", self.SERVER) if "{addr}" in client else ()

@@ -22,7 +22,8 @@ const struct figure_info figures[FIGURES] = {
 			 offsetof(struct sample, cpu_ns), false },
 	[FIGURE_CLIENT_CPU] = { "client_cpu", "cCPU", "client_cpu_ratio", "CPU time of the client",
 				offsetof(struct sample, client_cpu_ns), false },
-	[FIGURE_KEY] = { "key", "key", "key_ratio", "number of this key of the client's JSON",
+	[FIGURE_KEY] = { "key", "key", "key_ratio",
+			 "number above 0 at this key of the client's JSON",
 			 offsetof(struct sample, key), false },
 };
 
