@@ -43,7 +43,6 @@ struct cpus {
 };
 
 enum output_format { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_QUIET };
-enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 
 struct bench_config {
 	struct program_options program;

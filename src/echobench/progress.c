@@ -12,25 +12,8 @@
 #include "bench.h"
 #include "echo/base/base.h"
 #include "echo/base/log.h"
-#include "echo/base/output.h"
 #include "echobench/report/output.h"
 #include "echobench/verdict/cell.h"
-
-enum { SPAN_MAX = 32, WIDTH_MAX = 79 };
-
-/* "45 s", "3 min 20 s", "2 h 5 min" */
-static char *span_text(int64_t ns, char text[SPAN_MAX])
-{
-	long long s = (ns + SEC(1) - 1) / SEC(1);
-
-	if (s < 120)
-		snprintf(text, SPAN_MAX, "%lld s", s);
-	else if (s < 7200)
-		snprintf(text, SPAN_MAX, "%lld min %lld s", s / 60, s % 60);
-	else
-		snprintf(text, SPAN_MAX, "%lld h %lld min", s / 3600, s / 60 % 60);
-	return text;
-}
 
 /* Other programs that want the CPUs make everything slower to decide, and rates meaningless. */
 static void warn_of_load(void)
@@ -55,14 +38,14 @@ static void warn_of_sharing(const struct bench_config *c)
 void progress_begin(struct progress *p, struct progress_left left)
 {
 	const struct bench *r = p->run;
-	char least[SPAN_MAX], most[SPAN_MAX];
+	char least[LIVE_LINE_SPAN_MAX], most[LIVE_LINE_SPAN_MAX];
 	unsigned mode = r->plans[0].config.progress;
 
 	p->lines = mode != PROGRESS_NEVER;
-	p->live = mode == PROGRESS_ALWAYS || (p->lines && isatty(STDERR_FILENO));
+	live_line_begin(&p->line, mode);
 	log_info("%u cell%s, %s to %s; servers on CPU %s, client on CPU %s", r->count,
-		 r->count == 1 ? "" : "s", span_text(left.least_ns, least),
-		 span_text(left.most_ns, most), r->plans[0].config.server_cpus.text,
+		 r->count == 1 ? "" : "s", live_line_span(left.least_ns, least),
+		 live_line_span(left.most_ns, most), r->plans[0].config.server_cpus.text,
 		 r->plans[0].config.client_cpus.text);
 	if (p->lines)
 		warn_of_load();
@@ -73,39 +56,25 @@ void progress_begin(struct progress *p, struct progress_left left)
 void progress_block(struct progress *p, const struct cell *c)
 {
 	const struct bench *r = p->run;
-	char load[80], text[120], line[120];
-	int n;
+	char load[80], text[120];
 
-	if (!p->live)
-		return;
 	snprintf(text, sizeof(text), "%u/%u %.50s: %u blocks", r->done + 1, r->count,
 		 cell_workload_text(&c->load, load, sizeof(load)), c->block_count);
-	n = snprintf(line, sizeof(line), "\r\033[K%.*s",
-		     (int)output_columns(STDERR_FILENO, WIDTH_MAX), text);
-	(void)output_write(STDERR_FILENO, line, (size_t)n, OUTPUT_NO_WAIT);
-	p->shown = true;
-}
-
-static void clear(struct progress *p)
-{
-	static const char wipe[] = "\r\033[K";
-
-	if (p->shown)
-		(void)output_write(STDERR_FILENO, wipe, sizeof(wipe) - 1, OUTPUT_NO_WAIT);
-	p->shown = false;
+	live_line_show(&p->line, text);
 }
 
 void progress_cell(struct progress *p, const struct cell *c, struct progress_left left)
 {
 	const struct bench *r = p->run;
-	char load[80], least[SPAN_MAX], most[SPAN_MAX], rest[3 * SPAN_MAX] = "", said[WHY_MAX];
+	char load[80], least[LIVE_LINE_SPAN_MAX], most[LIVE_LINE_SPAN_MAX],
+		rest[3 * LIVE_LINE_SPAN_MAX] = "", said[WHY_MAX];
 
-	clear(p);
+	live_line_clear(&p->line);
 	if (!p->lines)
 		return;
 	if (r->done < r->count)
-		snprintf(rest, sizeof(rest), "; %s to %s left", span_text(left.least_ns, least),
-			 span_text(left.most_ns, most));
+		snprintf(rest, sizeof(rest), "; %s to %s left",
+			 live_line_span(left.least_ns, least), live_line_span(left.most_ns, most));
 	log_info("%u/%u %s: %s%s", r->done, r->count,
 		 cell_workload_text(&c->load, load, sizeof(load)),
 		 table_sentence(c, r->alpha, said), rest);
@@ -113,5 +82,5 @@ void progress_cell(struct progress *p, const struct cell *c, struct progress_lef
 
 void progress_end(struct progress *p)
 {
-	clear(p);
+	live_line_clear(&p->line);
 }

@@ -7,12 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "echo/base/live_line.h"
+
 struct cell;
 struct bench;
 
 struct progress {
 	const struct bench *run;
-	bool lines, live, shown;
+	bool lines;
+	struct live_line line;
 };
 
 /* How long what is left will take, at least and at most. */

@@ -13,6 +13,7 @@ struct drill_config {
 	unsigned jobs;
 	unsigned output;   /* index of REPORT_FORMATS */
 	unsigned timeline; /* enum timeline_mode */
+	unsigned progress; /* enum progress_mode */
 	unsigned group;    /* what `run` without names runs; see opts.c */
 	char json[OPT_TEXT_MAX], pcap[OPT_TEXT_MAX], drills[OPT_TEXT_MAX];
 	char server[OPT_TEXT_MAX], client[OPT_TEXT_MAX];

@@ -26,6 +26,7 @@
 #include "echodrill/verdict/judge.h"
 #include "echodrill/verdict/observe.h"
 #include "opts.h"
+#include "suite_progress.h"
 
 enum { SUITE_MAX = 1024, SUITE_WIRE_EVENTS = 400 };
 
@@ -42,6 +43,7 @@ struct suite {
 	unsigned count, next, running, reported;
 	int signal; /* that ends us, 0: none */
 	unsigned verdicts[4];
+	struct suite_progress progress;
 	FILE *json;
 	int trouble; /* an exit code that is not a verdict's */
 	struct job at[SUITE_MAX];
@@ -125,6 +127,8 @@ static void suite_report(struct suite *s, struct job *p)
 	observe_close();
 	s->verdicts[j.verdict]++;
 	s->reported++;
+	suite_progress_ended(&s->progress, p->drill, result.took_ns, j.verdict == VERDICT_FAIL,
+			     clock_now_ns());
 	sum->done = true;
 	sum->verdict = j.verdict;
 	sum->knew_ns = j.knew_ns;
@@ -134,6 +138,7 @@ static void suite_report(struct suite *s, struct job *p)
 	whole = s->config->timeline == TIMELINE_ALWAYS ||
 		(s->config->timeline == TIMELINE_AUTO &&
 		 (s->count == 1 || j.verdict == VERDICT_FAIL));
+	suite_progress_clear(&s->progress);
 	report_result(s->config->output, &result, whole && p->run.record->complete, s->reported);
 	if (s->json && report_run_json(&result, s->json) < 0)
 		s->trouble = EXIT_ENVIRONMENT;
@@ -156,6 +161,7 @@ static void suite_start(struct suite *s)
 		return;
 	}
 	s->running++;
+	suite_progress_started(&s->progress, p->started_ns);
 }
 
 /* The private machine with this pid is gone. */
@@ -172,11 +178,15 @@ static void suite_ended(struct suite *s, pid_t pid)
 	}
 }
 
-/* Waits for a drill's end or a signal to us. */
+/* Waits for a drill's end or a signal to us, and shows meanwhile how far it is. */
 static void suite_wait(struct suite *s, const sigset_t *signals)
 {
-	int number = sigwaitinfo(signals, NULL);
+	const struct timespec moment = { .tv_nsec = MSEC(SUITE_PROGRESS_MS) };
+	int number;
 	pid_t pid;
+
+	suite_progress_show(&s->progress, clock_now_ns());
+	number = sigtimedwait(signals, NULL, s->progress.line.on ? &moment : NULL);
 
 	if (number > 0 && number != SIGCHLD)
 		s->signal = number;
@@ -201,6 +211,7 @@ static void suite_add(struct suite *s, const struct drill *d, const struct run_o
 	if (s->count == SUITE_MAX)
 		return;
 	s->count++;
+	suite_progress_add(&s->progress, d);
 	p->drill = sum->drill = d;
 	p->options = *o;
 	sum->detector = o->detector;
@@ -291,6 +302,7 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 	if (code != EXIT_OK)
 		return code;
 	s.config = c;
+	suite_progress_begin(&s.progress, c->progress, c->jobs);
 	suite_fill(&s, drills, count);
 	if (c->json[0]) {
 		s.json = output_open(c->json);
@@ -309,6 +321,7 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 		if (s.running > 0)
 			suite_wait(&s, &signals);
 	}
+	suite_progress_clear(&s.progress);
 	if (s.json && fclose(s.json) != 0)
 		s.trouble = EXIT_ENVIRONMENT;
 	if (s.signal)

@@ -10,6 +10,7 @@
 #include "echo/base/addr.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echo/base/live_line.h"
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
 #include "echo/base/output.h"

@@ -6,28 +6,24 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
-#include "echo/base/output.h"
 #include "echo/base/units.h"
 #include "echoload/engine/run.h"
 #include "echoload/options/opts.h"
 
-enum { EVERY_MS = 250, WIDTH_MAX = 79 };
+enum { EVERY_MS = 250 };
 
 void progress_begin(struct progress *l, const struct run *run)
 {
-	unsigned mode = run->shared.config->progress;
-
 	*l = (struct progress){ .run = run, .shown_ns = run->shared.start_ns };
-	l->on = mode == PROGRESS_ALWAYS || (mode == PROGRESS_AUTO && isatty(STDERR_FILENO));
+	live_line_begin(&l->line, run->shared.config->progress);
 }
 
 int progress_wait_ms(const struct progress *l)
 {
-	return l->on ? EVERY_MS : -1;
+	return l->line.on ? EVERY_MS : -1;
 }
 
 /* "12.3s/60s", or how many of the messages are done. */
@@ -42,23 +38,13 @@ static void progress_done(const struct progress *l, int64_t now_ns, uint64_t ech
 			 (double)(s->end_ns - s->start_ns) / 1e9);
 }
 
-static void progress_write(struct progress *l, const char *line)
-{
-	const int width = (int)output_columns(STDERR_FILENO, WIDTH_MAX); /* it may have changed */
-	char out[2 * WIDTH_MAX + 8];
-	int n = snprintf(out, sizeof(out), "\r%-*.*s\r", l->shown ? width : 0, width, line);
-
-	l->shown = true;
-	(void)output_write(STDERR_FILENO, out, (size_t)n, OUTPUT_NO_WAIT);
-}
-
 void progress_show(struct progress *l)
 {
 	int64_t now_ns = clock_now_ns(), ns = now_ns - l->shown_ns;
 	uint64_t echoed = 0, errors = 0;
 	char line[160], done[32], p99[UNITS_MAX] = "";
 
-	if (!l->on || ns < MSEC(EVERY_MS) / 2)
+	if (!l->line.on || ns < MSEC(EVERY_MS) / 2)
 		return;
 	for (unsigned i = 0; i < l->run->group.count; i++) {
 		echoed += stats_get(&l->run->loads[i].progress_echoed);
@@ -73,13 +59,12 @@ void progress_show(struct progress *l)
 		 errors, errors == 1 ? "" : "s",
 		 outage_open(&l->run->shared.outages) ? "  OUTAGE" : "", p99[0] ? "  p99 " : "",
 		 p99);
-	progress_write(l, line);
+	live_line_show(&l->line, line);
 	l->shown_ns = now_ns;
 	l->echoed = echoed;
 }
 
 void progress_end(struct progress *l)
 {
-	if (l->on)
-		progress_write(l, "");
+	live_line_clear(&l->line);
 }

@@ -4,15 +4,15 @@
 #ifndef ECHOLOAD_PROGRESS_H
 #define ECHOLOAD_PROGRESS_H
 
-#include <stdbool.h>
 #include <stdint.h>
+
+#include "echo/base/live_line.h"
 
 struct run;
 
 struct progress {
 	const struct run *run;
-	bool on;
-	bool shown; /* there is something to be overwritten */
+	struct live_line line;
 	int64_t shown_ns;
 	uint64_t echoed; /* when it was shown */
 };

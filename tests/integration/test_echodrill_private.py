@@ -143,6 +143,17 @@ class Formats(TestCase):
         r = self.echodrill("-o", "tap", "-j", "2", "run", ONE, "shutdown-drain")
         self.assertRegex(r.out, rf"\ATAP version 13\n1\.\.2\n(ok [12] - ({ONE}|shutdown-drain)\n){{2}}\Z")
 
+    @covers("echodrill", "progress")
+    def test_a_live_line_says_how_far_it_is_and_leaves_nothing_behind(self):
+        self.assertEqual(self.echodrill("-o", "tap", "run", ONE, "shutdown-drain").err, "", "this is no terminal")
+        r = self.echodrill("-o", "tap", "--progress", "always", "-j", "2", "run", ONE, "shutdown-drain")
+        lines = [line.strip() for line in r.err.split("\r")]
+        self.assertRegex(lines[1], r"\A0/2 done, 2 running, 0 failed, about \d+ s left\Z")
+        self.assertTrue(any(line.startswith("1/2 done, 1 running, 0 failed") for line in lines), lines)
+        self.assertEqual(lines[-2:], ["", ""], "the last line is wiped")
+        self.assertLessEqual(max(map(len, r.err.split("\r"))), 79)
+        self.assertEqual(self.echodrill("-o", "tap", "--progress", "never", "run", ONE).err, "")
+
     def test_a_name_begins_no_directive_of_tap(self):
         drill = self.config_file("").parent / "a#skip.conf"
         self.addCleanup(drill.unlink)

@@ -27,8 +27,6 @@ struct reconnect_policy {
 enum arrivals { ARRIVALS_CONSTANT, ARRIVALS_POISSON };
 enum close_mode { CLOSE_FIN, CLOSE_RST };
 
-enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
-
 /* Files that a run writes: options, each with its help. Their formats are in report/report.h. */
 #define LOAD_FILES(X)                                                                              \
 	X(json, "write the result to this file too, as JSON")                                      \
