@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cause: names for how connections end, and the one place that turns an errno into a cause. What is
- * not in the table is `other`, with its errno beside it: nothing is guessed.
+ * cause: a row for each way in which connections end, and the one place that turns an errno into a
+ * cause. An errno that no row has is `other` and stands beside it: nothing is guessed.
  */
 #include "echo/base/cause.h"
 
@@ -9,31 +9,61 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/program.h"
 
-static const char *const cause_names[] = {
-	[CAUSE_NONE] = "none",
-	[CAUSE_FINISHED] = "finished",
-	[CAUSE_EOF] = "eof",
-	[CAUSE_EOF_EARLY] = "eof_early",
-	[CAUSE_RESET] = "reset",
-	[CAUSE_REFUSED] = "refused",
-	[CAUSE_TIMEOUT_CONNECT] = "timeout_connect",
-	[CAUSE_TIMEOUT_ANSWER] = "timeout_answer",
-	[CAUSE_TIMEOUT_TCP] = "timeout_tcp",
-	[CAUSE_HOST_UNREACHABLE] = "host_unreachable",
-	[CAUSE_NET_UNREACHABLE] = "net_unreachable",
-	[CAUSE_PROHIBITED] = "prohibited",
-	[CAUSE_ABORTED] = "aborted",
-	[CAUSE_LOCAL_LIMIT] = "local_limit",
-	[CAUSE_CORRUPT] = "corrupt",
-	[CAUSE_OTHER] = "other",
-	[CAUSE_IDLE_TIMEOUT] = "idle_timeout",
-	[CAUSE_STALLED] = "stalled",
-	[CAUSE_SHED] = "shed",
-	[CAUSE_SHUTDOWN] = "shutdown",
-	[CAUSE_CHILD_KILLED] = "child_killed",
+/* What an end says of the run. */
+enum effect {
+	AS_ASKED,  /* it is no error */
+	OUR_ERROR, /* ours, or the server's own causes */
+	OUR_LIMIT, /* this machine has not what the load needs */
+	OF_PEER,   /* the peer or the path failed: an outage may have begun */
 };
-static_assert(ARRAY_LEN(cause_names) == CAUSE_COUNT, "every cause has a name");
+
+static const int exit_codes[] = {
+	[AS_ASKED] = EXIT_OK,
+	[OUR_ERROR] = EXIT_VERDICT,
+	[OUR_LIMIT] = EXIT_ENVIRONMENT,
+	[OF_PEER] = EXIT_VERDICT,
+};
+
+/* All that is known of a cause: its name in JSON and metrics, the text for readers of a report
+ * (NULL: the name), its effect, and the errnos of recv, send and connect that stand for it. */
+struct row {
+	const char *name, *text;
+	enum effect effect;
+	int errnos[6];
+};
+
+#define ROW(cause_, name_, text_, effect_, ...)                                                    \
+	[CAUSE_##cause_] = { #name_, text_, effect_, { __VA_ARGS__ } }
+
+static const struct row rows[] = {
+	ROW(NONE, none, NULL, AS_ASKED, 0),
+	ROW(FINISHED, finished, NULL, AS_ASKED, 0),
+	ROW(EOF, eof, "end of file", OF_PEER, 0),
+	ROW(EOF_EARLY, eof_early, "end of file instead of the answer", OF_PEER, 0),
+	/* EPIPE: a reset behind a FIN, which was no end yet for who gives us this: a server */
+	ROW(RESET, reset, "`ECONNRESET`", OF_PEER, ECONNRESET, EPIPE),
+	ROW(REFUSED, refused, "`ECONNREFUSED`", OF_PEER, ECONNREFUSED),
+	ROW(TIMEOUT_CONNECT, timeout_connect, "its own time limit", OF_PEER, 0),
+	ROW(TIMEOUT_ANSWER, timeout_answer, "its own time limit", OF_PEER, 0),
+	ROW(TIMEOUT_TCP, timeout_tcp, "`ETIMEDOUT`", OF_PEER, ETIMEDOUT),
+	ROW(HOST_UNREACHABLE, host_unreachable, "`EHOSTUNREACH`", OF_PEER, EHOSTUNREACH, EHOSTDOWN),
+	ROW(NET_UNREACHABLE, net_unreachable, "`ENETUNREACH`", OF_PEER, ENETUNREACH, ENETDOWN),
+	ROW(PROHIBITED, prohibited, "`EACCES`", OF_PEER, EACCES, EPERM),
+	ROW(ABORTED, aborted, "`ECONNABORTED`", OF_PEER, ECONNABORTED),
+	/* EADDRNOTAVAIL: connect found all local ports in use */
+	ROW(LOCAL_LIMIT, local_limit, NULL, OUR_LIMIT, EMFILE, ENFILE, EADDRNOTAVAIL, EADDRINUSE,
+	    ENOBUFS, ENOMEM),
+	ROW(CORRUPT, corrupt, NULL, OUR_ERROR, 0),
+	ROW(OTHER, other, NULL, OF_PEER, 0),
+	ROW(IDLE_TIMEOUT, idle_timeout, NULL, OUR_ERROR, 0),
+	ROW(STALLED, stalled, NULL, OUR_ERROR, 0),
+	ROW(SHED, shed, NULL, OUR_ERROR, 0),
+	ROW(SHUTDOWN, shutdown, NULL, OUR_ERROR, 0),
+	ROW(CHILD_KILLED, child_killed, NULL, OUR_ERROR, 0),
+};
+static_assert(ARRAY_LEN(rows) == CAUSE_COUNT, "every cause has a row");
 
 static const char *const phase_names[] = {
 	[PHASE_CONNECTING] = "connecting", [PHASE_IDLE] = "idle",       [PHASE_SENDING] = "sending",
@@ -50,43 +80,42 @@ enum cause cause_from_errno(enum phase at, int err)
 {
 	assert(at < PHASE_COUNT);
 	assert(err >= 0);
-	switch (err) {
-	case 0:
+	if (err == 0)
 		return end_of_input(at);
-	case ECONNRESET:
-	case EPIPE: /* a reset behind a FIN, which was no end yet for who says this: a server */
-		return CAUSE_RESET;
-	case ECONNREFUSED:
-		return CAUSE_REFUSED;
-	case ETIMEDOUT:
-		return CAUSE_TIMEOUT_TCP;
-	case EHOSTUNREACH:
-	case EHOSTDOWN:
-		return CAUSE_HOST_UNREACHABLE;
-	case ENETUNREACH:
-	case ENETDOWN:
-		return CAUSE_NET_UNREACHABLE;
-	case EACCES:
-	case EPERM:
-		return CAUSE_PROHIBITED;
-	case ECONNABORTED:
-		return CAUSE_ABORTED;
-	case EMFILE:
-	case ENFILE:
-	case EADDRNOTAVAIL: /* connect: all local ports are in use */
-	case EADDRINUSE:
-	case ENOBUFS:
-	case ENOMEM:
-		return CAUSE_LOCAL_LIMIT;
-	default:
-		return CAUSE_OTHER;
+	for (enum cause cause = CAUSE_NONE; cause < CAUSE_COUNT; cause++) {
+		for (size_t i = 0; i < ARRAY_LEN(rows->errnos) && rows[cause].errnos[i]; i++) {
+			if (rows[cause].errnos[i] == err)
+				return cause;
+		}
 	}
+	return CAUSE_OTHER;
 }
 
 const char *cause_name(enum cause cause)
 {
 	assert(cause < CAUSE_COUNT);
-	return cause_names[cause];
+	return rows[cause].name;
+}
+
+const char *cause_text(enum cause cause)
+{
+	assert(cause < CAUSE_COUNT);
+	return rows[cause].text ? rows[cause].text : rows[cause].name;
+}
+
+enum cause cause_find(const char *name)
+{
+	enum cause cause = CAUSE_NONE;
+
+	while (cause < CAUSE_COUNT && strcmp(rows[cause].name, name) != 0)
+		cause++;
+	return cause;
+}
+
+int cause_exit_code(enum cause cause)
+{
+	assert(cause < CAUSE_COUNT);
+	return exit_codes[rows[cause].effect];
 }
 
 const char *cause_phase_name(enum phase at)
@@ -106,12 +135,6 @@ const char *cause_errno_name(int err)
 
 bool cause_is_peers(enum cause cause)
 {
-	static const bool ours[CAUSE_COUNT] = {
-		[CAUSE_NONE] = true,         [CAUSE_FINISHED] = true, [CAUSE_LOCAL_LIMIT] = true,
-		[CAUSE_CORRUPT] = true,      [CAUSE_SHED] = true,     [CAUSE_SHUTDOWN] = true,
-		[CAUSE_IDLE_TIMEOUT] = true, [CAUSE_STALLED] = true,  [CAUSE_CHILD_KILLED] = true,
-	};
-
 	assert(cause < CAUSE_COUNT);
-	return !ours[cause];
+	return rows[cause].effect == OF_PEER;
 }

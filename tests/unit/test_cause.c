@@ -66,8 +66,10 @@ START_TEST(every_cause_has_the_name_of_the_contract)
 {
 	ck_assert_uint_eq(ARRAY_LEN(causes), CAUSE_COUNT);
 	ck_assert_str_eq(cause_name(CAUSE_NONE), "none");
-	for (unsigned i = CAUSE_FINISHED; i < CAUSE_COUNT; i++)
+	for (unsigned i = CAUSE_FINISHED; i < CAUSE_COUNT; i++) {
 		ck_assert_str_eq(cause_name(i), causes[i]);
+		ck_assert_int_eq(cause_find(causes[i]), i);
+	}
 }
 END_TEST
 

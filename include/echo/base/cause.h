@@ -55,6 +55,12 @@ enum cause cause_from_errno(enum phase at, int err);
 
 /* "reset", "timeout_answer", ...; never NULL. */
 const char *cause_name(enum cause cause);
+/* What a reader of a report is told: "`ECONNRESET`", else the name. Never NULL. */
+const char *cause_text(enum cause cause);
+/* The cause of this name, CAUSE_COUNT: there is none. */
+enum cause cause_find(const char *name);
+/* The exit code of a run in which connections ended so and nothing else went wrong. */
+int cause_exit_code(enum cause cause);
 /* "connecting", "idle", ...; never NULL. */
 const char *cause_phase_name(enum phase at);
 /* "ECONNRESET", ..., "" for 0, "unknown errno" for what is none; static text, never NULL. */

@@ -138,7 +138,9 @@ static bool only_local_limits(const struct books *b)
 	uint64_t local = 0;
 
 	for (unsigned i = 0; i < b->outcome_count; i++)
-		local += b->outcomes[i].cause == CAUSE_LOCAL_LIMIT ? b->outcomes[i].count : 0;
+		local += cause_exit_code(b->outcomes[i].cause) == EXIT_ENVIRONMENT
+				 ? b->outcomes[i].count
+				 : 0;
 	return b->established == 0 && b->failed > 0 && local == b->failed;
 }
 

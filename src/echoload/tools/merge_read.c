@@ -63,17 +63,15 @@ static bool read_outcome(struct merge_part *p, const json_t *row, size_t nth, st
 	const char *cause = merge_value_text(p, row, "cause"),
 		   *phase = merge_value_text(p, row, "phase");
 
-	*o = (struct outcome){ .cause = CAUSE_NONE + 1,
+	*o = (struct outcome){ .cause = cause_find(cause),
 			       .err = errno_of(merge_value_text(p, row, "errno")) };
-	while (o->cause < CAUSE_COUNT && strcmp(cause_name(o->cause), cause) != 0)
-		o->cause++;
 	while (o->at < PHASE_COUNT && strcmp(cause_phase_name(o->at), phase) != 0)
 		o->at++;
 	o->count = merge_value_count(p, row, "count");
 	o->messages_lost = merge_value_count(p, row, "messages_lost");
 	o->first_ns = merge_value_number(p, row, "first_ns");
 	o->last_ns = merge_value_number(p, row, "last_ns");
-	if (o->cause == CAUSE_COUNT || o->at == PHASE_COUNT)
+	if (o->cause == CAUSE_NONE || o->cause == CAUSE_COUNT || o->at == PHASE_COUNT)
 		merge_value_fail(p, "'outcomes' %zu: cause '%.40s' or phase '%.40s' is unknown",
 				 nth, cause, phase);
 	else if (o->first_ns > o->last_ns)
