@@ -36,6 +36,15 @@ class OutageCase(LoadCase):
         """Until the live line says so."""
         self.wait_until(lambda: load.live() and predicate(load.live()), what, 60)
 
+    def refusals_told(self):
+        """Options for a run, and a wait until one of its attempts was refused: a server may be back before a client
+        that has no CPU has made any."""
+        at = self.folder() / "told.jsonl"
+
+        def wait():
+            self.wait_until(lambda: '"refused":' in at.read_text(), "an attempt is refused", 60)
+        return {"jsonl": at, "interval": "50ms"}, wait
+
 
 @for_each_pair
 class EachKill(OutageCase):
@@ -103,8 +112,10 @@ class EachKill(OutageCase):
     def test_restarted_on_the_same_port_it_recovers(self):
         for policy in ("backoff 10ms..100ms", "immediate"):
             with self.subTest(reconnect=policy):
-                server, load, killed = self.killed(reconnect=policy, threads=2)
+                told, wait_refused = self.refusals_told()
+                server, load, killed = self.killed(reconnect=policy, threads=2, **told)
                 self.wait_live(load, lambda lines: lines[-1][3], "the outage is noticed")
+                wait_refused()
                 up = time.time_ns()
                 again = self.echod(listen=f"127.0.0.1:{server.port}")
                 self.wait_open(again, self.COUNT, 100_000 // int(SLOW))
@@ -277,12 +288,14 @@ class EachStorm(OutageCase):
     def test_turned_away_then_refused_then_served(self):
         """A server that has room for one, none at all, and one that is well: every attempt is counted, and all that
         was asked for is there in the end."""
+        told, wait_refused = self.refusals_told()
         server = self.echod(max_conns=1, backend="epoll", shutdown="default")
         load = self.load(server, connections=1000, duration="10m", warmup="0s", threads=2,
-                         reconnect="backoff 10ms..300ms", progress="always", **LONG)
+                         reconnect="backoff 10ms..300ms", progress="always", **LONG | told)
         shed = self.wait_counters(server, lambda c: c.closed["shed"] > 3000, "many were turned away").closed["shed"]
         self.kill(server)
         self.wait_live(load, lambda lines: lines[-1][3] and lines[-1][1] == 0, "none is served")
+        wait_refused()
         again = self.echod(backend="epoll", listen=f"127.0.0.1:{server.port}")
         self.wait_live(load, lambda lines: lines[-1][1] == 1000 and not lines[-1][3], "all are served")
         r = load.interrupted()
