@@ -9,7 +9,9 @@
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "echo/lab/child.h"
+#include "echo/lab/outfile.h"
 
 enum { EXIT_USAGE = 2, EXIT_ENVIRONMENT = 4 };
 
@@ -229,10 +231,9 @@ static void parse(struct harness *h, int argc, char **argv)
 		usage(h, "not a regular expression", s->filter);
 }
 
-static __attribute__((noreturn)) void cannot_write(const struct harness *h, const char *path)
+static __attribute__((noreturn)) void cannot_write(const struct harness *h, int e)
 {
-	fprintf(stderr, "%s: cannot write %s: %s\n", h->program, path, strerror(errno));
-	unlink(path);
+	fprintf(stderr, "%s: cannot write %s: %s\n", h->program, h->set.out, strerror(-e));
 	exit(EXIT_ENVIRONMENT);
 }
 
@@ -250,23 +251,22 @@ static int write_all(const struct harness *h, FILE *f, const char *format)
 /* Runs everything. The file appears whole, at the end; that it can be written is known at once. */
 static void run(struct harness *h)
 {
-	char temporary[4096];
-	FILE *f = NULL;
-	int r;
+	struct outfile file = { .f = NULL };
+	int r = h->set.out ? outfile_open(&file, h->set.out, false) : 0;
 
-	snprintf(temporary, sizeof(temporary), "%s.%d.tmp", h->set.out ? h->set.out : "", getpid());
-	if (h->set.out && !(f = fopen(temporary, "we")))
-		cannot_write(h, temporary);
+	if (r < 0)
+		cannot_write(h, r);
+	child_unblock_signals(); /* whoever interrupts a run of minutes is obeyed at once */
 	if (strcmp(h->set.format, "console") == 0)
 		bench_console_head(stdout, h->name_width);
 	each_case(h, run_case);
 	if (strcmp(h->set.format, "json") == 0)
 		write_all(h, stdout, "json");
-	if (!f)
+	if (!h->set.out)
 		return;
-	r = write_all(h, f, h->set.out_format);
-	if (fclose(f) != 0 || r < 0 || rename(temporary, h->set.out) < 0)
-		cannot_write(h, temporary);
+	r = outfile_close(&file, write_all(h, file.f, h->set.out_format));
+	if (r < 0)
+		cannot_write(h, r);
 }
 
 int main(int argc, char **argv)

@@ -4,17 +4,15 @@
  */
 #include <errno.h>
 #include <jansson.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "echo/base/base.h"
 #include "echo/base/opt.h"
-#include "echo/base/output.h"
+#include "echo/lab/outfile.h"
 #include "echobench/bench.h"
 #include "echobench/run/commands.h"
 #include "output.h"
@@ -254,24 +252,12 @@ int bench_json_print(const struct bench *r, FILE *to)
 int bench_json_keep(const struct bench *r)
 {
 	const char *name = r->plans[0].config.json;
-	char temporary[PATH_MAX];
 	struct stat st;
-	bool special = stat(name, &st) == 0 && !S_ISREG(st.st_mode);
-	FILE *f;
+	struct outfile file;
 	int e;
 
-	if (!name[0] || (special && !r->finished))
+	if (!name[0] || (!r->finished && lstat(name, &st) == 0 && !S_ISREG(st.st_mode)))
 		return 0;
-	snprintf(temporary, sizeof(temporary), "%s.%d.tmp", name, (int)getpid());
-	f = special ? output_open(name) : fopen(temporary, "wxe");
-	if (!f)
-		return -errno;
-	e = bench_json_print(r, f);
-	if (fclose(f) != 0 && e == 0)
-		e = -errno;
-	if (e == 0 && !special && rename(temporary, name) < 0)
-		e = -errno;
-	if (e < 0 && !special)
-		unlink(temporary);
-	return e;
+	e = outfile_open(&file, name, false);
+	return e < 0 ? e : outfile_close(&file, bench_json_print(r, file.f));
 }

@@ -13,7 +13,7 @@
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
 #include "echo/base/program.h"
-#include "echoload/report/report_file.h"
+#include "echo/lab/outfile.h"
 #include "echoload/report/report_private.h"
 #include "echoload/tools/run_file.h"
 #include "page_private.h"
@@ -116,11 +116,11 @@ static char *read_library(const char *folder, const char *file)
 /* Returns an exit code. */
 static int write_page(const struct page *p, const char *out)
 {
-	struct report_file file;
-	int e = report_file_open(&file, out, false);
+	struct outfile file;
+	int e = outfile_open(&file, out, false);
 
 	if (e == 0)
-		e = report_file_close(&file, page_html(p, file.f));
+		e = outfile_close(&file, page_html(p, file.f));
 	if (e < 0)
 		log_error("cannot write %s: %s", out, strerror(-e));
 	return e < 0 ? EXIT_ENVIRONMENT : EXIT_OK;

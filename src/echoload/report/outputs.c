@@ -12,7 +12,7 @@
 #include "echoload/result/result.h"
 #include "echoload/result/verdict.h"
 
-static int outputs_fail(struct outputs *s, const struct report_file *f, int e)
+static int outputs_fail(struct outputs *s, const struct outfile *f, int e)
 {
 	if (e < 0 && s->error == 0) {
 		s->error = e;
@@ -29,18 +29,31 @@ static const char *outputs_name(const struct report_format *format, const struct
 	return name[0] && report_format_of(format->option, name) == format ? name : "";
 }
 
+/* The name that a file of @phase gets: "run.json" is "run.warm.json" in phase "warm", and itself in
+ * none (NULL). Returns 0 or -ENAMETOOLONG. */
+static int file_name(char name[PATH_MAX], const char *given, const char *phase)
+{
+	const char *slash = strrchr(given, '/'), *base = slash ? slash + 1 : given;
+	const char *dot = strrchr(base, '.');
+	const size_t stem = dot && dot > base ? (size_t)(dot - given) : strlen(given);
+	int n = snprintf(name, PATH_MAX, "%.*s%s%s%s", (int)stem, given, phase ? "." : "",
+			 phase ? phase : "", given + stem);
+
+	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
 static int outputs_open_one(struct outputs *s, unsigned i, const struct result *r)
 {
 	const char *given = outputs_name(report_files[i], r->config);
-	struct report_file *f = &s->files[i];
+	struct outfile *f = &s->files[i];
 	char name[PATH_MAX];
 	int e;
 
 	if (!given[0])
 		return 0;
-	e = report_file_name(name, given, r->phase);
+	e = file_name(name, given, r->phase);
 	if (e == 0)
-		e = report_file_open(f, name, report_files[i]->followed);
+		e = outfile_open(f, name, report_files[i]->followed);
 	if (e < 0 && !f->name[0])
 		snprintf(f->name, sizeof(f->name), "%s", given);
 	return outputs_fail(s, f, e);
@@ -62,7 +75,7 @@ void outputs_start(struct outputs *s, const struct result *r)
 {
 	s->told = r;
 	for (unsigned i = 0; i < REPORT_FILE_COUNT; i++) {
-		struct report_file *f = &s->files[i];
+		struct outfile *f = &s->files[i];
 
 		if (f->f && report_files[i]->start)
 			outputs_fail(s, f, report_files[i]->start(r, f->f));
@@ -72,7 +85,7 @@ void outputs_start(struct outputs *s, const struct result *r)
 void outputs_interval(struct outputs *s, const struct interval *interval, const struct hist *h)
 {
 	for (unsigned i = 0; i < REPORT_FILE_COUNT; i++) {
-		struct report_file *f = &s->files[i];
+		struct outfile *f = &s->files[i];
 
 		if (f->f && report_files[i]->interval)
 			outputs_fail(s, f, report_files[i]->interval(interval, h, f->f));
@@ -82,7 +95,7 @@ void outputs_interval(struct outputs *s, const struct interval *interval, const 
 void outputs_outage(struct outputs *s, unsigned number, const struct outage *o, bool recovered)
 {
 	for (unsigned i = 0; i < REPORT_FILE_COUNT; i++) {
-		struct report_file *f = &s->files[i];
+		struct outfile *f = &s->files[i];
 
 		if (f->f && report_files[i]->outage)
 			outputs_fail(s, f, report_files[i]->outage(number, o, recovered, f->f));
@@ -104,13 +117,13 @@ int outputs_end(struct outputs *s, struct result *r)
 	if (!s->told)
 		outputs_start(s, r);
 	for (unsigned i = 0; i < REPORT_FILE_COUNT; i++) {
-		struct report_file *f = &s->files[i];
+		struct outfile *f = &s->files[i];
 
 		if (!f->f)
 			continue;
-		outputs_fail(s, f,
-			     report_file_close(
-				     f, report_files[i]->end ? report_files[i]->end(r, f->f) : 0));
+		outputs_fail(
+			s, f,
+			outfile_close(f, report_files[i]->end ? report_files[i]->end(r, f->f) : 0));
 		outputs_judge(s, r);
 	}
 	return s->error;
@@ -119,5 +132,5 @@ int outputs_end(struct outputs *s, struct result *r)
 void outputs_drop(struct outputs *s)
 {
 	for (unsigned i = 0; i < REPORT_FILE_COUNT; i++)
-		(void)report_file_close(&s->files[i], -ECANCELED);
+		(void)outfile_close(&s->files[i], -ECANCELED);
 }

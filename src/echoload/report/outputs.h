@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "echo/lab/outfile.h"
 #include "report.h"
-#include "report_file.h"
 
 struct hist;
 struct interval;
@@ -19,7 +19,7 @@ struct outage;
 struct result;
 
 struct outputs {
-	struct report_file files[REPORT_FILE_COUNT];
+	struct outfile files[REPORT_FILE_COUNT];
 	int error;                 /* the first, 0 or -errno */
 	const char *what;          /* the file that it was in */
 	const struct result *told; /* the start of this run was written; NULL: not yet */

@@ -12,7 +12,7 @@
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
 #include "echo/base/program.h"
-#include "echoload/report/report_file.h"
+#include "echo/lab/outfile.h"
 #include "gnuplot.h"
 #include "plot_private.h"
 
@@ -39,18 +39,18 @@ static bool has_suffix(const char *name, const char *suffix)
 static int plot_draw(const struct plot_data *p, const char *out)
 {
 	FILE *script = tmpfile();
-	struct report_file picture;
+	struct outfile picture;
 	int e, drawn = 0;
 
 	if (!script) {
 		log_error("cannot make a temporary file: %s", strerror(errno));
 		return EXIT_ENVIRONMENT;
 	}
-	e = report_file_open(&picture, out, false);
+	e = outfile_open(&picture, out, false);
 	if (e == 0) {
 		plot_script(p, has_suffix(out, ".svg"), script);
 		drawn = gnuplot_run(script, picture.f);
-		e = report_file_close(&picture, drawn);
+		e = outfile_close(&picture, drawn);
 	}
 	fclose(script);
 	if (e < 0 && drawn == 0)

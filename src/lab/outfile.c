@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * report_file: a file is written beside its name and renamed, so that nobody reads half of one.
+ * outfile: a file is written beside its name and renamed, so that nobody reads half of one.
  */
-#include "report_file.h"
+#include "echo/lab/outfile.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,19 +12,8 @@
 #include "echo/base/output.h"
 #include "echo/base/stop.h"
 
-int report_file_name(char name[PATH_MAX], const char *given, const char *phase)
-{
-	const char *slash = strrchr(given, '/'), *base = slash ? slash + 1 : given;
-	const char *dot = strrchr(base, '.');
-	const size_t stem = dot && dot > base ? (size_t)(dot - given) : strlen(given);
-	int n = snprintf(name, PATH_MAX, "%.*s%s%s%s", (int)stem, given, phase ? "." : "",
-			 phase ? phase : "", given + stem);
-
-	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
-}
-
 /* Signals that end us wait until somebody looks for them: they would leave half a file. */
-static void report_file_hold_signals(void)
+static void outfile_hold_signals(void)
 {
 	sigset_t mask;
 
@@ -32,13 +21,13 @@ static void report_file_hold_signals(void)
 	(void)pthread_sigmask(SIG_BLOCK, &mask, NULL); /* cannot fail */
 }
 
-int report_file_open(struct report_file *r, const char *name, bool in_place)
+int outfile_open(struct outfile *r, const char *name, bool in_place)
 {
 	struct stat st;
 	const bool special = lstat(name, &st) == 0 && !S_ISREG(st.st_mode);
 	int n;
 
-	*r = (struct report_file){ .f = NULL };
+	*r = (struct outfile){ .f = NULL };
 	n = snprintf(r->name, sizeof(r->name), "%s", name);
 	if (n >= PATH_MAX)
 		return -ENAMETOOLONG;
@@ -47,12 +36,12 @@ int report_file_open(struct report_file *r, const char *name, bool in_place)
 	if (n >= PATH_MAX)
 		return -ENAMETOOLONG;
 	if (r->temporary[0])
-		report_file_hold_signals();
+		outfile_hold_signals();
 	r->f = r->temporary[0] ? fopen(r->temporary, "wxe") : output_open(name);
 	return r->f ? 0 : -errno;
 }
 
-int report_file_close(struct report_file *r, int e)
+int outfile_close(struct outfile *r, int e)
 {
 	if (!r->f)
 		return e;
