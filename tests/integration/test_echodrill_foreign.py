@@ -54,6 +54,13 @@ class Textbook(Runs):
         text = run([*program("echodrill"), "--server", self.server, "run", "server-killed"]).out
         self.assertRegex(" ".join(text.split()), "signal USR1 server is for our program: left out: somebody else's has its place")
 
+    def test_what_a_program_prints_need_not_be_text(self):
+        """JSON is UTF-8: of other bytes there are question marks."""
+        r = self.drill("--server", f"printf 'caf\\351 \\303\\251\\n'; exec {self.server}", "run", "server-killed")
+        said = [e["what"] for e in r["timeline"] if e["who"] == "server"]
+        self.assertIn("caf? ??", said)
+        self.assertIn("caf\\351", " ".join(r["commands"]))
+
     def test_a_server_that_does_not_drain_fails_that_drill(self):
         r = self.drill("--server", self.server, "run", "shutdown-drain")
         self.assertEqual((r["verdict"], r["reason"]), ("fail", "server.exit == 0: signal"), r)

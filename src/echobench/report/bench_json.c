@@ -13,34 +13,15 @@
 #include "echo/base/base.h"
 #include "echo/base/opt.h"
 #include "echo/lab/outfile.h"
+#include "echo/lab/tojson.h"
 #include "echobench/bench.h"
 #include "echobench/run/commands.h"
 #include "output.h"
 
-/* Numbers that are none become null: JSON knows no NaN. */
-static json_t *real(double v)
-{
-	return isfinite(v) ? json_real(v) : json_null();
-}
-
-/* Command lines need not be UTF-8, JSON is. */
-static json_t *text(const char *s)
-{
-	json_t *t = json_string(s);
-	char ascii[COMMAND_MAX];
-	size_t n = 0;
-
-	if (t)
-		return t;
-	for (; n < sizeof(ascii) - 1 && s[n]; n++)
-		ascii[n] = (unsigned char)s[n] < 0x80 ? s[n] : '?';
-	return json_stringn(ascii, n);
-}
-
 static json_t *ratio(const struct paired *p)
 {
-	return json_pack("{s:o, s:o, s:o}", "median", real(exp(p->middle)), "low",
-			 real(exp(p->low)), "high", real(exp(p->high)));
+	return json_pack("{s:o, s:o, s:o}", "median", tojson_real(exp(p->middle)), "low",
+			 tojson_real(exp(p->low)), "high", tojson_real(exp(p->high)));
 }
 
 static json_t *interval(const struct paired *p)
@@ -49,13 +30,14 @@ static json_t *interval(const struct paired *p)
 
 	if (!o)
 		return json_null();
-	json_object_set_new(o, "p", real(p->p));
+	json_object_set_new(o, "p", tojson_real(p->p));
 	return o;
 }
 
 static json_t *noise(const struct paired *p)
 {
-	return json_pack("{s:o, s:o}", "low", real(exp(p->low)), "high", real(exp(p->high)));
+	return json_pack("{s:o, s:o}", "low", tojson_real(exp(p->low)), "high",
+			 tojson_real(exp(p->high)));
 }
 
 static json_t *side(const struct cell *c, enum side s, bool measured)
@@ -68,29 +50,32 @@ static json_t *side(const struct cell *c, enum side s, bool measured)
 	snprintf(command, sizeof(command), "%s", client);
 	if (c->server[s])
 		command_server(c->config, c->server[s], c->load.connections, command);
-	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}", "name",
-		text(c->name[s]), "command", text(command), "client", text(client),
-		"client_cpu_ns_per_message", real(m->client_cpu_ns + none), "key",
-		cell_figure(c->config->compare) == FIGURE_KEY ? real(m->key + none) : json_null(),
-		"rate", real(m->rate + none), "server_cpu_ns_per_message", real(m->cpu_ns + none),
-		"context_switches_per_message", real(m->switches + none),
-		"system_calls_per_message", c->syscalls[s] < 0 ? json_null() : real(c->syscalls[s]),
-		"latency_ns", "p50", real(m->p50_ns + none), "p99", real(m->p99_ns + none),
-		"server_busy", real(m->server_busy + none), "client_busy",
-		real(m->client_busy + none));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}",
+			 "name", tojson_text(c->name[s]), "command", tojson_text(command), "client",
+			 tojson_text(client), "client_cpu_ns_per_message",
+			 tojson_real(m->client_cpu_ns + none), "key",
+			 cell_figure(c->config->compare) == FIGURE_KEY ? tojson_real(m->key + none)
+								       : json_null(),
+			 "rate", tojson_real(m->rate + none), "server_cpu_ns_per_message",
+			 tojson_real(m->cpu_ns + none), "context_switches_per_message",
+			 tojson_real(m->switches + none), "system_calls_per_message",
+			 c->syscalls[s] < 0 ? json_null() : tojson_real(c->syscalls[s]),
+			 "latency_ns", "p50", tojson_real(m->p50_ns + none), "p99",
+			 tojson_real(m->p99_ns + none), "server_busy",
+			 tojson_real(m->server_busy + none), "client_busy",
+			 tojson_real(m->client_busy + none));
 }
 
 static json_t *sample(const struct sample *s, unsigned block, const char *side)
 {
-	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:i, s:i, s:i, s:i}",
-			 "block", (int)block, "side", side, "rate", real(s->rate),
-			 "server_cpu_ns_per_message", real(s->cpu_ns), "client_cpu_ns_per_message",
-			 real(s->client_cpu_ns), "p99_ns", real(s->p99_ns), "key", real(s->key),
-			 "stolen", s->stolen > 0, "throttled", s->throttled > 0, "disturbed",
-			 s->disturbed > 0, "rounds", (int)s->rounds, "rounds_stolen",
-			 (int)s->stolen, "rounds_throttled", (int)s->throttled, "rounds_disturbed",
-			 (int)s->disturbed);
+	return json_pack(
+		"{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:i, s:i, s:i, s:i}", "block",
+		(int)block, "side", side, "rate", tojson_real(s->rate), "server_cpu_ns_per_message",
+		tojson_real(s->cpu_ns), "client_cpu_ns_per_message", tojson_real(s->client_cpu_ns),
+		"p99_ns", tojson_real(s->p99_ns), "key", tojson_real(s->key), "stolen",
+		s->stolen > 0, "throttled", s->throttled > 0, "disturbed", s->disturbed > 0,
+		"rounds", (int)s->rounds, "rounds_stolen", (int)s->stolen, "rounds_throttled",
+		(int)s->throttled, "rounds_disturbed", (int)s->disturbed);
 }
 
 /* Every server of every block: whoever doubts can count again. */
@@ -145,7 +130,7 @@ static json_t *cell(const struct bench *r, unsigned i)
 	json_t *o = json_pack(
 		"{s:o, s:b, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:f, s:I}",
 		"workload", workload(c), "measured", measured, "reason",
-		c->why[0] ? text(c->why) : json_null(), "a", side(c, SIDE_A, measured), "b",
+		c->why[0] ? tojson_text(c->why) : json_null(), "a", side(c, SIDE_A, measured), "b",
 		side(c, SIDE_B, measured), "rounds", (int)c->rounds, "blocks", (int)c->block_count,
 		"failed_blocks", (int)c->failed_blocks, "rounds_stolen", (int)c->stolen,
 		"rounds_throttled", (int)c->throttled, "rounds_disturbed", (int)c->disturbed,
@@ -154,11 +139,11 @@ static json_t *cell(const struct bench *r, unsigned i)
 
 	json_object_set_new(o, "system_calls_reason",
 			    measured && c->syscalls[SIDE_A] < 0
-				    ? text(strerror((int)-c->syscalls[SIDE_A]))
+				    ? tojson_text(strerror((int)-c->syscalls[SIDE_A]))
 				    : json_null());
 	command_client(c->config, &c->load, c->client[SIDE_A], client);
-	json_object_set_new(o, "client", text(client));
-	json_object_set_new(o, "compare", text(c->config->compare));
+	json_object_set_new(o, "client", tojson_text(client));
+	json_object_set_new(o, "compare", tojson_text(c->config->compare));
 	if (measured)
 		put_verdict(o, c);
 	else
@@ -180,7 +165,7 @@ static void put_fact(void *arg, const char *name, const char *value)
 
 	json_object_set_new(strchr(name, '.') ? sysctls : context, name,
 			    strncmp(name, "cpus_", 5) == 0 ? json_integer(strtoll(value, NULL, 10))
-							   : text(value));
+							   : tojson_text(value));
 }
 
 static void put_option(void *arg, const char *section, const char *key, const char *value)
@@ -189,11 +174,11 @@ static void put_option(void *arg, const char *section, const char *key, const ch
 
 	(void)section;
 	if (!old) {
-		json_object_set_new(values, key, text(value));
+		json_object_set_new(values, key, tojson_text(value));
 	} else if (json_is_array(old)) { /* a key that repeats */
-		json_array_append_new(old, text(value));
+		json_array_append_new(old, tojson_text(value));
 	} else {
-		json_object_set_new(values, key, json_pack("[O, o]", old, text(value)));
+		json_object_set_new(values, key, json_pack("[O, o]", old, tojson_text(value)));
 	}
 }
 
@@ -205,15 +190,16 @@ static json_t *context(const struct bench *r)
 			  "argv", argv, "configs", configs, "sysctls");
 
 	for (int i = 0; i < r->argc; i++)
-		json_array_append_new(argv, text(r->argv[i]));
+		json_array_append_new(argv, tojson_text(r->argv[i]));
 	for (unsigned i = 0; i < r->plan_count; i++) {
 		json_t *values = json_object();
 
 		opt_each(&r->plans[i].opts, put_option, values);
 		json_array_append_new(
-			configs, json_pack("{s:o, s:o}", "file",
-					   r->plans[i].file ? text(r->plans[i].file) : json_null(),
-					   "values", values));
+			configs,
+			json_pack("{s:o, s:o}", "file",
+				  r->plans[i].file ? tojson_text(r->plans[i].file) : json_null(),
+				  "values", values));
 	}
 	provenance_each(&r->provenance, put_fact, o);
 	return o;
@@ -227,26 +213,16 @@ static json_t *result(const struct bench *r)
 		json_array_append_new(cells, cell(r, i));
 	return json_pack("{s:s, s:{s:i, s:o}, s:b, s:o, s:I, s:o, s:o, s:s, s:s}", "schema",
 			 "echobench/1", "exit", "code", r->exit_code, "reason",
-			 text(r->exit_reason), "interrupted",
+			 tojson_text(r->exit_reason), "interrupted",
 			 r->interrupted_by != 0 || !r->finished, "context", context(r),
 			 "duration_ns", (json_int_t)(r->end_ns - r->start_ns), "floor_ns",
-			 r->floor_ns < 0 ? json_null() : real(r->floor_ns), "cells", cells,
+			 r->floor_ns < 0 ? json_null() : tojson_real(r->floor_ns), "cells", cells,
 			 "recommend", r->recommend, "recommend_reason", r->recommend_why);
 }
 
 int bench_json_print(const struct bench *r, FILE *to)
 {
-	json_t *root = result(r);
-	int e = 0;
-
-	if (!root)
-		return -ENOMEM;
-	errno = 0;
-	if (json_dumpf(root, to, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) < 0 ||
-	    fputc('\n', to) == EOF || fflush(to) != 0)
-		e = errno ? -errno : -EIO;
-	json_decref(root);
-	return e;
+	return tojson_write(result(r), JSON_INDENT(2) | JSON_REAL_PRECISION(9), to);
 }
 
 int bench_json_keep(const struct bench *r)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * report_json: echodrill/1, one drill a line.
  */
-#include <errno.h>
 #include <jansson.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "echo/lab/tojson.h"
 #include "echodrill/stage/run.h"
 #include "echodrill/verdict/judge.h"
 #include "report.h"
@@ -24,10 +24,11 @@ static json_t *expectations_json(const struct judgement *j)
 	for (unsigned i = 0; i < j->count; i++) {
 		const struct finding *f = &j->at[i];
 
-		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:b,s:s}", "what", f->what,
-						      "expected", f->expected, "observed",
-						      f->observed, "ok", f->ruling == RULING_OK,
-						      "ruling", rulings[f->ruling]));
+		json_array_append_new(
+			list,
+			json_pack("{s:o,s:o,s:o,s:b,s:s}", "what", tojson_text(f->what), "expected",
+				  tojson_text(f->expected), "observed", tojson_text(f->observed),
+				  "ok", f->ruling == RULING_OK, "ruling", rulings[f->ruling]));
 	}
 	return list;
 }
@@ -39,10 +40,10 @@ static json_t *timeline_json(const struct record *rec)
 	for (unsigned i = 0; i < rec->timeline.count; i++) {
 		const struct event *e = &rec->timeline.at[i];
 
-		/* a program may print anything; what is no UTF-8 is left out */
-		json_array_append_new(list, json_pack("{s:I,s:s,s:s*}", "t_ns",
+		json_array_append_new(list, json_pack("{s:I,s:s,s:o}", "t_ns",
 						      (json_int_t)(e->t_ns - rec->start_ns), "who",
-						      timeline_who(e->who), "what", e->text));
+						      timeline_who(e->who), "what",
+						      tojson_text(e->text)));
 	}
 	return list;
 }
@@ -52,7 +53,7 @@ static json_t *commands_json(const struct record *rec)
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < rec->commands; i++)
-		json_array_append_new(list, json_string(rec->command[i]));
+		json_array_append_new(list, tojson_text(rec->command[i]));
 	return list;
 }
 
@@ -63,10 +64,10 @@ int report_run_json(const struct result *r, FILE *to)
 	json_t *knew = j->knew_ns >= 0 && rec->complete ? json_integer(j->knew_ns) : json_null();
 	json_t *load = rec->load[0] ? json_loads(rec->load, 0, NULL) : NULL;
 	json_t *o = json_pack(
-		"{s:s,s:s,s:s?,s:s,s:s,s:I,s:o,s:s?,s:I,s:I,s:I,s:s,s:s,s:o,s:o,s:o,s:o}", "schema",
-		"echodrill/1", "drill", r->drill->name, "means",
+		"{s:s,s:o,s:s?,s:s,s:o,s:I,s:o,s:s?,s:I,s:I,s:I,s:s,s:s,s:o,s:o,s:o,s:o}", "schema",
+		"echodrill/1", "drill", tojson_text(r->drill->name), "means",
 		r->run->options->detector ? r->run->options->detector->name : NULL, "verdict",
-		judge_verdict_name(j->verdict), "reason", j->reason, "took_ns",
+		judge_verdict_name(j->verdict), "reason", tojson_text(j->reason), "took_ns",
 		(json_int_t)r->took_ns, "knew_ns", knew, "knew",
 		j->knew_ns >= 0 && rec->complete ? j->knew : NULL, "canary_late_ns",
 		(json_int_t)atomic_load(&rec->canary_ns), "cpu_wait_ns", (json_int_t)rec->wait_ns,
@@ -74,10 +75,8 @@ int report_run_json(const struct result *r, FILE *to)
 		r->run->options->server_backend, "client_backend", r->run->options->client_backend,
 		"expectations", expectations_json(j), "timeline", timeline_json(rec), "commands",
 		commands_json(rec), "load", load ? load : json_null());
-	int bad = !o || json_dumpf(o, to, JSON_COMPACT) < 0 || fputc('\n', to) == EOF;
 
-	json_decref(o);
-	return bad ? -EIO : 0;
+	return tojson_write(o, JSON_COMPACT, to);
 }
 
 static void json_result(const struct result *r, bool whole, unsigned nth)

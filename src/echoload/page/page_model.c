@@ -50,7 +50,7 @@ static bool put_verdict(json_t *model, const json_t *run)
 	char sentence[SENTENCE_MAX];
 	const char *grade = page_verdict(run, sentence, sizeof(sentence));
 
-	return report_json_put(model, "verdict", report_json_text(sentence)) &&
+	return report_json_put(model, "verdict", tojson_text(sentence)) &&
 	       report_json_put(model, "grade", json_string(grade));
 }
 
@@ -60,8 +60,8 @@ int page_model(json_t *run, const char *label, json_t **model)
 	json_t *m = json_object(), *heat = NULL;
 	int e = page_heat(intervals, &heat);
 
-	if (e == 0 && !(report_json_put(m, "label", report_json_text(label)) &&
-			put_verdict(m, run) && report_json_put(m, "result", model_result(run)) &&
+	if (e == 0 && !(report_json_put(m, "label", tojson_text(label)) && put_verdict(m, run) &&
+			report_json_put(m, "result", model_result(run)) &&
 			report_json_put(m, "columns", page_columns(intervals)) &&
 			report_json_put(m, "curves", model_curves(run)) &&
 			report_json_put(m, "heat", json_incref(heat)))) {

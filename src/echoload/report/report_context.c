@@ -47,9 +47,9 @@ static void put_config(void *arg, const char *section, const char *key, const ch
 	snprintf(name, sizeof(name), "%s%s%s", plain ? "" : section, plain ? "" : ".", key);
 	from = opt_source_of(out->opts, name);
 	assert(from);
-	out->failed |= !report_json_put(out->values, name, report_json_text(value));
+	out->failed |= !report_json_put(out->values, name, tojson_text(value));
 	out->failed |= !report_json_put(out->sources, name,
-					report_json_text(source_text(out->opts, from, text)));
+					tojson_text(source_text(out->opts, from, text)));
 }
 
 bool report_json_configs(json_t *root, const struct result *r)
@@ -80,9 +80,8 @@ static void put_fact(void *arg, const char *name, const char *value)
 	json_t *object = strchr(name, '.') ? out->sysctls : out->context;
 	const bool number = strncmp(name, "cpus_", 5) == 0;
 
-	out->failed |= !report_json_put(object, name,
-					number ? json_integer(strtoll(value, NULL, 10))
-					       : report_json_text(value));
+	out->failed |= !report_json_put(
+		object, name, number ? json_integer(strtoll(value, NULL, 10)) : tojson_text(value));
 }
 
 static json_t *json_argv(const struct result *r)
@@ -90,7 +89,7 @@ static json_t *json_argv(const struct result *r)
 	json_t *a = json_array();
 
 	for (int i = 0; i < r->argc; i++) {
-		if (json_array_append_new(a, report_json_text(r->argv[i])) < 0) {
+		if (json_array_append_new(a, tojson_text(r->argv[i])) < 0) {
 			json_decref(a);
 			return NULL;
 		}
@@ -104,13 +103,13 @@ json_t *report_json_context(const struct result *r)
 	bool ok = report_json_put(out.context, "start_unix_ns", json_integer(r->start_unix_ns));
 
 	ok &= report_json_put(out.context, "argv", json_argv(r));
-	ok &= report_json_put(out.context, "backend", report_json_text(r->backend));
+	ok &= report_json_put(out.context, "backend", tojson_text(r->backend));
 	ok &= report_json_put(out.context, "backend_why",
-			      report_json_text(r->backend_why ? r->backend_why : ""));
+			      tojson_text(r->backend_why ? r->backend_why : ""));
 	ok &= report_json_put(out.context, "threads", json_integer(r->threads));
 	if (r->merged) {
 		ok &= report_json_put(out.context, "merged", json_incref(r->merged));
-		ok &= report_json_put(out.context, "merged_how", report_json_text(r->merged_how));
+		ok &= report_json_put(out.context, "merged_how", tojson_text(r->merged_how));
 	}
 	if (r->provenance)
 		provenance_each(r->provenance, put_fact, &out);

@@ -82,11 +82,11 @@ static json_t *outcome_json(const struct outcome *o)
 		{ "last_ns", o->last_ns },
 	};
 	json_t *row = json_object(), *numbers = report_json_numbers(fields, ARRAY_LEN(fields));
-	bool ok = report_json_put(row, "cause", report_json_text(cause_name(o->cause)));
+	bool ok = report_json_put(row, "cause", tojson_text(cause_name(o->cause)));
 
-	ok &= report_json_put(row, "phase", report_json_text(cause_phase_name(o->at)));
+	ok &= report_json_put(row, "phase", tojson_text(cause_phase_name(o->at)));
 	ok &= report_json_put(row, "errno",
-			      o->err ? report_json_text(cause_errno_name(o->err)) : json_null());
+			      o->err ? tojson_text(cause_errno_name(o->err)) : json_null());
 	ok &= json_object_update(row, numbers) == 0;
 	json_decref(numbers);
 	if (ok)
@@ -139,9 +139,9 @@ static json_t *target_json(const struct result *r, unsigned i)
 	const struct target_result *t = &r->targets[i];
 	const struct books *b = &t->books;
 	json_t *o = json_object(), *connections = connections_json(b, t->requested);
-	bool ok = report_json_put(o, "target", report_json_text(t->name));
+	bool ok = report_json_put(o, "target", tojson_text(t->name));
 
-	ok &= report_json_put(o, "address", report_json_text(t->address));
+	ok &= report_json_put(o, "address", tojson_text(t->address));
 	ok &= report_json_put(o, "connections", connections);
 	ok &= json_object_del(connections, "peak") == 0; /* known of all targets together only */
 	ok &= report_json_put(o, "messages", with_books(json_object(), b, BOOKS_MESSAGES));
@@ -271,7 +271,7 @@ static json_t *exit_json(const struct result *r)
 	json_t *o = json_object();
 
 	if (report_json_put(o, "code", json_integer(r->exit_code)) &&
-	    report_json_put(o, "reason", report_json_text(r->exit_reason)))
+	    report_json_put(o, "reason", tojson_text(r->exit_reason)))
 		return o;
 	json_decref(o);
 	return NULL;
@@ -287,7 +287,7 @@ json_t *report_json_result(const struct result *r)
 	ok &= report_json_configs(root, r);
 	ok &= report_json_put(root, "context", report_json_context(r));
 	if (r->phase)
-		ok &= report_json_put(root, "phase", report_json_text(r->phase));
+		ok &= report_json_put(root, "phase", tojson_text(r->phase));
 	ok &= report_json_put(root, "duration_ns", json_integer(r->duration_ns));
 	ok &= report_json_put(root, "connections",
 			      with_rate(connections_json(&r->books, r->config->connections),
@@ -318,7 +318,7 @@ json_t *report_json_result(const struct result *r)
 
 static int json_end(const struct result *r, FILE *to)
 {
-	return report_json_write(report_json_result(r), JSON_INDENT(2), to);
+	return tojson_write(report_json_result(r), JSON_INDENT(2) | REPORT_JSON_REAL, to);
 }
 
 const struct report_format report_json = {

@@ -30,7 +30,7 @@ static int jsonl_write(json_t *event, json_t *more, FILE *to)
 
 	json_decref(more);
 	if (ok)
-		return report_json_write(event, flags, to);
+		return tojson_write(event, flags | REPORT_JSON_REAL, to);
 	json_decref(event);
 	return -ENOMEM;
 }
@@ -41,7 +41,7 @@ static int jsonl_start(const struct result *r, FILE *to)
 	bool ok = report_json_put(more, "schema", json_string("echoload/1"));
 
 	if (r->phase)
-		ok &= report_json_put(more, "phase", report_json_text(r->phase));
+		ok &= report_json_put(more, "phase", tojson_text(r->phase));
 	ok &= report_json_configs(more, r);
 	ok &= report_json_put(more, "context", report_json_context(r));
 	if (ok)
@@ -73,7 +73,7 @@ static int jsonl_end(const struct result *r, FILE *to)
 	json_t *event = jsonl_event("end", r->duration_ns);
 
 	if (report_json_put(event, "result", report_json_result(r)))
-		return report_json_write(event, flags, to);
+		return tojson_write(event, flags | REPORT_JSON_REAL, to);
 	json_decref(event);
 	return -ENOMEM;
 }

@@ -12,26 +12,9 @@
 #include "echoload/result/result.h"
 #include "report_private.h"
 
-enum { STRING_MAX = 4096 }; /* longer strings with bytes that are no UTF-8 are cut */
-
 bool report_json_put(json_t *object, const char *key, json_t *value)
 {
 	return json_object_set_new(object, key, value) == 0;
-}
-
-json_t *report_json_text(const char *s)
-{
-	json_t *text = json_string(s);
-	char ascii[STRING_MAX];
-	size_t n = 0;
-
-	if (text)
-		return text;
-	for (; n < sizeof(ascii) - 1 && s[n]; n++)
-		ascii[n] = s[n];
-	for (size_t i = 0; i < n; i++)
-		ascii[i] = (unsigned char)ascii[i] < 0x80 ? ascii[i] : '?';
-	return json_stringn(ascii, n);
 }
 
 static json_t *number_json(int64_t value)
@@ -146,18 +129,4 @@ json_t *report_json_outage(const struct outage *o)
 	};
 
 	return report_json_numbers(fields, ARRAY_LEN(fields));
-}
-
-int report_json_write(json_t *value, size_t flags, FILE *to)
-{
-	int e = 0;
-
-	if (!value)
-		return -ENOMEM;
-	errno = 0;
-	if (json_dumpf(value, to, flags | JSON_REAL_PRECISION(15)) < 0 || fputc('\n', to) == EOF ||
-	    fflush(to) != 0)
-		e = errno ? -errno : -EIO;
-	json_decref(value);
-	return e;
 }

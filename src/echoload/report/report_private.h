@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "echo/lab/tojson.h"
+
 struct interval;
 struct latency;
 struct outage;
@@ -22,11 +24,12 @@ struct field {
 
 static const int64_t UNKNOWN = INT64_MIN;
 
+#define REPORT_JSON_REAL                                                                           \
+	JSON_REAL_PRECISION(15) /* shorter than they are stored: 0.1, not 0.1000... */
+
 /* Puts @value into @object, which takes it. Either may be NULL. Returns whether all went well. */
 bool report_json_put(json_t *object, const char *key, json_t *value);
 
-/* A string; JSON is UTF-8, but arguments and names of files need not be. */
-json_t *report_json_text(const char *s);
 json_t *report_json_numbers(const struct field *fields, size_t count);
 int64_t report_json_or_unknown(int64_t value); /* a time, -1 for none */
 json_t *report_json_rate(double per_second);
@@ -40,9 +43,5 @@ json_t *report_json_context(const struct result *r);
 
 /* report_json.c: the whole result. */
 json_t *report_json_result(const struct result *r);
-
-/* Writes and frees @value, with jansson's @flags and a newline; flushed. Returns 0 or -errno; NULL
- * is -ENOMEM. */
-int report_json_write(json_t *value, size_t flags, FILE *to);
 
 #endif

@@ -255,7 +255,7 @@ static json_t *merge_sources(const struct merge *m)
 	for (unsigned i = 0; i < m->count; i++) {
 		json_t *o = json_object();
 
-		ok &= report_json_put(o, "file", report_json_text(m->parts[i].name));
+		ok &= report_json_put(o, "file", tojson_text(m->parts[i].name));
 		for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
 			json_t *value = json_object_get(m->parts[i].root, keys[k]);
 
