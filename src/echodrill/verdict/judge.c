@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/cause.h"
 #include "echo/base/program.h"
 #include "echo/base/units.h"
 #include "echodrill/script/expect.h"
@@ -167,7 +168,22 @@ static void conclude_finding(struct judgement *j, enum verdict v, const struct f
 		 ruling_words[f->ruling]);
 }
 
-/* @negate: what was turned round is wrong however late the machine was. */
+/* The drill did not come to its end, or something that it needs went wrong. */
+static void judge_trouble(const struct record *rec, struct judgement *j)
+{
+	const char *why = rec->problem;
+	bool skipped = rec->environment;
+
+	if (!rec->complete) {
+		why = rec->why.text[0] ? rec->why.text : rec->problem;
+		skipped = why[0];
+	}
+	conclude(j, skipped ? VERDICT_SKIPPED : VERDICT_INCONCLUSIVE, "%s",
+		 why[0] ? why : "it did not come to its end");
+}
+
+/* The first of these rules that applies. @negate: what was turned round is wrong however late the
+ * machine was. */
 static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 {
 	const struct record *rec = r->record;
@@ -176,17 +192,8 @@ static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 	unsigned dropped = atomic_load(&rec->wire.dropped);
 	char late_text[UNITS_MAX];
 
-	if (!rec->complete)
-		conclude(j,
-			 rec->why.text[0] || rec->problem[0] ? VERDICT_SKIPPED
-							     : VERDICT_INCONCLUSIVE,
-			 "%s",
-			 rec->why.text[0]  ? rec->why.text
-			 : rec->problem[0] ? rec->problem
-					   : "it did not come to its end");
-	else if (rec->problem[0])
-		conclude(j, rec->environment ? VERDICT_SKIPPED : VERDICT_INCONCLUSIVE, "%s",
-			 rec->problem);
+	if (!rec->complete || rec->problem[0])
+		judge_trouble(rec, j);
 	else if (doubt)
 		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
 	else if (no && dropped > 0)
@@ -231,46 +238,41 @@ static const char *knew_base(const struct record *rec)
 								       : "fault";
 }
 
-/* When the client said so, or the first error of its result. What comes of the clean-up does not
- * count. Returns what was seen of it. */
+/* Whether @name happened, after @base and sooner than all that the client is known to have noticed:
+ * then it is that. What comes of the clean-up does not count. */
+static bool judge_sooner(const struct run *r, const char *name, const char *base,
+			 struct judgement *j, struct seen *first)
+{
+	const struct mark *from = record_mark(r->record, base);
+	struct seen s;
+	char full[160];
+
+	snprintf(full, sizeof(full), "%s@%s", name, base);
+	if (!from || observe(r, full, &s) != 0 || s.kind != SEEN_TIME || s.most < 0 ||
+	    from->begin_ns + s.most > r->record->end_ns ||
+	    (j->knew_ns >= 0 && s.most >= j->knew_ns))
+		return false;
+	*first = s;
+	j->knew_ns = s.most;
+	return true;
+}
+
+/* What the client noticed first: that it said so, or an error of its result. */
 static struct seen judge_knew(const struct run *r, struct judgement *j)
 {
-	static const char *const names[] = {
-		"client.when./server is gone|write: E|connect: E|\\(timeout/",
-		"outcome.eof.*.*.first",
-		"outcome.eof_early.*.*.first",
-		"outcome.reset.*.*.first",
-		"outcome.refused.*.*.first",
-		"outcome.timeout_connect.*.*.first",
-		"outcome.timeout_answer.*.*.first",
-		"outcome.timeout_tcp.*.*.first",
-		"outcome.host_unreachable.*.*.first",
-		"outcome.net_unreachable.*.*.first",
-		"outcome.prohibited.*.*.first",
-		"outcome.aborted.*.*.first",
-		"outcome.corrupt.*.*.first",
-		"outcome.other.*.*.first",
-	};
+	static const char said[] = "client.when./server is gone|write: E|connect: E|\\(timeout/";
 	const char *base = knew_base(r->record);
-	const struct mark *from = record_mark(r->record, base);
 	struct seen first = { .kind = SEEN_NOTHING, .text = "never" };
+	char name[80];
 
-	for (size_t i = 0; i < ARRAY_LEN(names) && from; i++) {
-		char name[160];
-		struct seen s;
-
-		snprintf(name, sizeof(name), "%s@%s", names[i], base);
-		if (observe(r, name, &s) != 0 || s.kind != SEEN_TIME || s.most < 0 ||
-		    from->begin_ns + s.most > r->record->end_ns ||
-		    (j->knew_ns >= 0 && s.most >= j->knew_ns))
+	if (judge_sooner(r, said, base, j, &first))
+		judge_words(r, j);
+	for (enum cause cause = CAUSE_NONE; cause < CAUSE_COUNT; cause++) {
+		if (!cause_is_peers(cause) && cause != CAUSE_CORRUPT)
 			continue;
-		first = s;
-		j->knew_ns = s.most;
-		if (i == 0)
-			judge_words(r, j);
-		else
-			snprintf(j->knew, sizeof(j->knew), "%.*s", (int)strcspn(names[i] + 8, "."),
-				 names[i] + 8);
+		snprintf(name, sizeof(name), "outcome.%s.*.*.first", cause_name(cause));
+		if (judge_sooner(r, name, base, j, &first))
+			snprintf(j->knew, sizeof(j->knew), "%s", cause_name(cause));
 	}
 	return first;
 }

@@ -12,25 +12,6 @@
 
 enum { BATCH = 64 }; /* sends before it is the receiver's turn again */
 
-void arrivals_update(struct load_conn *lc)
-{
-	struct load *l = lc->seat->load;
-	const struct conn *c = lc->conn;
-	bool could = list_linked(&lc->ready);
-	bool can = c->state == CONN_OPEN && conn_span_sent(c) && !lc->seat->idle &&
-		   load_may_begin(lc) > 0;
-
-	if (can == could)
-		return;
-	if (!can) {
-		list_remove(&lc->ready);
-		return;
-	}
-	if (list_empty(&l->ready))
-		l->room_since_ns = clock_now_ns();
-	list_append(&l->ready, &lc->ready);
-}
-
 /* Notes how much later than it could have been a message goes out. */
 static void arrivals_note_lateness(struct load *l, int64_t due_ns, int64_t now_ns)
 {
@@ -72,7 +53,7 @@ static void arrivals_finish(struct load *l)
 		struct load_conn *lc = container_of(list_first(&l->ready), struct load_conn, ready);
 
 		list_remove(&lc->ready);
-		load_pump(lc->conn);
+		sending_pump(lc->conn);
 	}
 }
 
@@ -91,9 +72,9 @@ void arrivals_run(struct load *l)
 			break;
 		} else {
 			arrivals_note_lateness(l, due_ns, now_ns);
-			load_begin(lc, 1, due_ns, now_ns);
+			sending_begin(lc, 1, due_ns, now_ns);
 			list_remove(&lc->ready); /* if it still has room it goes to the end */
-			load_pump(lc->conn);
+			sending_pump(lc->conn);
 			now_ns = clock_now_ns();
 			i++;
 		}

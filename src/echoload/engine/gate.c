@@ -59,7 +59,7 @@ static void gate_resume(struct conn *c, void *arg)
 {
 	(void)arg;
 	if (c->state == CONN_OPEN)
-		load_pump(c);
+		sending_pump(c);
 }
 
 static void gate_open(struct load *l, unsigned slice)

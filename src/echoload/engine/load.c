@@ -32,154 +32,6 @@ size_t load_conn_size(const struct load_config *c)
 
 /* ---- messages ---- */
 
-/* The deadline of the oldest unanswered message. */
-static void load_arm(struct conn *c)
-{
-	struct load_conn *lc = conn_role(c);
-	int64_t timeout_ns = load_of(c)->run->config->timeout;
-
-	if (load_owed(lc) == 0 || timeout_ns == 0)
-		conn_deadline(c, 0);
-	else
-		conn_deadline(c, load_oldest(lc)->sent_ns + timeout_ns);
-}
-
-/* @n more messages are owed to us. */
-static void load_owe(struct load *l, uint64_t n, int64_t now_ns)
-{
-	if (l->owed == 0)
-		atomic_store_explicit(&l->watched->waiting_since_ns, now_ns, memory_order_relaxed);
-	l->owed += n;
-}
-
-uint64_t load_may_begin(const struct load_conn *lc)
-{
-	const struct load *l = lc->seat->load;
-	const struct load_config *config = l->run->config;
-	uint64_t n = config->pipeline - load_owed(lc);
-
-	if (lc->seat->idle)
-		return l->stopping && !l->interrupted && lc->begun == 0;
-	if (load_is_quiet(l) || lc->begun_end - lc->handed >= PAYLOAD_SPAN_MAX)
-		return 0;
-	if (config->churn > 0 && config->churn - lc->begun < n)
-		n = config->churn - lc->begun;
-	return n < l->quota ? n : l->quota;
-}
-
-/* The next @n messages, or as many as one span takes. */
-static void load_advance(struct load_conn *lc, const struct sizes *size, uint64_t n)
-{
-	uint64_t end = lc->begun + n;
-
-	if (size->min == size->max &&
-	    lc->begun_end + n * size->min - lc->handed <= PAYLOAD_SPAN_MAX) {
-		lc->begun_end += n * size->min;
-		lc->begun = end;
-		return;
-	}
-	while (lc->begun < end && lc->begun_end - lc->handed < PAYLOAD_SPAN_MAX)
-		lc->begun_end += load_size(lc, lc->begun++);
-}
-
-void load_begin(struct load_conn *lc, uint64_t n, int64_t due_ns, int64_t now_ns)
-{
-	struct load *l = lc->seat->load;
-	const struct load_run *run = l->run;
-	struct books *b = lc->seat->books;
-	uint64_t first = lc->begun;
-
-	assert(n > 0 && load_owed(lc) + n <= run->config->pipeline && due_ns <= now_ns);
-	load_advance(lc, &run->config->size, n);
-	lc->batches[lc->batch_next++ & run->batch_mask] =
-		(struct batch){ due_ns, now_ns, lc->begun, lc->begun_end };
-	n = lc->begun - first;
-	if (!lc->seat->idle)
-		l->quota -= n;
-	b->all.sent += n;
-	if (load_measured(lc, due_ns))
-		b->measured.sent += n;
-	load_owe(l, n, now_ns);
-}
-
-/* Closed loop: as many as the window, the quota and one span allow. @now_ns: 0 if not known. */
-static void load_begin_all(struct load_conn *lc, int64_t now_ns)
-{
-	uint64_t n = load_may_begin(lc);
-
-	if (n == 0)
-		return;
-	if (now_ns == 0)
-		now_ns = clock_now_ns();
-	if (now_ns >= lc->seat->load->run->end_ns && !lc->seat->idle)
-		return; /* the timer that ends the run is late: what is measured ends in time */
-	load_begin(lc, n, now_ns, now_ns);
-}
-
-/* Whether it has nothing left to do: its last answer has come, and none will be asked for. */
-static bool load_is_done(const struct load_conn *lc)
-{
-	const struct load *l = lc->seat->load;
-	uint64_t churn = l->run->config->churn;
-
-	if (load_owed(lc) > 0)
-		return false;
-	if (lc->seat->idle)
-		return l->stopping && lc->begun > 0;
-	return load_no_more(l) || (churn > 0 && lc->begun >= churn);
-}
-
-static void load_finished(struct conn *c)
-{
-	if (load_of(c)->run->config->close == CLOSE_RST)
-		conn_abort(c, CAUSE_FINISHED);
-	else
-		conn_close(c, CAUSE_FINISHED);
-}
-
-/* load_pump for those that have just looked at the clock; else @now_ns is 0. @data: what fits into
- * one span the caller will send. */
-static enum conn_action load_pump_at(struct conn *c, int64_t now_ns, bool data)
-{
-	struct load *l = load_of(c);
-	struct load_conn *lc = conn_role(c);
-	enum conn_action action = CONN_NOTHING;
-	bool open_loop = load_is_open_loop(l);
-	size_t len = PAYLOAD_SPAN_MAX;
-	const uint8_t *span;
-
-	/* a shorter span than the longest was the last: all that may be begun is in it */
-	while (len == PAYLOAD_SPAN_MAX && c->state == CONN_OPEN && conn_span_sent(c)) {
-		if (!open_loop || lc->seat->idle)
-			load_begin_all(lc, now_ns);
-		len = size_min(lc->begun_end - lc->handed, PAYLOAD_SPAN_MAX);
-		if (len == 0)
-			break;
-		lc->handed += len;
-		span = payload_at(&l->run->payload, lc->base, lc->handed - len);
-		if (data && len < PAYLOAD_SPAN_MAX) {
-			conn_send_after(c, span, len);
-			action = CONN_SEND;
-		} else {
-			conn_send(c, span, len);
-		}
-	}
-	if (open_loop)
-		arrivals_update(lc);
-	if (c->state != CONN_OPEN)
-		return CONN_NOTHING;
-	if (load_is_done(lc))
-		load_finished(c);
-	else
-		load_arm(c);
-	return action;
-}
-
-void load_pump(struct conn *c)
-{
-	(void)load_pump_at(c, 0, false);
-}
-
 /* @n answers came at @now_ns to messages of this batch. */
 static void load_time(struct load_conn *lc, const struct batch *of, uint64_t n, int64_t now_ns,
 		      bool outage)
@@ -200,19 +52,25 @@ static void load_time(struct load_conn *lc, const struct batch *of, uint64_t n, 
 		b->echoed_in_outage += n;
 }
 
-/* How many messages of the oldest batch are answered when the stream has come back up to @upto. */
-static uint64_t load_answered_of(struct load_conn *lc, const struct batch *oldest, uint64_t upto)
+/* Whether the oldest message is answered when the stream has come back up to @upto. */
+static bool load_has_answer(const struct load_conn *lc, uint64_t upto)
 {
-	uint64_t before = lc->answered, size;
+	return load_owed(lc) > 0 && lc->answered_end + load_size(lc, lc->answered) <= upto;
+}
+
+/* Takes the answers to the oldest batch that have come back up to @upto. Returns their number. */
+static uint64_t load_take_answers(struct load_conn *lc, const struct batch *oldest, uint64_t upto)
+{
+	uint64_t before = lc->answered;
 
 	if (oldest->end <= upto) {
 		lc->answered = oldest->begun;
 		lc->answered_end = oldest->end;
 		lc->batch_first++;
-		return lc->answered - before;
+	} else {
+		while (load_has_answer(lc, upto))
+			load_settle(lc, load_size(lc, lc->answered));
 	}
-	while (size = load_size(lc, lc->answered), lc->answered_end + size <= upto)
-		load_settle(lc, size);
 	return lc->answered - before;
 }
 
@@ -224,25 +82,22 @@ static int64_t load_answered(struct conn *c, uint64_t upto)
 	struct load_conn *lc = conn_role(c);
 	bool outage = outage_open(&l->run->outages) != 0;
 	const struct batch *last = NULL;
-	int64_t now_ns = 0;
-	uint64_t all = 0, n;
+	int64_t now_ns;
+	uint64_t all = 0;
 
-	while (load_owed(lc) > 0) {
-		const struct batch *oldest = load_oldest(lc);
-
-		n = load_answered_of(lc, oldest, upto);
-		if (n == 0)
-			break;
-		last = oldest;
-		if (now_ns == 0)
-			now_ns = clock_now_ns();
-		load_time(lc, last, n, now_ns, outage);
-		all += n;
-	}
-	if (all == 0) {
+	if (!load_has_answer(lc, upto)) {
 		atomic_store_explicit(&l->watched->last_progress_ns, c->worker->now_ns,
 				      memory_order_relaxed);
 		return 0;
+	}
+	now_ns = clock_now_ns();
+	while (load_has_answer(lc, upto)) {
+		uint64_t n;
+
+		last = load_oldest(lc);
+		n = load_take_answers(lc, last, upto);
+		load_time(lc, last, n, now_ns, outage);
+		all += n;
 	}
 	lc->seat->books->all.echoed += all;
 	stats_add(&l->progress_echoed, all);
@@ -296,7 +151,7 @@ static enum conn_action load_data(struct conn *c, const void *span, size_t len)
 	 * this connection is ready: its end may be the next that is received. */
 	if (load_is_open_loop(l) && now_ns >= pace_due_ns(&l->pace) && !load_is_quiet(l))
 		arrivals_run(l);
-	return load_pump_at(c, now_ns, true);
+	return sending_pump_data(c, now_ns);
 }
 
 /* ---- connections ---- */
@@ -317,7 +172,7 @@ static void load_opened(struct conn *c)
 	hist_record(l->connect, clock_now_ns() - lc->dialed_ns);
 	if (open > b->peak)
 		b->peak = open;
-	load_pump(c);
+	sending_pump(c);
 	seat_dial(l);
 }
 
@@ -327,7 +182,7 @@ static void load_drained(struct conn *c)
 	const struct load_conn *lc = conn_role(c);
 
 	if (load_owed(lc) < load_of(c)->run->config->pipeline || lc->handed < lc->begun_end)
-		load_pump(c);
+		sending_pump(c);
 }
 
 static void load_eof(struct conn *c)
@@ -399,7 +254,7 @@ static void load_finish(struct conn *c, void *arg)
 {
 	(void)arg;
 	if (c->state == CONN_OPEN)
-		load_pump(c);
+		sending_pump(c);
 }
 
 /* Sending ends; seats that hold no connection have nothing to wait for. */

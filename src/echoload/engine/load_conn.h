@@ -112,18 +112,17 @@ static inline bool load_no_more(const struct load *l)
 	return l->stopping || l->quota == 0;
 }
 
-/* load.c: begins at most @n messages that were due at @due_ns, at least one: as many as one span
+/* sending.c: begins at most @n messages that were due at @due_ns, at least one: as many as one span
  * takes. */
-void load_begin(struct load_conn *lc, uint64_t n, int64_t due_ns, int64_t now_ns);
+void sending_begin(struct load_conn *lc, uint64_t n, int64_t due_ns, int64_t now_ns);
 /* Hands what was begun to the backend, and more of it as the window allows; a connection with
  * nothing left to do has finished. */
-void load_pump(struct conn *c);
-/* How many more messages may be begun on it now. */
-uint64_t load_may_begin(const struct load_conn *lc);
+void sending_pump(struct conn *c);
+/* The same for the role's `data`, which has read the clock (@now_ns; 0: it has not) and returns the
+ * answer. */
+enum conn_action sending_pump_data(struct conn *c, int64_t now_ns);
 
-/* arrivals.c: the open loop. Whether this connection could send has changed. */
-void arrivals_update(struct load_conn *lc);
-/* This worker's share of the rate begins. */
+/* arrivals.c: the open loop. This worker's share of the rate begins. */
 void arrivals_start(struct load *l);
 /* Sends what is due. */
 void arrivals_run(struct load *l);

@@ -17,16 +17,36 @@ struct outage_error {
 	uint64_t lost_before; /* messages lost by all earlier errors */
 };
 
+static void ring_clear(struct outage_ring *r)
+{
+	r->count = r->next = 0;
+}
+
+/* A full ring forgets its oldest entry. */
+static void ring_push(struct outage_ring *r, struct outage_error e)
+{
+	r->at[r->next] = e;
+	r->next = (r->next + 1) % r->size;
+	if (r->count < r->size)
+		r->count++;
+}
+
+/* The oldest entry of a full ring, which is written next; NULL: it is not full. */
+static const struct outage_error *ring_oldest(const struct outage_ring *r)
+{
+	return r->count == r->size ? &r->at[r->next] : NULL;
+}
+
 int outage_init(struct outage_watch *o, uint32_t requested, unsigned workers, int64_t stall_ns)
 {
 	assert(requested > 0 && workers > 0);
 	*o = (struct outage_watch){ .requested = requested,
 				    .worker_count = workers,
 				    .stall_ns = stall_ns,
-				    .half = (requested + 1) / 2 };
-	o->ring = calloc(o->half, sizeof(*o->ring));
+				    .ring.size = (requested + 1) / 2 };
+	o->ring.at = calloc(o->ring.size, sizeof(*o->ring.at));
 	o->workers = calloc(workers, sizeof(*o->workers));
-	if (!o->ring || !o->workers) {
+	if (!o->ring.at || !o->workers) {
 		outage_fini(o);
 		return -ENOMEM;
 	}
@@ -36,9 +56,9 @@ int outage_init(struct outage_watch *o, uint32_t requested, unsigned workers, in
 
 void outage_fini(struct outage_watch *o)
 {
-	free(o->ring);
+	free(o->ring.at);
 	free(o->workers);
-	o->ring = NULL;
+	o->ring.at = NULL;
 	o->workers = NULL;
 }
 
@@ -105,8 +125,7 @@ static void outage_begin(struct outage_watch *o, int64_t begin_ns, int64_t notic
 static void outage_end(struct outage_watch *o)
 {
 	outage_current(o)->messages_lost = o->messages_lost - o->lost_before;
-	o->errors = 0; /* the ring starts anew: errors of this outage do not count for another */
-	o->ring_next = 0;
+	ring_clear(&o->ring); /* errors of this outage do not count for another */
 	atomic_store(&o->open, 0);
 }
 
@@ -117,19 +136,6 @@ static void outage_unhealthy(struct outage_watch *o, struct outage_seat *seat)
 		o->healthy--;
 		seat->healthy = 0;
 	}
-}
-
-/* Puts an error into the ring. Returns the oldest of the last `half`, NULL if there are not as
- * many. */
-static const struct outage_error *outage_note(struct outage_watch *o, int64_t now_ns,
-					      uint64_t lost_before)
-{
-	struct outage_error *e = &o->ring[o->ring_next];
-
-	*e = (struct outage_error){ now_ns, outage_last_echo(o), lost_before };
-	o->ring_next = (o->ring_next + 1) % o->half;
-	o->errors++;
-	return o->errors >= o->half ? &o->ring[o->ring_next] : NULL;
 }
 
 void outage_error(struct outage_watch *o, struct outage_seat *seat, int64_t now_ns,
@@ -145,7 +151,9 @@ void outage_error(struct outage_watch *o, struct outage_seat *seat, int64_t now_
 	/* a connection that fails again and again is still one connection */
 	if (!outage_open(o) && (seat->error_ns == 0 || now_ns - seat->error_ns > o->stall_ns)) {
 		seat->error_ns = now_ns;
-		oldest = outage_note(o, now_ns, lost_before);
+		ring_push(&o->ring,
+			  (struct outage_error){ now_ns, outage_last_echo(o), lost_before });
+		oldest = ring_oldest(&o->ring);
 	}
 	if (oldest && now_ns - oldest->at_ns <= o->stall_ns) {
 		o->lost_before = oldest->lost_before;
@@ -202,8 +210,8 @@ static uint64_t outage_lost_before(const struct outage_watch *o, int64_t begin_n
 {
 	uint64_t lost = o->messages_lost;
 
-	for (uint32_t i = 0; i < o->half && i < o->errors; i++) {
-		const struct outage_error *e = &o->ring[i];
+	for (uint32_t i = 0; i < o->ring.count; i++) {
+		const struct outage_error *e = &o->ring.at[i];
 
 		if (e->at_ns >= begin_ns && e->lost_before < lost)
 			lost = e->lost_before;

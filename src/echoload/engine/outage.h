@@ -42,7 +42,12 @@ struct outage_worker {
 			      retired */
 };
 
-struct outage_error; /* an entry of the ring */
+/* The last errors that count: as many as make an outage. */
+struct outage_ring {
+	struct outage_error *at;
+	uint32_t size, count;
+	uint32_t next; /* the entry to write; when it is full, the oldest */
+};
 
 struct outage_watch {
 	pthread_mutex_t lock;
@@ -51,9 +56,7 @@ struct outage_watch {
 	uint32_t requested;
 	struct outage_worker *workers;
 	unsigned worker_count;
-	struct outage_error *ring; /* the last `half` errors that count */
-	uint32_t half, ring_next;
-	uint64_t errors;        /* counted ones so far */
+	struct outage_ring ring;
 	uint64_t messages_lost; /* by errors, so far */
 	uint32_t healthy;       /* connections that have echoed since this outage opened */
 	_Atomic uint32_t open;  /* number of the open outage (from 1), or 0 */

@@ -49,17 +49,25 @@ void series_start(struct series *s, struct outputs *to)
 		s->workers[i].end_ns = s->begin_ns;
 }
 
-int series_wait_ms(const struct series *s)
+/* When to look for what workers hand over: a little after the boundary. If one is late then, again
+ * soon for half an interval, and after that, when the row has ended without it, at the next. */
+static int64_t series_next_look_ns(const struct series *s, int64_t now_ns)
 {
 	const int64_t interval_ns = s->run->shared.config->interval;
-	int64_t late_ns = clock_now_ns() - (s->begin_ns + interval_ns + SLACK_NS);
+	const int64_t due_ns = s->begin_ns + interval_ns + SLACK_NS;
+	int64_t late_ns = now_ns - due_ns;
 
-	if (late_ns >= 0) {
-		late_ns %= interval_ns;
-		late_ns = late_ns < interval_ns / 2 ? -SLACK_NS : late_ns - interval_ns;
-	}
-	late_ns = late_ns < -SEC(60) ? -SEC(60) : late_ns;
-	return (int)((-late_ns + MSEC(1) - 1) / MSEC(1));
+	if (late_ns < 0)
+		return due_ns;
+	late_ns %= interval_ns;
+	return late_ns < interval_ns / 2 ? now_ns + SLACK_NS : now_ns - late_ns + interval_ns;
+}
+
+int series_wait_ms(const struct series *s)
+{
+	const int64_t now_ns = clock_now_ns(), wait_ns = series_next_look_ns(s, now_ns) - now_ns;
+
+	return (int)(((wait_ns < SEC(60) ? wait_ns : SEC(60)) + MSEC(1) - 1) / MSEC(1));
 }
 
 /* ---- rows ---- */
@@ -175,17 +183,13 @@ static void series_faults(struct series *s)
 	const int64_t start_ns = s->run->shared.start_ns;
 	struct outage o;
 
-	while (s->outputs && outage_nth(watch, s->faults - s->down, &o)) {
+	while (s->outputs && outage_nth(watch, s->recovered, &o)) {
 		outage_shift(&o, start_ns);
-		if (!s->down) {
-			outputs_outage(s->outputs, s->faults + 1, &o, false);
-			s->faults++;
-			s->down = true;
-		}
+		if (s->opened == s->recovered)
+			outputs_outage(s->outputs, ++s->opened, &o, false);
 		if (o.recovered_ns < 0)
 			break;
-		outputs_outage(s->outputs, s->faults, &o, true);
-		s->down = false;
+		outputs_outage(s->outputs, ++s->recovered, &o, true);
 	}
 }
 

@@ -36,9 +36,8 @@ struct series {
 	struct interval *rows; /* that have been closed */
 	unsigned count;
 	uint64_t unlisted;
-	int64_t p99_ns;  /* of the last row; 0: it had no message */
-	unsigned faults; /* outages that were passed on as opened */
-	bool down;       /* the last of them has not been passed on as recovered */
+	int64_t p99_ns;             /* of the last row; 0: it had no message */
+	unsigned opened, recovered; /* outages that were passed on so */
 };
 
 /* Reserves all. Returns 0 or -ENOMEM. */
