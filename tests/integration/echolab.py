@@ -297,6 +297,14 @@ class Process:
         """Pids of its children, zombies included."""
         return children(self.pid)
 
+    def sleeps(self):
+        """Whether no thread of it or its children runs, or waits for a CPU."""
+        states = []
+        for pid in (self.pid, *self.children()):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                states += [stat_fields(f"{pid}/task/{t}")[:1] for t in os.listdir(f"/proc/{pid}/task")]
+        return ["R"] not in states and ["D"] not in states
+
     def zombies(self):
         return [p for p in self.children() if stat_fields(p)[:1] == ["Z"]]
 
@@ -606,15 +614,22 @@ class Reader(threading.Thread):
         return self.result
 
 
-def fill(sock, data, quiet=0.5):
-    """Sends until the peer has taken nothing for `quiet` seconds. Returns how much has gone."""
-    at, poll = 0, select.poll()
+def fill(server, sock, data, quiet=0.5):
+    """Sends until an Echod has taken nothing for `quiet` seconds and sleeps: one that waits for a CPU would take more.
+    Returns how much has gone."""
+    at, poll, last = 0, select.poll(), time.monotonic()
     poll.register(sock, select.POLLOUT)
     sock.setblocking(False)
     try:
-        while at < len(data) and poll.poll(slow(quiet) * 1000):
-            with contextlib.suppress(BlockingIOError):
-                at += sock.send(memoryview(data)[at:at + (1 << 20)])
+        while at < len(data):
+            if poll.poll(slow(quiet) * 1000):
+                with contextlib.suppress(BlockingIOError):
+                    at += sock.send(memoryview(data)[at:at + (1 << 20)])
+                last = time.monotonic()
+            elif server.sleeps():
+                break
+            elif time.monotonic() - last > slow(2 * PATIENCE):
+                raise Failed(f"it takes nothing, and does not sleep: {server.said()}")
     finally:
         sock.settimeout(slow(PATIENCE))
     return at

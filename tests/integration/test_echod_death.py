@@ -48,7 +48,7 @@ class Each(TestCase):
         half_close(socks[0])        # ours closed first
         socks[1].close()
         rst(socks[2])
-        fill(socks[3], pattern(8 << 20), quiet=0.1)  # it owes
+        fill(server, socks[3], pattern(8 << 20), quiet=0.1)  # it owes
         socks[4].sendall(b"unread, perhaps")
         self.kill(server)
         again = self.echod(listen=f"127.0.0.1:{server.port}")

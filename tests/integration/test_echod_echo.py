@@ -78,7 +78,7 @@ class Each(TestCase):
         data = pattern(64 * MIB)
         sock = self.connect(self.server, rcvbuf=65536)
         before = self.server.rss()
-        went = fill(sock, data)
+        went = fill(self.server, sock, data)
         self.assertLess(went, len(data), "it took all: nothing made it stop reading")
         self.assertLess(self.server.rss() - before, 16 * MIB * SLOW)
         self.assertSame(recv_exactly(sock, went), data[:went])
@@ -101,7 +101,7 @@ class Each(TestCase):
 
     def test_others_are_served_while_one_does_not_read(self):
         stuck, other = self.connect(self.server, rcvbuf=65536), self.connect(self.server)
-        went = fill(stuck, pattern(64 * MIB))
+        went = fill(self.server, stuck, pattern(64 * MIB))
         for size in (1, 1000, MIB):
             self.assertEcho(other, pattern(size, size))
         half_close(stuck)
@@ -110,7 +110,7 @@ class Each(TestCase):
     def test_half_close_with_much_unread(self):
         sock = self.connect(self.server, rcvbuf=65536)
         data = pattern(64 * MIB)
-        went = fill(sock, data)
+        went = fill(self.server, sock, data)
         self.assertGreater(went, 65536)
         half_close(sock)
         got, how = recv_to_end(sock)

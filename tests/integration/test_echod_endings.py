@@ -34,7 +34,7 @@ class Each(TestCase):
 
     def test_reset_while_much_is_unsent(self):
         sock = self.connect(self.server, rcvbuf=65536)
-        fill(sock, pattern(64 * MIB))
+        fill(self.server, sock, pattern(64 * MIB))
         rst(sock)
         self.ends(reset=1)
 
@@ -54,7 +54,7 @@ class Each(TestCase):
 
     def test_fin_then_reset_while_much_is_owed(self):
         sock = self.connect(self.server, rcvbuf=65536)
-        fill(sock, pattern(64 * MIB))
+        fill(self.server, sock, pattern(64 * MIB))
         half_close(sock)
         rst(sock)
         self.ends(reset=1)
@@ -87,7 +87,7 @@ class Each(TestCase):
         """Whatever it was doing: it is one of the two, and all that it was owed is forgotten."""
         for i in range(20):
             sock = self.connect(self.server, rcvbuf=4096)
-            fill(sock, pattern(MIB), quiet=0.01)
+            fill(self.server, sock, pattern(MIB), quiet=0.01)
             (rst if i % 2 else lambda s: s.close())(sock)
         c = self.wait_counters(self.server, lambda c: c.open == 0 and c.balanced(), "none open")
         self.assertEqual(sum(c.closed.values()), 20)

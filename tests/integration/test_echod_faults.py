@@ -77,7 +77,7 @@ class Each(TestCase):
         early, late, gone = self.reach(server), self.reach(server, rcvbuf=4096), self.reach(server)
         went, sent, failed = 0, Sender(early, SMALL, then=half_close), []
         with self.noting(failed):
-            went = fill(late, LARGE, quiet=0.01)
+            went = fill(server, late, LARGE, quiet=0.01)
         reads = [Reader(early), Reader(late)]
         with self.noting(failed):
             late.sendall(LARGE[went:])

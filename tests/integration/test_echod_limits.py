@@ -24,7 +24,7 @@ class EachUnsent(TestCase):
         server = self.echod(workers=1, **options)
         sock = self.connect(server, rcvbuf=65536)
         data = pattern(64 * MIB)
-        went = fill(sock, data)
+        went = fill(server, sock, data)
         c = server.counters()
         half_close(sock)
         self.assertSame(recv_to_end(sock)[0], data[:went])
@@ -59,7 +59,7 @@ class EachUnsent(TestCase):
         server = self.echod(workers=1, max_unsent="1Mi", max_unsent_total="2Mi")
         socks = [self.connect(server, rcvbuf=4096) for _ in range(4)]
         data = pattern(32 * MIB)
-        went = [fill(sock, data) for sock in socks]
+        went = [fill(server, sock, data) for sock in socks]
         c = server.counters()
         self.assertLessEqual(c.received - c.sent, 2 * MIB)
         self.assertGreater(c.received - c.sent, MIB, "more than one of them has its share")
@@ -100,7 +100,7 @@ class EachUnsent(TestCase):
     def test_whoever_owes_nothing_is_served_while_one_holds_the_pool(self):
         server = self.echod(workers=1, max_unsent_total="4Ki")
         holder, data = self.connect(server, rcvbuf=4096), pattern(32 * MIB)
-        went = fill(holder, data)
+        went = fill(server, holder, data)
         for _ in range(3):
             self.served(server)
         half_close(holder)
@@ -115,7 +115,7 @@ class EachUnsent(TestCase):
                 server = self.echod(workers=1, max_unsent_total="1Mi", **ring)
                 early, data = self.connect(server), pattern(8 * MIB)
                 slow_readers = [self.connect(server, rcvbuf=4096) for _ in range(24)]
-                went = [fill(sock, data, quiet=0.05) for sock in slow_readers]
+                went = [fill(server, sock, data, quiet=0.05) for sock in slow_readers]
                 for _ in range(3):
                     self.served(server)
                 self.assertEcho(early, pattern(1000))
@@ -167,7 +167,7 @@ class EachConnections(TestCase):
     def test_one_that_is_owed_bytes_ends_with_a_reset(self):
         server = self.echod(max_conns=1)
         slow_reader = self.connect(server, rcvbuf=4096)
-        fill(slow_reader, pattern(32 * MIB), quiet=0.2)
+        fill(server, slow_reader, pattern(32 * MIB), quiet=0.2)
         self.assertEcho(self.connect(server), b"in")
         # another worker may end it, and later: until then we must not take what it is owed
         c = self.wait_counters(server, lambda c: c.balanced() and c.closed["shed"] == 1, "it is shed")
@@ -258,7 +258,7 @@ class EachTime(TestCase):
         server, data = self.echod(idle_timeout="1s"), pattern(64 * MIB)
         sock = self.connect(server, rcvbuf=65536)
         try:
-            fill(sock, data, quiet=20)
+            fill(server, sock, data, quiet=20)
             how = end_of(sock)
         except ConnectionError:
             how = "ECONNRESET"
@@ -271,7 +271,7 @@ class EachTime(TestCase):
         server = self.echod(idle_timeout=f"{slow(1):g}s")  # filling the socket must take less
         sock = self.connect(server, rcvbuf=8192)
         data = pattern(32 * MIB)
-        went = fill(sock, data, quiet=0.1)
+        went = fill(server, sock, data, quiet=0.1)
         got = 0
         for _ in range(35):  # for more than three times as long as it may be silent
             got += len(recv_exactly(sock, 8192))
@@ -287,7 +287,7 @@ class EachTime(TestCase):
     def test_a_peer_that_is_owed_bytes_and_stops_reading_is_stalled_in_time(self):
         server = self.echod(idle_timeout="1s")
         sock = self.connect(server, rcvbuf=8192)
-        fill(sock, pattern(1 * MIB), quiet=0.1)
+        fill(server, sock, pattern(1 * MIB), quiet=0.1)
         began = time.monotonic()
         c = self.wait_counters(server, lambda c: c.accepted == 1 and c.open == 0, "closed")
         self.assertEqual(dict(c.closed), {"stalled": 1})

@@ -18,7 +18,7 @@ class EachDrain(TestCase):
         server = self.echod(shutdown="drain 60s")
         sock = self.connect(server, rcvbuf=65536)
         data = pattern(64 * MIB)
-        went = fill(sock, data)
+        went = fill(server, sock, data)
         server.send_signal(signal.SIGTERM)
         got, how = recv_to_end(sock)
         self.assertEqual(how, "eof")
@@ -80,7 +80,7 @@ class EachDrain(TestCase):
     def test_the_deadline_cuts_off_a_slow_reader(self):
         server = self.echod(shutdown="drain 500ms")
         sock = self.connect(server, rcvbuf=4096)
-        fill(sock, pattern(64 * MIB))
+        fill(server, sock, pattern(64 * MIB))
         began = time.monotonic()
         self.assertEqual(server.stop(timeout=20), 0)
         self.assertGreater(time.monotonic() - began, 0.49)
@@ -107,7 +107,7 @@ class EachDrain(TestCase):
         for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
             server = self.echod(shutdown="drain 3600s")
             sock = self.connect(server, rcvbuf=4096)
-            fill(sock, pattern(64 * MIB))
+            fill(server, sock, pattern(64 * MIB))
             server.send_signal(signal.SIGTERM)
             self.wait_until(lambda: self.deaf(server), "it drains")
             self.assertEqual(server.stop(number), code)

@@ -39,7 +39,7 @@ class Fork(TestCase):
         """A connection whose child waits for us to read, and what we have sent."""
         data = pattern(64 * MIB)
         sock = self.connect(server, rcvbuf=65536)
-        return sock, data[:fill(sock, data)]
+        return sock, data[:fill(server, sock, data)]
 
     def sockets(self, pid):
         """Its descriptors that are sockets."""

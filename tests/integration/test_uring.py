@@ -218,7 +218,7 @@ class Options(UringCase):
     def copied(self, conn_buffers):
         """How much of the pool was touched: it is the one mapping of its size."""
         server = self.echod(workers=1, max_unsent="8Mi", max_unsent_total="200Mi", io_uring_conn_buffers=conn_buffers)
-        fill(self.connect(server, rcvbuf=65536), pattern(64 * MIB))
+        fill(server, self.connect(server, rcvbuf=65536), pattern(64 * MIB))
         smaps = Path(f"/proc/{server.pid}/smaps").read_text(encoding="utf-8")
         pools = [int(rss) * KIB for size, rss in re.findall(r"(?m)^Size: +(\d+) kB(?:\n.*)*?\nRss: +(\d+) kB", smaps)
                  if 200 * KIB <= int(size) < 210 * KIB]
@@ -318,7 +318,7 @@ class SlowReaders(UringCase):
     def crowd(self, count, size, **options):
         server = self.echod(workers=1, **options)
         socks = [self.connect(server, rcvbuf=4096) for _ in range(count)]
-        went = [fill(sock, pattern(size, i), quiet=0.05) for i, sock in enumerate(socks)]
+        went = [fill(server, sock, pattern(size, i), quiet=0.05) for i, sock in enumerate(socks)]
         sock = self.connect(server)
         for i in range(20):
             self.assertEcho(sock, pattern(10 * KIB, i))
@@ -339,7 +339,7 @@ class SlowReaders(UringCase):
     def test_many_small_pieces_do_not_hold_a_buffer_each(self):
         server = self.echod(workers=1, io_uring_buffers=8, max_unsent="64Ki")
         slow_one, other = self.connect(server, rcvbuf=4096), self.connect(server)
-        fill(slow_one, pattern(32 * MIB))
+        fill(server, slow_one, pattern(32 * MIB))
         sent = pattern(2000)
         for i in range(0, 2000, 100):
             self.assertEcho(other, sent[i:i + 100])
@@ -349,7 +349,7 @@ class SlowReaders(UringCase):
         for _ in range(20):
             socks = [self.connect(server, rcvbuf=4096) for _ in range(4)]
             for sock in socks:
-                fill(sock, pattern(4 * MIB), quiet=0.02)
+                fill(server, sock, pattern(4 * MIB), quiet=0.02)
             for sock in socks:
                 rst(sock)
         self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "none open")
