@@ -298,12 +298,12 @@ class Process:
         return children(self.pid)
 
     def sleeps(self):
-        """Whether no thread of it or its children runs, or waits for a CPU."""
+        """Whether no thread of it or its children runs, waits for a CPU, or is held by strace."""
         states = []
         for pid in (self.pid, *self.children()):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 states += [stat_fields(f"{pid}/task/{t}")[:1] for t in os.listdir(f"/proc/{pid}/task")]
-        return ["R"] not in states and ["D"] not in states
+        return not any(state in states for state in (["R"], ["D"], ["t"]))
 
     def zombies(self):
         return [p for p in self.children() if stat_fields(p)[:1] == ["Z"]]

@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -105,6 +106,35 @@ class EachUnsent(TestCase):
             self.served(server)
         half_close(holder)
         self.assertSame(recv_to_end(holder)[0], data[:went])
+
+    def refuse(self, server, sock, quiet=0.5):
+        """Sends until what the server looked at stays in its socket, since the other way is full: for a while, since
+        the kernel paces what it sends."""
+        piece, since = pattern(64 * KIB), time.monotonic()
+        while time.monotonic() - since < slow(quiet):
+            unread = int(ss("-tn", f"sport = :{server.port} and dport = :{sock.getsockname()[1]}")[0].split()[1])
+            if not server.sleeps():
+                since = time.monotonic()
+            elif not unread:
+                sock.sendall(piece)
+                since = time.monotonic()
+
+    @only("epoll", "io_uring")
+    @not_in("valgrind")
+    def test_a_full_slow_reader_that_sends_costs_no_call_and_an_echo_beside_it_three(self):
+        """One holds the pool, so that echoes leave by a look, a send, and a receive of what has gone; one has a socket
+        that takes nothing more, and sends on."""
+        server = self.echod(workers=1, max_unsent_total="4Ki")
+        holder, full, good = self.connect(server, rcvbuf=4096), self.connect(server, rcvbuf=4096), self.connect(server)
+        fill(server, holder, pattern(32 * MIB))
+        self.refuse(server, full)
+        full.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self.strace(server, "recvfrom,sendto,recvmsg,sendmsg") as trace:
+            for _ in range(100):
+                full.sendall(b"more")
+                self.assertEcho(good, b"x")  # behind it: that has been seen
+            self.wait_until(server.sleeps, "the last receive is over")
+        self.assertEqual(dict(trace.calls), {"recvfrom": 200, "sendto": 100})
 
     @only("epoll", "io_uring")
     def test_slow_readers_take_nobodys_service(self):
