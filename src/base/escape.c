@@ -81,6 +81,19 @@ bool escape_needed(const char *text)
 	return false;
 }
 
+void escape_markup(FILE *to, const char *text)
+{
+	for (size_t len = strlen(text), n; len > 0; text += n, len -= n) {
+		char out[ESCAPE_MAX];
+
+		n = escape_next(text, len, out);
+		if (strchr("&<>\"'", out[0]))
+			fprintf(to, "&#%d;", out[0]);
+		else
+			fputs(out, to);
+	}
+}
+
 void escape_line(FILE *to, const char *fmt, ...)
 {
 	char text[ESCAPE_LINE_MAX], out[ESCAPE_MAX];

@@ -16,6 +16,7 @@ struct drill_config {
 	unsigned progress; /* enum progress_mode */
 	unsigned group;    /* what `run` without names runs; see opts.c */
 	char json[OPT_TEXT_MAX], pcap[OPT_TEXT_MAX], drills[OPT_TEXT_MAX];
+	char svg[OPT_TEXT_MAX], html[OPT_TEXT_MAX];
 	char server[OPT_TEXT_MAX], client[OPT_TEXT_MAX];
 	char server_backend[32], client_backend[32];
 	bool all, without_fault, negate;

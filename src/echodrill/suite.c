@@ -5,13 +5,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
@@ -25,6 +22,7 @@
 #include "echodrill/verdict/capture.h"
 #include "echodrill/verdict/judge.h"
 #include "echodrill/verdict/observe.h"
+#include "keep.h"
 #include "opts.h"
 #include "suite_progress.h"
 
@@ -49,50 +47,6 @@ struct suite {
 	struct job at[SUITE_MAX];
 	struct summary summary[SUITE_MAX];
 };
-
-/* A whole file or none: it gets its name when it is written. */
-static int suite_copy(int from, const char *dir, const char *path)
-{
-	char buf[65536], self[64];
-	int fd = open(dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644), r = 0;
-	off_t at = 0;
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	while (r == 0 && (n = pread(from, buf, sizeof(buf), at)) > 0) {
-		at += n;
-		r = write(fd, buf, (size_t)n) == n ? 0 : -EIO;
-	}
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	unlink(path);
-	if (r == 0 && linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0)
-		r = -errno;
-	close(fd);
-	return r;
-}
-
-static void suite_keep_pcap(struct suite *s, const struct job *p)
-{
-	static const char *const sides[] = { "client", "server" };
-	const struct run_options *o = &p->options;
-	char path[OPT_TEXT_MAX + 160];
-
-	for (unsigned i = 0; i < WIRE_SIDES; i++) {
-		int r;
-
-		snprintf(path, sizeof(path), "%s/%s%s%s%s%s%s%s.%s.pcap", s->config->pcap,
-			 p->drill->name, o->detector ? "-" : "",
-			 o->detector ? o->detector->name : "", o->server_backend[0] ? "-" : "",
-			 o->server_backend, o->client_backend[0] ? "-" : "", o->client_backend,
-			 sides[i]);
-		r = suite_copy(p->run.pcap[i], s->config->pcap, path);
-		if (r < 0) {
-			log_error("cannot write %s: %s", path, strerror(-r));
-			s->trouble = EXIT_ENVIRONMENT;
-		}
-	}
-}
 
 /* With --negate the verdict is the best that any turned expectation gives: none may pass. */
 static void suite_judge(const struct suite *s, const struct run *r, struct judgement *j)
@@ -142,8 +96,8 @@ static void suite_report(struct suite *s, struct job *p)
 	report_result(s->config->output, &result, whole && p->run.record->complete, s->reported);
 	if (s->json && report_run_json(&result, s->json) < 0)
 		s->trouble = EXIT_ENVIRONMENT;
-	if (s->config->pcap[0])
-		suite_keep_pcap(s, p);
+	if (keep_pcap(s->config, &result) < 0 || keep_picture(s->config, &result) < 0)
+		s->trouble = EXIT_ENVIRONMENT;
 }
 
 static void suite_start(struct suite *s)
@@ -295,15 +249,14 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 
 	if (code == EXIT_OK)
 		code = suite_backend("echoload", c->client_backend);
-	if (code == EXIT_OK && c->pcap[0] && access(c->pcap, W_OK | X_OK) < 0) {
-		log_error("cannot write to %s: %s", c->pcap, strerror(errno));
-		code = EXIT_ENVIRONMENT;
-	}
 	if (code != EXIT_OK)
 		return code;
 	s.config = c;
 	suite_progress_begin(&s.progress, c->progress, c->jobs);
 	suite_fill(&s, drills, count);
+	code = keep_check(c, s.count);
+	if (code != EXIT_OK)
+		return code;
 	if (c->json[0]) {
 		s.json = output_open(c->json);
 		if (!s.json) {
@@ -327,5 +280,7 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 	if (s.signal)
 		return 128 + s.signal;
 	report_end(c->output, s.summary, s.count);
+	if (keep_index(c, s.summary, s.count) < 0)
+		s.trouble = EXIT_ENVIRONMENT;
 	return s.trouble ? s.trouble : judge_exit(s.verdicts);
 }

@@ -27,6 +27,10 @@ char *escape_text(const char *text, char *to, size_t size);
 /* Whether escape_text would change it. */
 bool escape_needed(const char *text);
 
+/* Writes @text as HTML and XML show it: besides what is escaped for terminals, what would be markup
+ * or end an attribute is a reference. */
+void escape_markup(FILE *to, const char *text);
+
 /* Prints a line, and only one: what its arguments bring along is escaped, newlines too. */
 void escape_line(FILE *to, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

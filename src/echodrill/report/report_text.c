@@ -89,14 +89,6 @@ void report_drill(const struct drill *d, FILE *to)
 		escape_line(to, "%2u  %s", i + 1, d->expect.at[i].text);
 }
 
-/* The time of its own that the client prints is the same as ours. */
-static const char *without_stamp(const char *text)
-{
-	const char *end = text[0] == '[' ? strchr(text, ']') : NULL;
-
-	return end && end[1] == ' ' ? end + 2 : text;
-}
-
 static void text_event(const struct event *e, int64_t start_ns, FILE *to)
 {
 	static const struct {
@@ -114,16 +106,8 @@ static void text_event(const struct event *e, int64_t start_ns, FILE *to)
 	char head[32], text[EVENT_TEXT_MAX + 32];
 
 	snprintf(head, sizeof(head), "%8.3f", (double)(e->t_ns - start_ns) / 1e9);
-	snprintf(text, sizeof(text), "%s%s", places[e->who].before,
-		 e->who == WHO_CLIENT ? without_stamp(e->text) : e->text);
+	snprintf(text, sizeof(text), "%s%s", places[e->who].before, timeline_words(e));
 	textwrap_put(to, head, at, end - at - (end < TEXTWRAP_COLUMNS), text);
-}
-
-/* echod's counters are for programs. */
-static bool is_counter(const struct event *e)
-{
-	return (e->who == WHO_SERVER || e->who == WHO_SERVER2) &&
-	       (e->text[0] == '#' || strncmp(e->text, "echod_", 6) == 0);
 }
 
 static void text_timeline(const struct record *rec, FILE *to)
@@ -133,7 +117,7 @@ static void text_timeline(const struct record *rec, FILE *to)
 	fprintf(to, "\n  second %-*s%-*s%s\n", WIRE_AT - DONE_AT, "done; server",
 		CLIENT_AT - WIRE_AT, "client's wire", "client");
 	for (unsigned i = 0; i < t->count; i++)
-		if (!is_counter(&t->at[i]))
+		if (!timeline_is_counter(&t->at[i]))
 			text_event(&t->at[i], rec->start_ns, to);
 	if (t->lost > 0)
 		fprintf(to, "         (%u more events were not kept)\n", t->lost);

@@ -43,6 +43,19 @@ void timeline_add(struct timeline *t, int64_t t_ns, enum who who, const char *fm
 	t->count++;
 }
 
+const char *timeline_words(const struct event *e)
+{
+	const char *end = e->who == WHO_CLIENT && e->text[0] == '[' ? strchr(e->text, ']') : NULL;
+
+	return end && end[1] == ' ' ? end + 2 : e->text;
+}
+
+bool timeline_is_counter(const struct event *e)
+{
+	return (e->who == WHO_SERVER || e->who == WHO_SERVER2) &&
+	       (e->text[0] == '#' || strncmp(e->text, "echod_", 6) == 0);
+}
+
 /* Insertion sort: it is nearly in order, and stable. */
 void timeline_sort(struct timeline *t)
 {

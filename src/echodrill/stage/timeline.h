@@ -5,6 +5,7 @@
 #ifndef ECHODRILL_TIMELINE_H
 #define ECHODRILL_TIMELINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { TIMELINE_MAX = 2048, EVENT_TEXT_MAX = 200 };
@@ -28,6 +29,12 @@ const char *timeline_who(enum who who);
 
 void timeline_add(struct timeline *t, int64_t t_ns, enum who who, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* What is shown to people of it: without the time that the client prints itself. */
+const char *timeline_words(const struct event *e);
+
+/* Whether it is a counter of echod's, which is for programs. */
+bool timeline_is_counter(const struct event *e);
 
 /* Puts events in order of time; those of one time stay as they are. */
 void timeline_sort(struct timeline *t);

@@ -201,6 +201,25 @@ int capture_heard(int fd, int64_t until_ns, int64_t *earliest_ns, int64_t *lates
 	return count;
 }
 
+void capture_each(int fd, void (*see)(void *arg, const struct frame *f, int64_t t_ns), void *arg)
+{
+	struct pcap_pkthdr *h;
+	const unsigned char *data;
+	pcap_t *p = capture_open(fd);
+	struct frame f;
+
+	while (p && pcap_next_ex(p, &h, &data) == 1)
+		if (frame_read(&f, data, h->caplen))
+			see(arg, &f, frame_time(h));
+	if (p)
+		pcap_close(p);
+}
+
+bool capture_to_server(const struct frame *f)
+{
+	return f->kind == FRAME_TCP && is_server_port(f->to);
+}
+
 void capture_tell(int fd, struct timeline *t, const char *side, unsigned max)
 {
 	struct pcap_pkthdr *h;

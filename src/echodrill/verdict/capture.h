@@ -4,6 +4,7 @@
 #ifndef ECHODRILL_CAPTURE_H
 #define ECHODRILL_CAPTURE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct timeline;
@@ -24,6 +25,13 @@ int capture_heard(int fd, int64_t until_ns, int64_t *earliest_ns, int64_t *lates
 
 /* Is @what one that capture_count knows? */
 int capture_check(const char *what);
+
+/* Calls @see for every frame of a capture that can be read. */
+struct frame;
+void capture_each(int fd, void (*see)(void *arg, const struct frame *f, int64_t t_ns), void *arg);
+
+/* Whether a frame of TCP goes to a server of the drill. */
+bool capture_to_server(const struct frame *f);
 
 /* Adds the frames of a capture to a timeline: everything but plain ACKs and ARP, at most @max. */
 void capture_tell(int fd, struct timeline *t, const char *side, unsigned max);

@@ -2,9 +2,9 @@
  * page_html: the template with what belongs into it.
  *
  * Text comes from files that anybody may have written. There are two ways into the page, and each
- * has one function that makes it harmless: put_text for what a reader sees before any script runs,
- * put_json for the model, which scripts show as text nodes only. Scripts and styles run by a nonce
- * that is new in every page, so that nothing in a result could name it.
+ * has one function that makes it harmless: escape_markup for what a reader sees before any script
+ * runs, put_json for the model, which scripts show as text nodes only. Scripts and styles run by a
+ * nonce that is new in every page, so that nothing in a result could name it.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -27,19 +27,6 @@ struct html {
 	char nonce[2 * NONCE_BYTES + 1];
 };
 
-static void put_text(const char *text, FILE *to)
-{
-	for (size_t len = strlen(text), n; len > 0; text += n, len -= n) {
-		char out[ESCAPE_MAX];
-
-		n = escape_next(text, len, out);
-		if (strchr("&<>\"'", out[0]) && out[0])
-			fprintf(to, "&#%d;", out[0]);
-		else
-			fputs(out, to);
-	}
-}
-
 /* In JSON a "<" stands only in strings, and "\u003c" means the same there: no tag and no comment of
  * HTML can begin or end in it. */
 static int put_byte(const char *buffer, size_t size, void *data)
@@ -57,17 +44,17 @@ static int put_byte(const char *buffer, size_t size, void *data)
 
 static void put_title(const struct html *h)
 {
-	put_text(h->page->title, h->to);
+	escape_markup(h->to, h->page->title);
 }
 
 static void put_verdict(const struct html *h)
 {
-	put_text(h->page->verdict, h->to);
+	escape_markup(h->to, h->page->verdict);
 }
 
 static void put_grade(const struct html *h)
 {
-	put_text(h->page->grade, h->to);
+	escape_markup(h->to, h->page->grade);
 }
 
 static void put_nonce(const struct html *h)
