@@ -192,7 +192,8 @@ static void tick_clock(struct conn *c)
 		c->worker->now_ns = clock_now_ns();
 }
 
-void uring_deliver(struct conn *c)
+/* Delivers what is held, as far as there is room for what comes back. */
+static void deliver_held_bytes(struct conn *c)
 {
 	struct uring_conn *u = uring_of(c);
 
@@ -216,19 +217,17 @@ void uring_deliver(struct conn *c)
 	conn_eof(c);
 }
 
-static void arm_recv(struct conn *c, size_t max)
+/* @how: RECEIVE_MULTI, or RECEIVE_ONCE of at most @max bytes. */
+static void arm_recv(struct conn *c, enum uring_receiving how, size_t max)
 {
 	const struct uring_state *s = c->worker->state;
 	struct io_uring_sqe *sqe = uring_sqe(c->worker->state);
-	struct uring_conn *u = uring_of(c);
 
-	if (max == SIZE_MAX) {
+	if (how == RECEIVE_MULTI)
 		io_uring_prep_recv_multishot(sqe, c->fd, NULL, 0, 0);
-		u->receiving = RECEIVE_MULTI;
-	} else {
+	else
 		io_uring_prep_recv(sqe, c->fd, NULL, size_min(max, s->bufs.size), 0);
-		u->receiving = RECEIVE_ONCE;
-	}
+	uring_of(c)->receiving = how;
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = GROUP;
 	/* wait for bytes before a buffer is asked for: an empty ring would end it at once */
@@ -246,39 +245,51 @@ static void arm_poll(struct conn *c)
 	u->receiving = RECEIVE_POLL;
 }
 
-/* A multishot receive that is woken for bytes and for the reset behind them at once takes the bytes
+/* How @c should receive now, and for RECEIVE_ONCE at most how much (*max).
+ *
+ * A multishot receive that is woken for bytes and for the reset behind them at once takes the bytes
  * and forgets the reset (seen on 6.18: it loses wakes that were counted together, unless the socket
  * says that more is there, which it does for a FIN but not for a reset). So there is one only where
  * something else tells: the send that follows, or the watch of a connection that we dialed. */
+static enum uring_receiving wanted_recv(const struct conn *c, size_t *max)
+{
+	const struct uring_state *s = c->worker->state;
+	const size_t unsent = c->out.len + c->lent_len;
+	bool behind = c->worker->role->echoes && unsent > 0 &&
+		      unsent >= c->worker->config->max_unsent / 2;
+
+	if (c->paused || holds_bytes(c))
+		return RECEIVE_NONE;
+	if (c->fin || uring_of(c)->dead) {
+		*max = s->bufs.size;
+		return RECEIVE_ONCE;
+	}
+	if (!behind)
+		return RECEIVE_MULTI;
+	*max = room_to_deliver(c);
+	return *max > 0 ? RECEIVE_ONCE : RECEIVE_NONE;
+}
+
 void uring_update_recv(struct conn *c)
 {
-	struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
-	size_t unsent = c->out.len + c->lent_len;
-	size_t room = SIZE_MAX;
+	enum uring_receiving wanted;
+	size_t max = 0;
 
 	if (c->state != CONN_OPEN || u->eof)
 		return;
-	if (c->fin || u->dead)
-		room = s->bufs.size;
-	else if (c->worker->role->echoes && unsent > 0 &&
-		 unsent >= c->worker->config->max_unsent / 2)
-		room = room_to_deliver(c); /* it has fallen behind */
-	if (u->receiving) {
-		if (u->receiving == RECEIVE_MULTI && !u->cancelling &&
-		    (c->paused || holds_bytes(c) || room < SIZE_MAX)) {
-			u->cancelling = true;
-			uring_cancel(s, conn_token(c, URING_RECV));
-		}
-		return;
+	wanted = wanted_recv(c, &max);
+	if (u->receiving == RECEIVE_MULTI && wanted != RECEIVE_MULTI && !u->cancelling) {
+		u->cancelling = true;
+		uring_cancel(c->worker->state, conn_token(c, URING_RECV));
 	}
-	if (c->paused || holds_bytes(c) || room == 0)
+	if (u->receiving != RECEIVE_NONE || wanted == RECEIVE_NONE)
 		return;
 	if (must_pass(c)) {
 		list_remove(&u->link);
 		arm_poll(c);
 	} else if (!list_linked(&u->link)) {
-		arm_recv(c, room);
+		arm_recv(c, wanted, max);
 	}
 }
 
@@ -295,7 +306,7 @@ static void deliver_or_hold(struct conn *c, uint32_t id)
 	}
 	uring_queue_put(&s->bufs, &u->held, id);
 	c->owing = true;
-	uring_deliver(c);
+	deliver_held_bytes(c);
 	while (c->state == CONN_OPEN && u->held.count > 0 && uring_bufs_scarce(&s->bufs))
 		if (!spill_one(c))
 			break;
@@ -311,7 +322,7 @@ static void receive_ended(struct conn *c, int res)
 		list_append(&s->starved, &u->link);
 	} else if (res == 0) {
 		u->eof = true;
-		uring_deliver(c);
+		deliver_held_bytes(c);
 	} else if (res != -ECANCELED && res != -EINTR && res != -EAGAIN) {
 		conn_fail(c, -res);
 	}
@@ -335,7 +346,7 @@ static void poll_ended(struct conn *c, int res)
 	u->full = n == -ENOBUFS;
 	if (n == 0) {
 		u->eof = true;
-		uring_deliver(c);
+		deliver_held_bytes(c);
 	} else if (n < 0 && n != -EAGAIN && n != -ENOBUFS) {
 		conn_fail(c, (int)-n);
 	}
@@ -369,6 +380,13 @@ void uring_received(struct conn *c, const struct io_uring_cqe *cqe)
 	}
 	if (cqe->res <= 0 && c->state == CONN_OPEN)
 		receive_ended(c, cqe->res);
+	uring_update_recv(c);
+}
+
+void uring_sent(struct conn *c, const struct io_uring_cqe *cqe)
+{
+	uring_send_completed(c, cqe->res);
+	deliver_held_bytes(c); /* there is more room */
 	uring_update_recv(c);
 }
 
@@ -417,25 +435,27 @@ void uring_unregister_fd(struct conn *c)
 		sock_end(c->fd, conn_resets(c));
 }
 
+/* Gives back the buffers of a queue, but the first one if @keep_first. */
+static void drop_buffers(struct uring_bufs *b, struct uring_queue *q, bool keep_first)
+{
+	uint32_t first = keep_first ? uring_queue_take(b, q) : URING_NONE;
+
+	while (q->count > 0)
+		uring_bufs_give(b, uring_queue_take(b, q));
+	if (keep_first)
+		uring_queue_put(b, q, first);
+}
+
 /* Gives back what no send in flight needs. */
 static void close_buffers(struct conn *c)
 {
 	struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
-	struct uring_queue lent = u->lent;
 
 	unspill(c, u->spilled.len);
 	s->lent -= c->lent_len;
-	if (u->sending == SEND_LENT) {
-		(void)uring_queue_take(&s->bufs, &lent);
-		u->lent.count = 1;
-	} else {
-		u->lent.count = 0;
-	}
-	while (lent.count > 0)
-		uring_bufs_give(&s->bufs, uring_queue_take(&s->bufs, &lent));
-	while (u->held.count > 0)
-		uring_bufs_give(&s->bufs, uring_queue_take(&s->bufs, &u->held));
+	drop_buffers(&s->bufs, &u->lent, u->sending == SEND_LENT);
+	drop_buffers(&s->bufs, &u->held, false);
 }
 
 void uring_cancel_all(struct conn *c)

@@ -190,20 +190,20 @@ void uring_nap(void);
 void uring_echo_buffer(struct conn *c, uint32_t id);
 void uring_echo_copy(struct conn *c, const void *span, size_t len);
 void uring_send(struct conn *c);
-void uring_sent(struct conn *c, const struct io_uring_cqe *cqe);
+/* A send has ended with @res: accounts for it, and sends what follows or tells the role. */
+void uring_send_completed(struct conn *c, int res);
 
 /* ---- uring_conn.c ---- */
 
 /* Receives, or not, or less, as the connection's state wants it. */
 void uring_update_recv(struct conn *c);
 
-/* Delivers what is held, as far as there is room for what comes back. */
-void uring_deliver(struct conn *c);
-
 /* Those that wait for a buffer. */
 void uring_resume_waiters(struct worker *w);
 
+/* Completions of a receive and of a send. */
 void uring_received(struct conn *c, const struct io_uring_cqe *cqe);
+void uring_sent(struct conn *c, const struct io_uring_cqe *cqe);
 void uring_shutdown(struct conn *c);
 void uring_close(struct conn *c);
 /* Asks for the end of all that is in flight of a connection that is closing. */

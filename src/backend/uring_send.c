@@ -139,10 +139,10 @@ static void send_failed(struct conn *c, int err)
 	u->send_failed = u->dead = true;
 }
 
-void uring_sent(struct conn *c, const struct io_uring_cqe *cqe)
+/* @n bytes have gone of what was being sent. */
+static void account_sent(struct conn *c, size_t n)
 {
 	struct uring_conn *u = uring_of(c);
-	size_t n = cqe->res > 0 ? (size_t)cqe->res : 0;
 	enum uring_sending what = u->sending;
 
 	u->sending = SEND_NONE;
@@ -156,14 +156,17 @@ void uring_sent(struct conn *c, const struct io_uring_cqe *cqe)
 		c->span += n;
 		c->span_len -= n;
 	}
+}
+
+void uring_send_completed(struct conn *c, int res)
+{
+	account_sent(c, res > 0 ? (size_t)res : 0);
 	if (c->state != CONN_OPEN)
 		return;
-	if (n == 0)
-		send_failed(c, cqe->res < 0 ? -cqe->res : EPIPE);
+	if (res <= 0)
+		send_failed(c, res < 0 ? -res : EPIPE);
 	else if (conn_unsent(c) > 0)
 		send_next(c);
 	else
 		conn_drained(c);
-	uring_deliver(c);
-	uring_update_recv(c);
 }
