@@ -21,15 +21,10 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/stop.h"
+#include "echo/lab/process.h"
 
 /* What a keeper is told: to ask all that it keeps to end, and to end them. */
 enum { KEEPER_ASK = SIGTERM, KEEPER_END = SIGUSR1 };
-
-/* Where a command is run. */
-struct place {
-	const cpu_set_t *cpus; /* NULL: where we may run */
-	int keep;              /* a descriptor that stays open, -1: none */
-};
 
 static int stop_signal; /* one flag for the process, as its signals are */
 
@@ -100,26 +95,28 @@ bool child_is_program(const char *command)
 	       is_in_path(name);
 }
 
-static __attribute__((noreturn)) void child_run(const struct child *c, const char *command,
-						const struct place *at)
+/* Lets a shell run it. Returns its pid or -errno. */
+static pid_t child_run(const struct child *c, const char *command, const cpu_set_t *cpus, int keep)
 {
 	char *line = NULL;
-	sigset_t none;
+	int n = asprintf(&line, "%s%s", child_is_program(command) ? "exec " : "", command);
+	const char *const argv[] = { "/bin/sh", "-c", line, NULL };
+	const struct process p = {
+		.argv = argv,
+		.in = PROCESS_SAME,
+		.out = c->out,
+		.err = c->err,
+		.netns = PROCESS_SAME,
+		.keep = keep,
+		.cpus = cpus,
+		.parent_death_signal = SIGKILL, /* should somebody kill its keeper */
+		.group = true,
+	};
+	pid_t pid = n < 0 ? -ENOMEM : process_start(&p);
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* should somebody kill its keeper */
-	setpgid(0, 0);
-	if (at->cpus)
-		sched_setaffinity(0, sizeof(*at->cpus), at->cpus);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (at->keep >= 0)
-		fcntl(at->keep, F_SETFD, 0);
-	dup2(c->out, STDOUT_FILENO);
-	dup2(c->err, STDERR_FILENO);
-	if (child_is_program(command) && asprintf(&line, "exec %s", command) < 0)
-		_exit(127);
-	execl("/bin/sh", "sh", "-c", line ? line : command, (char *)NULL);
-	_exit(127);
+	if (n >= 0)
+		free(line);
+	return pid;
 }
 
 /* ---- the keeper: a process between us and a command, from which nothing of that gets away ---- */
@@ -186,7 +183,7 @@ static __attribute__((noreturn)) void keeper_wait(pid_t command, const sigset_t 
 
 /* @told: a pipe that takes the pid of the command */
 static __attribute__((noreturn)) void keeper_run(const struct child *c, const char *command,
-						 const struct place *at, int told)
+						 const cpu_set_t *cpus, int keep, int told)
 {
 	sigset_t all;
 	pid_t parent = getppid(), pid;
@@ -198,12 +195,9 @@ static __attribute__((noreturn)) void keeper_run(const struct child *c, const ch
 		_exit(127); /* it died before the call above */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	setpgid(0, 0); /* what a terminal sends is not for it */
-	pid = fork();
-	if (pid == 0)
-		child_run(c, command, at);
+	pid = child_run(c, command, cpus, keep);
 	if (pid < 0)
 		_exit(127);
-	setpgid(pid, pid); /* whoever is first */
 	if (write(told, &pid, sizeof(pid)) != sizeof(pid))
 		_exit(127);
 	/* what others hold the ends of must not stay open because of us */
@@ -226,7 +220,7 @@ int child_start(struct child *c, const char *command, const cpu_set_t *cpus)
 }
 
 /* Starts the keeper, which says what the command's pid is. Returns 0 or -errno. */
-static int child_start_keeper(struct child *c, const char *command, const struct place *at)
+static int child_start_keeper(struct child *c, const char *command, const cpu_set_t *cpus, int keep)
 {
 	int ends[2], r = 0;
 
@@ -234,7 +228,7 @@ static int child_start_keeper(struct child *c, const char *command, const struct
 		return -errno;
 	c->keeper = fork();
 	if (c->keeper == 0)
-		keeper_run(c, command, at, ends[1]);
+		keeper_run(c, command, cpus, keep, ends[1]);
 	if (c->keeper < 0)
 		r = -errno;
 	close(ends[1]);
@@ -248,12 +242,11 @@ static int child_start_keeper(struct child *c, const char *command, const struct
 
 int child_start_with(struct child *c, const char *command, const cpu_set_t *cpus, int keep)
 {
-	const struct place at = { cpus, keep };
 	int r;
 
 	*c = (struct child){ .out = memfd_create("out", MFD_CLOEXEC),
 			     .err = memfd_create("err", MFD_CLOEXEC) };
-	r = c->out < 0 || c->err < 0 ? -errno : child_start_keeper(c, command, &at);
+	r = c->out < 0 || c->err < 0 ? -errno : child_start_keeper(c, command, cpus, keep);
 	if (r < 0) {
 		child_close(c);
 		c->keeper = c->pid = 0;

@@ -47,6 +47,7 @@
 	X(payload)        \
 	X(page)           \
 	X(plot)           \
+	X(process)        \
 	X(provenance)     \
 	X(report)         \
 	X(report_json)    \

@@ -9,13 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/units.h"
-#include "echo/lab/child.h"
+#include "echo/lab/gnuplot.h"
 #include "echobench/bench.h"
 #include "output.h"
 
@@ -175,38 +174,24 @@ static void put_script(const struct bench *r, const char *prefix, FILE *f)
 
 int plot_write(const struct bench *r, const char *prefix, char why[WHY_MAX])
 {
-	char script[PATH_MAX], command[PATH_MAX + 32], *said;
-	struct child child;
+	char script[PATH_MAX];
+	const char *wrong;
 	FILE *f;
-	int e;
 
 	if (strpbrk(prefix, "'\"$`\\\n")) {
 		snprintf(why, WHY_MAX, "a name without quotes, please");
 		return -EINVAL;
 	}
 	snprintf(script, sizeof(script), "%s.gp", prefix);
-	f = fopen(script, "we");
+	f = fopen(script, "w+e");
 	if (!f) {
 		snprintf(why, WHY_MAX, "%.250s: %s", script, strerror(errno));
 		return -EIO;
 	}
 	put_script(r, prefix, f);
-	if (fclose(f) != 0)
-		return -errno;
-	snprintf(command, sizeof(command), "gnuplot '%s'", script);
-	e = child_start(&child, command, NULL);
-	if (e < 0)
-		return e;
-	e = child_wait(&child, SEC(60));
-	if (e == 0 && (!WIFEXITED(child.status) || WEXITSTATUS(child.status) != 0)) {
-		said = child_text(child.err);
-		if (said)
-			said[strcspn(said, "\n")] = '\0';
-		snprintf(why, WHY_MAX, "gnuplot: %.150s; the script is %.100s", said ? said : "",
-			 script);
-		free(said);
-		e = -EIO;
-	}
-	child_stop(&child, SEC(1));
-	return e;
+	wrong = gnuplot_run(f, NULL);
+	if (wrong)
+		snprintf(why, WHY_MAX, "%s; the script is %.150s", wrong, script);
+	fclose(f);
+	return wrong ? -EIO : 0;
 }

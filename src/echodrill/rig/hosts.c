@@ -122,13 +122,13 @@ int hosts_tool(struct hosts *h, enum host host, const char *const *argv, const c
 
 	if (r == 0)
 		return 0;
-	if (r < 0)
+	if (r < 0 && r != -ENOENT)
 		return hosts_fail(h, r, argv[0]);
 	for (char *c = said; *c; c++)
 		*c = *c == '\n' ? ' ' : *c;
 	snprintf(h->why, sizeof(h->why), "%s: %s", argv[0],
-		 r == 127 ? "this program is missing" : said);
-	return r == 127 ? -ENOENT : -EINVAL;
+		 r == -ENOENT ? "this program is missing" : said);
+	return r == -ENOENT ? r : -EINVAL;
 }
 
 int hosts_ip(struct hosts *h, enum host host, const char *text)

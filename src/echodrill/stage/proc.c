@@ -20,6 +20,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echo/lab/process.h"
 
 struct pipes {
 	int in[2], out[2], err[2];
@@ -45,28 +46,6 @@ static int pipes_open(struct pipes *p)
 	return -errno;
 }
 
-/* In the child: becomes the program. */
-static void __attribute__((noreturn))
-become(const struct pipes *p, int netns, const char *const *argv)
-{
-	char *args[PROC_ARGS_MAX];
-	size_t n = 0;
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	for (; n < ARRAY_LEN(args) - 1 && argv[n]; n++)
-		args[n] = (char *)(uintptr_t)argv[n];
-	args[n] = NULL;
-	if (!args[0] || setns(netns, CLONE_NEWNET) < 0 || dup2(p->in[0], 0) < 0 ||
-	    dup2(p->out[1], 1) < 0 || dup2(p->err[1], 2) < 0)
-		_exit(126);
-	execvp(args[0], args);
-	dprintf(2, "%s: %s\n", args[0], strerror(errno));
-	_exit(127);
-}
-
 /* Starts it; of the pipes only our ends are left open. */
 static pid_t launch(struct pipes *p, int netns, const char *const *argv)
 {
@@ -75,13 +54,15 @@ static pid_t launch(struct pipes *p, int netns, const char *const *argv)
 
 	if (r < 0)
 		return r;
-	pid = fork();
-	if (pid == 0)
-		become(p, netns, argv);
+	pid = process_start(&(struct process){ .argv = argv,
+					       .in = p->in[0],
+					       .out = p->out[1],
+					       .err = p->err[1],
+					       .netns = netns,
+					       .keep = PROCESS_SAME });
 	if (pid < 0) {
-		r = -errno;
 		pipes_close(p);
-		return r;
+		return pid;
 	}
 	close(p->in[0]);
 	close(p->out[1]);

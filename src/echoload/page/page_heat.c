@@ -10,8 +10,8 @@
 
 #include "echo/base/base64.h"
 #include "echo/base/log.h"
+#include "echo/lab/gnuplot.h"
 #include "echoload/result/result.h"
-#include "echoload/tools/gnuplot.h"
 #include "echoload/tools/run_file.h"
 #include "page_private.h"
 
@@ -180,15 +180,18 @@ static json_t *heat_json(const struct heat *h, FILE *picture)
 static int heat_draw(const struct heat *h, json_t **heat)
 {
 	FILE *script = tmpfile(), *picture = tmpfile();
+	const char *wrong = NULL;
 	int e = script && picture ? 0 : -errno;
 
 	if (e == 0) {
 		heat_script(h, script);
-		e = gnuplot_run(script, picture);
-		*heat = e == 0 ? heat_json(h, picture) : NULL;
+		wrong = gnuplot_run(script, picture);
+		*heat = wrong ? NULL : heat_json(h, picture);
 	}
+	if (wrong)
+		log_error("%s", wrong);
 	if (!*heat && e == 0)
-		e = -errno;
+		e = wrong ? -EIO : -errno;
 	if (e < 0 && (!script || !picture))
 		log_error("cannot make a temporary file: %s", strerror(-e));
 	if (script)

@@ -12,8 +12,8 @@
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
 #include "echo/base/program.h"
+#include "echo/lab/gnuplot.h"
 #include "echo/lab/outfile.h"
-#include "gnuplot.h"
 #include "plot_private.h"
 
 struct plot_config {
@@ -40,7 +40,8 @@ static int plot_draw(const struct plot_data *p, const char *out)
 {
 	FILE *script = tmpfile();
 	struct outfile picture;
-	int e, drawn = 0;
+	const char *wrong = NULL;
+	int e;
 
 	if (!script) {
 		log_error("cannot make a temporary file: %s", strerror(errno));
@@ -49,11 +50,13 @@ static int plot_draw(const struct plot_data *p, const char *out)
 	e = outfile_open(&picture, out, false);
 	if (e == 0) {
 		plot_script(p, has_suffix(out, ".svg"), script);
-		drawn = gnuplot_run(script, picture.f);
-		e = outfile_close(&picture, drawn);
+		wrong = gnuplot_run(script, picture.f);
+		e = outfile_close(&picture, wrong ? -EIO : 0);
 	}
 	fclose(script);
-	if (e < 0 && drawn == 0)
+	if (wrong)
+		log_error("%s", wrong);
+	else if (e < 0)
 		log_error("cannot write %s: %s", out, strerror(-e));
 	return e < 0 ? EXIT_ENVIRONMENT : EXIT_OK;
 }
