@@ -19,11 +19,17 @@ HOSTILE = ["</script><script>window.pwned = 1</script>", "<!--<script>", "<img s
 
 class ReportCase(LoadCase):
     def recorded(self, **options):
-        """The events of a short run."""
+        """The events of a short run, with intervals as even as a machine has them that is never late."""
         at = self.folder() / "run.jsonl"
-        self.run_load(self.echod(), code=None, **{"connections": 4, "duration": "600ms", "warmup": "100ms", "interval": "50ms",
-                                       "jsonl": at} | LONG | options)
-        return [json.loads(line) for line in at.read_text().splitlines()]
+        interval_ns, rows = 50_000_000, []
+        while len(rows) < 12:  # a late one is several
+            self.run_load(self.echod(), code=None, **{"connections": 4, "duration": "600ms", "warmup": "100ms",
+                                                      "interval": "50ms", "jsonl": at} | LONG | options)
+            events = [json.loads(line) for line in at.read_text().splitlines()]
+            rows = [e for e in events if e["event"] == "interval"]
+        for i, row in enumerate(rows):
+            row |= {"begin_ns": i * interval_ns, "end_ns": (i + 1) * interval_ns}
+        return events
 
     def with_outage(self, events):
         """The same run as if its server had been away for a while: ends by several causes, intervals without echoes, and
