@@ -397,7 +397,7 @@ class LoadCase(TestCase):
         """The result of start(duration), an Echoload, with as much time as this machine needs for what must happen
         before the end of the run."""
         for factor in (1, 4, 16):
-            r = start(f"{slow(seconds * factor):.0f}s").done(seconds * factor + 90)
+            r = start(f"{slow(1000 * seconds * factor):.0f}ms").done(seconds * factor + 90)
             if happened(r):
                 break
         return r

@@ -25,8 +25,11 @@ class EachOwnPort(OwnPortCase):
         for target, options in ((f"127.0.0.1:{PORT}", {}), (f"[::1]:{PORT}", {}), (f"0.0.0.0:{PORT}", {}),
                                 (f"[::]:{PORT}", {}), (f"127.0.0.1:{PORT}", {"source": "127.0.0.1"})):
             with self.subTest(target=target, **options):
-                r = self.run_load(target, connections=2, duration="300ms", warmup="0s", reconnect="immediate",
-                                  code=NO_ANSWER, prefix=ns.prefix, **options, **LONG)
+                r = self.as_long_as_needed(
+                    lambda duration, target=target, options=options: self.load(
+                        target, connections=2, duration=duration, warmup="0s", reconnect="immediate",
+                        prefix=ns.prefix, **options, **LONG), lambda r: r.outcomes, 0.3)
+                self.assertEqual(r.code, NO_ANSWER, r)
                 self.assertEqual(set(r.outcomes), {("refused", "connecting", "ECONNREFUSED")}, r)
                 self.assertEqual((r["connections"]["established"], r["messages"]["sent"]), (0, 0), r)
                 with ns:
