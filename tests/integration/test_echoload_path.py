@@ -76,12 +76,12 @@ class EachPath(OutageCase):
         lab = self.lab()
         lab.client.run("sysctl -q -w net.ipv4.tcp_retries2=1")
         server = self.echod(backend="epoll", listen="10.77.2.2:0", prefix=lab.server.prefix)
+        # whose answer is on its way has nothing in flight, and nothing to time out, but for the next message that is due
         load = self.load(server, connections=10, duration="10m", warmup="0s", prefix=lab.client.prefix,
-                         connect_timeout="10m", timeout="off")
+                         rate=1000, pipeline=1000, connect_timeout="10m", timeout="off")
         self.wait_open(server, 10, 10_000)
         lab.blackhole()
         r = load.done()
-        # whose answer had been on its way has nothing in flight, and nothing to time out: not here, by the seed
         self.assertEqual(r.code, VERDICT, r)
         self.assertEqual(r.causes, {"timeout_tcp"}, r)
         self.assertEqual(sum(r.errors.values()), 10)
