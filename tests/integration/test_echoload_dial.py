@@ -121,12 +121,12 @@ class EachName(NamesCase):
     def test_an_address_that_is_silent_costs_its_time_once(self):
         ns, prefix = self.silent()
         server = self.echod(prefix=ns.prefix)
-        r = self.run_load(f"half:{server.port}", connections=900, messages=9000, churn=5, connect_timeout="1s",
+        r = self.run_load(f"half:{server.port}", connections=900, messages=9000, churn=5, connect_timeout="2s",
                           prefix=prefix, timeout="10m")
         self.assertAllEchoed(r, 9000)
         self.assertEqual(r["connections"]["failed"], 0)
-        self.assertGreater(r["duration_ns"], 0.99e9)
-        self.assertLess(r["duration_ns"], slow(4e9), "not once more for each 128, which are dialed at a time")
+        self.assertGreater(r["duration_ns"], 1.99e9)
+        self.assertLess(r["duration_ns"], slow(12e9), "not once more for each 128, which are dialed at a time")
 
     def test_the_address_that_has_worked_stays(self):
         """The server is killed and comes back: nobody waits for the silent address again."""
