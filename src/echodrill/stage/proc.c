@@ -125,6 +125,20 @@ static void stream_take(struct proc *p, struct proc_stream *s, struct timeline *
 	s->fd = -1;
 }
 
+/* "running", "killed by SIGKILL", "exit code 3" */
+static const char *proc_status(const struct proc *p, char text[64])
+{
+	if (!p->pid)
+		snprintf(text, 64, "never started");
+	else if (!p->ended)
+		snprintf(text, 64, "running");
+	else if (WIFSIGNALED(p->status))
+		snprintf(text, 64, "killed by SIG%s", sigabbrev_np(WTERMSIG(p->status)));
+	else
+		snprintf(text, 64, "exit code %d", WEXITSTATUS(p->status));
+	return text;
+}
+
 static void proc_ended(struct proc *p, int status, struct timeline *t)
 {
 	char text[64];
@@ -207,19 +221,6 @@ void proc_hangup(struct proc *p)
 	if (p->stdin_fd >= 0)
 		close(p->stdin_fd);
 	p->stdin_fd = -1;
-}
-
-const char *proc_status(const struct proc *p, char text[64])
-{
-	if (!p->pid)
-		snprintf(text, 64, "never started");
-	else if (!p->ended)
-		snprintf(text, 64, "running");
-	else if (WIFSIGNALED(p->status))
-		snprintf(text, 64, "killed by SIG%s", sigabbrev_np(WTERMSIG(p->status)));
-	else
-		snprintf(text, 64, "exit code %d", WEXITSTATUS(p->status));
-	return text;
 }
 
 /* Fields of /proc/PID/stat behind the name: state and parent. */

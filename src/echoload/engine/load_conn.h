@@ -142,8 +142,6 @@ void seat_reached(struct seat *s);
 bool seat_tries_on(struct seat *s, const struct conn *c);
 /* Its connection, or an attempt at one, has ended: waits to be dialed again, or leaves. */
 void seat_again(struct seat *s, const struct conn *c);
-/* It will hold no connection any more. When none will, the run is over. */
-void seat_leave(struct seat *s);
 /* Nothing more is sent: seats without a connection leave. */
 void seat_stop_all(struct load *l);
 /* Seat @number of the run; those past --connections are idle ones. */

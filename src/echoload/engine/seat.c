@@ -42,7 +42,8 @@ static void seat_retry(struct timer *t, int64_t now_ns)
 	seat_dial(s->load);
 }
 
-void seat_leave(struct seat *s)
+/* It will hold no connection any more. When none will, the run is over. */
+static void seat_leave(struct seat *s)
 {
 	struct load *l = s->load;
 
