@@ -68,6 +68,13 @@ class Pictures(TestCase):
         self.assertIn(r.code, (OK, 5), r)  # a busy machine leaves it open, and the picture is the same
         return Picture(self.place / "a.svg"), *(segments(self.place / f"{drill}.{side}.pcap") for side in ("client", "server"))
 
+    def test_traffic_that_goes_on_and_on_is_folded_and_counted(self):
+        picture, client, server = self.drawn("hung-server")
+        folded = [int(t.split()[0]) for t in picture.texts("soft") if t and t.endswith("more segments like these")]
+        self.assertTrue(folded)
+        sent = len([s for s, _ in client if s[0]]) + len([s for s, _ in server if not s[0]])
+        self.assertEqual(len(picture.of("line", "seg")) + sum(folded), sent)
+
     def check_arrows(self, picture, client, server):
         """Against the captures, as this test reads them: how many arrows, how many of them were lost, and that time runs
         down."""

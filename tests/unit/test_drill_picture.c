@@ -3,6 +3,8 @@
  * segments; and text that has to fit.
  */
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "echo/base/base.h"
 #include "echodrill/picture/layout.h"
@@ -138,6 +140,73 @@ START_TEST(a_text_is_split_at_blanks_and_cut_after_its_last_line)
 }
 END_TEST
 
+/* ---- captures ---- */
+
+/* An empty capture; to be closed. */
+static int capture(void)
+{
+	const uint32_t head[] = { 0xa1b23c4d, 4u << 16 | 2, 0, 0, 65536, 1 };
+	int fd = memfd_create("capture", MFD_CLOEXEC);
+
+	ck_assert_int_eq(write(fd, head, sizeof(head)), sizeof(head));
+	return fd;
+}
+
+/* Six bytes, or none, of the client's port 4000, in this capture at that time. */
+static void captured(int fd, int64_t t_ns, uint8_t len, uint8_t ack)
+{
+	unsigned char frame[14 + 20 + 20 + 6] = {
+		[12] = 8,         [14] = 0x45,       [17] = (uint8_t)(40 + len),
+		[23] = 6,         [34] = 4000 >> 8,  [35] = 4000 & 255,
+		[36] = 7007 >> 8, [37] = 7007 & 255, [45] = ack,
+		[46] = 0x50,      [47] = FRAME_ACK
+	};
+	const uint32_t size = 14 + 40 + len, head[] = { (uint32_t)(t_ns / SEC(1)),
+							(uint32_t)(t_ns % SEC(1)), size, size };
+
+	ck_assert_int_eq(write(fd, head, sizeof(head)), sizeof(head));
+	ck_assert_int_eq(write(fd, frame, size), size);
+}
+
+static struct segments segments;
+
+START_TEST(of_two_alike_the_one_that_arrived_is_the_one_that_was_sent_last)
+{
+	int client = capture(), server = capture();
+
+	captured(client, MSEC(10), 6, 1); /* lost */
+	captured(client, MSEC(210), 6, 1);
+	captured(server, MSEC(212), 6, 1);
+	segment_read(&segments, client, server);
+	ck_assert_uint_eq(segments.count, 2);
+	ck_assert_int_eq(segments.at[0].arrived_ns, -1);
+	ck_assert_uint_eq(segments.at[0].repeat, 0);
+	ck_assert_int_eq(segments.at[1].arrived_ns, MSEC(212));
+	ck_assert_uint_eq(segments.at[1].repeat, 1);
+	ck_assert_uint_eq(segments.at[1].port, 4000);
+	ck_assert(segments.at[1].to_server);
+	close(client);
+	close(server);
+}
+END_TEST
+
+START_TEST(what_is_under_way_together_arrives_in_order)
+{
+	int client = capture(), server = capture();
+
+	for (int i = 0; i < 3; i++)
+		captured(client, MSEC(10 + i), 0, 1); /* the same acknowledgement three times */
+	for (int i = 0; i < 3; i++)
+		captured(server, MSEC(20 + i), 0, 1);
+	segment_read(&segments, client, server);
+	ck_assert_uint_eq(segments.count, 3);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_int_eq(segments.at[i].arrived_ns, MSEC(20 + (int)i));
+	close(client);
+	close(server);
+}
+END_TEST
+
 START_TEST(a_segment_says_how_often_it_was_sent)
 {
 	struct segment s = { .frame = { .kind = FRAME_TCP, .flags = FRAME_ACK, .len = 14 } };
@@ -165,6 +234,8 @@ Suite *drill_picture_suite(void)
 	tcase_add_test(t, numbers_wrap_around);
 	tcase_add_test(t, what_the_kernel_said_counts_more);
 	tcase_add_test(t, a_text_is_split_at_blanks_and_cut_after_its_last_line);
+	tcase_add_test(t, of_two_alike_the_one_that_arrived_is_the_one_that_was_sent_last);
+	tcase_add_test(t, what_is_under_way_together_arrives_in_order);
 	tcase_add_test(t, a_segment_says_how_often_it_was_sent);
 	suite_add_tcase(s, t);
 	return s;

@@ -17,6 +17,8 @@ enum {
 	ARRIVAL = 9,  /* of the head of an arrow */
 	TYPICAL = 64, /* what a typical gap gets */
 	FOLD = 150,
+	RUN_SHOWN = 6, /* segments at the beginning and at the end of a run of routine */
+	SKIP = 44,     /* what is left out */
 };
 
 static const int64_t gap_ns = MSEC(20); /* shorter ones are no gaps, but what follows at once */
@@ -70,12 +72,59 @@ static void add_events(struct layout *l, const struct timeline *t)
 	}
 }
 
-static void add_segments(struct layout *l)
+/* Data or an acknowledgement that came: nothing that a reader looks for. */
+static bool is_routine(const struct segment *s)
 {
-	for (unsigned i = 0; i < l->segments.count; i++) {
+	return s->frame.kind == FRAME_TCP && s->arrived_ns >= 0 && s->repeat == 0 &&
+	       !(s->frame.flags & (FRAME_SYN | FRAME_FIN | FRAME_RST));
+}
+
+/* Whether a program or the drill did something from @from_ns on, before @to_ns. */
+static bool has_event(const struct timeline *t, int64_t from_ns, int64_t to_ns)
+{
+	for (unsigned i = 0; i < t->count; i++) {
+		const struct event *e = &t->at[i];
+
+		if (e->t_ns >= from_ns && e->t_ns < to_ns && e->who != WHO_WIRE &&
+		    e->who != WHO_STATES && !timeline_is_counter(e))
+			return true;
+	}
+	return false;
+}
+
+/* How many segments from @first on are routine, with nothing else in between. */
+static unsigned routine_run(const struct layout *l, const struct timeline *t, unsigned first)
+{
+	unsigned i = first;
+
+	while (i < l->segments.count && is_routine(&l->segments.at[i]) &&
+	       (i == first ||
+		!has_event(t, l->segments.at[i - 1].sent_ns, l->segments.at[i].sent_ns)))
+		i++;
+	return i - first;
+}
+
+/* Of a long run of routine only its first and last segments are drawn. */
+static void add_segments(struct layout *l, const struct timeline *t)
+{
+	unsigned skipped = 0;
+
+	for (unsigned i = 0, run = 0, place = 0; i < l->segments.count; i++, place++) {
 		const struct segment *s = &l->segments.at[i];
 
-		add_item(l, &(struct item){ .kind = ITEM_SENT, .segment = i, .t_ns = s->sent_ns });
+		if (place >= run) {
+			run = routine_run(l, t, i);
+			place = 0;
+		}
+		if (run > 2 * RUN_SHOWN && place >= RUN_SHOWN && place < run - RUN_SHOWN) {
+			skipped++;
+			continue;
+		}
+		add_item(l, &(struct item){ .kind = ITEM_SENT,
+					    .segment = i,
+					    .t_ns = s->sent_ns,
+					    .skipped = skipped });
+		skipped = 0;
 		if (s->arrived_ns >= 0)
 			add_item(l, &(struct item){ .kind = ITEM_ARRIVED,
 						    .segment = i,
@@ -161,6 +210,10 @@ static void place_all(struct layout *l)
 			item->folded = space > FOLD;
 			space = item->folded ? FOLD : space;
 			space = space < least ? least : space;
+			if (item->skipped > 0) {
+				item->folded = false;
+				space = SKIP;
+			}
 		}
 		y += space;
 		place(l, item, y);
@@ -173,7 +226,7 @@ void layout_make(struct layout *l, const struct record *rec, const int pcap[2])
 	memset(l, 0, sizeof(*l));
 	segment_read(&l->segments, pcap[0], pcap[1]);
 	add_events(l, &rec->timeline);
-	add_segments(l);
+	add_segments(l, &rec->timeline);
 	sort_items(l);
 	place_all(l);
 }

@@ -31,6 +31,8 @@ struct item {
 	double y;
 	bool folded; /* the silence before it is longer than what is drawn of it */
 	int64_t silence_ns;
+	unsigned skipped; /* segments before it that are not drawn: they were like those around them
+			   */
 };
 
 struct layout {

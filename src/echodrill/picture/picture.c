@@ -252,11 +252,11 @@ static void put_drill(const struct picture *p, const struct item *i)
 			 i->y + 4 + k * LAYOUT_LINE_HEIGHT, lines[k]);
 }
 
-/* A silence that is not drawn to its length. */
+/* A silence that is not drawn to its length, or traffic that is left out. */
 static void put_fold(const struct picture *p, const struct item *i)
 {
-	const double y = (i->y + (i - 1)->y) / 2;
-	char text[UNITS_MAX + 32], span[UNITS_MAX];
+	const double y = (i->y + (i - 1)->y) / 2 + (i->skipped > 0 ? 5 : 0);
+	char text[UNITS_MAX + 64], span[UNITS_MAX];
 
 	for (double x = CLIENT_KERNEL_X; x <= SERVER_KERNEL_X;
 	     x += SERVER_KERNEL_X - CLIENT_KERNEL_X)
@@ -264,7 +264,10 @@ static void put_fold(const struct picture *p, const struct item *i)
 			"<path d=\"M%.1f %.1fl14 -6v8l-14 6z\" class=\"ground\" "
 			"stroke=\"var(--line)\"/>\n",
 			x - 7, y);
-	snprintf(text, sizeof(text), "%s of silence", units_time(i->silence_ns, 3, span));
+	if (i->skipped > 0)
+		snprintf(text, sizeof(text), "%u more segments like these", i->skipped);
+	else
+		snprintf(text, sizeof(text), "%s of silence", units_time(i->silence_ns, 3, span));
 	put_text(p->to, "m soft", WIRE_X, y + 4, text);
 }
 
@@ -286,7 +289,7 @@ static void put_items(const struct picture *p)
 		const bool event = i->kind == ITEM_EVENT,
 			   states = event && i->event->who == WHO_STATES;
 
-		if (n > 0 && i->folded)
+		if (n > 0 && (i->folded || i->skipped > 0))
 			put_fold(p, i);
 		if (i->kind != ITEM_ARRIVED && !states && i->y - time_y >= LAYOUT_LINE_HEIGHT) {
 			put_time(p, i);
@@ -299,6 +302,17 @@ static void put_items(const struct picture *p)
 		else if (event && !states)
 			put_program(p, i);
 	}
+}
+
+/* A picture has bounds, and says so. */
+static void put_left_out(const struct picture *p)
+{
+	const unsigned n = p->l->left_out + p->l->segments.left_out;
+	char text[64];
+
+	snprintf(text, sizeof(text), "%u more events are not drawn", n);
+	if (n > 0)
+		put_text(p->to, "m late", WIRE_X, p->l->end_y + 4, text);
 }
 
 /* ---- expectations ---- */
@@ -366,6 +380,7 @@ static void put_all(const struct picture *p, double height)
 	put_bar(p, CLIENT_KERNEL_X);
 	put_bar(p, SERVER_KERNEL_X);
 	put_items(p);
+	put_left_out(p);
 	(void)put_findings(p, p->l->end_y + 24);
 	fputs("</svg>\n", to);
 }

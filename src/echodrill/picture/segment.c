@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * segment: a segment that both sides have seen is the same by its ports, numbers, flags and length;
- * of several that are alike the first on the one side is the first on the other, because the path
- * keeps the order.
+ * segment: a segment that both sides have seen is the same by its ports, numbers, flags and length.
+ * Both captures are one process's, by one clock.
  */
 #include "segment.h"
 
@@ -64,14 +63,36 @@ static void add_sent(struct segments *list, const struct frame *f, int64_t t_ns,
 	list->count++;
 }
 
-/* The side that receives: the first of those alike that has not arrived. */
+/* The side that receives: of those alike the last one that was sent before. An earlier one that has
+ * not arrived is lost: that is why it was sent again. */
 static void add_arrived(struct segments *list, const struct frame *f, int64_t t_ns)
 {
-	for (unsigned i = 0; i < list->count; i++) {
-		if (list->at[i].arrived_ns >= 0 || !is_same(&list->at[i], f))
+	for (unsigned i = list->count; i-- > 0;) {
+		struct segment *s = &list->at[i];
+
+		if (s->arrived_ns >= 0 || s->sent_ns > t_ns || !is_same(s, f))
 			continue;
-		list->at[i].arrived_ns = t_ns;
+		s->arrived_ns = t_ns;
 		return;
+	}
+}
+
+/* Of two that are alike and were under way together the first has arrived first. */
+static void uncross(struct segments *list)
+{
+	for (unsigned i = 0; i < list->count; i++) {
+		struct segment *a = &list->at[i];
+
+		for (unsigned k = i + 1; a->arrived_ns >= 0 && k < list->count; k++) {
+			struct segment *b = &list->at[k];
+			const int64_t arrived_ns = a->arrived_ns;
+
+			if (b->arrived_ns < 0 || b->arrived_ns > arrived_ns ||
+			    b->sent_ns > arrived_ns || !is_same(a, &b->frame))
+				continue;
+			a->arrived_ns = b->arrived_ns;
+			b->arrived_ns = arrived_ns;
+		}
 	}
 }
 
@@ -127,6 +148,7 @@ void segment_read(struct segments *s, int client_pcap, int server_pcap)
 	capture_each(client_pcap, see_arrived, &client);
 	capture_each(server_pcap, see_arrived, &server);
 	sort(s);
+	uncross(s);
 }
 
 const char *segment_words(const struct segment *s, char text[96])

@@ -10,7 +10,7 @@
 
 #include "echodrill/verdict/frame.h"
 
-enum { SEGMENTS_MAX = 400 };
+enum { SEGMENTS_MAX = 4000 };
 
 struct segment {
 	struct frame frame;
