@@ -59,10 +59,12 @@ class Each(TestCase):
         tenth = total // PEERS // 10
         self.rounds(server, tenth, 1)
         self.wait_counters(server, lambda c: c.open == 0, "none open")
+        self.wait_until(server.sleeps, "what it writes a line with is closed")
         before, descriptors = server.rss(), server.descriptors()
         for i in range(9):
             self.rounds(server, tenth, 2 + i)
         c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "none open")
+        self.wait_until(server.sleeps, "as before")
         self.assertEqual(server.descriptors(), descriptors)
         # buffers are touched on use, and the thread sanitizer has shadows of what is touched
         self.assertLess(server.rss() - before, 2 * MIB * (4 if VARIANT == "tsan" else 1))

@@ -89,7 +89,7 @@ class Each(TestCase):
             sock = self.connect(self.server, rcvbuf=4096)
             fill(self.server, sock, pattern(MIB), quiet=0.01)
             (rst if i % 2 else lambda s: s.close())(sock)
-        c = self.wait_counters(self.server, lambda c: c.open == 0 and c.balanced(), "none open")
+        c = self.wait_counters(self.server, lambda c: c.accepted == 20 and c.open == 0 and c.balanced(), "none open")
         self.assertEqual(sum(c.closed.values()), 20)
         self.assertEqual(set(c.closed) - {"eof", "reset"}, set())
         self.assertEcho(self.connect(self.server), pattern(MIB))
