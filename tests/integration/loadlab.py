@@ -245,6 +245,10 @@ class Echoload(Process):
         """Lines so far: (rate, open, errors, outage)."""
         return [(float(a), int(b), int(c), bool(d)) for a, b, c, d in self.LINE.findall(self.err.text)]
 
+    def past_end(self):
+        """Whether sending is over: it says more time than --duration ("0.4s/0.2s"), by more than it rounds."""
+        return any(float(t) > float(end) + 0.15 for t, end in re.findall(r"([\d.]+)s/([\d.]+)s  ", self.err.text))
+
 
 # --- scripted servers ------------------------------------------------------------------------------------------
 

@@ -53,12 +53,12 @@ class EachGate(LoadCase):
                 self.assertEqual(gate.first[0], 0)
                 if "churn" not in options:
                     self.wait_until(lambda: self.counts(server) == (0, 20), "all are accepted")
-                messages = 0
-                for _ in range(4):
+                messages = slices = 0
+                while slices < 4 or messages == 0:  # a busy machine may connect in a later one
                     n, took = gate.slice()
-                    self.assertGreater(n, 0)
                     self.assertGreaterEqual(took, SLICE_NS)
                     messages += n
+                    slices += 1
                     # all answers are there: the server has seen all that there will be
                     self.assertEqual(self.counts(server)[0], messages * 100)
                 r = gate.done()

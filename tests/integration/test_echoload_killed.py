@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A server that gets SIGKILL, by its pid, while its clients are in one phase: each of them is counted once, under the
 cause that the kernel gives for that phase, and every message it cost under how far it had come."""
-import re
 import socket
 import sys
 
@@ -164,14 +163,15 @@ class EachPhase(KilledCase):
 
     def test_while_the_run_awaits_its_last_answers(self):
         """Sending is over, but what is owed was not given up: lost, not unfinished."""
-        server = self.mute(reads=True)
-        load = self.load(server, connections=self.COUNT, progress="always", grace="10m",
-                         **NEVER_ENDS | {"duration": "200ms"})
-        self.wait_until(lambda: any(float(t) > 0.4 for t in re.findall(r"([\d.]+)s/0\.2s", load.err.text)),
-                        "sending is over", 60)
-        self.assertTrue(server.out.wait_for(f"read {self.COUNT * 64}$"))
-        server.kill9()
-        r = load.done()
+        def killed(duration):
+            server = self.mute(reads=True)
+            load = self.load(server, connections=self.COUNT, progress="always", grace="10m",
+                             **NEVER_ENDS | {"duration": duration})
+            self.wait_until(load.past_end, "sending is over", 60)
+            self.wait_until(server.sleeps, "all has been read")
+            server.kill9()
+            return load
+        r = self.as_long_as_needed(killed, lambda r: r["messages"]["sent"] == self.COUNT, 0.2)
         self.assertEnds(r, {("eof_early", "awaiting", None): self.COUNT})
         self.lost(r, self.COUNT, acked=self.COUNT)
         self.assertEqual(r["messages"]["unfinished"], 0, r)

@@ -152,8 +152,7 @@ class EachLoad(LoadCase):
                 load = self.load(peer, connections=3, duration=duration, warmup="0s", grace=grace, progress="always",
                                  **LONG)
                 if answer:  # after the end of sending
-                    self.wait_until(lambda: any(float(t) > float(end) + 0.2 for t, end in re.findall(
-                        r"([\d.]+)s/([\d.]+)s", load.err.text)), "the end of sending is past", 60)
+                    self.wait_until(load.past_end, "the end of sending is past", 60)
                     released.set()
                 return load
             return self.as_long_as_needed(start, lambda r: r["messages"]["sent"] == 3, 1)

@@ -52,11 +52,14 @@ class EachSignal(LoadCase):
         self.assertEqual(r["connections"]["connecting_at_end"], 0)
 
     def test_interrupted_while_it_awaits_what_is_owed(self):
-        load = self.load(self.peer(silence), connections=3, duration="100ms", warmup="0s", grace="1h",
-                         progress="always", **LONG)
-        self.wait_until(lambda: len(load.live()) > 2, "sending is over", 60)
-        r = load.interrupted()
-        self.assertEqual((r["messages"]["unfinished"], r["connections"]["open_at_end"]), (3, 3), r)
+        def interrupted(duration):
+            load = self.load(self.peer(silence), connections=3, duration=duration, warmup="0s", grace="1h",
+                             progress="always", **LONG)
+            self.wait_until(load.past_end, "sending is over", 60)
+            load.send_signal(signal.SIGINT)
+            return load
+        r = self.as_long_as_needed(interrupted, lambda r: r["messages"]["sent"] == 3, 0.1)
+        self.assertEqual((r.code, r["messages"]["unfinished"], r["connections"]["open_at_end"]), (130, 3, 3), r)
 
     def test_interrupted_with_large_messages_half_way(self):
         done = threading.Event()
