@@ -3,6 +3,7 @@
  * modified; what it was told and could not use yet is remembered in two bits (epoll_io.c).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -186,18 +187,40 @@ static int epoll_listen(struct worker *w, int fd)
 	return -ENOSPC;
 }
 
-static void epoll_unlisten(struct worker *w, int fd)
+static void epoll_unlisten(struct worker *w, int fd, bool drain)
 {
 	struct epoll_state *s = w->state;
 
 	for (unsigned i = 0; i < ARRAY_LEN(s->acceptors); i++) {
 		if (s->acceptors[i].fd != fd)
 			continue;
-		acceptor_finish(&s->acceptors[i]);
+		if (drain)
+			acceptor_finish(&s->acceptors[i]);
 		if (!s->acceptors[i].muted)
 			(void)epoll_ctl(s->fd, EPOLL_CTL_DEL, fd, NULL);
 		acceptor_fini(&s->acceptors[i]);
 	}
+}
+
+static int epoll_detach(struct conn *c)
+{
+	const struct epoll_state *s = c->worker->state;
+
+	list_remove(&epoll_of(c)->link);
+	/* closing would not do: the file lives on in another process, and its registration here */
+	return epoll_ctl(s->fd, EPOLL_CTL_DEL, c->fd, NULL) < 0 ? -errno : 1;
+}
+
+static void epoll_owed(const struct conn *c, void (*each)(void *arg, const void *span, size_t len),
+		       void *arg)
+{
+	unsent_each(&c->out, each, arg);
+}
+
+static int epoll_attach(struct conn *c)
+{
+	c->backend_flags = 0; /* to be added tells what there is */
+	return fcntl(c->fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0 ? -errno : epoll_add_conn(c);
 }
 
 static int epoll_probe(const char **why)
@@ -270,4 +293,7 @@ const struct backend_ops backend_epoll = {
 	.pause = epoll_pause,
 	.shutdown = epoll_shutdown,
 	.close = epoll_close,
+	.detach = epoll_detach,
+	.owed = epoll_owed,
+	.attach = epoll_attach,
 };

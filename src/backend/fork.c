@@ -203,14 +203,15 @@ static int fork_listen(struct worker *w, int fd)
 	return -ENOSPC;
 }
 
-static void fork_unlisten(struct worker *w, int fd)
+static void fork_unlisten(struct worker *w, int fd, bool drain)
 {
 	struct fork_state *s = w->state;
 
 	for (unsigned i = 0; i < ARRAY_LEN(s->acceptors); i++) {
 		if (s->acceptors[i].fd != fd)
 			continue;
-		acceptor_finish(&s->acceptors[i]);
+		if (drain)
+			acceptor_finish(&s->acceptors[i]);
 		acceptor_fini(&s->acceptors[i]);
 	}
 }

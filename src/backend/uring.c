@@ -81,106 +81,6 @@ static const struct opt uring_opts[] = {
 	OPT_END,
 };
 
-/* ---- listeners ---- */
-
-static uint64_t listener_token(const struct uring_state *s, const struct uring_listener *l)
-{
-	return (uint64_t)URING_ACCEPT << 56 | (uint64_t)(l - s->listeners);
-}
-
-/* accept(2) of the acceptor must not block; the ring's own does not wait if it may not block. */
-static void listener_set_blocking(const struct uring_listener *l, bool on)
-{
-	(void)fcntl(l->acceptor.fd, F_SETFL, O_RDWR | (on ? 0 : O_NONBLOCK));
-}
-
-static void listener_arm(struct uring_listener *l)
-{
-	struct uring_state *s = l->acceptor.worker->state;
-	struct io_uring_sqe *sqe = uring_sqe(s);
-
-	assert(!l->armed);
-	listener_set_blocking(l, true);
-	io_uring_prep_multishot_accept(sqe, l->acceptor.fd, NULL, NULL, SOCK_CLOEXEC);
-	sqe->user_data = listener_token(s, l);
-	l->armed = true;
-}
-
-/* After a rest: only when somebody is there may accept be tried. It fails without descriptors even
- * when nobody is. */
-static void listener_poll(struct uring_listener *l)
-{
-	struct uring_state *s = l->acceptor.worker->state;
-	struct io_uring_sqe *sqe = uring_sqe(s);
-
-	io_uring_prep_poll_add(sqe, l->acceptor.fd, POLLIN);
-	sqe->user_data = listener_token(s, l);
-	l->armed = l->polling = true;
-}
-
-static void listener_mute(struct acceptor *a)
-{
-	struct uring_listener *l = container_of(a, struct uring_listener, acceptor);
-
-	if (!a->muted && !l->armed)
-		listener_poll(l);
-}
-
-static void uring_take(struct worker *w, int fd)
-{
-	struct conn *c = shed_accept(w, fd);
-
-	if (!c)
-		return;
-	uring_register_fd(c);
-	conn_opened(c);
-	uring_update_recv(c);
-}
-
-/* Of the acceptor: the ring waits only for descriptors that may block. */
-static void uring_take_nonblocking(struct worker *w, int fd)
-{
-	(void)fcntl(fd, F_SETFL, O_RDWR);
-	uring_take(w, fd);
-}
-
-static void uring_accepted(struct worker *w, const struct io_uring_cqe *cqe)
-{
-	struct uring_state *s = w->state;
-	struct uring_listener *l = &s->listeners[(uint32_t)cqe->user_data];
-	bool polled = l->polling;
-
-	if (!(cqe->flags & IORING_CQE_F_MORE))
-		l->armed = l->polling = false;
-	if (cqe->res >= 0 && !polled) {
-		if (acceptor_keeps(&l->acceptor, cqe->res))
-			uring_take(w, cqe->res);
-	} else if (cqe->res < 0 && cqe->res != -ECANCELED) {
-		listener_set_blocking(l, false);
-		(void)acceptor_failed(&l->acceptor, -cqe->res);
-	}
-	if (!l->armed && !l->acceptor.muted && !l->ending)
-		listener_arm(l);
-}
-
-static int uring_listen(struct worker *w, int fd)
-{
-	struct uring_state *s = w->state;
-
-	for (unsigned i = 0; i < ARRAY_LEN(s->listeners); i++) {
-		struct uring_listener *l = &s->listeners[i];
-
-		if (l->acceptor.fd >= 0)
-			continue;
-		*l = (struct uring_listener){ .acceptor.take = uring_take_nonblocking };
-		l->acceptor.mute = listener_mute;
-		acceptor_init(&l->acceptor, w, fd);
-		listener_arm(l);
-		return 0;
-	}
-	return -ENOSPC;
-}
-
 /* ---- the loop ---- */
 
 static void uring_wake_arm(struct worker *w)
@@ -258,16 +158,6 @@ static void uring_conn_event(struct worker *w, const struct io_uring_cqe *cqe)
 		uring_unregister_fd(c);
 		conn_release(c);
 	}
-}
-
-/* There was nothing to cancel: what it was has told, or tells soon. Or it was between two attempts,
- * its poll just woken (ENOENT, Linux 6.18): then it may wait again, for a peer that never reads. */
-static void uring_not_cancelled(struct worker *w, const struct io_uring_cqe *cqe)
-{
-	struct conn *c = cqe->res == -ENOENT ? conn_find(w, cqe->user_data) : NULL;
-
-	if (c && c->state == CONN_CLOSING && uring_of(c)->closing)
-		uring_cancel_all(c);
 }
 
 static void uring_dispatch(struct worker *w, const struct io_uring_cqe *cqe)
@@ -385,28 +275,6 @@ static int uring_turn(struct worker *w, int64_t wait_ns)
 	return s->error;
 }
 
-/* Nothing may be accepted after this: waits for the end of the accept itself, and meanwhile
- * delivers whatever else comes. */
-static void uring_unlisten(struct worker *w, int fd)
-{
-	struct uring_state *s = w->state;
-
-	for (unsigned i = 0; i < ARRAY_LEN(s->listeners); i++) {
-		struct uring_listener *l = &s->listeners[i];
-
-		if (l->acceptor.fd != fd)
-			continue;
-		l->ending = true;
-		if (l->armed)
-			uring_cancel(s, listener_token(s, l));
-		while (l->armed && w->error == 0)
-			w->error = uring_turn(w, -1);
-		listener_set_blocking(l, false);
-		acceptor_finish(&l->acceptor);
-		acceptor_fini(&l->acceptor);
-	}
-}
-
 /* ---- set-up ---- */
 
 /* A table of files, so that no request has to look its file up and count it. Without one it works
@@ -497,4 +365,7 @@ const struct backend_ops backend_uring = {
 	.pause = uring_update_recv,
 	.shutdown = uring_shutdown,
 	.close = uring_close,
+	.detach = uring_detach,
+	.owed = uring_owed,
+	.attach = uring_attach,
 };

@@ -299,7 +299,8 @@ static void deliver_or_hold(struct conn *c, uint32_t id)
 	struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
 
-	if (!holds_bytes(c) && room_to_deliver(c) >= s->bufs.spans[id].len) {
+	if (c->state == CONN_OPEN && !holds_bytes(c) &&
+	    room_to_deliver(c) >= s->bufs.spans[id].len) {
 		tick_clock(c);
 		deliver_buffer(c, id);
 		return;
@@ -312,6 +313,15 @@ static void deliver_or_hold(struct conn *c, uint32_t id)
 			break;
 }
 
+/* Its socket has failed. */
+static void conn_broke(struct conn *c, int err)
+{
+	if (c->state == CONN_MOVING)
+		uring_of(c)->failed = err;
+	else
+		conn_fail(c, err);
+}
+
 static void receive_ended(struct conn *c, int res)
 {
 	struct uring_state *s = c->worker->state;
@@ -319,12 +329,13 @@ static void receive_ended(struct conn *c, int res)
 
 	if (res == -ENOBUFS) {
 		uring_bufs_deepen(&s->bufs);
-		list_append(&s->starved, &u->link);
+		if (c->state == CONN_OPEN)
+			list_append(&s->starved, &u->link);
 	} else if (res == 0) {
 		u->eof = true;
 		deliver_held_bytes(c);
 	} else if (res != -ECANCELED && res != -EINTR && res != -EAGAIN) {
-		conn_fail(c, -res);
+		conn_broke(c, -res);
 	}
 }
 
@@ -335,6 +346,8 @@ static void poll_ended(struct conn *c, int res)
 	struct uring_conn *u = uring_of(c);
 	ssize_t n = res < 0 && res != -ECANCELED ? res : (ssize_t)b->size;
 
+	if (c->state == CONN_MOVING)
+		return; /* whoever serves it next looks at its socket anew */
 	for (int i = 0; i < PASS_BUDGET && n == (ssize_t)b->size && c->state == CONN_OPEN; i++) {
 		if (c->paused)
 			break;
@@ -372,22 +385,27 @@ void uring_received(struct conn *c, const struct io_uring_cqe *cqe)
 		id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 		uring_bufs_take(&s->bufs, id, cqe->res > 0 ? (uint32_t)cqe->res : 0);
 	}
-	if (cqe->res > 0 && c->state == CONN_OPEN) {
+	if (cqe->res > 0 && c->state != CONN_CLOSING) {
 		deliver_or_hold(c, id);
 	} else if (id != URING_NONE) {
 		uring_bufs_give(&s->bufs, id);
 		c->owing |= cqe->res > 0 && !c->fin; /* unread, they would make close reset, too */
 	}
-	if (cqe->res <= 0 && c->state == CONN_OPEN)
+	if (cqe->res <= 0 && c->state != CONN_CLOSING)
 		receive_ended(c, cqe->res);
+	uring_update_recv(c);
+}
+
+void uring_catch_up(struct conn *c)
+{
+	deliver_held_bytes(c);
 	uring_update_recv(c);
 }
 
 void uring_sent(struct conn *c, const struct io_uring_cqe *cqe)
 {
 	uring_send_completed(c, cqe->res);
-	deliver_held_bytes(c); /* there is more room */
-	uring_update_recv(c);
+	uring_catch_up(c); /* there is more room */
 }
 
 void uring_resume_waiters(struct worker *w)
@@ -411,28 +429,6 @@ void uring_shutdown(struct conn *c)
 	(void)shutdown(c->fd, SHUT_WR);
 	conn_fin_sent(c);
 	uring_update_recv(c);
-}
-
-void uring_register_fd(struct conn *c)
-{
-	struct uring_state *s = c->worker->state;
-
-	if (c->slot < s->files)
-		uring_of(c)->fixed =
-			io_uring_register_files_update(&s->ring, c->slot, &c->fd, 1) == 1;
-}
-
-void uring_unregister_fd(struct conn *c)
-{
-	struct uring_state *s = c->worker->state;
-	int none = -1;
-
-	if (!uring_of(c)->fixed)
-		return;
-	uring_of(c)->fixed = false;
-	/* the table keeps it until the slot is used again */
-	if (io_uring_register_files_update(&s->ring, c->slot, &none, 1) != 1)
-		sock_end(c->fd, conn_resets(c));
 }
 
 /* Gives back the buffers of a queue, but the first one if @keep_first. */
@@ -469,6 +465,16 @@ void uring_cancel_all(struct conn *c)
 		uring_cancel(s, conn_token(c, URING_SEND));
 	if (u->polling)
 		uring_cancel(s, conn_token(c, URING_POLL));
+}
+
+/* There was nothing to cancel: what it was has told, or tells soon. Or it was between two attempts,
+ * its poll just woken (ENOENT, Linux 6.18): then it may wait again, for a peer that never reads. */
+void uring_not_cancelled(struct worker *w, const struct io_uring_cqe *cqe)
+{
+	struct conn *c = cqe->res == -ENOENT ? conn_find(w, cqe->user_data) : NULL;
+
+	if (c && (c->state == CONN_MOVING || (c->state == CONN_CLOSING && uring_of(c)->closing)))
+		uring_cancel_all(c);
 }
 
 void uring_close(struct conn *c)

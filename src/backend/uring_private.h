@@ -156,9 +156,11 @@ struct uring_conn {
 	bool fixed : 1;       /* its descriptor is in the table of files, at its slot */
 	bool closing : 1;     /* ops->close was called */
 	bool send_failed : 1; /* what the receive still brings comes before that */
+	bool leaving : 1;     /* all that is in flight is being cancelled: it is MOVING */
 	bool full : 1;        /* its socket takes nothing: the poll waits for that */
 	struct unsent spilled; /* as `held`, copied to the pool */
 	struct list link;      /* in s->starved */
+	int failed;            /* errno of its socket that came while it was MOVING, or 0 */
 };
 
 static_assert(sizeof(struct conn) / CONN_LINE ==
@@ -176,12 +178,24 @@ static inline struct uring_conn *uring_of(const struct conn *c)
 struct io_uring_sqe *uring_sqe(struct uring_state *s);
 /* The same for a connection, whose inflight it counts; call it after the request's own prep. */
 void uring_track(struct conn *c, struct io_uring_sqe *sqe, enum uring_op op);
+/* Its descriptor enters the table of files, and leaves it: only then can close end the connection.
+ */
+void uring_register_fd(struct conn *c);
+void uring_unregister_fd(struct conn *c);
 /* Asks for the end of the request with this token; tells nothing when it worked. */
 void uring_cancel(struct uring_state *s, uint64_t token);
 void uring_submit(struct uring_state *s);
 /* For a millisecond: the kernel has no memory for what is submitted, and an immediate retry would
  * spin. */
 void uring_nap(void);
+
+/* ---- uring_listen.c ---- */
+
+int uring_listen(struct worker *w, int fd);
+/* Nothing is accepted after this: waits for the end of the accept itself, and meanwhile delivers
+ * whatever else comes. */
+void uring_unlisten(struct worker *w, int fd, bool drain);
+void uring_accepted(struct worker *w, const struct io_uring_cqe *cqe);
 
 /* ---- uring_send.c ---- */
 
@@ -197,6 +211,8 @@ void uring_send_completed(struct conn *c, int res);
 
 /* Receives, or not, or less, as the connection's state wants it. */
 void uring_update_recv(struct conn *c);
+/* The same, and before that delivers what is held, as far as there is room for what comes back. */
+void uring_catch_up(struct conn *c);
 
 /* Those that wait for a buffer. */
 void uring_resume_waiters(struct worker *w);
@@ -208,10 +224,14 @@ void uring_shutdown(struct conn *c);
 void uring_close(struct conn *c);
 /* Asks for the end of all that is in flight of a connection that is closing. */
 void uring_cancel_all(struct conn *c);
+/* The completion of a cancel, which found nothing. */
+void uring_not_cancelled(struct worker *w, const struct io_uring_cqe *cqe);
 
-/* Its descriptor enters the table of files, and leaves it: only then can close end the connection.
- */
-void uring_register_fd(struct conn *c);
-void uring_unregister_fd(struct conn *c);
+/* ---- uring_move.c: members of the ops ---- */
+
+int uring_detach(struct conn *c);
+void uring_owed(const struct conn *c, void (*each)(void *arg, const void *span, size_t len),
+		void *arg);
+int uring_attach(struct conn *c);
 
 #endif

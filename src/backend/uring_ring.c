@@ -125,6 +125,28 @@ void uring_cancel(struct uring_state *s, uint64_t token)
 	sqe->user_data = (uint64_t)URING_CANCEL << 56 | (token & ((1ull << 56) - 1));
 }
 
+void uring_register_fd(struct conn *c)
+{
+	struct uring_state *s = c->worker->state;
+
+	if (c->slot < s->files)
+		uring_of(c)->fixed =
+			io_uring_register_files_update(&s->ring, c->slot, &c->fd, 1) == 1;
+}
+
+void uring_unregister_fd(struct conn *c)
+{
+	struct uring_state *s = c->worker->state;
+	int none = -1;
+
+	if (!uring_of(c)->fixed)
+		return;
+	uring_of(c)->fixed = false;
+	/* the table keeps it until the slot is used again */
+	if (io_uring_register_files_update(&s->ring, c->slot, &none, 1) != 1)
+		sock_end(c->fd, conn_resets(c));
+}
+
 /* ---- how large, and what that takes ---- */
 
 unsigned uring_cq_entries(const struct net_config *n)

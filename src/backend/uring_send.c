@@ -139,6 +139,13 @@ static void send_failed(struct conn *c, int err)
 	u->send_failed = u->dead = true;
 }
 
+/* Whether a send ended because it was cancelled, and has sent nothing. In a thread of the kernel's,
+ * where one goes that was woken in vain too often (a peer's FIN does that), it is interrupted. */
+static bool send_cancelled(int res)
+{
+	return res == -ECANCELED || res == -EINTR;
+}
+
 /* @n bytes have gone of what was being sent. */
 static void account_sent(struct conn *c, size_t n)
 {
@@ -161,9 +168,11 @@ static void account_sent(struct conn *c, size_t n)
 void uring_send_completed(struct conn *c, int res)
 {
 	account_sent(c, res > 0 ? (size_t)res : 0);
+	if (c->state == CONN_MOVING && res <= 0 && !send_cancelled(res))
+		uring_of(c)->failed = res < 0 ? -res : EPIPE;
 	if (c->state != CONN_OPEN)
 		return;
-	if (res <= 0)
+	if (res <= 0 && !send_cancelled(res)) /* for a move, which did not come about */
 		send_failed(c, res < 0 ? -res : EPIPE);
 	else if (conn_unsent(c) > 0)
 		send_next(c);

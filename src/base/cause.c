@@ -62,6 +62,7 @@ static const struct row rows[] = {
 	ROW(SHED, shed, NULL, OUR_ERROR, 0),
 	ROW(SHUTDOWN, shutdown, NULL, OUR_ERROR, 0),
 	ROW(CHILD_KILLED, child_killed, NULL, OUR_ERROR, 0),
+	ROW(MOVED, moved, NULL, AS_ASKED, 0),
 };
 static_assert(ARRAY_LEN(rows) == CAUSE_COUNT, "every cause has a row");
 

@@ -147,6 +147,17 @@ int unsent_peek(const struct unsent *q, struct iovec *v, int max)
 	return n;
 }
 
+void unsent_each(const struct unsent *q, void (*each)(void *arg, const void *span, size_t len),
+		 void *arg)
+{
+	size_t off = q->head_off;
+
+	for (const struct unsent_block *b = q->head; b; b = b->next) {
+		each(arg, b->data + off, block_len(q, b, off));
+		off = 0;
+	}
+}
+
 static void head_drop(struct unsent_pool *p, struct unsent *q)
 {
 	struct unsent_block *b = q->head;

@@ -76,6 +76,24 @@ static void echo_expired(struct conn *c)
 	conn_deadline(c, c->worker->now_ns + wait_ns);
 }
 
+/* Its deadline counts from when its peer was last heard of, which may have been in another process:
+ * else a server that is restarted often would have nobody end. */
+static void echo_resumed(struct conn *c)
+{
+	const int64_t idle_ns = echo_idle_ns(c);
+	struct sock_progress p = { 0 };
+	struct echo_conn *e = conn_role(c);
+
+	if (idle_ns == 0)
+		return;
+	(void)sock_progress(c->fd, &p); /* fails for a dead socket only */
+	e->acked = p.acked;
+	if (p.owes || conn_unsent(c) > 0 || p.quiet_ns < 0)
+		p.quiet_ns = 0;
+	conn_deadline(c, c->worker->now_ns +
+				 (p.quiet_ns < idle_ns ? idle_ns - p.quiet_ns : MSEC(SLACK_MS)));
+}
+
 static void echo_closed(struct conn *c)
 {
 	(void)c; /* the worker counts */
@@ -106,6 +124,7 @@ const struct role echo_role = {
 	.start = echo_start,
 	.stop = echo_stop,
 	.opened = echo_touch,
+	.resumed = echo_resumed,
 	.data = echo_data,
 	.eof = echo_eof,
 	.drained = echo_touch,

@@ -21,6 +21,7 @@
 #include "echo/net/worker_group.h"
 #include "metrics.h"
 #include "opts.h"
+#include "takeover/takeover.h"
 
 extern char **environ;
 
@@ -42,7 +43,9 @@ struct server {
 	struct net_config net;
 	struct echo_config echo;
 	struct worker_group group;
+	struct takeover takeover;
 	bool stopping;
+	int signal; /* that came during a takeover and waits for its end, or 0 */
 };
 
 static int server_usage_error(const struct server *s)
@@ -84,26 +87,26 @@ static void server_configure(struct server *s)
 	s->echo.idle_timeout_ns = c->idle_timeout;
 }
 
+static void server_takeover(struct server *s)
+{
+	const struct echod_config *c = &s->config;
+	struct takeover *t = &s->takeover;
+
+	memcpy(t->config.path, c->takeover, sizeof(t->config.path));
+	t->config.handover = c->handover;
+	t->config.deadline_ns = c->handover_time;
+	t->group = &s->group;
+	t->sock = &s->net.sock;
+	t->bound = &s->config.listen;
+}
+
 /* All listeners, before a thread starts: a port in use is found before anything serves. */
 static int server_listen(struct server *s)
 {
-	struct addr_list *l = &s->config.listen;
-	struct worker_group *g = &s->group;
-	char text[ADDR_TEXT_MAX];
-	int fds[ECHOD_WORKERS_MAX], r = 0;
+	int r = 0;
 
-	assert(g->count <= ARRAY_LEN(fds));
-	for (unsigned a = 0; a < l->count && r == 0; a++) {
-		r = sock_listen(&l->at[a], &s->net.sock, fds, g->count);
-		if (r < 0)
-			log_error("cannot listen on %s: %s", addr_format(&l->at[a], text),
-				  strerror(-r));
-		for (unsigned i = 0; i < g->count && r == 0; i++) {
-			struct worker *w = &g->workers[i];
-
-			w->listeners[w->listener_count++] = fds[i];
-		}
-	}
+	for (unsigned a = 0; a < s->config.listen.count && r == 0; a++)
+		r = takeover_listen(&s->takeover, a);
 	return r;
 }
 
@@ -130,6 +133,7 @@ static int server_signals(struct server *s)
 
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGUSR1);
+	sigaddset(&mask, SIGUSR2);
 	if (mode == SHUTDOWN_IGNORE) {
 		signal(SIGTERM, SIG_IGN);
 		signal(SIGINT, SIG_IGN);
@@ -183,6 +187,10 @@ static int server_signal(struct server *s, int signal)
 			log_warn("cannot write to standard output: %s", output_strerror(-r));
 		return EXIT_OK;
 	}
+	if (signal == SIGUSR2) {
+		takeover_start(&s->takeover);
+		return EXIT_OK;
+	}
 	if (s->stopping) {
 		worker_group_stop(&s->group, WORKER_QUIT);
 		return 128 + signal;
@@ -193,17 +201,55 @@ static int server_signal(struct server *s, int signal)
 	return EXIT_OK;
 }
 
+/* A signal during a takeover: stops wait until it is over, which they make soon. */
+static bool server_interrupted(void *arg, int signal)
+{
+	struct server *s = arg;
+
+	if (signal == SIGUSR1 || signal == SIGUSR2) {
+		(void)server_signal(s, signal);
+		return false;
+	}
+	s->signal = signal;
+	return true;
+}
+
+/* How it ends when nobody has asked it to by a signal. */
+static enum worker_stop server_end(const struct server *s)
+{
+	return s->net.on_term != WORKER_RUN ? s->net.on_term : WORKER_CLOSE;
+}
+
+/* Waits for what is next: returns a signal, or 0. */
+static int server_next(struct server *s)
+{
+	int signal = s->signal;
+
+	s->signal = 0;
+	if (signal != 0)
+		return signal;
+	takeover_watch(&s->takeover);
+	signal = worker_group_wait(&s->group, takeover_wait_ms(&s->takeover));
+	if (!s->stopping && s->group.done == 0)
+		(void)takeover_look(&s->takeover);
+	if (takeover_overdue(&s->takeover) && !s->stopping) {
+		s->stopping = true;
+		worker_group_stop(&s->group, server_end(s));
+	}
+	return signal;
+}
+
 /* Until every worker has ended. Returns the exit code as far as signals decide it. */
 static int server_wait(struct server *s)
 {
 	int code = EXIT_OK;
 
 	while (s->group.done < s->group.running) {
-		int signal = worker_group_wait(&s->group, -1);
+		int signal = server_next(s);
 		int r = signal ? server_signal(s, signal) : EXIT_OK;
 
 		code = r ? r : code;
-		if (s->group.done > 0 && !s->stopping) {
+		if (s->group.done > 0 && !s->stopping && !s->takeover.left) {
 			s->stopping = true; /* one has failed: join says how */
 			worker_group_stop(&s->group, WORKER_CLOSE);
 		}
@@ -223,17 +269,36 @@ static int server_start(struct server *s)
 		s->group.workers[i].role = &echo_role;
 		s->group.workers[i].role_state = &s->echo;
 	}
-	if (server_listen(s) < 0)
+	server_takeover(s);
+	if (takeover_begin(&s->takeover) < 0 || server_listen(s) < 0)
 		return EXIT_ENVIRONMENT;
 	if (worker_group_prepare(&s->group, &s->net, &s->backend) < 0) {
 		log_error("cannot start: %s", s->backend.why);
 		return EXIT_ENVIRONMENT;
 	}
+	if (takeover_ready(&s->takeover) < 0)
+		return EXIT_ENVIRONMENT;
 	r = worker_group_start(&s->group);
 out:
 	if (r < 0)
 		log_error("cannot start: %s", strerror(-r));
 	return r < 0 ? EXIT_ENVIRONMENT : EXIT_OK;
+}
+
+static int server_serve(struct server *s)
+{
+	int r, code;
+
+	s->takeover.signalled = server_interrupted;
+	s->takeover.arg = s;
+	r = takeover_finish(&s->takeover);
+	if (r < 0) { /* the other process serves on */
+		s->stopping = s->signal == 0;
+		if (s->stopping)
+			worker_group_stop(&s->group, server_end(s));
+	}
+	code = server_wait(s);
+	return r < 0 && code == EXIT_OK ? EXIT_ENVIRONMENT : code;
 }
 
 static int server_run(struct server *s)
@@ -246,10 +311,11 @@ static int server_run(struct server *s)
 	code = server_start(s);
 	if (code == EXIT_OK) {
 		server_announce(s, nofile);
-		code = server_wait(s);
+		code = server_serve(s);
 	} else {
 		worker_group_stop(&s->group, WORKER_QUIT);
 	}
+	takeover_end(&s->takeover);
 	r = worker_group_join(&s->group);
 	if (r < 0) {
 		log_error("a worker failed: %s", strerror(-r));
@@ -268,6 +334,8 @@ static int server_main(struct server *s, int argc, char **argv)
 {
 	int r;
 
+	if (successor_init(&s->takeover.successor, argc, argv) < 0)
+		return EXIT_ENVIRONMENT;
 	opt_add(&s->opts, "server", echod_opts, &s->config);
 	r = backend_options(&s->backend, BACKEND_ACCEPT, &s->opts);
 	if (r < 0) {

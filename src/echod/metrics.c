@@ -19,6 +19,9 @@ struct metric {
 static const struct metric metrics[] = {
 	{ "echod_connections_accepted_total", "counter",
 	  "Connections accepted, shed ones included.", offsetof(struct stats, opened) },
+	{ "echod_connections_adopted_total", "counter",
+	  "Connections that another process had accepted, and handed over.",
+	  offsetof(struct stats, adopted) },
 	{ "echod_connections_open", "gauge", "Connections open now.",
 	  offsetof(struct stats, open) },
 	{ "echod_accept_errors_total", "counter",

@@ -63,6 +63,43 @@ static bool shutdown_print(const struct opt *o, const void *field, unsigned nth,
 
 static const struct opt_type opt_shutdown = { "HOW", shutdown_parse, shutdown_print };
 
+static int takeover_parse(const struct opt *o, const char *text, void *field,
+			  char why[OPT_ERROR_MAX])
+{
+	static const char scheme[] = "unix:";
+	const char *path = text + sizeof(scheme) - 1;
+
+	(void)o;
+	memset(field, 0, PATH_TEXT_MAX);
+	if (strcmp(text, "off") == 0)
+		return 0;
+	if (strncmp(text, scheme, sizeof(scheme) - 1) != 0 || !path[0]) {
+		snprintf(why, OPT_ERROR_MAX, "must be unix:PATH or off");
+		return -EINVAL;
+	}
+	if (strlen(path) >= PATH_TEXT_MAX) {
+		snprintf(why, OPT_ERROR_MAX, "is too long: a path of a socket has %d characters",
+			 (int)PATH_TEXT_MAX - 1);
+		return -EINVAL;
+	}
+	memcpy(field, path, strlen(path));
+	return 0;
+}
+
+static bool takeover_print(const struct opt *o, const void *field, unsigned nth,
+			   char text[OPT_TEXT_MAX])
+{
+	const char *path = field;
+
+	(void)o;
+	snprintf(text, OPT_TEXT_MAX, "%s%s", path[0] ? "unix:" : "off", path);
+	return nth == 0;
+}
+
+static const struct opt_type opt_takeover = { "unix:PATH", takeover_parse, takeover_print };
+
+static const char *const handover_names[] = { "move", "serve", NULL };
+
 const struct opt echod_opts[] = {
 	OPT(echod_config, listen, opt_addr, "127.0.0.1:7007",
 	    "address to serve, or a name: all of its addresses; may be repeated; port 0: any free "
@@ -96,6 +133,16 @@ const struct opt echod_opts[] = {
 	OPT_BOOL(echod_config, own_descriptors, "off",
 		 "a table of descriptors for each thread: fewer atomic operations, but ss -p and "
 		 "lsof do not find its sockets"),
+	OPT(echod_config, takeover, opt_takeover, "off",
+	    "take over from the echod that listens here, if there is one, and listen here for a "
+	    "successor"),
+	OPT_ENUM(echod_config, handover, "move", handover_names,
+		 "open connections at a takeover; move: they go to the successor, unless the old "
+		 "or the new one says serve: the old process serves them to their end"),
+	OPT_TIME(
+		echod_config, handover_time, "off", 0, SEC(86400),
+		"how long it serves connections that stay with it after a takeover; then `shutdown` "
+		"ends them"),
 	OPT_FLAG(echod_config, check, "check the configuration and exit"),
 	PROGRAM_ROWS(echod_config),
 	OPT_END,
@@ -103,6 +150,8 @@ const struct opt echod_opts[] = {
 
 const char echod_after[] =
 	"SIGTERM and SIGINT do what `shutdown` says, a second one ends it at once.\n"
+	"SIGUSR2 starts a successor, which takes over where `takeover` is set: the same\n"
+	"command line, the program that lies where this one was.\n"
 	"SIGUSR1 prints the counters, as the end does, on standard output in Prometheus'\n"
 	"text format; what nobody reads within a second is dropped, and said.\n"
 	"\n"
@@ -132,5 +181,9 @@ int echod_check(struct opt_set *s, const struct echod_config *c, const struct ba
 		return opt_error_at(s, "backend", "%s cannot serve", backend->name);
 	if (cpu_list_count(&c->cpus) == 0)
 		return opt_error_at(s, "cpus", "this process may use none of them");
+	if (c->takeover[0] && c->own_descriptors)
+		return opt_error_at(
+			s, "own_descriptors",
+			"no successor could get them: takeover needs them in one table");
 	return backend->caps & BACKEND_SINGLE ? fork_cannot(s, c) : 0;
 }

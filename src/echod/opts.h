@@ -10,6 +10,7 @@
 #include "echo/base/cpu_list.h"
 #include "echo/base/program.h"
 #include "echo/net/sock.h"
+#include "takeover/path.h"
 
 enum { ECHOD_WORKERS_MAX = 1024 }; /* as many as there can be CPUs in a set */
 
@@ -42,6 +43,9 @@ struct echod_config {
 	struct shutdown_policy shutdown;
 	int64_t busy_poll;
 	bool own_descriptors;
+	char takeover[PATH_TEXT_MAX];
+	unsigned handover;
+	int64_t handover_time;
 };
 
 extern const struct opt echod_opts[];

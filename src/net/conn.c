@@ -58,7 +58,7 @@ static void conn_timer_fired(struct timer *timer, int64_t now_ns)
 {
 	struct conn *c = container_of(timer, struct conn, timer);
 
-	if (c->state == CONN_CLOSING || c->deadline_ns == 0)
+	if (c->state == CONN_CLOSING || c->state == CONN_MOVING || c->deadline_ns == 0)
 		return;
 	if (c->deadline_ns > now_ns) {
 		timer_set(&c->worker->timers, timer, c->deadline_ns);
@@ -116,6 +116,17 @@ struct conn *conn_accept(struct worker *w, int fd)
 	if (!c)
 		return NULL;
 	stats_add(&w->stats.opened, 1);
+	stats_add(&w->stats.open, 1);
+	return c;
+}
+
+struct conn *conn_adopt(struct worker *w, int fd)
+{
+	struct conn *c = conn_take(w, fd, CONN_MOVING);
+
+	if (!c)
+		return NULL;
+	stats_add(&w->stats.adopted, 1);
 	stats_add(&w->stats.open, 1);
 	return c;
 }
@@ -269,9 +280,36 @@ void conn_fail(struct conn *c, int err)
 	conn_end(c, cause_from_errno(PHASE_SENDING, err), err);
 }
 
+void conn_detach(struct conn *c)
+{
+	assert(c->state == CONN_OPEN && c->fd >= 0);
+	c->state = CONN_MOVING;
+}
+
+void conn_attach(struct conn *c)
+{
+	const struct worker *w = c->worker;
+	int r;
+
+	assert(c->state == CONN_MOVING);
+	c->state = CONN_OPEN;
+	if (w->role->resumed)
+		w->role->resumed(c);
+	r = w->config->backend->attach(c);
+	if (r < 0)
+		conn_fail(c, -r);
+}
+
+void conn_moved(struct conn *c)
+{
+	assert(c->state == CONN_MOVING && c->inflight == 0);
+	c->state = CONN_OPEN;
+	conn_end(c, CAUSE_MOVED, 0);
+}
+
 static void conn_choose_end(const struct conn *c)
 {
-	if (c->fd >= 0 && conn_resets(c))
+	if (c->fd >= 0 && c->cause != CAUSE_MOVED && conn_resets(c))
 		sock_abort(c->fd);
 }
 

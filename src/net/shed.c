@@ -239,14 +239,15 @@ static void shed_full(struct worker *w)
 	}
 }
 
-static bool shed_take_place(struct worker *w)
+/* Without @may_end nobody ends for it. */
+static bool shed_take_place(struct worker *w, bool may_end)
 {
 	const uint32_t max = w->config->max_conns;
 	uint32_t n = atomic_load_explicit(w->conns, memory_order_relaxed);
 
 	do {
 		if (n >= max)
-			return shed_one(w, false);
+			return may_end && shed_one(w, false);
 	} while (!atomic_compare_exchange_weak_explicit(w->conns, &n, n + 1, memory_order_relaxed,
 							memory_order_relaxed));
 	if (n + 1 == max)
@@ -264,7 +265,7 @@ static void shed_joined(struct worker *w)
 
 struct conn *shed_accept(struct worker *w, int fd)
 {
-	bool place = shed_take_place(w);
+	bool place = shed_take_place(w, true);
 	struct conn *c = place ? conn_accept(w, fd) : NULL;
 
 	if (c) {
@@ -277,6 +278,20 @@ struct conn *shed_accept(struct worker *w, int fd)
 	stats_add(&w->stats.closed[CAUSE_SHED], 1);
 	close(fd);
 	return NULL;
+}
+
+struct conn *shed_adopt(struct worker *w, int fd)
+{
+	struct conn *c;
+
+	if (!shed_take_place(w, false))
+		return NULL;
+	c = conn_adopt(w, fd);
+	if (c)
+		shed_joined(w);
+	else
+		atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
+	return c;
 }
 
 void shed_woken(struct worker *w)

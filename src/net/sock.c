@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/tcp.h> /* tcp_info with tcpi_bytes_acked; glibc's netinet/tcp.h of 2.36 lacks it */
 #include <netinet/in.h>
 #include <stddef.h>
@@ -155,6 +156,57 @@ int sock_listen(struct addr *at, const struct sock_options *o, int fds[], unsign
 	}
 	*at = bound;
 	return 0;
+}
+
+int sock_join(const struct addr *at, const struct sock_options *o)
+{
+	struct addr a = *at;
+
+	return sock_listen_one(&a, o, false);
+}
+
+/* The value of an option that is an int, or -errno. */
+static int sock_get(int fd, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -errno : value;
+}
+
+int sock_listens(int fd, struct addr *at)
+{
+	struct addr a = { .len = sizeof(a.ss) };
+
+	if (sock_get(fd, SO_PROTOCOL) != IPPROTO_TCP || sock_get(fd, SO_ACCEPTCONN) != 1)
+		return -ENOTSOCK;
+	if (getsockname(fd, (struct sockaddr *)&a.ss, &a.len) < 0)
+		return -errno;
+	*at = a;
+	return 0;
+}
+
+bool sock_is_open(int fd)
+{
+	return sock_get(fd, SO_PROTOCOL) == IPPROTO_TCP && sock_get(fd, SO_ACCEPTCONN) == 0;
+}
+
+int sock_inherit(int fd, const struct sock_options *o)
+{
+	int r = 0;
+
+	/* what it was given before, and is off now */
+	if (o->keepalive.idle_s == 0)
+		r = sock_set(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+	if (r == 0 && o->user_timeout_ns == 0)
+		r = sock_set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+	if (r == 0)
+		r = sock_set_options(fd, o);
+	if (r == 0 && listen(fd, (int)o->backlog) < 0)
+		r = -errno;
+	if (r == 0 && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		r = -errno;
+	return r;
 }
 
 int sock_dial(const struct addr *to, const struct addr *from, const struct sock_options *o)

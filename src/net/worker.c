@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -37,6 +38,42 @@ static void worker_close_listeners(struct worker *w)
 		close(w->listeners[--w->listener_count]);
 }
 
+void worker_rest(struct worker *w, unsigned i)
+{
+	assert(i < w->listener_count);
+	if (!w->resting[i])
+		w->config->backend->unlisten(w, w->listeners[i], false);
+	w->resting[i] = true;
+}
+
+int worker_wake_listeners(struct worker *w)
+{
+	int r = 0;
+
+	w->wary = true;
+	for (unsigned i = 0; i < w->listener_count; i++) {
+		int e;
+
+		if (!w->resting[i])
+			continue;
+		/* another process may have had it block, as a ring wants it */
+		(void)fcntl(w->listeners[i], F_SETFL, O_RDWR | O_NONBLOCK);
+		e = w->config->backend->listen(w, w->listeners[i]);
+		w->resting[i] = e < 0;
+		r = r < 0 ? r : e;
+	}
+	return r;
+}
+
+static void worker_end_listeners(struct worker *w)
+{
+	for (unsigned i = 0; i < w->listener_count; i++) {
+		if (!w->resting[i])
+			w->config->backend->unlisten(w, w->listeners[i], true);
+	}
+	worker_close_listeners(w);
+}
+
 /* Acts once on each new way of stopping. */
 static void worker_check_stop(struct worker *w)
 {
@@ -48,17 +85,14 @@ static void worker_check_stop(struct worker *w)
 	if (how == w->stopping)
 		return;
 	deadline_ns = clock_now_ns() + (how == WORKER_DRAIN ? w->config->drain_ns : 0);
-	if (w->stopping == WORKER_RUN) {
-		for (unsigned i = 0; i < w->listener_count; i++)
-			backend->unlisten(w, w->listeners[i]);
-		worker_close_listeners(w);
-	}
+	worker_end_listeners(w);
 	w->stopping = how;
 	if (backend->stop)
 		backend->stop(w, (int)how, deadline_ns);
 	if (how == WORKER_DRAIN)
 		timer_set(&w->timers, &w->drain_timer, deadline_ns);
-	w->role->stop(w, how);
+	if (how != WORKER_LEAVE)
+		w->role->stop(w, how);
 }
 
 /* How long the turn may wait. Sleeping is imprecise: the last bit before w->pace_ns is spun. */
@@ -93,11 +127,41 @@ static void worker_turn(struct worker *w)
 		timers_run(&w->timers, begin_ns);
 }
 
+/* in the place of a call: none runs any more */
+static struct worker_call worker_over;
+
+static void worker_finish_call(struct worker_call *call, int result)
+{
+	call->result = result;
+	(void)sem_post(&call->done); /* whoever waits may free it from here on */
+}
+
+static void worker_run_call(struct worker *w)
+{
+	struct worker_call *call = atomic_load_explicit(&w->call, memory_order_acquire);
+	int r = call ? call->run(w, call) : -EAGAIN;
+
+	if (r == -EAGAIN)
+		return;
+	atomic_store(&w->call, NULL);
+	worker_finish_call(call, r);
+}
+
+/* The loop has ended. */
+static void worker_end_calls(struct worker *w)
+{
+	struct worker_call *call = atomic_exchange(&w->call, &worker_over);
+
+	if (call)
+		worker_finish_call(call, -ECANCELED);
+}
+
 static void worker_loop(struct worker *w)
 {
 	while (w->error == 0 && (w->live > 0 || w->stopping == WORKER_RUN)) {
 		worker_turn(w);
 		worker_check_stop(w);
+		worker_run_call(w);
 		if (w->role->turned)
 			w->role->turned(w);
 		conn_reap(w);
@@ -208,6 +272,13 @@ static void worker_wait(sem_t *s)
 		; /* EINTR */
 }
 
+int worker_await(struct worker_call *call)
+{
+	worker_wait(&call->done);
+	(void)sem_destroy(&call->done);
+	return call->result;
+}
+
 /* Starts the backend, and accepts when it is told to. Returns whether the loop is to run. */
 static bool worker_set_out(struct worker *w)
 {
@@ -243,6 +314,7 @@ static void *worker_main(void *arg)
 		return NULL;
 	w->role->start(w);
 	worker_loop(w);
+	worker_end_calls(w);
 	w->config->backend->fini(w);
 	worker_close_listeners(w); /* what an error left open; nobody else may reach it */
 	conn_abandon(w);           /* WORKER_QUIT does not wait for what is in flight */
@@ -317,6 +389,20 @@ void worker_stop(struct worker *w, enum worker_stop how)
 void worker_wake(struct worker *w)
 {
 	worker_signal(w->wake_fd);
+}
+
+void worker_post(struct worker *w, struct worker_call *call)
+{
+	struct worker_call *none = NULL;
+
+	assert(call->run);
+	(void)sem_init(&call->done, 0, 0); /* fails only for other arguments than these */
+	if (atomic_compare_exchange_strong(&w->call, &none, call)) {
+		worker_wake(w);
+		return;
+	}
+	assert(none == &worker_over);
+	worker_finish_call(call, -ECANCELED);
 }
 
 int worker_join(struct worker *w)

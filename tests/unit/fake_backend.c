@@ -122,9 +122,10 @@ static int backend_listen(struct worker *w, int fd)
 	return fake.listen_error;
 }
 
-static void backend_unlisten(struct worker *w, int fd)
+static void backend_unlisten(struct worker *w, int fd, bool drain)
 {
 	(void)w;
+	(void)drain;
 	(void)fd;
 }
 

@@ -32,6 +32,7 @@ static const char *const causes[] = {
 	[CAUSE_SHED] = "shed",
 	[CAUSE_SHUTDOWN] = "shutdown",
 	[CAUSE_CHILD_KILLED] = "child_killed",
+	[CAUSE_MOVED] = "moved",
 };
 
 static const char *const phases[] = { "connecting", "idle", "sending", "awaiting", "closing" };
@@ -123,7 +124,8 @@ START_TEST(only_failures_of_peer_and_path_open_an_outage)
 {
 	static const char *const ours[] = { "none",    "finished", "local_limit",
 					    "corrupt", "shed",     "idle_timeout",
-					    "stalled", "shutdown", "child_killed" };
+					    "stalled", "shutdown", "child_killed",
+					    "moved" };
 	unsigned found = 0;
 
 	for (unsigned why = 0; why < CAUSE_COUNT; why++) {

@@ -49,6 +49,81 @@ START_TEST(it_ends_when_it_is_stopped_and_nobody_is_connected)
 }
 END_TEST
 
+struct counted_call {
+	struct worker_call call;
+	unsigned runs, again;
+	pthread_t in;
+};
+
+static int counted_run(struct worker *w, struct worker_call *call)
+{
+	struct counted_call *c = container_of(call, struct counted_call, call);
+
+	c->in = pthread_self();
+	if (c->runs++ == c->again)
+		return 42;
+	worker_wake(w); /* for the next turn */
+	return -EAGAIN;
+}
+
+START_TEST(calls_run_in_its_thread_until_they_are_done)
+{
+	setup();
+	ck_assert_int_eq(worker_start(&fake.w), 0);
+	for (unsigned again = 0; again < 3; again++) {
+		struct counted_call c = { .call.run = counted_run, .again = again };
+
+		worker_post(&fake.w, &c.call);
+		ck_assert_int_eq(worker_await(&c.call), 42);
+		ck_assert_uint_eq(c.runs, again + 1);
+		ck_assert(pthread_equal(c.in, fake.w.thread));
+	}
+	worker_stop(&fake.w, WORKER_CLOSE);
+	ck_assert_int_eq(worker_join(&fake.w), 0);
+}
+END_TEST
+
+START_TEST(no_call_runs_once_the_loop_has_ended)
+{
+	struct counted_call unfinished = { .call.run = counted_run, .again = UINT32_MAX },
+			    late = { .call.run = counted_run };
+
+	setup();
+	ck_assert_int_eq(worker_start(&fake.w), 0);
+	worker_post(&fake.w, &unfinished.call);
+	worker_stop(&fake.w, WORKER_CLOSE);
+	ck_assert_int_eq(worker_await(&unfinished.call), -ECANCELED);
+	worker_post(&fake.w, &late.call);
+	ck_assert_int_eq(worker_await(&late.call), -ECANCELED);
+	ck_assert_uint_eq(late.runs, 0);
+	ck_assert_int_eq(worker_join(&fake.w), 0);
+}
+END_TEST
+
+static int close_all_run(struct worker *w, struct worker_call *call)
+{
+	(void)call;
+	conn_close_all(w, CAUSE_FINISHED, false);
+	return 0;
+}
+
+START_TEST(one_that_leaves_serves_to_the_end)
+{
+	struct worker_call end = { .run = close_all_run };
+
+	setup();
+	fake.role.start = start_and_dial;
+	ck_assert_int_eq(worker_start(&fake.w), 0);
+	worker_stop(&fake.w, WORKER_LEAVE);
+	worker_post(&fake.w, &end);
+	ck_assert_int_eq(worker_await(&end), 0);
+	ck_assert_int_eq(worker_join(&fake.w), 0);
+	ck_assert_uint_eq(fake.stops, 0);
+	ck_assert_uint_eq(fake.closed, 1);
+	ck_assert_int_eq(fake.last.cause, CAUSE_FINISHED);
+}
+END_TEST
+
 START_TEST(every_way_of_stopping_ends_its_connections_once)
 {
 	for (int how = WORKER_CLOSE; how <= WORKER_QUIT; how++) {
@@ -302,6 +377,9 @@ Suite *worker_suite(void)
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, calls_run_in_its_thread_until_they_are_done);
+	tcase_add_test(tc, no_call_runs_once_the_loop_has_ended);
+	tcase_add_test(tc, one_that_leaves_serves_to_the_end);
 	tcase_add_test(tc, it_ends_when_it_is_stopped_and_nobody_is_connected);
 	tcase_add_test(tc, every_way_of_stopping_ends_its_connections_once);
 	tcase_add_test(tc, quit_does_not_wait_for_what_is_in_flight);

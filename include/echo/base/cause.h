@@ -30,6 +30,7 @@ enum cause {
 	CAUSE_SHED,         /* at max_conns: ended for a newcomer, or turned away */
 	CAUSE_SHUTDOWN,     /* we are shutting down */
 	CAUSE_CHILD_KILLED, /* the process that served it died of a signal */
+	CAUSE_MOVED,        /* no end: another process serves it from now on */
 	CAUSE_COUNT
 };
 

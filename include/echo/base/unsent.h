@@ -48,6 +48,10 @@ int unsent_push(struct unsent_pool *p, struct unsent *q, const void *span, size_
  * hold until the bytes are popped: a push moves nothing. */
 int unsent_peek(const struct unsent *q, struct iovec *v, int max);
 
+/* Calls @each for all bytes of @q, oldest first. */
+void unsent_each(const struct unsent *q, void (*each)(void *arg, const void *span, size_t len),
+		 void *arg);
+
 /* Drops the oldest @len <= q->len bytes and gives their blocks back. */
 void unsent_pop(struct unsent_pool *p, struct unsent *q, size_t len);
 

@@ -51,8 +51,9 @@ struct backend_ops {
 	 * Returns 0 or -errno: the worker cannot go on. */
 	int (*turn)(struct worker *w, int64_t wait_ns);
 
-	int (*listen)(struct worker *w, int fd);    /* starts to accept; 0 or -errno */
-	void (*unlisten)(struct worker *w, int fd); /* accepts what is queued, then stops */
+	int (*listen)(struct worker *w, int fd); /* starts to accept; 0 or -errno */
+	/* Stops to accept; before that accepts what is queued, if @drain. */
+	void (*unlisten)(struct worker *w, int fd, bool drain);
 
 	/* c->fd is connecting; tells conn_opened or conn_fail later. 0 or -errno. */
 	int (*dial)(struct conn *c);
@@ -63,6 +64,22 @@ struct backend_ops {
 	/* Stops naming it: afterwards either c->inflight is 0, or the backend calls conn_release
 	 * after the last completion. The descriptor is open until then. */
 	void (*close)(struct conn *c);
+
+	/* For moves between processes (move.h); all of them are NULL where connections cannot be
+	 * moved (fork).
+	 *
+	 * Lets go of a connection that is MOVING: cancels what is in flight and delivers nothing
+	 * more. Returns 1 when neither the backend nor the kernel names it any more, 0 if
+	 * completions are still to come: then it is called again after the next turn; or -errno: it
+	 * must stay. */
+	int (*detach)(struct conn *c);
+	/* Calls @each for the bytes that its peer is owed, oldest first: unsent ones, and what was
+	 * received and has not been delivered. After detach has returned 1. */
+	void (*owed)(const struct conn *c, void (*each)(void *arg, const void *span, size_t len),
+		     void *arg);
+	/* Serves a connection that is OPEN again, or for the first time: sends what is unsent and
+	 * receives. What was detached before need not have become quiet. 0 or -errno. */
+	int (*attach)(struct conn *c);
 
 	/* How far the connection has come, where c->fd cannot be asked (fork); else NULL. */
 	void (*progress)(const struct conn *c, struct sock_progress *p);

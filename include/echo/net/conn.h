@@ -6,6 +6,9 @@
  *    |                  ^ |                                                    ^    inflight == 0
  *    +----> DIALING ----+ +------ error, deadline, conn_close, conn_abort -----+
  *
+ * From OPEN to MOVING and back, or to the end without an end of the socket, go those that change
+ * processes (move.h).
+ *
  * The first half of this file is for roles, the second for backends. No callback nests in another:
  * conn_close only queues the connection; the worker ends it when the turn is over.
  */
@@ -24,7 +27,7 @@
 struct addr;
 struct worker;
 
-enum conn_state { CONN_FREE, CONN_DIALING, CONN_OPEN, CONN_CLOSING };
+enum conn_state { CONN_FREE, CONN_DIALING, CONN_OPEN, CONN_CLOSING, CONN_MOVING };
 
 struct conn {
 	/* what every message needs: one cache line, where the slot begins */
@@ -176,6 +179,16 @@ static inline bool conn_resets(const struct conn *c)
 void conn_release(struct conn *c);
 
 /* ---- for the worker ---- */
+
+/* A move to another process (move.h; move.c alone calls these). While it is MOVING no callback of
+ * the role runs, and nothing ends it. */
+void conn_detach(struct conn *c); /* OPEN: the backend still has to let go */
+void conn_attach(struct conn *c); /* MOVING: is served here, again or from now on */
+void conn_moved(struct conn *c);  /* MOVING: frees the slot; its socket lives on elsewhere */
+
+/* A slot for @fd that comes from another process and has its place in w->conns already; MOVING.
+ * NULL: no slot is free. */
+struct conn *conn_adopt(struct worker *w, int fd);
 
 /* Closes all that are DIALING or OPEN, with FIN or, if @abort, with RST. For roles too. */
 void conn_close_all(struct worker *w, enum cause cause, bool abort);

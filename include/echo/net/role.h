@@ -18,6 +18,7 @@ struct worker;
 /* How a worker is asked to end; a later, larger one overrides an earlier one. */
 enum worker_stop {
 	WORKER_RUN,
+	WORKER_LEAVE, /* accept nothing more, serve those that are there to their end */
 	WORKER_DRAIN, /* finish what is owed, close cleanly, at most until the deadline */
 	WORKER_CLOSE, /* close all now (FIN) */
 	WORKER_RESET, /* close all now (RST) */
@@ -38,14 +39,16 @@ struct role {
 
 	/* The loop is about to run: dial, set timers. */
 	void (*start)(struct worker *w);
-	/* worker_stop was called, or a drain has lasted too long (WORKER_RESET): close connections
-	 * accordingly. The loop ends when none is left. */
+	/* worker_stop was called (but not with WORKER_LEAVE), or a drain has lasted too long
+	 * (WORKER_RESET): close connections accordingly. The loop ends when none is left. */
 	void (*stop)(struct worker *w, enum worker_stop how);
 
 	/* After every turn and its timers; may be NULL. May set w->pace_ns. */
 	void (*turned)(struct worker *w);
 
 	void (*opened)(struct conn *c);
+	/* It is served again after a move (move.h), or from now on; may be NULL. */
+	void (*resumed)(struct conn *c);
 	/* The span is lent until it returns. */
 	enum conn_action (*data)(struct conn *c, const void *span, size_t len);
 	void (*eof)(struct conn *c);     /* the peer's FIN; no end yet: shut down or close */

@@ -44,6 +44,10 @@ struct shed {
  * ends for a newcomer, and other newcomers are turned away. */
 struct conn *shed_accept(struct worker *w, int fd);
 
+/* Takes a slot for @fd, which another process has handed over, and counts it (conn_adopt). NULL:
+ * there is no place: nobody ends for it, and @fd stays the caller's. */
+struct conn *shed_adopt(struct worker *w, int fd);
+
 /* For backends: w->wake_fd is readable. Empties it, and does what other workers have asked for. */
 void shed_woken(struct worker *w);
 

@@ -33,6 +33,20 @@ struct sock_options {
  * Returns 0, or -errno with nothing left open. */
 int sock_listen(struct addr *at, const struct sock_options *o, int fds[], unsigned count);
 
+/* One more listener that shares the connections of @at with those of ours that listen there
+ * already: sock_listen's, or inherited ones, of the same user. Returns the descriptor or -errno. */
+int sock_join(const struct addr *at, const struct sock_options *o);
+
+/* The address that a TCP listener serves, or (sock_is_open) whether a socket is a TCP connection:
+ * of descriptors that another process has sent. sock_listens: 0 or -errno, -ENOTSOCK for what is
+ * no TCP listener. */
+int sock_listens(int fd, struct addr *at);
+bool sock_is_open(int fd);
+
+/* Gives an inherited listener the options of this configuration, the backlog too, and makes it
+ * non-blocking. Returns 0 or -errno. */
+int sock_inherit(int fd, const struct sock_options *o);
+
 /* Begins to connect, from @from unless that is NULL. Returns the descriptor, the connection still
  * being made, or -errno; -ECONNREFUSED also where it would be connected to itself (addr.h). */
 int sock_dial(const struct addr *to, const struct addr *from, const struct sock_options *o);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * worker: one thread, one loop, one backend's state, and everything they need, reserved at start.
  * Workers share nothing but the count of connections and a descriptor in reserve; the calls from
- * outside are worker_stop and reading its stats.
+ * outside are worker_stop, calls (worker_post), and reading its stats.
  */
 #ifndef ECHO_WORKER_H
 #define ECHO_WORKER_H
@@ -24,8 +24,9 @@
 #include "sock.h"
 
 struct backend_ops;
+struct worker_call;
 
-enum { WORKER_LISTENERS_MAX = 16 };
+enum { WORKER_LISTENERS_MAX = 256 }; /* its own, and those of workers of processes before */
 
 struct net_config {
 	const struct backend_ops *backend;
@@ -49,6 +50,9 @@ struct worker {
 	void *role_state;        /* of this worker, the caller's */
 	_Atomic uint32_t *conns; /* open connections of all workers */
 	int listeners[WORKER_LISTENERS_MAX];
+	bool resting[WORKER_LISTENERS_MAX]; /* nothing is accepted from it: worker_rest */
+	bool wary; /* its listeners may be waited on by a process that has died: listens accordingly
+		    */
 	unsigned listener_count;
 	/* with own_descriptors: the listeners of all workers, that it may let go of the others' */
 	const int *all_listeners;
@@ -83,7 +87,8 @@ struct worker {
 	struct stats stats;
 
 	/* shared */
-	_Atomic int stop;  /* enum worker_stop */
+	_Atomic int stop; /* enum worker_stop */
+	_Atomic(struct worker_call *) call;
 	_Atomic bool done; /* the loop has ended */
 	/* of the thread, set when it has ended */
 	_Atomic int64_t cpu_ns, wait_ns; /* on a CPU; ready, but without one, -1: not known */
@@ -158,6 +163,28 @@ int worker_start(struct worker *w);
 
 /* Asks it to end; from any thread. */
 void worker_stop(struct worker *w, enum worker_stop how);
+
+/* A function that another thread has run in the worker's, between two turns. */
+struct worker_call {
+	/* -EAGAIN: again after the next turn, which it sees to itself, by a timer or by what it
+	 * waits for. Else the result. */
+	int (*run)(struct worker *w, struct worker_call *call);
+	int result;
+	sem_t done;
+};
+
+/* Has @call run; from one thread only, one call of a worker at a time. worker_await must follow. */
+void worker_post(struct worker *w, struct worker_call *call);
+
+/* Waits for the end of a call that was posted. Returns its result, or -ECANCELED: the worker's loop
+ * had ended, or ended before it was done. */
+int worker_await(struct worker_call *call);
+
+/* In its own thread (worker_post). Accepts nothing more from its listener number @i, whose queue it
+ * leaves alone, and does not drain it when it stops. */
+void worker_rest(struct worker *w, unsigned i);
+/* Accepts again from all that rest. Returns 0, or the first -errno; the others accept. */
+int worker_wake_listeners(struct worker *w);
 
 /* Makes its turn end soon, so that role->turned is called; from any thread. */
 void worker_wake(struct worker *w);

@@ -50,7 +50,7 @@ class Counters(dict):
 
     def balanced(self):
         """Every connection is accounted for exactly once. They are read while workers run: wait for it."""
-        return self.accepted == self.open + sum(self.closed.values())
+        return self.accepted + self["connections_adopted"] == self.open + sum(self.closed.values())
 
     def __str__(self):
         return f"{dict(self)} closed={dict(self.closed)}"

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * give: the side of a takeover that serves: it hands its listeners, and the connections that can be
+ * moved, to a successor. Until the successor accepts, nothing has changed; until it has the last
+ * batch, all can be taken back; and whatever goes wrong before leaves this process serving.
+ */
+#ifndef ECHOD_GIVE_H
+#define ECHOD_GIVE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "echo/net/move.h"
+#include "message.h"
+
+struct worker_group;
+
+struct give {
+	struct worker_group *group;
+	/* addresses of its listeners, as configured and as bound */
+	const struct addr_list *asked, *bound;
+	bool moves;      /* handover = move */
+	int path_fd;     /* the socket at PATH, which goes along */
+	int64_t died_ns; /* when a process that may have waited on our listeners did, or 0 */
+	struct talk talk;
+	struct move move;
+	unsigned moved;
+};
+
+/* Hands over to the process @pid at the other end of @fd, which is closed. Bounded in time. Returns
+ * true when the successor has all: g->moved connections are its own, the workers have been told
+ * WORKER_LEAVE, and g->path_fd is still to be closed. Else all is as before; the reason has been
+ * logged. */
+bool give_run(struct give *g, int fd, pid_t pid);
+
+#endif

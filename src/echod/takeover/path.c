@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ * path: connects to, listens on and removes the socket of the takeover.
+ */
+#include "path.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+
+enum {
+	WAITING_MAX = 8,
+	CLEAR_TRIES = 500, /* x 1 ms: a process that was killed may not have closed it yet */
+};
+
+static int path_fail(int err, char why[PATH_WHY_MAX], const char *what)
+{
+	snprintf(why, PATH_WHY_MAX, "%s", what);
+	return -err;
+}
+
+static struct sockaddr_un path_addr(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	return a;
+}
+
+static int path_socket(void)
+{
+	return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+/* Whether the process at the other end may hand over to us, or take over: root may do anything to
+ * us, and we ourselves. Of a listener it is who listened first. */
+static int path_check_peer(int fd, pid_t *pid, char why[PATH_WHY_MAX])
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return path_fail(errno, why, "its owner cannot be found out");
+	if (pid)
+		*pid = peer.pid;
+	if (peer.uid == geteuid() || peer.uid == 0)
+		return 0;
+	snprintf(why, PATH_WHY_MAX, "process %d is of user %u: neither this one nor root", peer.pid,
+		 peer.uid);
+	return -EPERM;
+}
+
+/* Returns 0: there is a socket; -ENOENT: nothing; -ENOTSOCK: something else. */
+static int path_look(const char *path, char why[PATH_WHY_MAX])
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return path_fail(errno, why, strerror(errno));
+	return S_ISSOCK(st.st_mode) ? 0 : path_fail(ENOTSOCK, why, "it is there, and no socket");
+}
+
+int path_connect(const char *path, char why[PATH_WHY_MAX])
+{
+	const struct sockaddr_un at = path_addr(path);
+	int fd, r = path_look(path, why);
+
+	if (r < 0)
+		return r;
+	fd = path_socket();
+	if (fd < 0)
+		return path_fail(errno, why, strerror(errno));
+	if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0)
+		r = path_check_peer(fd, NULL, why);
+	else if (errno == ECONNREFUSED)
+		r = path_fail(ENOENT, why, "nobody listens there");
+	else if (errno == EPROTOTYPE)
+		r = path_fail(EPROTOTYPE, why, "who listens there is no echod");
+	else
+		r = path_fail(errno, why, strerror(errno));
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
+/* The mode is the socket's own before there is a file, so that nobody comes in between. */
+static int path_bind(int fd, const char *path)
+{
+	const struct sockaddr_un at = path_addr(path);
+
+	if (fchmod(fd, S_IRUSR | S_IWUSR) < 0 ||
+	    bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Removes a socket that nobody listens on. Returns 0 or -errno. */
+static int path_clear(const char *path, char why[PATH_WHY_MAX])
+{
+	int r = path_connect(path, why);
+
+	for (int i = 0; r >= 0 && i < CLEAR_TRIES; i++) {
+		close(r);
+		clock_sleep_until(clock_now_ns() + MSEC(1));
+		r = path_connect(path, why);
+	}
+	if (r >= 0) {
+		close(r);
+		return path_fail(EADDRINUSE, why, "another process listens there");
+	}
+	if (r != -ENOENT)
+		return r;
+	return unlink(path) < 0 && errno != ENOENT ? path_fail(errno, why, strerror(errno)) : 0;
+}
+
+int path_listen(const char *path, char why[PATH_WHY_MAX])
+{
+	int fd = path_socket(), r;
+
+	if (fd < 0)
+		return path_fail(errno, why, strerror(errno));
+	r = path_bind(fd, path);
+	if (r == -EADDRINUSE) {
+		r = path_clear(path, why);
+		if (r < 0)
+			goto out;
+		r = path_bind(fd, path);
+	}
+	if (r == 0 && listen(fd, WAITING_MAX) < 0)
+		r = -errno;
+	if (r == 0)
+		return fd;
+	(void)path_fail(-r, why, strerror(-r));
+out:
+	close(fd);
+	return r;
+}
+
+int path_accept(int listener, pid_t *pid, char why[PATH_WHY_MAX])
+{
+	int r, fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return path_fail(errno, why, strerror(errno));
+	r = path_check_peer(fd, pid, why);
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
+struct path_id path_identify(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return (struct path_id){ 0 };
+	return (struct path_id){ st.st_dev, st.st_ino };
+}
+
+void path_remove(const char *path, struct path_id id)
+{
+	const struct path_id now = path_identify(path);
+
+	if (id.ino != 0 && now.ino == id.ino && now.dev == id.dev)
+		(void)unlink(path);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * successor: spawned with the signals that we found, and no descriptor but 0 to 2: all others are
+ * close-on-exec.
+ */
+#include "successor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "echo/base/log.h"
+
+extern char **environ;
+
+int successor_init(struct successor *s, int argc, char **argv)
+{
+	ssize_t n = readlink("/proc/self/exe", s->path, sizeof(s->path) - 1);
+
+	s->path[n > 0 ? n : 0] = '\0';
+	s->pid = 0;
+	s->fd = -1;
+	(void)pthread_sigmask(SIG_BLOCK, NULL, &s->mask);
+	s->argv = calloc((size_t)argc + 1, sizeof(*s->argv));
+	if (!s->argv)
+		return -ENOMEM;
+	memcpy(s->argv, argv, (size_t)argc * sizeof(*argv));
+	return 0;
+}
+
+void successor_fini(struct successor *s)
+{
+	free(s->argv);
+	s->argv = NULL;
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+static int successor_spawn(struct successor *s)
+{
+	const char *program = access(s->path, X_OK) == 0 ? s->path : s->argv[0];
+	posix_spawnattr_t how;
+	sigset_t ours;
+	int r = posix_spawnattr_init(&how);
+
+	if (r != 0)
+		return -r;
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGPIPE); /* we ignore it */
+	/* these fail only for other arguments than these */
+	(void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	(void)posix_spawnattr_setsigmask(&how, &s->mask);
+	(void)posix_spawnattr_setsigdefault(&how, &ours);
+	r = posix_spawnp(&s->pid, program, NULL, &how, s->argv, environ);
+	posix_spawnattr_destroy(&how);
+	if (r != 0)
+		s->pid = 0;
+	return -r;
+}
+
+int successor_start(struct successor *s)
+{
+	int r;
+
+	if (s->pid != 0)
+		return -EALREADY;
+	r = successor_spawn(s);
+	if (r < 0)
+		return r;
+	s->fd = (int)syscall(SYS_pidfd_open, s->pid, 0);
+	return 0;
+}
+
+void successor_look(struct successor *s)
+{
+	struct pollfd p = { s->fd, POLLIN, 0 };
+	siginfo_t info = { 0 };
+
+	if (s->fd < 0 || poll(&p, 1, 0) <= 0)
+		return;
+	/* the fork backend waits for every child, and may have waited for this one */
+	if (waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOHANG) < 0)
+		log_warn("the successor, process %d, has ended", (int)s->pid);
+	else
+		log_warn("the successor, process %d, has ended (%s %d)", (int)s->pid,
+			 info.si_code == CLD_EXITED ? "exit code" : "signal", info.si_status);
+	close(s->fd);
+	s->fd = -1;
+	s->pid = 0;
+}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT
+ * take: takes over from the echod that serves, step by step.
+ */
+#include "take.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "echo/base/base.h"
+#include "echo/base/log.h"
+#include "echo/net/backend.h"
+#include "echo/net/sock.h"
+#include "echo/net/worker_group.h"
+
+enum {
+	ANSWER_MS = 5 * 1000,
+	GO_MS = 10 * 1000,   /* until its workers have ended what they were doing */
+	NEXT_MS = 10 * 1000, /* between two batches: MOVE_QUIET_MS, and a busy machine */
+};
+
+static int take_fail(struct take *t, int r, const char *why)
+{
+	snprintf(t->talk.why, sizeof(t->talk.why), "%s", why);
+	return r;
+}
+
+/* Whether this is what calls say when the other process has died. */
+static bool take_gone(int r)
+{
+	return r == -ECONNRESET || r == -EPIPE;
+}
+
+/* ---- the listeners ---- */
+
+static int take_one(struct take *t, int fd, const char asked[ADDR_TEXT_MAX])
+{
+	struct take_listener *l = &t->listeners[t->got];
+	char text[ADDR_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%.*s", ADDR_TEXT_MAX - 1, asked);
+	if (sock_listens(fd, &l->bound) < 0 || addr_parse(&l->asked, text) < 0)
+		return take_fail(t, -EPROTO, "a listener that it sent is none");
+	l->fd = fd;
+	t->got++;
+	return 0;
+}
+
+/* One message of them. Their descriptors are t's, or closed. */
+static int take_some(struct take *t)
+{
+	struct message *m = &t->talk.m;
+	const struct message_listeners *l = &m->listeners;
+	unsigned n = 0;
+	int r = 0;
+
+	t->wary = l->wary;
+	if (m->fds_lost)
+		r = take_fail(t, -EMFILE, "too few descriptors for its listeners (ulimit -n)");
+	else if (l->total != t->count || l->first != t->got || l->count > t->count - t->got)
+		r = take_fail(t, -EPROTO, "its listeners do not add up");
+	while (r == 0 && n < l->count) {
+		r = take_one(t, m->fds[n], l->asked[n]);
+		n += r == 0;
+	}
+	while (n < m->fd_count)
+		close(m->fds[n++]);
+	m->fd_count = 0;
+	return r;
+}
+
+int take_begin(struct take *t, int fd, bool adopts)
+{
+	int r;
+
+	t->talk.fd = fd;
+	t->talk.m.hello = (struct message_hello){ .adopts = adopts };
+	r = message_send(&t->talk, MESSAGE_HELLO);
+	do {
+		if (r == 0)
+			r = message_receive(&t->talk, ANSWER_MS, MESSAGE_LISTENERS_ARE, 0);
+		if (r < 0)
+			return r;
+		if (!t->listeners) {
+			t->count = t->talk.m.listeners.total;
+			if (t->count <= MESSAGE_LISTENERS_MAX)
+				t->listeners = calloc(t->count + 1, sizeof(*t->listeners));
+		}
+		if (!t->listeners) {
+			message_close_fds(&t->talk.m);
+			return take_fail(t, -ENOMEM, "it has too many listeners");
+		}
+		r = take_some(t);
+	} while (r == 0 && t->got < t->count);
+	return r;
+}
+
+/* The first that serves this address and is not taken, beginning with number @from. With @bound, of
+ * that port. NULL: there is none. */
+static struct take_listener *take_find(struct take *t, const struct addr *asked,
+				       const struct addr *bound)
+{
+	for (unsigned i = 0; i < t->got; i++) {
+		struct take_listener *l = &t->listeners[i];
+
+		if (l->taken || (bound && !addr_equal(&l->bound, bound)))
+			continue;
+		if (addr_equal(&l->asked, asked) || addr_equal(&l->bound, asked))
+			return l;
+	}
+	return NULL;
+}
+
+static int take_give_worker(struct take *t, struct worker *w, int fd)
+{
+	if (w->listener_count == WORKER_LISTENERS_MAX)
+		return take_fail(t, -ENOSPC,
+				 "more listeners than these workers can have: more workers?");
+	w->listeners[w->listener_count++] = fd;
+	return 0;
+}
+
+int take_listen(struct take *t, struct worker_group *g, struct addr_list *l, unsigned i)
+{
+	const struct addr asked = l->at[i];
+	struct take_listener *it = take_find(t, &asked, NULL);
+	unsigned n = 0;
+	int r = 0;
+
+	for (; it && r == 0; it = take_find(t, &asked, &l->at[i])) {
+		l->at[i] = it->bound;
+		r = take_give_worker(t, &g->workers[n++ % g->count], it->fd);
+		it->taken = r == 0;
+	}
+	t->having[i] = n < g->count ? n : g->count;
+	return r < 0 ? r : (int)n;
+}
+
+/* The listener of worker @w at this address. */
+static int take_listener_at(const struct worker *w, const struct addr *at)
+{
+	struct addr bound;
+
+	for (unsigned i = 0; i < w->listener_count; i++) {
+		if (sock_listens(w->listeners[i], &bound) == 0 && addr_equal(&bound, at))
+			return w->listeners[i];
+	}
+	return -1;
+}
+
+/* Workers that got none of this address join, now that nothing can come in between; where they may
+ * not they accept from another's queue. */
+static int take_join(struct take *t, struct worker_group *g, const struct addr *at, unsigned having)
+{
+	int r = 0;
+
+	for (unsigned i = having; having > 0 && i < g->count && r == 0; i++) {
+		int fd = sock_join(at, t->sock);
+
+		if (fd < 0)
+			fd = fcntl(take_listener_at(&g->workers[i % having], at), F_DUPFD_CLOEXEC,
+				   0);
+		r = fd < 0 ? take_fail(t, -errno, strerror(errno))
+			   : take_give_worker(t, &g->workers[i], fd);
+	}
+	return r;
+}
+
+static void take_inherit(const struct take *t)
+{
+	char text[ADDR_TEXT_MAX];
+
+	for (unsigned i = 0; i < t->got; i++) {
+		const struct take_listener *l = &t->listeners[i];
+		int r = l->taken ? sock_inherit(l->fd, t->sock) : 0;
+
+		if (r < 0)
+			log_warn("the listener on %s keeps the options that it had: %s",
+				 addr_format(&l->bound, text), strerror(-r));
+	}
+}
+
+int take_ready(struct take *t, struct worker_group *g, const struct addr_list *l)
+{
+	struct message_ready *ready = &t->talk.m.ready;
+	int r;
+
+	ready->total = t->got;
+	for (unsigned i = 0; i < t->got; i++)
+		ready->taken[i] = t->listeners[i].taken;
+	t->talk.m.fd_count = 0;
+	r = message_send(&t->talk, MESSAGE_READY);
+	if (r == 0)
+		r = message_receive(&t->talk, GO_MS, MESSAGE_GO, 0);
+	t->alone = take_gone(r);
+	if (r < 0 && !t->alone)
+		return r;
+	for (unsigned i = 0; i < g->count; i++)
+		g->workers[i].wary = t->wary || t->alone;
+	take_inherit(t);
+	r = 0;
+	for (unsigned i = 0; i < l->count && r == 0; i++)
+		r = take_join(t, g, &l->at[i], t->having[i]);
+	return r;
+}
+
+/* ---- the connections ---- */
+
+/* Where the bytes of each lie in the file, and whether there are so many. */
+static int take_measure(struct take *t)
+{
+	const struct message *m = &t->talk.m;
+	struct stat st;
+	uint64_t at = 0;
+
+	for (unsigned i = 0; i < m->conns.count; i++) {
+		t->in.at[i] = at;
+		if (m->conns.owed[i] > MOVE_OWED_MAX - at)
+			return take_fail(t, -EPROTO, "its connections are owed too much");
+		at += m->conns.owed[i];
+	}
+	if (fstat(m->fds[0], &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size < at)
+		return take_fail(t, -EPROTO, "what its connections are owed is not there");
+	return 0;
+}
+
+/* Reads what they are owed. Returns the bytes, NULL when there is no memory, or they are cut off.
+ */
+static char *take_read(const struct take *t)
+{
+	const struct message *m = &t->talk.m;
+	const unsigned last = m->conns.count - 1;
+	const size_t len = m->conns.count > 0 ? t->in.at[last] + m->conns.owed[last] : 0;
+	char *data = malloc(len + 1);
+	size_t got = 0;
+
+	while (data && got < len) {
+		ssize_t n = pread(m->fds[0], data + got, len - got, (off_t)got);
+
+		if (n <= 0) {
+			free(data);
+			return NULL;
+		}
+		got += (size_t)n;
+	}
+	return data;
+}
+
+static void take_answer(struct take *t)
+{
+	struct message_kept *k = &t->talk.m.kept;
+
+	*k = (struct message_kept){ .count = t->in.count };
+	for (unsigned i = 0; i < t->in.count; i++)
+		k->kept[i] = t->in.kept[i];
+	t->talk.m.fd_count = 0;
+}
+
+static int take_each_worker(struct take *t, int (*step)(struct worker *w, struct move_in *m))
+{
+	const struct worker_group *g = t->talk.group;
+	int r = 0;
+
+	t->in.step = g->count;
+	for (unsigned i = 0; i < g->count && r == 0; i++) {
+		t->in.first = i;
+		r = step(&g->workers[i], &t->in);
+	}
+	return r;
+}
+
+/* Takes slots for a batch whose bytes are read, tells the other process which it keeps, and only
+ * then begins to serve them: until then neither has touched them. */
+static int take_adopt(struct take *t)
+{
+	struct move_in *in = &t->in;
+	int r = take_each_worker(t, move_adopt), served;
+
+	if (r < 0)
+		return r;
+	take_answer(t);
+	r = message_send(&t->talk, MESSAGE_KEPT);
+	for (unsigned i = 0; i < in->count; i++) {
+		t->adopted += in->kept[i];
+		t->refused += !in->kept[i];
+		if (in->fds[i] >= 0 && !in->kept[i])
+			close(in->fds[i]);
+	}
+	served = take_each_worker(t, r == 0 || take_gone(r) ? move_serve : move_drop);
+	return r < 0 ? r : served;
+}
+
+/* A batch of connections has come. Its descriptors go to the workers, or are closed. */
+static int take_batch(struct take *t)
+{
+	struct message *m = &t->talk.m;
+	struct move_in *in = &t->in;
+	char *data;
+	int r;
+
+	in->count = m->conns.count;
+	for (unsigned i = 0; i < in->count; i++) {
+		in->fds[i] = -1;
+		in->kept[i] = false;
+	}
+	if (m->fds_lost) { /* they stay where they are */
+		t->refused += in->count;
+		take_answer(t);
+		return message_send(&t->talk, MESSAGE_KEPT);
+	}
+	r = take_measure(t);
+	data = r == 0 ? take_read(t) : NULL;
+	if (r == 0 && !data)
+		r = take_fail(t, -ENOMEM, "what its connections are owed cannot be read");
+	if (r < 0) {
+		message_close_fds(m);
+		return r;
+	}
+	close(m->fds[0]);
+	for (unsigned i = 0; i < in->count; i++) {
+		if (sock_is_open(m->fds[1 + i]))
+			in->fds[i] = m->fds[1 + i];
+		else
+			close(m->fds[1 + i]);
+		in->owed[i] = m->conns.owed[i];
+	}
+	in->data = data;
+	r = take_adopt(t);
+	free(data);
+	return r;
+}
+
+/* It has sent the last: the socket at PATH. It may still change its mind, in time; else it closes.
+ */
+static int take_done(struct take *t, int *path_fd)
+{
+	const int fd = t->talk.m.fd_count == 1 ? t->talk.m.fds[0] : -1;
+	int r;
+
+	t->talk.m.fd_count = 0;
+	r = message_send(&t->talk, MESSAGE_TAKEN);
+	if (r == 0)
+		r = message_receive(&t->talk, ANSWER_MS, 0, 0);
+	if (r == -ECONNREFUSED || r == -ECANCELED) {
+		close(fd);
+		return r;
+	}
+	*path_fd = fd;
+	return 0;
+}
+
+int take_finish(struct take *t, int *path_fd)
+{
+	int r = t->alone ? 0 : message_send(&t->talk, MESSAGE_SERVING);
+
+	*path_fd = -1;
+	while (r == 0 && !t->alone) {
+		r = message_receive(&t->talk, NEXT_MS, MESSAGE_CONNS, MESSAGE_DONE);
+		if (r == MESSAGE_DONE)
+			return take_done(t, path_fd);
+		if (r == MESSAGE_CONNS)
+			r = take_batch(t);
+	}
+	t->alone |= take_gone(r);
+	return t->alone ? 0 : r;
+}
+
+void take_refuse(struct take *t, const char *why)
+{
+	if (t->talk.fd < 0)
+		return;
+	message_refuse(&t->talk, t->talk.why[0] ? t->talk.why : why);
+	close(t->talk.fd);
+	t->talk.fd = -1;
+}
+
+unsigned take_count(const struct take *t)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < t->got; i++)
+		n += t->listeners[i].taken;
+	return n;
+}
+
+void take_end(struct take *t)
+{
+	for (unsigned i = 0; i < t->got; i++) {
+		if (!t->listeners[i].taken)
+			close(t->listeners[i].fd);
+	}
+	free(t->listeners);
+	t->listeners = NULL;
+	t->count = t->got = 0;
+	if (t->talk.fd >= 0)
+		close(t->talk.fd);
+	t->talk.fd = -1;
+}

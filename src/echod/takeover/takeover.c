@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ * takeover: what main does about restarts: both sides of one, and what is between two.
+ */
+#include "takeover.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/log.h"
+#include "echo/net/backend.h"
+#include "echo/net/sock.h"
+#include "echo/net/worker_group.h"
+
+static int takeover_failed(struct takeover *t, int r)
+{
+	const char *why = t->take.talk.why[0] ? t->take.talk.why : strerror(-r);
+
+	log_error("cannot take over at %s: %s", t->config.path, why);
+	take_refuse(&t->take, "it gives up");
+	return r;
+}
+
+int takeover_begin(struct takeover *t)
+{
+	const struct worker *w = &t->group->workers[0];
+	const bool adopts = t->config.handover == HANDOVER_MOVE && move_can(w);
+	char why[PATH_WHY_MAX];
+	int fd, r;
+
+	t->path_fd = -1;
+	t->take.talk.fd = -1;
+	t->take.sock = t->sock;
+	t->asked = *t->bound;
+	if (!t->config.path[0])
+		return 0;
+	fd = path_connect(t->config.path, why);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0) {
+		log_error("cannot take over at %s: %s", t->config.path, why);
+		return fd;
+	}
+	t->taking = true;
+	r = take_begin(&t->take, fd, adopts);
+	return r < 0 ? takeover_failed(t, r) : 0;
+}
+
+static int takeover_listen_afresh(struct takeover *t, unsigned i)
+{
+	struct addr *at = &t->bound->at[i];
+	int r = 0;
+
+	for (unsigned k = 0; k < t->group->count && r >= 0; k++) {
+		struct worker *w = &t->group->workers[k];
+		int fd = -1;
+
+		r = k == 0 ? sock_listen(at, t->sock, &fd, 1) : sock_join(at, t->sock);
+		if (k > 0)
+			fd = r;
+		if (r >= 0)
+			w->listeners[w->listener_count++] = fd;
+	}
+	return r < 0 ? r : 0;
+}
+
+int takeover_listen(struct takeover *t, unsigned i)
+{
+	char text[ADDR_TEXT_MAX];
+	int r = 0;
+
+	if (t->taking)
+		r = take_listen(&t->take, t->group, t->bound, i);
+	if (r < 0)
+		return takeover_failed(t, r);
+	if (r > 0)
+		return 0;
+	r = takeover_listen_afresh(t, i);
+	if (r < 0)
+		log_error("cannot listen on %s: %s", addr_format(&t->bound->at[i], text),
+			  strerror(-r));
+	return r;
+}
+
+static int takeover_listen_path(struct takeover *t)
+{
+	char why[PATH_WHY_MAX];
+
+	t->path_fd = path_listen(t->config.path, why);
+	if (t->path_fd < 0)
+		log_error("cannot listen on unix:%s: %s", t->config.path, why);
+	else
+		t->id = path_identify(t->config.path);
+	return t->path_fd < 0 ? t->path_fd : 0;
+}
+
+int takeover_ready(struct takeover *t)
+{
+	int r;
+
+	if (!t->config.path[0])
+		return 0;
+	if (!t->taking)
+		return takeover_listen_path(t);
+	r = take_ready(&t->take, t->group, t->bound);
+	return r < 0 ? takeover_failed(t, r) : 0;
+}
+
+int takeover_finish(struct takeover *t)
+{
+	int r;
+
+	if (!t->taking)
+		return 0;
+	t->take.talk.group = t->group;
+	t->take.talk.signalled = t->signalled;
+	t->take.talk.arg = t->arg;
+	r = take_finish(&t->take, &t->path_fd);
+	if (r < 0)
+		return takeover_failed(t, r);
+	t->taking = false;
+	if (t->take.alone)
+		t->give.died_ns = clock_now_ns();
+	t->id = path_identify(t->config.path);
+	/* without it there would be no next time; but who serves goes on */
+	if (t->path_fd < 0)
+		(void)takeover_listen_path(t);
+	log_info("took over: %u listeners, %u connections%s", take_count(&t->take), t->take.adopted,
+		 t->take.alone ? "; the other process has died" : "");
+	if (t->take.refused > 0)
+		log_warn("no room for %u connections: the other process serves them",
+			 t->take.refused);
+	take_end(&t->take);
+	return 0;
+}
+
+void takeover_watch(struct takeover *t)
+{
+	unsigned n = 0;
+
+	if (t->path_fd >= 0)
+		t->watched[n++] = t->path_fd;
+	if (t->successor.fd >= 0)
+		t->watched[n++] = t->successor.fd;
+	worker_group_watch(t->group, t->watched, n);
+}
+
+static bool takeover_give(struct takeover *t, int fd, pid_t pid)
+{
+	struct give *g = &t->give;
+
+	g->group = t->group;
+	g->asked = &t->asked;
+	g->bound = t->bound;
+	g->moves = t->config.handover == HANDOVER_MOVE;
+	g->path_fd = t->path_fd;
+	g->talk.signalled = t->signalled;
+	g->talk.arg = t->arg;
+	if (!give_run(g, fd, pid))
+		return false;
+	close(t->path_fd);
+	t->path_fd = -1;
+	t->left = true;
+	if (t->config.deadline_ns > 0)
+		t->until_ns = clock_now_ns() + t->config.deadline_ns;
+	log_info("process %d has taken over: %u connections moved, %u stay here until they end",
+		 (int)pid, g->moved, atomic_load(&t->group->conns));
+	return true;
+}
+
+bool takeover_look(struct takeover *t)
+{
+	char why[PATH_WHY_MAX];
+	pid_t pid = 0;
+	int fd;
+
+	if (!t->left)
+		successor_look(&t->successor);
+	if (t->path_fd < 0)
+		return false;
+	fd = path_accept(t->path_fd, &pid, why);
+	if (fd >= 0)
+		return takeover_give(t, fd, pid);
+	if (fd != -EAGAIN)
+		log_warn("nobody takes over at %s: %s", t->config.path, why);
+	return false;
+}
+
+int takeover_wait_ms(const struct takeover *t)
+{
+	const int64_t left_ns = t->until_ns - clock_now_ns();
+
+	if (t->until_ns == 0)
+		return -1;
+	if (left_ns <= 0)
+		return 0;
+	return left_ns > SEC(3600) ? 3600 * 1000 : (int)(left_ns / MSEC(1)) + 1;
+}
+
+bool takeover_overdue(const struct takeover *t)
+{
+	return t->until_ns != 0 && clock_now_ns() >= t->until_ns;
+}
+
+void takeover_start(struct takeover *t)
+{
+	int r;
+
+	if (t->path_fd < 0) {
+		log_warn("SIGUSR2: no successor can take over: %s",
+			 t->left     ? "one has already"
+			 : t->taking ? "this one is still taking over"
+				     : "there is no `takeover`");
+		return;
+	}
+	r = successor_start(&t->successor);
+	if (r == -EALREADY)
+		log_warn("SIGUSR2: a successor is starting already");
+	else if (r < 0)
+		log_warn("SIGUSR2: cannot start a successor: %s", strerror(-r));
+	else
+		log_info("SIGUSR2: process %d is to take over", (int)t->successor.pid);
+}
+
+void takeover_end(struct takeover *t)
+{
+	if (t->taking)
+		take_refuse(&t->take, "it could not start");
+	take_end(&t->take);
+	if (t->path_fd >= 0) {
+		path_remove(t->config.path, t->id);
+		close(t->path_fd);
+	}
+	t->path_fd = -1;
+	successor_fini(&t->successor);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ * takeover: a restart that no client sees. An echod that starts takes over from the one that
+ * listens at PATH (take.h), and listens there for its own successor (give.h).
+ */
+#ifndef ECHOD_TAKEOVER_H
+#define ECHOD_TAKEOVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "give.h"
+#include "path.h"
+#include "successor.h"
+#include "take.h"
+
+struct worker_group;
+
+enum { HANDOVER_MOVE, HANDOVER_SERVE };
+
+struct takeover_config {
+	char path[PATH_TEXT_MAX]; /* "": no takeover */
+	unsigned handover;        /* what becomes of connections: HANDOVER_MOVE, HANDOVER_SERVE */
+	int64_t deadline_ns;      /* for those that stay with the old process; 0: none */
+};
+
+struct takeover {
+	struct takeover_config config;
+	struct worker_group *group;
+	const struct sock_options *sock;
+	struct addr_list asked;  /* the addresses as configured */
+	struct addr_list *bound; /* as they are served */
+	/* While it runs workers, of signals: returns whether we are to stop. */
+	bool (*signalled)(void *arg, int signal);
+	void *arg;
+
+	bool taking;    /* there is an echod to take over from */
+	int path_fd;    /* -1: none */
+	int watched[2]; /* by worker_group_wait */
+	struct path_id id;
+	bool left;        /* a successor has taken over */
+	int64_t until_ns; /* when those that stayed are ended; 0: never */
+	struct successor successor;
+	struct take take;
+	struct give give;
+};
+
+/* What the rest returns where it fails is -errno, and the reason has been logged. */
+
+/* Before anything is opened. Finds out whether there is an echod to take over from, and what it
+ * listens on. t->config, group, sock and bound are set. */
+int takeover_begin(struct takeover *t);
+
+/* Opens or inherits the listeners of address @i for all workers. */
+int takeover_listen(struct takeover *t, unsigned i);
+
+/* All workers are prepared: returns when they may be started. */
+int takeover_ready(struct takeover *t);
+
+/* All workers run: adopts the connections of the other process. */
+int takeover_finish(struct takeover *t);
+
+/* What follows from a wait of the main loop, which watches for it from takeover_watch on. Returns
+ * whether a successor has taken over just now. */
+void takeover_watch(struct takeover *t);
+bool takeover_look(struct takeover *t);
+
+/* Milliseconds until takeover_overdue may be true; -1: never. */
+int takeover_wait_ms(const struct takeover *t);
+/* Those that stayed after a takeover have had their time. */
+bool takeover_overdue(const struct takeover *t);
+
+/* SIGUSR2. */
+void takeover_start(struct takeover *t);
+
+void takeover_end(struct takeover *t);
+
+#endif
