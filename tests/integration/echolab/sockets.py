@@ -113,19 +113,21 @@ class Reader(threading.Thread):
 def fill(server, sock, data, quiet=0.5):
     """Sends until an Echod has taken nothing for `quiet` seconds and sleeps: one that waits for a CPU would take more.
     Returns how much has gone."""
-    at, poll, last = 0, select.poll(), time.monotonic()
+    at, poll, last, wait = 0, select.poll(), time.monotonic(), quiet
     poll.register(sock, select.POLLOUT)
     sock.setblocking(False)
     try:
         while at < len(data):
-            if poll.poll(slow(quiet) * 1000):
+            if poll.poll(slow(wait) * 1000):
                 with contextlib.suppress(BlockingIOError):
                     at += sock.send(memoryview(data)[at:at + (1 << 20)])
-                last = time.monotonic()
+                last, wait = time.monotonic(), quiet
             elif server.sleeps():
                 break
             elif time.monotonic() - last > slow(2 * PATIENCE):
                 raise Failed(f"it takes nothing, and does not sleep: {server.said()}")
+            else:
+                wait = 0.01
     finally:
         sock.settimeout(slow(PATIENCE))
     return at
