@@ -220,7 +220,10 @@ class Small(RootCase):
             with self.subTest(backend):
                 server = self.echod(backend=backend, prefix=self.prefix)
                 self.assertIn(self.group.name, Path(f"/proc/{server.pid}/cgroup").read_text())
-                r = self.run_load(server, connections=20 if backend == "fork" else 1000, duration="1s", **LONG)
+                r = self.as_long_as_needed(
+                    lambda duration, server=server, backend=backend: self.load(
+                        server, connections=20 if backend == "fork" else 1000, duration=duration, **LONG),
+                    lambda r: r["messages"]["echoed"] > 1000 and r.code == OK, 1)
                 self.assertEqual((r.code, r.errors), (OK, {}), r)
                 self.assertGreater(r["messages"]["echoed"], 1000, r)
                 server.stop()

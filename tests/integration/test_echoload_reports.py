@@ -155,11 +155,9 @@ class Reports(LoadCase):
                 r = self.interrupted(number, suffix, lambda _, jsonl: jsonl.exists() and
                                      jsonl.read_text().count('"interval"') > 3, server, connections=4, duration="1h")
                 self.assertGreater(r["latency_ns"]["count"], 0)
-                for duration in ("100ms", "1s", "10s"):
-                    r = self.interrupted(number, suffix, lambda load, _: load.past_end(), mute, connections=3,
-                                         duration=duration, grace="1h")
-                    if r["messages"]["sent"] == 3:
-                        break
+                runs = (self.interrupted(number, suffix, lambda load, _: load.past_end(), mute, connections=3,
+                                         duration=duration, grace="1h") for duration in ("100ms", "1s", "10s"))
+                r = next(r for r in runs if r["messages"]["sent"] == 3)
                 self.assertEqual((r["messages"]["unfinished"], r["connections"]["open_at_end"]), (3, 3))
 
     def test_a_signal_that_comes_at_once_leaves_nothing_half_written(self):
@@ -184,8 +182,7 @@ class Reports(LoadCase):
                 r = self.run_echoload(f"--{key}", name, "-d", "1h", server)
                 self.assertEqual((r.code, r.out), (code, ""), r)
                 self.assertIn(name if code == ENVIRONMENT else ".hgrm", r.err)
-        r = self.run_echoload("--json", "a", "--csv", "a", server)
-        self.assertEqual(r.code, USAGE, r)
+        self.assertEqual(self.run_echoload("--json", "a", "--csv", "a", server).code, USAGE)
 
     @unittest.skipUnless(Path("/dev/full").exists(), "no /dev/full")
     def test_a_full_disk_is_the_verdict_that_all_formats_tell(self):
