@@ -30,22 +30,13 @@ struct line {
 };
 
 static const char cut_mark[] = "...";
-static const char *const level_words[] = {
-	[LOG_ERROR] = "error: ",
-	[LOG_WARN] = "warning: ",
-	[LOG_INFO] = "",
-	[LOG_DEBUG] = "debug: ",
-};
 
 static const char *log_program;
-static enum log_level log_most = LOG_INFO;
 
-void log_init(const char *program, enum log_level most)
+void log_init(const char *program)
 {
 	assert(program);
-	assert((size_t)most < ARRAY_LEN(level_words));
 	log_program = program;
-	log_most = most;
 }
 
 /* Appends @text; what does not fit is left out and marked. */
@@ -70,16 +61,14 @@ static void line_add(struct line *l, const char *text)
 	}
 }
 
-static void log_line(enum log_level level, const char *fmt, va_list args)
+static void log_line(const char *level, const char *fmt, va_list args)
 {
 	const char *program = log_program ? log_program : program_invocation_short_name;
 	char message[LINE_MAX_LEN + 1]; /* longer than what fits, so that line_add sees the cut */
 	struct line l;
 	int saved = errno;
 
-	if (level > log_most)
-		return;
-	l.len = (size_t)snprintf(l.text, LINE_MAX_LEN / 2, "%s: %s", program, level_words[level]);
+	l.len = (size_t)snprintf(l.text, LINE_MAX_LEN / 2, "%s: %s", program, level);
 	l.len = size_min(l.len, LINE_MAX_LEN / 2 - 1);
 	errno = saved; /* for %m */
 	if (vsnprintf(message, sizeof(message), fmt, args) < 0)
@@ -97,7 +86,7 @@ void log_error(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	log_line(LOG_ERROR, fmt, args);
+	log_line("error: ", fmt, args);
 	va_end(args);
 }
 
@@ -106,7 +95,7 @@ void log_warn(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	log_line(LOG_WARN, fmt, args);
+	log_line("warning: ", fmt, args);
 	va_end(args);
 }
 
@@ -115,15 +104,6 @@ void log_info(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	log_line(LOG_INFO, fmt, args);
-	va_end(args);
-}
-
-void log_debug(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	log_line(LOG_DEBUG, fmt, args);
+	log_line("", fmt, args);
 	va_end(args);
 }

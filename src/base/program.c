@@ -48,7 +48,7 @@ void program_begin(const char *name)
 	out = output_stream(STDOUT_FILENO);
 	if (out)
 		stdout = out;
-	log_init(name, LOG_INFO);
+	log_init(name);
 	program_folder();
 }
 
