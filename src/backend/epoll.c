@@ -290,7 +290,6 @@ const struct backend_ops backend_epoll = {
 	.unlisten = epoll_unlisten,
 	.dial = epoll_add_conn,
 	.send = epoll_send,
-	.pause = epoll_pause,
 	.shutdown = epoll_shutdown,
 	.close = epoll_close,
 	.detach = epoll_detach,

@@ -223,8 +223,7 @@ void epoll_read(struct conn *c)
 {
 	struct epoll_state *s = c->worker->state;
 
-	for (int i = 0; (c->backend_flags & EPOLL_READABLE) && c->state == CONN_OPEN && !c->paused;
-	     i++) {
+	for (int i = 0; (c->backend_flags & EPOLL_READABLE) && c->state == CONN_OPEN; i++) {
 		if (i == BUDGET) {
 			list_append(&s->ready, &epoll_of(c)->link);
 			return;
@@ -285,14 +284,6 @@ void epoll_run_ready(struct worker *w)
 void epoll_send(struct conn *c)
 {
 	epoll_flush_span(c);
-}
-
-void epoll_pause(struct conn *c)
-{
-	struct epoll_state *s = c->worker->state;
-
-	if (!c->paused && (c->backend_flags & EPOLL_READABLE))
-		list_append(&s->ready, &epoll_of(c)->link);
 }
 
 void epoll_shutdown(struct conn *c)

@@ -53,7 +53,6 @@ void epoll_run_ready(struct worker *w);
 
 /* Members of the ops. */
 void epoll_send(struct conn *c);
-void epoll_pause(struct conn *c);
 void epoll_shutdown(struct conn *c);
 void epoll_close(struct conn *c);
 

@@ -308,12 +308,10 @@ static void fork_kill_timer(struct timer *t, int64_t now_ns)
 }
 
 /* No signal comes any more for zombies that were left. */
-static void fork_stop(struct worker *w, int how, int64_t deadline_ns)
+static void fork_stop(struct worker *w)
 {
 	struct fork_state *s = w->state;
 
-	(void)how;
-	(void)deadline_ns;
 	s->reap = REAP_LOOP;
 	fork_reap(w);
 }
@@ -441,7 +439,7 @@ const struct backend_ops backend_fork = {
 	.turn = fork_turn,
 	.listen = fork_listen,
 	.unlisten = fork_unlisten,
-	/* no dial, no send: it only serves. No pause: nothing wakes a process that does not read */
+	/* no dial, no send: it only serves */
 	.shutdown = fork_shutdown,
 	.close = fork_close,
 	.progress = fork_progress,

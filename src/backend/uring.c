@@ -362,7 +362,6 @@ const struct backend_ops backend_uring = {
 	.unlisten = uring_unlisten,
 	.dial = uring_dial,
 	.send = uring_send,
-	.pause = uring_update_recv,
 	.shutdown = uring_shutdown,
 	.close = uring_close,
 	.detach = uring_detach,

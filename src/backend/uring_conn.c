@@ -258,7 +258,7 @@ static enum uring_receiving wanted_recv(const struct conn *c, size_t *max)
 	bool behind = c->worker->role->echoes && unsent > 0 &&
 		      unsent >= c->worker->config->max_unsent / 2;
 
-	if (c->paused || holds_bytes(c))
+	if (holds_bytes(c))
 		return RECEIVE_NONE;
 	if (c->fin || uring_of(c)->dead) {
 		*max = s->bufs.size;
@@ -349,8 +349,6 @@ static void poll_ended(struct conn *c, int res)
 	if (c->state == CONN_MOVING)
 		return; /* whoever serves it next looks at its socket anew */
 	for (int i = 0; i < PASS_BUDGET && n == (ssize_t)b->size && c->state == CONN_OPEN; i++) {
-		if (c->paused)
-			break;
 		tick_clock(c);
 		n = pass_step(c, b->scratch, b->size);
 	}

@@ -213,10 +213,6 @@ void conn_shutdown(struct conn *c, enum cause cause)
 		return;
 	c->fin = true;
 	c->fin_cause = (uint8_t)cause;
-	if (c->paused) {
-		c->paused = false; /* what still comes is dropped, so that no RST follows our FIN */
-		c->worker->config->backend->pause(c);
-	}
 	if (conn_unsent(c) == 0)
 		conn_send_fin(c);
 }
@@ -229,14 +225,6 @@ void conn_send(struct conn *c, const void *span, size_t len)
 	c->span = span;
 	c->span_len = len;
 	c->worker->config->backend->send(c);
-}
-
-void conn_pause(struct conn *c, bool on)
-{
-	if (c->state != CONN_OPEN || c->fin || c->paused == on)
-		return;
-	c->paused = on;
-	c->worker->config->backend->pause(c);
 }
 
 void conn_arm(struct conn *c)
@@ -318,7 +306,7 @@ static void conn_choose_end(const struct conn *c)
  * the FIN was, and recv tells it. A server goes on after a FIN: for it the reset is the end. */
 void conn_send_failed(struct conn *c, int err)
 {
-	if (c->worker->role->echoes || c->eof || c->paused || (err != EPIPE && err != ECONNRESET))
+	if (c->worker->role->echoes || c->eof || (err != EPIPE && err != ECONNRESET))
 		conn_fail(c, err);
 	else if (c->send_err == 0)
 		c->send_err = err;

@@ -88,7 +88,7 @@ static void worker_check_stop(struct worker *w)
 	worker_end_listeners(w);
 	w->stopping = how;
 	if (backend->stop)
-		backend->stop(w, (int)how, deadline_ns);
+		backend->stop(w);
 	if (how == WORKER_DRAIN)
 		timer_set(&w->timers, &w->drain_timer, deadline_ns);
 	if (how != WORKER_LEAVE)

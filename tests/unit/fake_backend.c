@@ -140,11 +140,6 @@ static void backend_send(struct conn *c)
 	fake_conn(c)->sends++;
 }
 
-static void backend_pause(struct conn *c)
-{
-	fake_conn(c)->pauses++;
-}
-
 static void backend_shutdown(struct conn *c)
 {
 	fake_conn(c)->shutdowns++;
@@ -175,7 +170,6 @@ const struct backend_ops fake_backend = {
 	.unlisten = backend_unlisten,
 	.dial = backend_dial,
 	.send = backend_send,
-	.pause = backend_pause,
 	.shutdown = backend_shutdown,
 	.close = backend_close,
 	.progress = backend_progress,

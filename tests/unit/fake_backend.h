@@ -18,7 +18,7 @@ enum { FAKE_SLOTS = 4, FAKE_MAX_CONNS = 3 };
 
 /* How often a connection's backend was asked for something. */
 struct fake_conn {
-	unsigned dials, sends, pauses, shutdowns, closes;
+	unsigned dials, sends, shutdowns, closes;
 	struct sock_progress progress; /* what the backend says of it */
 	bool holds; /* an operation of it stays in flight after close: set c->inflight too */
 };

@@ -98,7 +98,7 @@ START_TEST(a_send_that_fails_ends_who_receives_no_more)
 			errnos[i] == EPIPE; /* a server wants nothing that it cannot send back */
 		c = fake_accept();
 		if (errnos[i] == ECONNRESET)
-			conn_pause(c, true);
+			c->eof = true;
 		conn_send_failed(c, errnos[i]);
 		ck_assert_int_eq(c->state, CONN_CLOSING);
 		ck_assert(c->abort); /* no call fails without the peer being told, should it live */
@@ -250,28 +250,11 @@ START_TEST(after_shutdown_data_is_counted_and_dropped)
 
 	fake_role(c)->next = CONN_ECHO;
 	ck_assert_int_eq(conn_data(c, "abc", 3), CONN_ECHO);
-	conn_pause(c, true);
 	conn_shutdown(c, CAUSE_SHUTDOWN);
-	ck_assert_uint_eq(fake_conn(c)->pauses, 2); /* reading goes on */
 	ck_assert_int_eq(conn_data(c, "abcd", 4), CONN_NOTHING);
-	conn_pause(c, true);
-	ck_assert_uint_eq(fake_conn(c)->pauses, 2);
 	ck_assert_uint_eq(fake_role(c)->data, 1);
 	ck_assert_uint_eq(c->received, 7);
 	ck_assert_uint_eq(stats_get(&fake.w.stats.bytes_in), 7);
-}
-END_TEST
-
-START_TEST(pause_tells_the_backend_of_changes_only)
-{
-	struct conn *c = fake_accept();
-
-	conn_pause(c, false);
-	conn_pause(c, true);
-	conn_pause(c, true);
-	ck_assert_uint_eq(fake_conn(c)->pauses, 1);
-	conn_pause(c, false);
-	ck_assert_uint_eq(fake_conn(c)->pauses, 2);
 }
 END_TEST
 
@@ -281,10 +264,8 @@ START_TEST(a_closing_connection_asks_its_backend_for_nothing)
 
 	conn_close(c, CAUSE_EOF);
 	conn_send(c, "x", 1);
-	conn_pause(c, true);
 	conn_shutdown(c, CAUSE_EOF);
 	ck_assert_uint_eq(fake_conn(c)->sends, 0);
-	ck_assert_uint_eq(fake_conn(c)->pauses, 0);
 	ck_assert_uint_eq(fake_conn(c)->shutdowns, 0);
 	ck_assert_uint_eq(fake_conn(c)->closes, 0);
 	fake_turn(1);
@@ -389,7 +370,6 @@ Suite *conn_suite(void)
 	tcase_add_test(tc, shutdown_waits_for_lent_bytes);
 	tcase_add_test(tc, after_the_peers_fin_close_alone_sends_ours);
 	tcase_add_test(tc, after_shutdown_data_is_counted_and_dropped);
-	tcase_add_test(tc, pause_tells_the_backend_of_changes_only);
 	tcase_add_test(tc, a_closing_connection_asks_its_backend_for_nothing);
 	tcase_add_test(tc, closed_may_dial_and_what_it_dials_gets_another_slot);
 	tcase_add_test(tc, closing_all_ends_those_that_dial_too);

@@ -58,7 +58,6 @@ struct backend_ops {
 	/* c->fd is connecting; tells conn_opened or conn_fail later. 0 or -errno. */
 	int (*dial)(struct conn *c);
 	void (*send)(struct conn *c);     /* c->span, c->span_len; see conn_send */
-	void (*pause)(struct conn *c);    /* c->paused has changed */
 	void (*shutdown)(struct conn *c); /* FIN now (all is sent); then conn_fin_sent */
 
 	/* Stops naming it: afterwards either c->inflight is 0, or the backend calls conn_release
@@ -85,8 +84,8 @@ struct backend_ops {
 	void (*progress)(const struct conn *c, struct sock_progress *p);
 
 	/* Of a backend that serves elsewhere than in its worker (fork): begins the end of what runs
-	 * there; may be NULL. @deadline_ns: when it is cut off. */
-	void (*stop)(struct worker *w, int how, int64_t deadline_ns);
+	 * there; may be NULL. */
+	void (*stop)(struct worker *w);
 };
 
 /* All of them, best first: a backend is a file that defines backend_NAME, and its name here. */

@@ -45,9 +45,8 @@ struct conn {
 	bool dialed : 1;       /* we began it */
 	bool fin : 1; /* FIN after the last byte; what is received from now on is dropped */
 	bool fin_sent : 1;
-	bool eof : 1;    /* the peer's FIN was read */
-	bool paused : 1; /* the role wants no data */
-	bool abort : 1;  /* close with RST */
+	bool eof : 1;   /* the peer's FIN was read */
+	bool abort : 1; /* close with RST */
 	bool owing : 1; /* the backend holds, or has dropped, bytes that are owed beside unsent ones
 			 */
 	struct unsent out; /* lent bytes that the socket refused, oldest first */
@@ -93,9 +92,6 @@ static inline void conn_send_after(struct conn *c, const void *span, size_t len)
 	c->span = span;
 	c->span_len = len;
 }
-
-/* Stops and resumes receiving. What has been received already may still be delivered. */
-void conn_pause(struct conn *c, bool on);
 
 /* FIN after the last byte. When the peer's FIN is there too the connection ends with @cause.
  */
