@@ -2,10 +2,10 @@
  * epoll_io: receives into the worker's one scratch buffer and sends on from there.
  *
  * What the socket refuses goes to the connection's queue, and a receive is never larger than what
- * could be queued: bytes are never lost and nobody is closed for want of room. Where the pool has
- * none, whoever owes nothing is served without it (pass.h), and whoever owes waits for its own
- * socket. A connection that still has something to do when its budget is spent waits in the ready
- * list.
+ * could be queued: bytes are never lost and no connection is closed for want of room. Where the
+ * pool has none, a connection that owes nothing is served without it (pass.h), and one that owes
+ * waits for its own socket. A connection that still has something to do when its budget is spent
+ * waits in the ready list.
  */
 #include <assert.h>
 #include <errno.h>

@@ -210,7 +210,7 @@ static void child_take_signals(const struct conn *c)
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
-/* Keeps the connection and stdio: any other descriptor would keep somebody's connection, or our
+/* Keeps the connection and stdio: any other descriptor would keep another peer's connection, or our
  * port, alive. */
 static void child_descriptors(const struct conn *c)
 {

@@ -6,11 +6,11 @@
  *     kernel -> held -> role -> lent -> socket          buffers, as they lie
  *        spilled <'        '--> c->out ---^             the pool, copied
  *
- * What is held or spilled was received but may not be delivered: what the role would send back has
- * no room, neither within max_unsent nor in the pool. A connection that keeps up has a multishot
- * receive; one that falls behind gets single ones, no longer than the room that there is, until it
- * has caught up. So only what one multishot brings at once is ever held, and when buffers become
- * scarce it is spilled.
+ * Bytes are held or spilled when they were received but may not be delivered, because their echo
+ * would have no room, neither within max_unsent nor in the pool. A connection that keeps up has a
+ * multishot receive; one that falls behind gets single ones, no longer than the room that there is,
+ * until it has caught up. So only what one multishot brings at once is ever held, and when buffers
+ * become scarce it is spilled.
  */
 #include <assert.h>
 #include <errno.h>
@@ -35,7 +35,7 @@ static struct conn *of_link(struct list *link)
 
 /* ---- receiving ---- */
 
-/* Room in the pool that nobody has a claim to. */
+/* Room in the pool beside what lent buffers have a claim to. */
 static size_t pool_room(const struct conn *c)
 {
 	const struct worker *w = c->worker;
@@ -50,8 +50,8 @@ static bool role_echoes(const struct conn *c)
 	return c->worker->role->echoes && !c->fin;
 }
 
-/* How much may be delivered: as much as could be kept of what comes back. Of whoever owes nothing a
- * buffer may be sent as it lies, which takes no room. */
+/* How much may be delivered: as much as could be kept if the socket refused its echo. A connection
+ * that owes nothing can have a whole buffer sent from where it lies, which takes no room. */
 static size_t room_to_deliver(const struct conn *c)
 {
 	const struct worker *w = c->worker;
@@ -138,7 +138,7 @@ static void deliver_copy(struct conn *c, const char *span, size_t n)
 		uring_send(c);
 }
 
-/* Its place may be needed for what comes back of it: delivered from a copy. */
+/* Delivered from a copy, since its block of the pool may be needed for its own echo. */
 static void deliver_spilled(struct conn *c, size_t n)
 {
 	struct uring_state *s = c->worker->state;
@@ -293,7 +293,8 @@ void uring_update_recv(struct conn *c)
 	}
 }
 
-/* Bytes go behind what is held; mostly nothing is, and they are delivered at once. */
+/* New bytes queue behind those that are held. Mostly none are, and the buffer is delivered at once.
+ */
 static void deliver_or_hold(struct conn *c, uint32_t id)
 {
 	struct uring_state *s = c->worker->state;
@@ -440,7 +441,7 @@ static void drop_buffers(struct uring_bufs *b, struct uring_queue *q, bool keep_
 		uring_queue_put(b, q, first);
 }
 
-/* Gives back what no send in flight needs. */
+/* Gives back all buffers that no send in flight reads from. */
 static void close_buffers(struct conn *c)
 {
 	struct uring_state *s = c->worker->state;

@@ -34,8 +34,8 @@ static void listener_arm(struct uring_listener *l)
 	l->armed = true;
 }
 
-/* After a rest: only when somebody is there may accept be tried. It fails without descriptors even
- * when nobody is. */
+/* After a rest a poll waits for a connection before accept is tried: without descriptors accept
+ * fails even when no connection is queued. */
 static void listener_poll(struct uring_listener *l)
 {
 	struct uring_state *s = l->acceptor.worker->state;

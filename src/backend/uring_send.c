@@ -69,8 +69,9 @@ static void send_next(struct conn *c)
 	}
 }
 
-/* Whether what goes back may stay where it lies. It must where the pool has no room for it, of
- * whoever owes nothing: then it goes at once, or is the one buffer that its peer holds up. */
+/* Whether an echo may be sent from the buffer that it came in. It must be where the pool has no
+ * room for a copy and the connection owes nothing: then it is sent at once, or it is the only
+ * buffer that this peer can hold up. */
 static bool send_may_lend(const struct conn *c, size_t len)
 {
 	const struct uring_state *s = c->worker->state;

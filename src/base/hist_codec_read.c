@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * hist_codec_read: the reader of what hist_codec.c writes, and of what other tools write with as
- * many digits. The text is somebody else's: nothing in it is believed before it was checked.
+ * many digits. The text is foreign: nothing in it is used before it was checked.
  */
 #include <assert.h>
 #include <errno.h>

@@ -128,7 +128,7 @@ static int write_results(struct bench *r)
 	e = bench_json_keep(r);
 	if (e < 0)
 		r->exit_code = cannot_write(c->json, e); /* people get to see it all the same */
-	child_unblock_signals(); /* whoever does not read what we print can still end us */
+	child_unblock_signals(); /* printing may block on the reader: signals end us again */
 	if (c->output == OUTPUT_TEXT)
 		table_print(r, stdout);
 	if (c->output != OUTPUT_JSON && c->recommend)

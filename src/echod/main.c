@@ -110,7 +110,7 @@ static int server_listen(struct server *s)
 	return r;
 }
 
-/* Every worker needs some before anybody is served: said at once, and of all together. */
+/* Descriptors that every worker needs before it serves: a lack of them is said at once, for all. */
 static int server_check_descriptors(const struct server *s, uint64_t have)
 {
 	const unsigned workers = server_worker_count(s);
@@ -160,7 +160,7 @@ static void server_announce(const struct server *s, uint64_t nofile)
 			 (unsigned long long)nofile, s->config.max_conns);
 }
 
-/* Prints the counters, in one piece: whoever reads late gets whole lines. Returns 0 or -errno. */
+/* Prints the counters in one piece: a late reader gets whole lines. Returns 0 or -errno. */
 static int server_print(const struct server *s)
 {
 	char *text = NULL;
@@ -372,8 +372,8 @@ int main(int argc, char **argv)
 	static struct server s = {
 		.opts = { .program = "echod",
 			  .usage = "[-f FILE] [OPTION]...",
-			  .about = "A TCP echo server: one SO_REUSEPORT listener and one event "
-				   "loop per "
+			  .about = "A TCP echo server: one SO_REUSEPORT "
+				   "listener and one event loop per "
 				   "worker, on the I/O backend of your choice.",
 			  .after = echod_after },
 	};

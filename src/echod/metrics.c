@@ -69,5 +69,5 @@ void metrics_print(FILE *to, const struct worker *workers, unsigned count)
 		    "Connections ended, by cause.");
 	for (unsigned i = 0; i < count; i++)
 		metrics_closed(to, &workers[i]);
-	fprintf(to, "# EOF\n"); /* whoever reads from a pipe knows that this is all */
+	fprintf(to, "# EOF\n"); /* tells a reader of a pipe that this is all */
 }

@@ -140,7 +140,7 @@ static int client_report(struct client *c, struct outputs *outputs)
 	return program_exit(c->result.exit_code);
 }
 
-/* It may wait for long: whoever looks on wants to know for what. */
+/* The wait may be long: a terminal is told what for. */
 static void client_say_start(const struct client *c)
 {
 	const int64_t left_ns = c->config.start_at - clock_unix_ns();
@@ -326,8 +326,8 @@ int main(int argc, char **argv)
 		.opts = { .program = "echoload",
 			  .usage =
 				  "[OPTION]... HOST:PORT... | merge RESULT... | plot RUN | report RUN...",
-			  .about = "Loads a TCP echo server, checks every byte that comes back, "
-				   "and counts "
+			  .about = "Loads a TCP echo server, checks "
+				   "every byte that comes back, and counts "
 				   "every way a connection or a message can end.",
 			  .after = load_after,
 			  .has_phases = true },

@@ -109,7 +109,7 @@ static pid_t child_run(const struct child *c, const char *command, const cpu_set
 		.netns = PROCESS_SAME,
 		.keep = keep,
 		.cpus = cpus,
-		.parent_death_signal = SIGKILL, /* should somebody kill its keeper */
+		.parent_death_signal = SIGKILL, /* if its keeper is killed */
 		.group = true,
 	};
 	pid_t pid = n < 0 ? -ENOMEM : process_start(&p);

@@ -12,7 +12,7 @@
 #include "echo/base/output.h"
 #include "echo/base/stop.h"
 
-/* Signals that end us wait until somebody looks for them: they would leave half a file. */
+/* Signals that end this program are blocked until main looks for them: else half a file is left. */
 static void outfile_hold_signals(void)
 {
 	sigset_t mask;

@@ -33,7 +33,7 @@ static bool reserve_hold(struct acceptor_reserve *r)
 
 static void reserve_give_up(struct acceptor_reserve *r)
 {
-	atomic_store(&r->given_up, true); /* before anybody can get its number */
+	atomic_store(&r->given_up, true); /* before an accept can get its number */
 	close(r->fd);
 	r->fd = -1;
 }

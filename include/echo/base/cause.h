@@ -22,7 +22,7 @@ enum cause {
 	CAUSE_PROHIBITED,       /* EACCES, EPERM */
 	CAUSE_ABORTED,          /* ECONNABORTED: destroyed locally */
 	CAUSE_LOCAL_LIMIT,      /* EMFILE, ENFILE, EADDRNOTAVAIL, EADDRINUSE, ENOBUFS, ENOMEM */
-	CAUSE_CORRUPT,          /* bytes that are not the ones sent, or that nobody was owed */
+	CAUSE_CORRUPT,          /* bytes that differ from the ones sent, or that were not owed */
 	CAUSE_OTHER,            /* any other errno, which stands beside it */
 	/* ends that only a server gives */
 	CAUSE_IDLE_TIMEOUT, /* the peer was silent for idle_timeout */
@@ -69,7 +69,7 @@ const char *cause_errno_name(int err);
 
 /* Whether this end says that the peer or the path failed: what opens an outage. Ends of our own
  * making (finished, corrupt, local_limit, the server's own causes) do not; every other one does, so
- * does aborted: whoever destroyed it, it was not us. */
+ * does aborted, since it was not this program that destroyed the socket. */
 bool cause_is_peers(enum cause cause);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * output: writing to what somebody else reads: a pipe, a terminal, a socket. A reader that stops
+ * output: writing to what another program reads: a pipe, a terminal, a socket. A reader that stops
  * reading must not hold up a signal: while the other end takes nothing, a write gives up when its
  * patience is over, or one second after one of stop_signals() is pending (they are blocked then).
  * Plain files are written as usual.
@@ -17,7 +17,7 @@ enum {
 };
 
 /* Writes all of @text, in pieces of whole lines as far as they fit PIPE_BUF, which a pipe takes as
- * a whole. Returns 0, or -errno when a part of it is lost; -ETIME: nobody has read for so long. A
+ * a whole. Returns 0, or -errno when a part of it is lost; -ETIME: it was not read for so long. A
  * reader of descriptor 0 to 2 that was given up once is not waited for again until it has taken
  * something. */
 int output_write(int fd, const char *text, size_t len, int64_t patience_ns);
@@ -26,8 +26,8 @@ int output_write(int fd, const char *text, size_t len, int64_t patience_ns);
  * waits for ever; once a write has failed all others do, at once. */
 FILE *output_stream(int fd);
 
-/* Opens a file for writing and empties it. A pipe is waited for until somebody opens it for reading
- * or a signal is pending (EINTR). NULL and errno. */
+/* Opens a file for writing and empties it. A pipe is waited for until a reader opens it or
+ * a signal is pending (EINTR). NULL and errno. */
 FILE *output_open(const char *path);
 
 /* Hands the system what @to still holds. Returns 0, or -errno of what is lost, now or before. */

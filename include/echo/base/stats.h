@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * stats: what a worker counts. One thread writes, anybody may read at any time: relaxed atomic
+ * stats: what a worker counts. One thread writes, all may read at any time: relaxed atomic
  * stores and loads, which cost what plain ones do.
  */
 #ifndef ECHO_STATS_H

@@ -24,7 +24,7 @@ struct unsent_pool {
 };
 
 struct unsent {     /* zeroed: empty */
-	size_t len; /* bytes queued: first, since nobody looks further at an empty one */
+	size_t len; /* bytes queued; the first member, as mostly 0 and the only one read then */
 	struct unsent_block *head, *tail;
 	uint32_t head_off, tail_len;
 };

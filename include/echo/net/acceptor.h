@@ -8,8 +8,8 @@
  *
  * Threads that share a table of descriptors share the reserve, and turn away one at a time. While
  * it is given up, the accept of any of them, or of a ring in the kernel, may get its number:
- * whoever has accepted gives back what it got until the reserve is there again. So it cannot be
- * lost to a connection, after which nobody could turn anybody away.
+ * each thread that has accepted gives back what it got until the reserve is there again. So the
+ * reserve cannot be lost to a connection, after which no peer could be turned away.
  */
 #ifndef ECHO_ACCEPTOR_H
 #define ECHO_ACCEPTOR_H
@@ -50,7 +50,7 @@ struct acceptor {
 void acceptor_init(struct acceptor *a, struct worker *w, int fd);
 void acceptor_fini(struct acceptor *a);
 
-/* Accepts until nothing is queued or a batch is full: whoever calls it does so again as long as the
+/* Accepts until nothing is queued or a batch is full: the caller calls it again as long as the
  * listener is readable. Batches grow while they are filled. */
 void acceptor_run(struct acceptor *a);
 

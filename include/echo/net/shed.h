@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * shed: who ends when one more than max_conns comes: the connection that has been stalled or idle
- * for longest, of all workers, with cause shed. The newcomer takes its place.
+ * shed: at max_conns the connection of all workers that has been stalled or idle for longest ends,
+ * with cause shed, and a new one takes its place.
  *
  * Nothing is kept up to date while messages pass: the kernel knows when bytes last moved on each
  * connection and is asked for all of them at once when the limit is met. The longest idle ones are
- * remembered, and asked again when their turn comes: whoever has moved since stays.
+ * remembered, and asked again when their turn comes: one that has moved bytes since stays.
  */
 #ifndef ECHO_NET_SHED_H
 #define ECHO_NET_SHED_H
@@ -27,7 +27,7 @@ struct shed_candidate {
 struct shed {
 	struct shed_candidate kept[SHED_KEPT]; /* the last has been idle for longest */
 	unsigned count;
-	int64_t busy_ns; /* until then connections that are at work are spared */
+	int64_t busy_ns; /* until then no connection that is at work ends for a new one */
 
 	/* written by other workers too */
 	_Atomic int64_t offer_ns; /* since_ns of its first candidate; 0: none is offered */

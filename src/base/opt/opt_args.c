@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * opt_args: the command line and the environment. The command line is walked twice with one step:
- * first only to see whether somebody asks for help or names a config file, then to apply it over
+ * first only to see whether help is asked for or a config file named, then to apply it over
  * file and environment. Only the second walk moves operands.
  */
 #include "opt_private.h"

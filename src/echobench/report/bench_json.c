@@ -78,7 +78,7 @@ static json_t *sample(const struct sample *s, unsigned block, const char *side)
 		(int)s->throttled, "rounds_disturbed", (int)s->disturbed);
 }
 
-/* Every server of every block: whoever doubts can count again. */
+/* Every server of every block, so that the statistics can be repeated. */
 static json_t *samples(const struct cell *c)
 {
 	static const char *const names[] = { "a1", "a2", "b1", "b2" };

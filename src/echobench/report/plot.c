@@ -149,10 +149,10 @@ static void put_script(const struct bench *r, const char *prefix, FILE *f)
 			"set bmargin 5\nset tmargin 3\nset lmargin at screen 0.5\n"
 			"set label 2 'B / A with its interval; grey: A against A' at screen "
 			"0.01,screen 1 offset 0,-1\n"
-			"set xlabel 'ratio'\nset arrow 1 from 1, graph 0 to 1, graph 1 nohead dt "
-			"2\n"
-			"plot $ratio using 2:1:5:6 with xerrorbars lw 6 lc 'light-grey' pt 0 "
-			"notitle, "
+			"set xlabel 'ratio'\nset arrow 1 from "
+			"1, graph 0 to 1, graph 1 nohead dt 2\n"
+			"plot $ratio using 2:1:5:6 with xerrorbars "
+			"lw 6 lc 'light-grey' pt 0 notitle, "
 			"'' using 2:1:3:4:ytic(7) with xerrorbars lw 2 pt 7 lc 'navy' notitle\n",
 			formats[i][0], height < 2000 ? height : 2000, prefix, formats[i][1]);
 	lines = put_loads(r, f);

@@ -161,8 +161,8 @@ static void print_costs(const struct bench *r, FILE *to)
 {
 	fprintf(to, "\n                        server's CPU    switches   "
 		    "syscalls              p99\n"
-		    " conns    size pipe mode       A      B     A     B     A     B       A       "
-		    "B\n");
+		    " conns    size pipe mode       A      B "
+		    "    A     B     A     B       A       B\n");
 	for (unsigned i = 0; i < r->count; i++) {
 		const struct cell *c = &r->cells[i];
 		char p99[SIDES][UNITS_MAX], calls[SIDES][CELL_TEXT], cpu[CELL_TEXT];

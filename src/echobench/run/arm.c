@@ -46,7 +46,7 @@ int arm_serve(struct arm *p, char why[WHY_MAX])
 	return r < 0 ? r : client_start(&p->client, p->cell, p->side, p->server.address, why);
 }
 
-/* Whoever ended first is the reason. */
+/* The program that ended first is the reason. */
 static int arm_failed(struct arm *p, int e, char why[WHY_MAX])
 {
 	return e < 0 && e != -EINTR && server_ended(&p->server, why) ? -ECHILD : e;

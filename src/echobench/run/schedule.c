@@ -73,7 +73,7 @@ bool schedule_is_stationary(const double *rates, unsigned n)
 	return !(last[0] < last[1] && last[1] < last[2] && last[2] > (1 + still / 2) * last[0]);
 }
 
-/* All of them together, so that nobody waits for anybody's start. */
+/* Starts all of them before it waits for any. */
 static int start(struct arm *p, struct cell *c, unsigned replicates)
 {
 	int r = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * server: an echo server under measurement, ours or anybody's, as a process on its own CPUs.
+ * server: an echo server under measurement, ours or a foreign one, as a process on its own CPUs.
  */
 #ifndef ECHOBENCH_SERVER_H
 #define ECHOBENCH_SERVER_H

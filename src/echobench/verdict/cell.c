@@ -40,7 +40,7 @@ int cell_figure(const char *compare)
 	return -EINVAL;
 }
 
-/* From here on we say that somebody is the bottleneck. */
+/* From this share on a side is called the bottleneck. */
 static const double busy_limit = 0.9;
 
 unsigned cell_blocks_needed(double alpha)
@@ -314,8 +314,7 @@ static void explain_none(const struct cell *cells, unsigned count, double alpha,
 			 open, count);
 	else
 		snprintf(why, WHY_MAX,
-			 "it does not matter: nowhere do they differ by more than "
-			 "%.1f %%",
+			 "it does not matter: nowhere do they differ by more than %.1f %%",
 			 expm1(most) * 100);
 }
 

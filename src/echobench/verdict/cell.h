@@ -7,7 +7,7 @@
  * 2 are what the same server differs from itself. So the noise floor costs no time of its own, and
  * what differs from one start of a server to the next is part of it.
  *
- * Pairs rather than blocks are compared: a server that somebody disturbed spoils one of them.
+ * Pairs rather than blocks are compared: a server that was disturbed spoils one of them.
  */
 #ifndef ECHOBENCH_CELL_H
 #define ECHOBENCH_CELL_H
@@ -44,7 +44,7 @@ struct sample {
 	/* of them: */
 	unsigned stolen;    /* the hypervisor took CPU time */
 	unsigned throttled; /* a quota was used up, or a CPU too hot */
-	unsigned disturbed; /* somebody else had the CPU while server or client wanted it */
+	unsigned disturbed; /* another process had the CPU while server or client wanted it */
 };
 
 static inline double sample_field(const struct sample *s, size_t offset)

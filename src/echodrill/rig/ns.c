@@ -94,8 +94,8 @@ static const char *ns_advice(uid_t uid, int err)
 	if (err == ENOSPC)
 		return "user.max_user_namespaces";
 	if (uid == 0)
-		return "root lacks CAP_SYS_ADMIN, or a seccomp filter refuses: a container needs "
-		       "--privileged";
+		return "root lacks CAP_SYS_ADMIN, or a seccomp "
+		       "filter refuses: a container needs --privileged";
 	if (ns_chrooted())
 		return "in a chroot only to root";
 	return "ask as root, or allow users to make them";
@@ -174,7 +174,7 @@ static void __attribute__((noreturn)) ns_outer(const struct ns_job *job, int ali
 	setsid(); /* ^C at the terminal is for echodrill, which decides */
 	if (ns_enter(job->why) < 0)
 		_exit(EXIT_ENVIRONMENT);
-	ns_follow(alive); /* a change of credentials took the wish back */
+	ns_follow(alive); /* a change of credentials clears PR_SET_PDEATHSIG */
 	if (pipe2(hold, O_CLOEXEC) < 0)
 		_exit(EXIT_INTERNAL);
 	pid = fork();

@@ -41,7 +41,7 @@ static int share_bind(int fd, int family)
 	return 0;
 }
 
-/* It holds the listener and nothing else: no end of a pipe that somebody waits for. */
+/* It holds the listener and nothing else: no end of a pipe whose end another process waits for. */
 static void __attribute__((noreturn)) share_hold(int fd)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);

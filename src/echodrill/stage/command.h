@@ -20,7 +20,7 @@ struct command {
 	bool full;                    /* it had more words than that */
 };
 
-/* Of our program beside this one, or of the shell that runs somebody else's. */
+/* The command of our program beside this one, or of the shell that runs a foreign one. */
 void command_make(struct command *c, const struct run *r, enum who who);
 
 /* Reads what the client has written as JSON; "" if it has not. */

@@ -18,7 +18,7 @@
 
 enum { LEFT_MAX = 64 };
 
-/* echod says so when all of it has started; of somebody else's server only the port is known. */
+/* echod says so when all of it has started; of a foreign server only the port is known. */
 static bool has_announced(const struct run *r, enum who who)
 {
 	const struct timeline *t = &r->record->timeline;

@@ -41,7 +41,7 @@ struct run {
 	pid_t listener; /* that shares the server's port; 0: none */
 };
 
-/* Whether somebody else's program has the place of ours. @who: enum who of a program */
+/* Whether a foreign program runs in place of ours. @who: enum who of a program */
 static inline bool run_is_foreign(const struct run *r, unsigned who)
 {
 	return (who == WHO_CLIENT ? r->options->client : r->options->server)[0] != '\0';

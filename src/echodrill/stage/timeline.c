@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * timeline: an array that is filled by whoever sees something, and sorted once, at the end, because
+ * timeline: an array to which every observer adds, and which is sorted once, at the end, because
  * what went over the wire is read only then.
  */
 #include "timeline.h"

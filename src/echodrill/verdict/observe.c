@@ -151,7 +151,7 @@ static int need_load(const struct run *r, struct seen *s)
 	return run_is_foreign(r, WHO_CLIENT) ? 1 : -ENOENT;
 }
 
-/* Numbers of the JSON, which a client of somebody else's may have written, stay where no sum of
+/* Numbers of the JSON, which a foreign client may have written, stay where no sum of
  * some of them overflows. */
 static int64_t bounded(int64_t n)
 {

@@ -288,7 +288,7 @@ static void load_stop(struct worker *w, enum worker_stop how)
 
 	if (!l->stopping)
 		load_stop_sending(l);
-	/* a larger way of stopping than our own drain and its deadline: somebody interrupts us */
+	/* a harder stop than our own drain and its deadline: an interruption */
 	l->interrupted |= w->stopping > WORKER_DRAIN;
 	if (how == WORKER_DRAIN)
 		conn_each(w, load_finish, NULL);

@@ -226,7 +226,7 @@ static void run_collect(struct run *r, struct result *result)
 	for (unsigned t = 0; t < result->target_count; t++) {
 		struct books *b = &result->targets[t].books;
 
-		b->planned = b->all.sent; /* what is missed was nobody's yet */
+		b->planned = b->all.sent; /* a missed message had no target yet */
 		books_sort(b);
 		books_merge(&result->books, b);
 		run_address(&r->shared.targets[t], &result->targets[t]);

@@ -168,7 +168,7 @@ static void update_ready(struct load_conn *lc)
 	list_append(&l->ready, &lc->ready);
 }
 
-/* What may be sent has been: whoever has nothing left to do ends, others wait for answers. */
+/* All that may be sent has been: a connection with nothing left to do ends, another waits. */
 static void pumped(struct conn *c)
 {
 	struct load_conn *lc = conn_role(c);

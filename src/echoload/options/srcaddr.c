@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * srcaddr: ranges of addresses, as networks are written. Only the last 32 bits are counted in,
- * which is more addresses than anybody has.
+ * which is more addresses than a host has.
  */
 #include "srcaddr.h"
 
@@ -88,7 +88,7 @@ static int srcaddr_read(const char *text, struct srcaddr_range *s)
 		return -EINVAL;
 	s->count = 1u << bits;
 	srcaddr_set(&s->first, srcaddr_get(&s->first) & ~(s->count - 1));
-	if (bits >= 2) { /* the network itself and its broadcast address are nobody's */
+	if (bits >= 2) { /* the network itself and its broadcast address are no host's */
 		srcaddr_set(&s->first, srcaddr_get(&s->first) + 1);
 		s->count -= 2;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * report_jsonl: one JSON object a line for whoever follows the run: start, interval, fault, end.
+ * report_jsonl: one JSON object a line, for programs that follow the run: start, interval, fault,
+ * end.
  */
 #include "report.h"
 

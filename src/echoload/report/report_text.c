@@ -404,7 +404,7 @@ static void add_starvation(struct para *t, const struct result *r)
 		para_time(t, ", ", r->steal_ns, " stolen by the hypervisor");
 }
 
-/* Counters of the kernel that moved, whoever moved them. */
+/* Counters of the kernel that moved, also by other programs. */
 static void print_tcp(const struct result *r, FILE *to)
 {
 	struct para t = { .len = 0 };

@@ -448,8 +448,8 @@ int merge_main(int argc, char **argv)
 			  .usage = "merge [OPTION]... RESULT.json...",
 			  .about =
 				  "Adds results up, histograms included. Runs that overlap in time "
-				  "are one load, others count one after the other. The exit code "
-				  "is "
+				  "are one load, others count one "
+				  "after the other. The exit code is "
 				  "the worst of theirs." },
 	};
 	opt_add(&m.opts, "merge", merge_opts, &m.config);

@@ -189,8 +189,8 @@ static void draw_percentiles(const struct plot_data *p, FILE *to)
 	      "plot $all u 1:($2/1e9) w lines lw 2 lc rgb '#c0392b' t 'all messages'",
 	      to);
 	if (both)
-		fputs(", $outside u 1:($2/1e9) w lines lw 2 lc rgb '#2e8b57' t 'without the "
-		      "outage'",
+		fputs(", $outside u 1:($2/1e9) w lines lw 2 "
+		      "lc rgb '#2e8b57' t 'without the outage'",
 		      to);
 	fputc('\n', to);
 }
