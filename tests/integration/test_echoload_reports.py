@@ -445,7 +445,7 @@ class Profiles(LoadCase):
     def test_the_shipped_ones_run(self):
         for path in sorted((ROOT / "configs/load").glob("*.conf")):
             with self.subTest(profile=path.name):
-                r = self.run_echoload("-f", str(path), "-d", "200ms", "-w", "100ms", "-o", "quiet",
+                r = self.run_echoload("-f", str(path), "-d", "500ms", "-w", "100ms", "-o", "quiet", "--max-p99", "10m",
                                       "{}:{}".format(*self.echod().addr))
                 self.assertIn(r.code, (OK, 5), r)  # 5: a busy machine sends late
 
