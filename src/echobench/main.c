@@ -44,16 +44,16 @@ static int plan_check(struct plan *p)
 }
 
 /* Reads the options of the command line again, with this file under them. */
-static int plan_read(struct plan *p, char *file, char **options, int count)
+static int plan_read(struct plan *p, char *file, char *program, char **options, int count)
 {
 	char dash_f[] = "-f", *words[WORDS_MAX];
 
 	plan_init(p);
 	p->file = file;
-	words[0] = options[0];
+	words[0] = program;
 	words[1] = dash_f;
 	words[2] = file;
-	memcpy(words + 3, options + 1, (size_t)count * sizeof(*words));
+	memcpy(words + 3, options, (size_t)count * sizeof(*words));
 	words[3 + count] = NULL;
 	if (opt_load(&p->opts, 3 + count, words, environ) < 0 || plan_check(p) < 0)
 		return plan_failed(p);
@@ -64,6 +64,7 @@ static int plan_read(struct plan *p, char *file, char **options, int count)
  * program, its operands, then the options. Returns an exit code. */
 static int read_plans(struct bench *r, int operands, char **words, int argc)
 {
+	char **options = words + 1 + operands;
 	int code = EXIT_OK;
 
 	if (operands == 0 || strcmp(words[1], "run") != 0) {
@@ -82,12 +83,9 @@ static int read_plans(struct bench *r, int operands, char **words, int argc)
 		return EXIT_OK;
 	}
 	for (unsigned i = 0; i < r->plan_count && code == EXIT_OK; i++) {
-		char *name = words[2 + i], *first = words[operands];
-
 		memset(&r->plans[i], 0, sizeof(r->plans[i]));
-		words[operands] = words[0];
-		code = plan_read(&r->plans[i], name, words + operands, argc - 1 - operands);
-		words[operands] = first;
+		code = plan_read(&r->plans[i], words[2 + i], words[0], options,
+				 argc - 1 - operands);
 	}
 	return code;
 }

@@ -80,39 +80,52 @@ static void put_ratios(const struct bench *r, FILE *f)
 	fprintf(f, "EOD\nset yrange [%.1f:-0.5] \n", n - 0.5);
 }
 
-/* One block of lines for each line in the picture: same servers, size, depth and mode. */
-static unsigned put_loads(const struct bench *r, FILE *f)
+/* Whether two cells are points of the same lines: same servers, size, depth and mode. */
+static bool same_lines(const struct cell *a, const struct cell *b)
+{
+	return a->load.size == b->load.size && a->load.pipeline == b->load.pipeline &&
+	       a->load.mode == b->load.mode && strcmp(a->name[SIDE_A], b->name[SIDE_A]) == 0 &&
+	       strcmp(a->name[SIDE_B], b->name[SIDE_B]) == 0;
+}
+
+static bool begins_lines(const struct bench *r, unsigned i)
+{
+	for (unsigned k = 0; k < i; k++) {
+		if (same_lines(&r->cells[k], &r->cells[i]))
+			return false;
+	}
+	return true;
+}
+
+/* The points of one line: of this side, in all cells like this one. */
+static void put_line(const struct bench *r, const struct cell *first, unsigned side, FILE *f)
 {
 	char title[WHY_MAX], name[WHY_MAX];
+
+	fprintf(f, "\"%s %lluB p%llu %s\"\n", plain(short_name(first->name[side], name), title),
+		(unsigned long long)first->load.size, (unsigned long long)first->load.pipeline,
+		bench_mode_names[first->load.mode]);
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct cell *c = &r->cells[i];
+
+		if (same_lines(c, first) && cell_measured(c, r->alpha))
+			fprintf(f, "%llu %.1f %.1f\n", (unsigned long long)c->load.connections,
+				c->middle[side].rate, c->middle[side].cpu_ns);
+	}
+}
+
+/* The data of all lines, with two empty lines between them. Returns their number. */
+static unsigned put_loads(const struct bench *r, FILE *f)
+{
 	unsigned lines = 0;
 
 	fprintf(f, "$load << EOD\n");
-	for (unsigned i = 0; i < r->count * SIDES; i++) {
-		const struct cell *first = &r->cells[i / SIDES];
-		unsigned s = i % SIDES, j = 0;
-
-#define SAME(c)                                                                                    \
-	((c)->load.size == first->load.size && (c)->load.pipeline == first->load.pipeline &&       \
-	 (c)->load.mode == first->load.mode && strcmp((c)->name[0], first->name[0]) == 0 &&        \
-	 strcmp((c)->name[1], first->name[1]) == 0)
-		while (j < i / SIDES && !SAME(&r->cells[j]))
-			j++;
-		if (j < i / SIDES)
-			continue; /* drawn already */
-		fprintf(f, "%s\"%s %lluB p%llu %s\"\n", lines++ ? "\n\n" : "",
-			plain(short_name(first->name[s], name), title),
-			(unsigned long long)first->load.size,
-			(unsigned long long)first->load.pipeline,
-			bench_mode_names[first->load.mode]);
-		for (; j < r->count; j++) {
-			const struct cell *c = &r->cells[j];
-
-			if (SAME(c) && cell_measured(c, r->alpha))
-				fprintf(f, "%llu %.1f %.1f\n",
-					(unsigned long long)c->load.connections, c->middle[s].rate,
-					c->middle[s].cpu_ns);
+	for (unsigned i = 0; i < r->count; i++) {
+		for (unsigned side = 0; side < SIDES && begins_lines(r, i); side++) {
+			if (lines++ > 0)
+				fprintf(f, "\n\n");
+			put_line(r, &r->cells[i], side, f);
 		}
-#undef SAME
 	}
 	fprintf(f, "EOD\n");
 	return lines;
