@@ -81,7 +81,7 @@ static int64_t load_answered(struct conn *c, uint64_t upto)
 	struct load *l = load_of(c);
 	struct load_conn *lc = conn_role(c);
 	bool outage = outage_open(&l->run->outages) != 0;
-	const struct batch *last = NULL;
+	const struct batch *last;
 	int64_t now_ns;
 	uint64_t all = 0;
 
@@ -91,14 +91,14 @@ static int64_t load_answered(struct conn *c, uint64_t upto)
 		return 0;
 	}
 	now_ns = clock_now_ns();
-	while (load_has_answer(lc, upto)) {
+	do {
 		uint64_t n;
 
 		last = load_oldest(lc);
 		n = load_take_answers(lc, last, upto);
 		load_time(lc, last, n, now_ns, outage);
 		all += n;
-	}
+	} while (load_has_answer(lc, upto));
 	lc->seat->books->all.echoed += all;
 	stats_add(&l->progress_echoed, all);
 	atomic_store_explicit(&l->watched->last_echo_ns, now_ns, memory_order_relaxed);
