@@ -410,9 +410,9 @@ class LoadCase(TestCase):
                 break
         return r
 
-    def run_echoload(self, *argv, env=None, prefix=(), stdout=None):
+    def run_echoload(self, *argv, env=None, prefix=(), stdout=None, timeout=PATIENCE):
         """Any command line, no result expected: Result(code, out, err)."""
-        return run([*prefix, *program("echoload"), *argv], env, stdout=stdout)
+        return run([*prefix, *program("echoload"), *argv], env, stdout=stdout, timeout=timeout)
 
     def peer(self, script, **how):
         peer = Peer(script, **how)

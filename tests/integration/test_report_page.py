@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 import browser
-from echolab import ENVIRONMENT, OK, USAGE
+from echolab import PATIENCE, ENVIRONMENT, OK, USAGE
 from loadlab import LONG, LoadCase
 
 SECOND = 1_000_000_000
@@ -55,7 +55,8 @@ class ReportCase(LoadCase):
     def report(self, *runs, **options):
         """The page's file."""
         page = self.folder() / "page.html"
-        r = self.run_echoload("report", *map(str, runs), "-o", str(page), *(f"--{k}={v}" for k, v in options.items()))
+        r = self.run_echoload("report", *map(str, runs), "-o", str(page), *(f"--{k}={v}" for k, v in options.items()),
+                              timeout=PATIENCE * max(1, len(runs)))
         self.assertEqual((r.code, r.out, r.err), (OK, "", ""), r)
         return page
 
