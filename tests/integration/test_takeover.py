@@ -33,7 +33,7 @@ class Restarts(TakeoverCase):
             self.wait_counters(server, lambda c: c.accepted >= 20, "new ones keep coming")
             old, server = server, None
             server = self.successor(old, **options(n))
-            self.assertGone(old)
+            self.assertEqual(old.wait(), OK, old.said())  # how soon is asked where no load takes all CPUs
             moved += old.final.closed["moved"]
             self.assertEqual(server.counters()["connections_adopted"], old.final.closed["moved"])
             self.assertTrue(old.final.balanced(), old.final)
