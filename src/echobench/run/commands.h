@@ -29,7 +29,7 @@ bool command_needs_server(const char *client);
 bool command_is_gated(const char *client);
 
 /* Sets the sides of a cell: A's, and @b. All of it must outlive the cell. */
-void command_sides(struct cell *cell, const struct bench_config *c, const char *b);
+void command_sides(struct cell *c, const struct bench_config *config, const char *b);
 
 /* A command line with its words replaced, but for {gate}; @address "": not known, and left. The
  * caller frees it. NULL: no memory. */

@@ -155,7 +155,7 @@ static int compare(const void *a, const void *b)
 /* Pixels for a nanosecond: the median gap gets TYPICAL. */
 static double scale_of(const struct layout *l)
 {
-	int64_t gaps[LAYOUT_ITEMS_MAX], typical_ns = gap_ns;
+	int64_t gaps[LAYOUT_ITEMS_MAX] = { 0 }, typical_ns = gap_ns;
 	unsigned n = 0;
 
 	for (unsigned i = 1; i < l->count; i++)

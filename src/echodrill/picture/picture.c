@@ -118,7 +118,7 @@ static void bar_close(const struct picture *p, struct bar *b, double y)
 		fprintf(p->to,
 			"<rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" rx=\"2\" "
 			"style=\"fill:var(--s%u)\"><title>%s</title></rect>\n",
-			b->x - BAR / 2.0, b->from_y, BAR, y - b->from_y, b->shown,
+			b->x - BAR / 2.0, b->from_y, BAR, y - b->from_y, (unsigned)b->shown,
 			states_name(b->shown));
 		if (y - b->from_y >= 11)
 			put_text(p->to, left ? "state" : "state l", b->x + (left ? 9 : -9),

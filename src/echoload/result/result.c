@@ -33,12 +33,13 @@ static_assert(1 << BUCKETS_LOG2 == BUCKETS_PER_DOUBLING, "quarters are told by t
 
 int64_t result_bucket_ns(unsigned i)
 {
-	const unsigned doubling = (i - 1) / BUCKETS_PER_DOUBLING,
-		       quarter = (i - 1) % BUCKETS_PER_DOUBLING;
+	unsigned doubling, quarter;
 
 	assert(i < BUCKETS);
 	if (i == 0)
 		return 0;
+	doubling = (i - 1) / BUCKETS_PER_DOUBLING;
+	quarter = (i - 1) % BUCKETS_PER_DOUBLING;
 	return (int64_t)(BUCKETS_PER_DOUBLING + quarter)
 	       << (FIRST_DOUBLING + doubling - BUCKETS_LOG2);
 }
