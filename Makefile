@@ -220,7 +220,7 @@ run-fuzzers: $(FUZZERS)
 $(B)/bench_all: $(call obj,$(BENCHED)) $(LIBS)
 	$(call say,LD)
 	$(link)
-# bench/bare/floor.c is build/release/bench/floor: nobody who runs it has to know its room
+# bench/bare/floor.c is build/release/bench/floor: who runs it need not know its room
 define bench_program
 bench-programs: $(B)/bench/$(basename $(notdir $(1)))
 $(B)/bench/$(basename $(notdir $(1))): $(call obj,$(1)) $(LIBS)
