@@ -227,7 +227,7 @@ static void arm_recv(struct conn *c, enum uring_receiving how, size_t max)
 		io_uring_prep_recv_multishot(sqe, c->fd, NULL, 0, 0);
 	else
 		io_uring_prep_recv(sqe, c->fd, NULL, size_min(max, s->bufs.size), 0);
-	uring_of(c)->receiving = how;
+	uring_of(c)->receiving = (uint8_t)how;
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = GROUP;
 	/* wait for bytes before a buffer is asked for: an empty ring would end it at once */

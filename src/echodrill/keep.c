@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
@@ -18,24 +19,57 @@
 
 enum { PATH_ROOM = OPT_TEXT_MAX + 160 };
 
-/* A whole file or none: it gets its name when it is written. */
+/* Writes all of @from. Returns 0 or -errno. */
+static int copy_all(int from, int to)
+{
+	char buf[65536];
+	off_t at = 0;
+	ssize_t n, w;
+
+	while ((n = pread(from, buf, sizeof(buf), at)) > 0) {
+		w = write(to, buf, (size_t)n);
+		if (w != n)
+			return w < 0 ? -errno : -ENOSPC;
+		at += n;
+	}
+	return n < 0 ? -errno : 0;
+}
+
+/* Gives a file that has no name this one, in place of what had it. */
+static int copy_name(int fd, const char *path)
+{
+	char self[64], temporary[PATH_ROOM];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (snprintf(temporary, sizeof(temporary), "%s.%d.tmp", path, getpid()) >=
+	    (int)sizeof(temporary))
+		return -ENAMETOOLONG;
+	if (linkat(AT_FDCWD, self, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) < 0)
+		return -errno;
+	if (rename(temporary, path) < 0) {
+		const int e = -errno;
+
+		unlink(temporary);
+		return e;
+	}
+	return 0;
+}
+
+/* A whole file or none: it gets its name when it is written. What is no plain file, such as
+ * /dev/stdout, is written as it is. */
 static int copy_file(int from, const char *dir, const char *path)
 {
-	char buf[65536], self[64];
-	int fd = open(dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644), r = 0;
-	off_t at = 0;
-	ssize_t n;
+	struct stat st;
+	const bool plain = stat(path, &st) < 0 || S_ISREG(st.st_mode);
+	const int fd = plain ? open(dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644)
+			     : open(path, O_WRONLY | O_CLOEXEC);
+	int r;
 
 	if (fd < 0)
 		return -errno;
-	while (r == 0 && (n = pread(from, buf, sizeof(buf), at)) > 0) {
-		at += n;
-		r = write(fd, buf, (size_t)n) == n ? 0 : -EIO;
-	}
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	unlink(path);
-	if (r == 0 && linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0)
-		r = -errno;
+	r = copy_all(from, fd);
+	if (r == 0 && plain)
+		r = copy_name(fd, path);
 	close(fd);
 	return r;
 }
@@ -61,15 +95,11 @@ static int keep_said(int r, const char *path)
 int keep_pcap(const struct drill_config *c, const struct result *r)
 {
 	static const char *const sides[] = { "client", "server" };
-	const struct run_options *o = r->run->options;
 	char path[PATH_ROOM];
 	int e = 0;
 
 	for (unsigned i = 0; c->pcap[0] && e == 0 && i < WIRE_SIDES; i++) {
-		snprintf(path, sizeof(path), "%s/%s%s%s%s%s%s%s.%s.pcap", c->pcap, r->drill->name,
-			 o->detector ? "-" : "", o->detector ? o->detector->name : "",
-			 o->server_backend[0] ? "-" : "", o->server_backend,
-			 o->client_backend[0] ? "-" : "", o->client_backend, sides[i]);
+		snprintf(path, sizeof(path), "%s/%s.%s.pcap", c->pcap, r->file, sides[i]);
 		e = keep_said(copy_file(r->run->pcap[i], c->pcap, path), path);
 	}
 	return e;
@@ -94,13 +124,13 @@ static int keep_svg(const struct result *r, const char *folder, const char *path
 
 int keep_picture(const struct drill_config *c, const struct result *r)
 {
-	char folder[OPT_TEXT_MAX], path[PATH_ROOM], name[PICTURE_NAME_MAX];
+	char folder[OPT_TEXT_MAX], path[PATH_ROOM];
 	int e = 0;
 
 	if (c->svg[0])
 		e = keep_svg(r, folder_of(c->svg, folder), c->svg);
 	if (e == 0 && c->html[0]) {
-		snprintf(path, sizeof(path), "%s/%s", c->html, picture_name(r->name, name));
+		snprintf(path, sizeof(path), "%s/%s.svg", c->html, r->file);
 		e = keep_svg(r, c->html, path);
 	}
 	return e;

@@ -71,7 +71,12 @@ static void suite_report(struct suite *s, struct job *p)
 {
 	static struct judgement j;
 	struct summary *sum = &s->summary[p - s->at];
-	struct result result = { sum->name, p->drill, &p->run, &j, clock_now_ns() - p->started_ns };
+	struct result result = { .name = sum->name,
+				 .file = sum->file,
+				 .drill = p->drill,
+				 .run = &p->run,
+				 .judgement = &j,
+				 .took_ns = clock_now_ns() - p->started_ns };
 	bool whole;
 
 	capture_tell(p->run.pcap[WIRE_CLIENT], &p->run.record->timeline, "", SUITE_WIRE_EVENTS);
@@ -157,6 +162,27 @@ static void suite_kill(struct suite *s)
 	s->next = s->count;
 }
 
+/* The name of the drill and of what else tells its runs apart; a number where nothing does. */
+static void suite_name_file(struct suite *s, unsigned job)
+{
+	struct summary *sum = &s->summary[job];
+	const struct run_options *o = &s->at[job].options;
+	unsigned same = 0;
+
+	for (unsigned i = 0; i < job; i++)
+		same += strcmp(s->summary[i].name, sum->name) == 0 &&
+			strcmp(s->at[i].options.server_backend, o->server_backend) == 0 &&
+			strcmp(s->at[i].options.client_backend, o->client_backend) == 0;
+	snprintf(sum->file, sizeof(sum->file), "%s%s%s%s%s", sum->name,
+		 o->server_backend[0] ? "-" : "", o->server_backend,
+		 o->client_backend[0] ? "-" : "", o->client_backend);
+	if (same > 0)
+		snprintf(sum->file + strlen(sum->file), sizeof(sum->file) - strlen(sum->file),
+			 ".%u", same + 1);
+	for (char *c = sum->file; *c; c++)
+		*c = *c == '/' ? '-' : *c;
+}
+
 static void suite_add(struct suite *s, const struct drill *d, const struct run_options *o)
 {
 	struct job *p = &s->at[s->count];
@@ -171,6 +197,7 @@ static void suite_add(struct suite *s, const struct drill *d, const struct run_o
 	sum->detector = o->detector;
 	snprintf(sum->name, sizeof(sum->name), "%s%s%s", d->name, o->detector ? "/" : "",
 		 o->detector ? o->detector->name : "");
+	suite_name_file(s, s->count - 1);
 }
 
 /* Once, or with each of its detectors. */

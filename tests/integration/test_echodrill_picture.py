@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Pictures of drills: every segment of the captures is an arrow, those that were lost end in a cross, states are those
 that the kernels went through, and the page of many drills shows them all."""
+import os
 import re
 import struct
 import tempfile
@@ -140,6 +141,30 @@ class Pictures(TestCase):
         opened.wait("document.images.length && document.images[0].complete && document.images[0].naturalWidth > 0")
         self.assertEqual(opened.errors, [])
         self.assertEqual(opened.value("document.querySelectorAll('svg path').length"), 5 + len(pictures) - 1)
+
+    def test_each_run_of_a_drill_has_a_picture_of_its_own(self):
+        r = self.echodrill("run", "--timeline", "never", "--html", self.place, "--pcap", self.place, "connect-refused", "connect-refused")
+        self.assertIn(r.code, (OK, 5), r)
+        pictures = re.findall(r'<img loading="lazy" src="([^"]+)"', (self.place / "index.html").read_text())
+        self.assertEqual(len(set(pictures)), 2, pictures)
+        self.assertEqual(sorted(pictures), sorted(p.name for p in self.place.glob("*.svg")))
+        self.assertEqual(len(list(self.place.glob("*.client.pcap"))), 2)
+
+    def test_a_picture_takes_the_place_of_a_file_whole_and_of_nothing_else(self):
+        before = self.place / "a.svg"
+        before.write_text("as it was")
+        r = self.echodrill("run", "--timeline", "never", "--svg", before, "connect-refused")
+        self.assertIn(r.code, (OK, 5), r)
+        Picture(before)
+        self.assertEqual([p.name for p in self.place.iterdir()], ["a.svg"])
+        pipe = self.place / "pipe"
+        os.mkfifo(pipe)
+        fd = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, fd)
+        r = self.echodrill("run", "--timeline", "never", "--svg", pipe, "connect-refused")
+        self.assertIn(r.code, (OK, 5), r)
+        self.assertTrue(os.read(fd, 65536).startswith(b"<svg"))
+        self.assertTrue(pipe.is_fifo())
 
     def test_text_of_a_drill_is_never_markup(self):
         text = (ROOT / "configs/drills/shutdown-drain.conf").read_text()

@@ -32,19 +32,31 @@ struct message_shape {
 };
 
 static const struct message_shape shapes[MESSAGE_TYPES] = {
-	[MESSAGE_HELLO] = { "hello", sizeof(struct message_hello) },
-	[MESSAGE_LISTENERS_ARE] = { "listeners", offsetof(struct message_listeners, asked),
-				    ADDR_TEXT_MAX, MESSAGE_LISTENERS, 0, 1 },
-	[MESSAGE_READY] = { "ready", offsetof(struct message_ready, taken), 1,
-			    MESSAGE_LISTENERS_MAX },
-	[MESSAGE_GO] = { "go" },
-	[MESSAGE_SERVING] = { "serving" },
-	[MESSAGE_CONNS] = { "connections", offsetof(struct message_conns, owed), sizeof(uint64_t),
-			    MOVE_MAX, 1, 1 },
-	[MESSAGE_KEPT] = { "kept", offsetof(struct message_kept, kept), 1, MOVE_MAX },
-	[MESSAGE_DONE] = { "done", .fds = 1 },
-	[MESSAGE_TAKEN] = { "taken" },
-	[MESSAGE_REFUSE] = { "refuse", sizeof(struct message_refuse) },
+	[MESSAGE_HELLO] = { .name = "hello", .fixed = sizeof(struct message_hello) },
+	[MESSAGE_LISTENERS_ARE] = { .name = "listeners",
+				    .fixed = offsetof(struct message_listeners, asked),
+				    .each = ADDR_TEXT_MAX,
+				    .max = MESSAGE_LISTENERS,
+				    .fds_each = 1 },
+	[MESSAGE_READY] = { .name = "ready",
+			    .fixed = offsetof(struct message_ready, taken),
+			    .each = 1,
+			    .max = MESSAGE_LISTENERS_MAX },
+	[MESSAGE_GO] = { .name = "go" },
+	[MESSAGE_SERVING] = { .name = "serving" },
+	[MESSAGE_CONNS] = { .name = "connections",
+			    .fixed = offsetof(struct message_conns, owed),
+			    .each = sizeof(uint64_t),
+			    .max = MOVE_MAX,
+			    .fds = 1,
+			    .fds_each = 1 },
+	[MESSAGE_KEPT] = { .name = "kept",
+			   .fixed = offsetof(struct message_kept, kept),
+			   .each = 1,
+			   .max = MOVE_MAX },
+	[MESSAGE_DONE] = { .name = "done", .fds = 1 },
+	[MESSAGE_TAKEN] = { .name = "taken" },
+	[MESSAGE_REFUSE] = { .name = "refuse", .fixed = sizeof(struct message_refuse) },
 };
 
 static_assert(1 + MOVE_MAX <= MESSAGE_FDS_MAX && MESSAGE_LISTENERS <= MESSAGE_FDS_MAX,
@@ -114,7 +126,9 @@ int message_send(struct talk *t, enum message_type type)
 	struct pollfd p = { t->fd, POLLOUT, 0 };
 	ssize_t n;
 
-	m->head = (struct message_head){ .magic = MAGIC, .version = MESSAGE_VERSION, .type = type };
+	m->head = (struct message_head){ .magic = MAGIC,
+					 .version = MESSAGE_VERSION,
+					 .type = (uint16_t)type };
 	m->head.len = (uint32_t)message_len(m);
 	assert(message_count(m) <= shapes[type].max);
 	v.iov_len = m->head.len;

@@ -13,12 +13,8 @@ struct summary;
 /* Writes an SVG of a drill whose captures are still open. Returns 0 or -errno. */
 int picture_svg(const struct result *r, FILE *to);
 
-/* Writes a page with all drills that are done, each with its picture NAME.svg beside the page (a
- * '/' in a name is a '-'), and a chart of when clients knew. Returns 0 or -errno. */
+/* Writes a page with all drills that are done, each with its picture beside the page (struct
+ * summary's file, and .svg), and a chart of when clients knew. Returns 0 or -errno. */
 int picture_index(const struct summary *at, unsigned count, FILE *to);
-
-/* The name of its picture beside the index. */
-enum { PICTURE_NAME_MAX = 160 };
-char *picture_name(const char *drill, char name[PICTURE_NAME_MAX]);
 
 #endif

@@ -40,14 +40,6 @@ static const char head[] =
 	"figure{margin:2rem 0;overflow-x:auto}figure img{border:1px solid var(--edge);border-radius:8px;"
 	"max-width:100%;height:auto}\n</style>\n</head>\n<body>\n<h1>Failure drills</h1>\n";
 
-char *picture_name(const char *drill, char name[PICTURE_NAME_MAX])
-{
-	snprintf(name, PICTURE_NAME_MAX, "%.*s.svg", PICTURE_NAME_MAX - 5, drill);
-	for (char *c = name; *c; c++)
-		*c = *c == '/' ? '-' : *c;
-	return name;
-}
-
 /* ---- the chart ---- */
 
 /* Those that never know stand side by side at the edge. */
@@ -78,11 +70,16 @@ static double longest(const struct summary *at, unsigned count)
 /* The row of a drill: rows are in the order in which drills come. */
 static unsigned row_of(const struct summary *at, unsigned i)
 {
-	unsigned row = 0;
+	const struct drill *last = NULL;
+	unsigned rows = 0;
 
-	for (unsigned k = 1; k <= i; k++)
-		row += at[k].detector && at[k].drill != at[k - 1].drill && at[k - 1].detector;
-	return row;
+	for (unsigned k = 0; k <= i; k++) {
+		if (!at[k].detector)
+			continue;
+		rows += at[k].drill != last;
+		last = at[k].drill;
+	}
+	return rows > 0 ? rows - 1 : 0;
 }
 
 static void put_axis(double most, unsigned rows, FILE *to)
@@ -168,12 +165,12 @@ static void put_chart(const struct summary *at, unsigned count, FILE *to)
 
 static void put_row(const struct summary *s, FILE *to)
 {
-	char name[PICTURE_NAME_MAX], knew[UNITS_MAX] = "never";
+	char knew[UNITS_MAX] = "never";
 
 	if (s->knew_ns >= 0)
 		units_time(s->knew_ns, 3, knew);
 	fputs("<tr><td><a href=\"#", to);
-	escape_markup(to, picture_name(s->name, name));
+	escape_markup(to, s->file);
 	fputs("\">", to);
 	escape_markup(to, s->name);
 	fprintf(to, "</a></td><td class=\"%s\">%s</td><td>%s</td><td>",
@@ -186,16 +183,13 @@ static void put_row(const struct summary *s, FILE *to)
 
 static void put_figure(const struct summary *s, FILE *to)
 {
-	char name[PICTURE_NAME_MAX];
-
-	picture_name(s->name, name);
 	fputs("<figure id=\"", to);
-	escape_markup(to, name);
+	escape_markup(to, s->file);
 	fputs("\"><a href=\"", to);
-	escape_markup(to, name);
-	fputs("\"><img loading=\"lazy\" src=\"", to);
-	escape_markup(to, name);
-	fputs("\" alt=\"Sequence diagram of ", to);
+	escape_markup(to, s->file);
+	fputs(".svg\"><img loading=\"lazy\" src=\"", to);
+	escape_markup(to, s->file);
+	fputs(".svg\" alt=\"Sequence diagram of ", to);
 	escape_markup(to, s->name);
 	fputs("\"></a></figure>\n", to);
 }

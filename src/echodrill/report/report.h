@@ -18,6 +18,7 @@ struct run;
 /* One drill that has been run. */
 struct result {
 	const char *name; /* of the drill, and of the means: "silent-idle/keepalive" */
+	const char *file; /* what its files are called, but for their endings */
 	const struct drill *drill;
 	const struct run *run;
 	const struct judgement *judgement;
@@ -27,6 +28,7 @@ struct result {
 /* What is kept of it until all are done. */
 struct summary {
 	char name[DRILL_NAME_MAX + 16];
+	char file[DRILL_NAME_MAX + 96]; /* each run has its own */
 	const struct drill *drill;
 	const struct detector *detector; /* NULL: no drill of the matrix */
 	bool done;

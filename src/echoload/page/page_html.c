@@ -103,7 +103,7 @@ static void put_slot(const struct html *h, const char *name)
 			return;
 		}
 	}
-	assert(!"a slot of the template is in the table");
+	assert(false); /* every slot of the template is in the table */
 }
 
 static int make_nonce(char *nonce)
