@@ -173,7 +173,8 @@ static void suite_name_file(struct suite *s, unsigned job)
 		same += strcmp(s->summary[i].name, sum->name) == 0 &&
 			strcmp(s->at[i].options.server_backend, o->server_backend) == 0 &&
 			strcmp(s->at[i].options.client_backend, o->client_backend) == 0;
-	snprintf(sum->file, sizeof(sum->file), "%s%s%s%s%s", sum->name,
+	snprintf(sum->file, sizeof(sum->file), "%s%s%s%s%s%s%s", s->at[job].drill->name,
+		 o->detector ? "-" : "", o->detector ? o->detector->name : "",
 		 o->server_backend[0] ? "-" : "", o->server_backend,
 		 o->client_backend[0] ? "-" : "", o->client_backend);
 	if (same > 0)
