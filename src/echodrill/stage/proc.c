@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
@@ -338,11 +339,50 @@ unsigned proc_tree(pid_t root, pid_t *pids, unsigned max)
 	return count;
 }
 
+/* Whether every thread of it waits for something. */
+static bool proc_sleeps(pid_t pid)
+{
+	char path[64], line[512];
+	struct dirent *e;
+	bool sleeps = true;
+	FILE *f;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	d = opendir(path);
+	while (d && sleeps && (e = readdir(d))) {
+		const char *name = "";
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/stat", pid, e->d_name);
+		f = e->d_name[0] == '.' ? NULL : fopen(path, "re");
+		if (!f)
+			continue;
+		if (fgets(line, sizeof(line), f))
+			name = strrchr(line, ')'); /* and a space, and the state */
+		sleeps = name && strncmp(name, ") S", 3) == 0;
+		fclose(f);
+	}
+	if (d)
+		closedir(d);
+	return sleeps;
+}
+
+/* Bounded: a program that never sleeps is exhausted as it is. */
+static void proc_await_sleep(pid_t pid)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < 1000 && !proc_sleeps(pid); i++)
+		nanosleep(&ms, NULL);
+}
+
 int proc_exhaust(pid_t pid)
 {
 	struct rlimit limit = { 0, 0 }, now;
 	char path[64];
 
+	/* what it has for a moment, to say that it listens, would be free afterwards */
+	proc_await_sleep(pid);
 	/* the kernel gives the lowest number that is free, if it is below the limit */
 	do {
 		snprintf(path, sizeof(path), "/proc/%d/fd/%llu", pid,
