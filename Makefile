@@ -7,7 +7,7 @@
 #   make coverage         line and branch coverage       make fuzz         each fuzzer for FUZZ_TIME seconds
 #   make lint             clang-tidy cppcheck shellcheck make tidy         our own limits and layers
 #   make format           let clang-format decide        make format-check only ask it
-#   make plot-demo        docs/outage.svg: a run with its server killed in the middle
+#   make pictures         those of the README: a run with its server killed, its page, a drill
 #   make vm-check         what a kernel can change, on Debian's own: hours
 #   make vm-selection     some of it, on Linux 6.1: seven minutes
 #   make failures         docs/failures.md: what clients see, from a run of every drill
@@ -186,8 +186,8 @@ vm-check:
 demo: all
 	$(Q)tools/demo
 
-plot-demo: all
-	$(Q)tools/plot-demo docs/outage.svg
+pictures: all
+	$(Q)tools/pictures
 
 # the page as it came out, and only if every drill passed; what other kernels showed is kept
 failures: all
@@ -287,7 +287,7 @@ clean:
 help:
 	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all check check-programs kernel-check vm-check vm-selection unit integration demo plot-demo failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
+.PHONY: all check check-programs kernel-check vm-check vm-selection unit integration demo pictures failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
 	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man install uninstall dist compdb clean \
 	help FORCE
 .DELETE_ON_ERROR:
