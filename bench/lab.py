@@ -49,7 +49,7 @@ def compared(*options, blocks=8, max_blocks=60, width=0.01):
                            ("client_busy", None))}
 
 
-def duel(c, *options, compare="cpu", client_cpu=1, **how):
+def by_turns(c, *options, compare="cpu", client_cpu=1, **how):
     """Two servers, each with its client, whose rounds hold several messages of each of @c connections."""
     return compared("-c", c, "--server-cpus", 0, "--client-cpus", client_cpu, "--compare", compare, *options, **how)
 
@@ -59,13 +59,13 @@ def servers(server_a, server_b, c, s, p, *options, **how):
     do as the server, which then were not busy."""
     discard = ["--discard"] if s > 4096 else []
     client = bare_client(c, s, p, *options, *discard)
-    return duel(c, "-s", s, "-p", p, "--client-a", client, "--client-b", client, "--a", server_a, "--b", server_b, **how)
+    return by_turns(c, "-s", s, "-p", p, "--client-a", client, "--client-b", client, "--a", server_a, "--b", server_b, **how)
 
 
 def clients(server, client_a, client_b, c=64, **how):
     """Two clients of the same kind of server; by their CPU time, unless `compare` says otherwise."""
     how = {"compare": "client_cpu"} | how
-    return duel(c, "--a", server, "--b", server, "--client-a", client_a, "--client-b", client_b, **how)
+    return by_turns(c, "--a", server, "--b", server, "--client-a", client_a, "--client-b", client_b, **how)
 
 
 def echod(backend, *options, workers=1, cpus="0"):
@@ -91,7 +91,7 @@ def echoload(backend, *options, cpu=1):
 
 def against_floor(c, server, cpu=0):
     """A server against the floor, which is one thread: the client shares its CPU."""
-    return duel(c, "--client-a", f"{BIN}/bench/floor --gate {{gate}} --cpu 0 -c {c} --congestion {CONGESTION}",
+    return by_turns(c, "--client-a", f"{BIN}/bench/floor --gate {{gate}} --cpu 0 -c {c} --congestion {CONGESTION}",
                 "--b", server, "--client-b", bare_client(c, 64, 1, cpu=cpu), client_cpu=cpu, max_blocks=24)
 
 
