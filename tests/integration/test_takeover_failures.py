@@ -2,6 +2,7 @@
 """Takeovers that fail: whatever the other side does or is, who serves serves on."""
 import contextlib
 import os
+import select
 import signal
 import socket
 import struct
@@ -9,7 +10,7 @@ import subprocess
 import threading
 
 from echolab import BIN, ENVIRONMENT, OK, PATIENCE, not_in, recv_exactly, recv_to_end, slow
-from takeoverlab import ADDR_TEXT, CONNS, DONE, GO, HELLO, KEPT, LISTENERS, REFUSE, SERVING, TakeoverCase, Talk, backends
+from takeoverlab import ADDR_TEXT, COMMIT, CONNS, DONE, GO, HELLO, KEPT, LISTENERS, REFUSE, SERVING, TAKEN, VERSION, Old, TakeoverCase, Talk, backends
 
 
 class Failures(TakeoverCase):
@@ -47,7 +48,7 @@ class Failures(TakeoverCase):
                           ({"kind": KEPT, "body": struct.pack("=I", 4000) + b"1" * 4000}, "a message .kept."),
                           ({"kind": SERVING}, "a message of the takeover came out of turn"),
                           ({"kind": HELLO, "version": 7}, "the other side speaks version 7 of the takeover, this echod "
-                                                          "version 1")):
+                                                          "version 2")):
             with self.subTest(why=why, body=body):
                 self.path = self.folder() / "takeover"
                 server = self.echod(workers=1)
@@ -90,6 +91,7 @@ class Failures(TakeoverCase):
                     while kind == CONNS and last != "a batch":  # it is sent back
                         count = struct.unpack_from("=I", body)[0]
                         talk.send(KEPT, struct.pack("=I", count) + b"\0" * count)
+                        talk.receive(COMMIT)
                         kind, body, more = talk.receive(CONNS, DONE)
                         fds += more
                 for sock in socks:
@@ -153,7 +155,7 @@ class Failures(TakeoverCase):
     @not_in("asan", "tsan", "ubsan", "valgrind")
     def test_an_old_one_that_is_killed_at_any_step(self):
         """The successor serves on with what it has: all listeners, and the connections that it was sent."""
-        for nth, step in {1: "listeners", 2: "go", 3: "connections", 4: "done"}.items():
+        for nth, step in {1: "listeners", 2: "go", 3: "connections", 4: "commit", 5: "done", 6: "last commit"}.items():
             with self.subTest(step=step):
                 self.path = self.folder() / "takeover"
                 old = self.echod(prefix=self.killed("sendmsg", nth), backend="epoll", workers=1)
@@ -170,10 +172,135 @@ class Failures(TakeoverCase):
                     new = self.echod(**options)
                     self.assertTrue(new.err.wait_for("took over: 1 listeners.*the other process has died"), new.said())
                 old.popen.wait(slow(PATIENCE))
-                if step == "done":
+                if step in ("commit", "done", "last commit"):
                     self.assertServes(new, *socks)
                 self.assertServes(new)
                 self.assertHandsOver(new, [])
+
+    def play_old(self, *steps):
+        """A successor of an Old that makes these steps after GO, then closes. Returns the Old without its end of the
+        conversation, and the result of the successor."""
+        old = Old(self.folder() / "takeover")
+        self.addCleanup(old.close)
+        errors = []
+
+        def play():
+            try:
+                old.go()
+                for step in steps:
+                    step(old)
+            except Exception as e:  # pylint: disable=broad-exception-caught
+                errors.append(e)
+            old.talk.close()
+        thread = threading.Thread(target=play)
+        thread.start()
+        r = self.run_echod(takeover=f"unix:{old.path}", listen=f"127.0.0.1:{old.port}")
+        thread.join()
+        self.assertEqual(errors, [])
+        return old, r
+
+    def test_a_refusal_before_commit_leaves_all_to_the_old_one(self):
+        """Whether or not the old one has read what the successor said last: its kernel says ECONNRESET then."""
+        def say(kind):
+            return lambda old: old.talk.send(kind)
+
+        def hear(kind):
+            return lambda old: old.talk.receive(kind)
+
+        def unread(old):
+            self.assertTrue(select.select([old.talk.sock], [], [], slow(PATIENCE))[0])
+
+        def refuse(old):
+            old.refuse("it has changed its mind")
+
+        def done(old):
+            old.talk.send(DONE, fds=[old.at.fileno()])
+        to_batch = (say(GO), hear(SERVING), Old.batch)
+        for name, steps in (("ready, unread serving", (say(GO), unread, refuse)),
+                            ("no go", (refuse,)),
+                            ("no connections", (say(GO), hear(SERVING), refuse)),
+                            ("kept", (*to_batch, hear(KEPT), refuse)),
+                            ("unread kept", (*to_batch, unread, refuse)),
+                            ("a batch and no patience", (*to_batch, refuse)),
+                            ("taken", (say(GO), hear(SERVING), done, hear(TAKEN), refuse)),
+                            ("unread taken", (say(GO), hear(SERVING), done, unread, refuse))):
+            with self.subTest(name):
+                old, r = self.play_old(*steps)
+                self.assertEqual(r.code, ENVIRONMENT, r)
+                self.assertRegex(r.err, "cannot take over at .*: the other side refuses: it has changed its mind")
+                old.client.sendall(b"whose?")
+                self.assertEqual(recv_exactly(old.conn, 6), b"whose?")
+                old.conn.sendall(b"mine")
+                self.assertEqual(recv_exactly(old.client, 4), b"mine")
+
+    def test_a_batch_is_untouched_until_commit(self):
+        for end in ("commit", "death"):
+            with self.subTest(end):
+                old = Old(self.folder() / "takeover")
+                self.addCleanup(old.close)
+                thread = threading.Thread(target=lambda old=old: (old.go(), old.talk.send(GO)))
+                thread.start()
+                new = self.echod(takeover=f"unix:{old.path}", listen=f"127.0.0.1:{old.port}")
+                thread.join()
+                old.talk.receive(SERVING)
+                old.batch()
+                self.assertEqual(old.talk.receive(KEPT)[1], struct.pack("=IB", 1, 1))
+                old.client.sendall(b"rests")
+                self.assertFalse(select.select([old.client], [], [], 0.2)[0])
+                self.assertEqual(old.conn.recv(5, socket.MSG_PEEK), b"rests")
+                if end == "commit":
+                    old.talk.send(COMMIT)
+                    self.assertEqual(recv_exactly(old.client, 5), b"rests")
+                old.talk.close()
+                self.assertEqual(recv_exactly(old.client, 5) if end == "death" else b"rests", b"rests")
+                self.assertTrue(new.err.wait_for("took over: 1 listeners, 1 connections; the other process has died"))
+                self.assertServes(new, old.client)
+
+    def test_a_successor_that_waits_no_longer_cannot_be_committed_to(self):
+        """It was told to stop before COMMIT: the other one cannot send it any more, and knows."""
+        old = Old(self.folder() / "takeover")
+        self.addCleanup(old.close)
+        thread = threading.Thread(target=lambda: (old.go(), old.talk.send(GO)))
+        thread.start()
+        new = self.echod(takeover=f"unix:{old.path}", listen=f"127.0.0.1:{old.port}")
+        thread.join()
+        old.talk.receive(SERVING)
+        old.batch()
+        old.talk.receive(KEPT)
+        new.send_signal(signal.SIGTERM)
+        self.assertEqual(old.talk.refusal(), "told to stop")
+        self.assertIsNone(old.talk.receive())
+        with self.assertRaises(BrokenPipeError):
+            old.talk.send(COMMIT)
+        new.wait()
+        old.client.sendall(b"whose?")
+        self.assertEqual(recv_exactly(old.conn, 6), b"whose?")
+
+    def test_told_to_stop_while_a_batch_rests(self):
+        """The old one: it has not committed, so the batch is its own, whatever the successor says."""
+        for server, socks in self.each_backend():
+            if server.backend == "fork":
+                continue
+            server.stop(signal.SIGKILL)
+            server = self.echod(backend=server.backend, workers=1, shutdown="drain 5s")
+            socks = [self.connect(server) for _ in range(3)]
+            self.wait_open(server, 3, 0)
+            talk = Talk.to(self.path)
+            fds = talk.listeners()
+            talk.ready(len(fds))
+            talk.send(SERVING)
+            _, body, more = talk.receive(CONNS)
+            count = struct.unpack_from("=I", body)[0]
+            server.send_signal(signal.SIGTERM)
+            self.assertEqual(talk.refusal(), "told to stop")
+            with contextlib.suppress(OSError):
+                talk.send(KEPT, struct.pack("=I", count) + b"\1" * count)
+            self.assertIsNone(talk.receive())
+            talk.close(fds + more)
+            for sock in socks:
+                self.assertEqual(recv_to_end(sock), (b"", "eof"))
+                sock.close()
+            self.assertEqual(server.wait(), OK)
 
     def test_what_the_old_one_sends_is_checked(self):
         """By whoever starts: it says so in a line, and does not serve."""
@@ -189,14 +316,14 @@ class Failures(TakeoverCase):
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(udp.close)
         for kind, body, fds, version, why in (
-                (LISTENERS, listeners(1, 0, 1), [good.fileno()], 2, "speaks version 2 of the takeover, this echod version 1"),
-                (LISTENERS, listeners(1, 0, 1), [], 1, "message .listeners. of the takeover is not right"),
-                (LISTENERS, listeners(1, 0, 1), [udp.fileno()], 1, "a listener that it sent is none"),
-                (LISTENERS, listeners(1, 0, 1, b"\x1b[1m nonsense"), [good.fileno()], 1, "a listener that it sent is none"),
-                (LISTENERS, listeners(1, 1, 1), [good.fileno()], 1, "its listeners do not add up"),
-                (LISTENERS, listeners(1 << 31, 0, 1), [good.fileno()], 1, "it has too many listeners"),
-                (REFUSE, b"no\nway\x1b[1m".ljust(256, b"!"), [], 1, r"the other side refuses: no\\nway\\x1b|no\\x0away"),
-                (GO, b"", [], 1, "came out of turn")):
+                (LISTENERS, listeners(1, 0, 1), [good.fileno()], 1, "speaks version 1 of the takeover, this echod version 2"),
+                (LISTENERS, listeners(1, 0, 1), [], VERSION, "message .listeners. of the takeover is not right"),
+                (LISTENERS, listeners(1, 0, 1), [udp.fileno()], VERSION, "a listener that it sent is none"),
+                (LISTENERS, listeners(1, 0, 1, b"\x1b[1m nonsense"), [good.fileno()], VERSION, "a listener that it sent is none"),
+                (LISTENERS, listeners(1, 1, 1), [good.fileno()], VERSION, "its listeners do not add up"),
+                (LISTENERS, listeners(1 << 31, 0, 1), [good.fileno()], VERSION, "it has too many listeners"),
+                (REFUSE, b"no\nway\x1b[1m".ljust(256, b"!"), [], VERSION, r"the other side refuses: no\\nway\\x1b|no\\x0away"),
+                (GO, b"", [], VERSION, "came out of turn")):
             with self.subTest(why=why):
                 self.path = self.folder() / "takeover"
                 server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

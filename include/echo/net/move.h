@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * move: open connections change processes, in batches. The one that has them detaches a batch
  * (move_collect) and sends its descriptors with the bytes that their peers are owed; the other one
- * takes slots for them (move_adopt) and says which it keeps; then each side lets go of its own or
- * serves on (move_settle). Whoever of the two fails before has touched no byte of theirs.
+ * takes slots for them (move_adopt) and says which it keeps; the first one commits them, and then
+ * each side serves its own (move_serve, move_settle). Whoever of the two fails before has touched
+ * no byte of theirs.
  *
  * That the peer's FIN has been read need not be told: a receive says so again.
  */

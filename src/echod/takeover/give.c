@@ -23,6 +23,12 @@ enum {
 	WARY_S = 60,          /* by then the kernel has taken away what a dead process left */
 };
 
+static int give_say(struct give *g, enum message_type type)
+{
+	g->talk.m.fd_count = 0;
+	return message_send(&g->talk, type);
+}
+
 /* ---- the listeners ---- */
 
 static unsigned give_count(const struct give *g)
@@ -170,11 +176,21 @@ static int give_batch_answer(struct give *g)
 			 k->count, g->move.count);
 		return -EPROTO;
 	}
-	for (unsigned i = 0; i < k->count; i++) {
-		g->move.kept[i] = k->kept[i];
-		g->moved += k->kept[i] != 0;
-	}
 	return 0;
+}
+
+/* COMMIT is the last that happens to a batch while it rests: sent, the successor has what it keeps
+ * of it; not sent, it has nothing. */
+static int give_commit_batch(struct give *g)
+{
+	struct message_kept kept = g->talk.m.kept;
+	int r = give_say(g, MESSAGE_COMMIT);
+
+	for (unsigned i = 0; i < kept.count && r == 0; i++) {
+		g->move.kept[i] = kept.kept[i];
+		g->moved += kept.kept[i] != 0;
+	}
+	return r;
 }
 
 static int give_batch(struct give *g, struct worker *w)
@@ -190,6 +206,8 @@ static int give_batch(struct give *g, struct worker *w)
 		r = give_send_batch(g);
 		if (r == 0)
 			r = give_batch_answer(g);
+		if (r == 0)
+			r = give_commit_batch(g);
 		settled = move_settle(w, m);
 		r = r < 0 ? r : settled;
 	}
@@ -258,12 +276,7 @@ static int give_offer(struct give *g, bool *adopts)
 	return r;
 }
 
-static int give_say(struct give *g, enum message_type type)
-{
-	g->talk.m.fd_count = 0;
-	return message_send(&g->talk, type);
-}
-
+/* When this returns 0 the successor has all: COMMIT has been sent. */
 static int give_done(struct give *g)
 {
 	int r;
@@ -271,7 +284,9 @@ static int give_done(struct give *g)
 	g->talk.m.fds[0] = g->path_fd;
 	g->talk.m.fd_count = 1;
 	r = message_send(&g->talk, MESSAGE_DONE);
-	return r < 0 ? r : give_receive(g, ANSWER_MS, MESSAGE_TAKEN);
+	if (r == 0)
+		r = give_receive(g, ANSWER_MS, MESSAGE_TAKEN);
+	return r < 0 ? r : give_say(g, MESSAGE_COMMIT);
 }
 
 /* From the first step that changes anything to the last that can be undone. */
@@ -306,13 +321,14 @@ bool give_run(struct give *g, int fd, pid_t pid)
 			give_wake(g);
 	}
 	if (r < 0) {
-		const char *why = g->talk.why[0] ? g->talk.why : strerror(-r);
+		char why[MESSAGE_TEXT_MAX];
 
+		snprintf(why, sizeof(why), "%s", g->talk.why[0] ? g->talk.why : strerror(-r));
 		log_warn("process %d does not take over: %s; serving on", (int)pid, why);
 		message_refuse(&g->talk, why);
-	} else {
-		worker_group_stop(g->group, WORKER_LEAVE);
+		return false;
 	}
+	worker_group_stop(g->group, WORKER_LEAVE);
 	close(fd);
-	return r == 0;
+	return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * give: the side of a takeover that serves: it hands its listeners, and the connections that can be
- * moved, to a successor. Until the successor accepts, nothing has changed; until it has the last
- * batch, all can be taken back; and whatever goes wrong before leaves this process serving.
+ * moved, to a successor. Until the successor accepts, nothing has changed; until COMMIT has been
+ * sent for what it was offered that can be taken back; and whatever goes wrong before the last
+ * COMMIT leaves this process serving.
  */
 #ifndef ECHOD_GIVE_H
 #define ECHOD_GIVE_H

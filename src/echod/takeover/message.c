@@ -56,6 +56,7 @@ static const struct message_shape shapes[MESSAGE_TYPES] = {
 			   .max = MOVE_MAX },
 	[MESSAGE_DONE] = { .name = "done", .fds = 1 },
 	[MESSAGE_TAKEN] = { .name = "taken" },
+	[MESSAGE_COMMIT] = { .name = "commit" },
 	[MESSAGE_REFUSE] = { .name = "refuse", .fixed = sizeof(struct message_refuse) },
 };
 
@@ -145,14 +146,23 @@ int message_send(struct talk *t, enum message_type type)
 	return 0;
 }
 
-void message_refuse(struct talk *t, const char *why)
+static int message_say_refuse(struct talk *t, const char *why)
 {
-	struct message_refuse *r = &t->m.refuse;
+	struct message_refuse *m = &t->m.refuse;
 
 	t->m.fd_count = 0;
-	memset(r, 0, sizeof(*r));
-	snprintf(r->text, sizeof(r->text), "%s", why);
-	(void)message_send(t, MESSAGE_REFUSE);
+	memset(m, 0, sizeof(*m));
+	snprintf(m->text, sizeof(m->text), "%s", why);
+	return message_send(t, MESSAGE_REFUSE);
+}
+
+void message_refuse(struct talk *t, const char *why)
+{
+	int r = message_say_refuse(t, why);
+
+	if (r == 0 || r == -EPIPE || r == -ECONNRESET)
+		close(t->fd);
+	t->fd = -1;
 }
 
 /* ---- receiving ---- */
@@ -170,26 +180,51 @@ static void message_take_fds(struct message *m, struct msghdr *h)
 		message_close_fds(m);
 }
 
-/* Returns the length of the next packet, 0: the other side has gone, or -errno. */
-static ssize_t message_read(struct talk *t)
+/* Whether the other side can send no more. */
+static bool message_ended(const struct talk *t)
+{
+	struct pollfd p = { t->fd, POLLRDHUP, 0 };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* Returns the length of the next packet, 0: it was empty, or the end; or -errno. */
+static ssize_t message_read_packet(struct talk *t)
 {
 	struct message *m = &t->m;
 	union message_control control;
 	struct iovec v = { .iov_base = &m->head, .iov_len = offsetof(struct message, fds) };
-	struct msghdr h = { .msg_iov = &v,
-			    .msg_iovlen = 1,
-			    .msg_control = control.room,
-			    .msg_controllen = sizeof(control.room) };
+	struct msghdr h = { .msg_iov = &v, .msg_iovlen = 1 };
 	ssize_t n;
 
 	m->fd_count = 0;
-	do
+	do {
+		h.msg_control = control.room;
+		h.msg_controllen = sizeof(control.room);
 		n = recvmsg(t->fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+		/* ECONNRESET: it closed before it had read all. That is said once, before what it
+		 * sent, which is still to be read */
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
-		return errno == ECONNRESET ? 0 : -errno;
+		return -errno;
 	message_take_fds(m, &h);
+	if (n == 0 && (m->fd_count > 0 || m->fds_lost))
+		return -EBADMSG;
 	return h.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
+}
+
+/* Returns the length of the next packet, 0: the other side has gone and all is read, or -errno. */
+static ssize_t message_read(struct talk *t)
+{
+	bool ended = message_ended(t);
+	ssize_t n = message_read_packet(t);
+
+	/* it may have sent something and ended between the look at the queue and the end of it */
+	if (n == 0 && !ended && message_ended(t)) {
+		ended = true;
+		n = message_read_packet(t);
+	}
+	return n == 0 && !ended ? -EBADMSG : n;
 }
 
 static int message_refused(struct talk *t)
@@ -276,4 +311,17 @@ int message_receive(struct talk *t, int timeout_ms, enum message_type a, enum me
 	if (r < 0)
 		message_close_fds(&t->m);
 	return r < 0 ? r : t->m.head.type;
+}
+
+bool message_abort(struct talk *t)
+{
+	char why[MESSAGE_TEXT_MAX];
+	int r;
+
+	memcpy(why, t->why, sizeof(why));
+	(void)message_say_refuse(t, why);
+	(void)shutdown(t->fd, SHUT_RDWR);
+	r = message_receive(t, 0, MESSAGE_COMMIT, 0);
+	memcpy(t->why, why, sizeof(why));
+	return r == MESSAGE_COMMIT;
 }

@@ -10,11 +10,20 @@
  *            <----------------------- GO              accepts nothing more
  *            SERVING -------------------->            accepts
  *            <-------------------- CONNS              a batch of connections, at rest
- *            KEPT ----------------------->            they are its own
+ *            KEPT ----------------------->            those it has room for; it touches none
+ *            <------------------- COMMIT              they are its own
  *            <--------------------- DONE              with the socket at PATH
- *            TAKEN ---------------------->
+ *            TAKEN ---------------------->            it could serve alone
+ *            <------------------- COMMIT              it does
  *
  * Either may say REFUSE, with a reason, and then closes.
+ *
+ * COMMIT alone decides who owns what was offered. A packet whose sending succeeded is in the queue
+ * of the receiver, and one whose sending failed never will be: so the one that serves takes back
+ * what it offered exactly if it has not sent COMMIT, and the successor has it exactly if COMMIT is
+ * in its queue. A successor that waits no longer first shuts its end down, after which no COMMIT
+ * can be sent, and then looks whether there is one (message_abort). An end without REFUSE is the
+ * death of the other process: then the one that is left is the only owner.
  */
 #ifndef ECHOD_MESSAGE_H
 #define ECHOD_MESSAGE_H
@@ -30,7 +39,7 @@
 struct worker_group;
 
 enum {
-	MESSAGE_VERSION = 1,   /* of all but the head, which every version shares */
+	MESSAGE_VERSION = 2,   /* of all but the head, which every version shares */
 	MESSAGE_FDS_MAX = 253, /* SCM_MAX_FD, include/net/scm.h */
 	MESSAGE_LISTENERS = 200,
 	MESSAGE_LISTENERS_MAX = 16384, /* in all */
@@ -48,6 +57,7 @@ enum message_type {
 	MESSAGE_DONE,
 	MESSAGE_TAKEN,
 	MESSAGE_REFUSE,
+	MESSAGE_COMMIT,
 	MESSAGE_TYPES
 };
 
@@ -125,14 +135,21 @@ struct talk {
 int message_send(struct talk *t, enum message_type type);
 
 /* Waits at most @timeout_ms for a message, which must be one of the types @a or @b (0: none) and
- * right in itself. Its descriptors are the caller's. Returns its type, or -errno: -ECONNRESET: the
- * other side has gone; -ECONNREFUSED: it has refused; -ECANCELED: a signal, or a worker has ended;
- * -ETIMEDOUT; -EPROTO; -EPROTONOSUPPORT: another version. */
+ * right in itself. Its descriptors are the caller's. Returns its type, or -errno: -ECONNRESET: all
+ * that the other side sent has been read, no REFUSE was there, and it has gone; -ECONNREFUSED: it
+ * has refused; -ECANCELED: a signal, or a worker has ended; -ETIMEDOUT; -EPROTO; -EPROTONOSUPPORT:
+ * another version. */
 int message_receive(struct talk *t, int timeout_ms, enum message_type a, enum message_type b);
 
 void message_close_fds(struct message *m);
 
-/* Best effort: says REFUSE with this reason. */
+/* Ends the conversation: says REFUSE with this reason, and closes. If it cannot be said to a side
+ * that is still there the socket stays open: an end without REFUSE would be taken for a death. */
 void message_refuse(struct talk *t, const char *why);
+
+/* Says REFUSE with the reason in t->why, and lets nothing more come. Returns whether COMMIT had
+ * come before that; if not, the other side cannot send it any more. What is left is message_refuse.
+ */
+bool message_abort(struct talk *t);
 
 #endif

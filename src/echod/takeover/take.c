@@ -20,8 +20,9 @@
 
 enum {
 	ANSWER_MS = 5 * 1000,
-	GO_MS = 10 * 1000,   /* until its workers have ended what they were doing */
-	NEXT_MS = 10 * 1000, /* between two batches: MOVE_QUIET_MS, and a busy machine */
+	GO_MS = 10 * 1000,          /* until its workers have ended what they were doing */
+	NEXT_MS = 10 * 1000,        /* between two batches: MOVE_QUIET_MS, and a busy machine */
+	LAST_MS = 24 * 3600 * 1000, /* it serves all meanwhile, and would end it if it gave up */
 };
 
 static int take_fail(struct take *t, int r, const char *why)
@@ -30,10 +31,39 @@ static int take_fail(struct take *t, int r, const char *why)
 	return r;
 }
 
-/* Whether this is what calls say when the other process has died. */
-static bool take_gone(int r)
+/* Says this. That nobody reads it any more is no failure yet: what the other process said last is
+ * still to be read, and tells whether it has refused or died. */
+static int take_say(struct take *t, enum message_type type)
 {
-	return r == -ECONNRESET || r == -EPIPE;
+	int r;
+
+	t->talk.m.fd_count = 0;
+	r = message_send(&t->talk, type);
+	if (r != -EPIPE && r != -ECONNRESET)
+		return r;
+	t->talk.why[0] = '\0';
+	return 0;
+}
+
+/* From READY on: as message_receive, but the death of the other process is no failure: 0, and
+ * t->alone. */
+static int take_receive(struct take *t, int timeout_ms, enum message_type a, enum message_type b)
+{
+	int r = message_receive(&t->talk, timeout_ms, a, b);
+
+	t->alone = r == -ECONNRESET;
+	return t->alone ? 0 : r;
+}
+
+/* Waits until it is decided who owns what was offered last. Returns whether it is ours. *r: 0, or
+ * why the takeover has failed nevertheless. */
+static bool take_committed(struct take *t, int timeout_ms, int *r)
+{
+	*r = take_receive(t, timeout_ms, MESSAGE_COMMIT, 0);
+	if (*r < 0)
+		return message_abort(&t->talk);
+	*r = 0;
+	return true;
 }
 
 /* ---- the listeners ---- */
@@ -193,12 +223,10 @@ int take_ready(struct take *t, struct worker_group *g, const struct addr_list *l
 	ready->total = t->got;
 	for (unsigned i = 0; i < t->got; i++)
 		ready->taken[i] = t->listeners[i].taken;
-	t->talk.m.fd_count = 0;
-	r = message_send(&t->talk, MESSAGE_READY);
+	r = take_say(t, MESSAGE_READY);
 	if (r == 0)
-		r = message_receive(&t->talk, GO_MS, MESSAGE_GO, 0);
-	t->alone = take_gone(r);
-	if (r < 0 && !t->alone)
+		r = take_receive(t, GO_MS, MESSAGE_GO, 0);
+	if (r < 0)
 		return r;
 	for (unsigned i = 0; i < g->count; i++)
 		g->workers[i].wary = t->wary || t->alone;
@@ -258,40 +286,47 @@ static void take_answer(struct take *t)
 	*k = (struct message_kept){ .count = t->in.count };
 	for (unsigned i = 0; i < t->in.count; i++)
 		k->kept[i] = t->in.kept[i];
-	t->talk.m.fd_count = 0;
 }
 
+/* Those that have ended are passed over: the others have their part. Returns 0, or the first
+ * failure. */
 static int take_each_worker(struct take *t, int (*step)(struct worker *w, struct move_in *m))
 {
 	const struct worker_group *g = t->talk.group;
-	int r = 0;
+	int first = 0;
 
 	t->in.step = g->count;
-	for (unsigned i = 0; i < g->count && r == 0; i++) {
+	for (unsigned i = 0; i < g->count; i++) {
+		int r;
+
 		t->in.first = i;
 		r = step(&g->workers[i], &t->in);
+		first = first < 0 ? first : r;
 	}
-	return r;
+	return first;
 }
 
 /* Takes slots for a batch whose bytes are read, tells the other process which it keeps, and only
- * then begins to serve them: until then neither has touched them. */
+ * when that has committed them begins to serve them: until then neither touches them. */
 static int take_adopt(struct take *t)
 {
 	struct move_in *in = &t->in;
-	int r = take_each_worker(t, move_adopt), served;
+	bool ours = false;
+	int served, r = take_each_worker(t, move_adopt);
 
-	if (r < 0)
-		return r;
-	take_answer(t);
-	r = message_send(&t->talk, MESSAGE_KEPT);
+	if (r == 0) {
+		take_answer(t);
+		r = take_say(t, MESSAGE_KEPT);
+	}
+	if (r == 0)
+		ours = take_committed(t, ANSWER_MS, &r);
 	for (unsigned i = 0; i < in->count; i++) {
-		t->adopted += in->kept[i];
+		t->adopted += ours && in->kept[i];
 		t->refused += !in->kept[i];
 		if (in->fds[i] >= 0 && !in->kept[i])
 			close(in->fds[i]);
 	}
-	served = take_each_worker(t, r == 0 || take_gone(r) ? move_serve : move_drop);
+	served = take_each_worker(t, ours ? move_serve : move_drop);
 	return r < 0 ? r : served;
 }
 
@@ -307,12 +342,10 @@ static int take_batch(struct take *t)
 	for (unsigned i = 0; i < in->count; i++) {
 		in->fds[i] = -1;
 		in->kept[i] = false;
+		in->conns[i] = NULL;
 	}
-	if (m->fds_lost) { /* they stay where they are */
-		t->refused += in->count;
-		take_answer(t);
-		return message_send(&t->talk, MESSAGE_KEPT);
-	}
+	if (m->fds_lost) /* they stay where they are */
+		return take_adopt(t);
 	r = take_measure(t);
 	data = r == 0 ? take_read(t) : NULL;
 	if (r == 0 && !data)
@@ -335,48 +368,45 @@ static int take_batch(struct take *t)
 	return r;
 }
 
-/* It has sent the last: the socket at PATH. It may still change its mind, in time; else it closes.
- */
+/* It has sent the last: the socket at PATH. From the COMMIT that answers TAKEN on it serves no
+ * more, and this process has succeeded, even if it is told to stop at the same time. */
 static int take_done(struct take *t, int *path_fd)
 {
 	const int fd = t->talk.m.fd_count == 1 ? t->talk.m.fds[0] : -1;
-	int r;
+	int r = take_say(t, MESSAGE_TAKEN);
 
-	t->talk.m.fd_count = 0;
-	r = message_send(&t->talk, MESSAGE_TAKEN);
-	if (r == 0)
-		r = message_receive(&t->talk, ANSWER_MS, 0, 0);
-	if (r == -ECONNREFUSED || r == -ECANCELED) {
-		close(fd);
-		return r;
+	if (r == 0 && take_committed(t, LAST_MS, &r)) {
+		*path_fd = fd;
+		return 0;
 	}
-	*path_fd = fd;
-	return 0;
+	if (fd >= 0)
+		close(fd);
+	return r;
 }
 
 int take_finish(struct take *t, int *path_fd)
 {
-	int r = t->alone ? 0 : message_send(&t->talk, MESSAGE_SERVING);
+	int r = t->alone ? 0 : take_say(t, MESSAGE_SERVING);
 
 	*path_fd = -1;
 	while (r == 0 && !t->alone) {
-		r = message_receive(&t->talk, NEXT_MS, MESSAGE_CONNS, MESSAGE_DONE);
+		r = take_receive(t, NEXT_MS, MESSAGE_CONNS, MESSAGE_DONE);
 		if (r == MESSAGE_DONE)
 			return take_done(t, path_fd);
 		if (r == MESSAGE_CONNS)
 			r = take_batch(t);
 	}
-	t->alone |= take_gone(r);
-	return t->alone ? 0 : r;
+	return r;
 }
 
 void take_refuse(struct take *t, const char *why)
 {
+	char text[MESSAGE_TEXT_MAX];
+
 	if (t->talk.fd < 0)
 		return;
-	message_refuse(&t->talk, t->talk.why[0] ? t->talk.why : why);
-	close(t->talk.fd);
-	t->talk.fd = -1;
+	snprintf(text, sizeof(text), "%s", t->talk.why[0] ? t->talk.why : why);
+	message_refuse(&t->talk, text);
 }
 
 unsigned take_count(const struct take *t)
