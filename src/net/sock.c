@@ -46,6 +46,11 @@ static int sock_set_keepalive(int fd, const struct sock_keepalive *k)
 	return r;
 }
 
+static bool sock_chooses_congestion(const struct sock_options *o)
+{
+	return o->congestion[0] && strcmp(o->congestion, "default") != 0;
+}
+
 /* Options that an accepted socket inherits from its listener, and a dialed one needs too. */
 static int sock_set_options(int fd, const struct sock_options *o)
 {
@@ -60,7 +65,7 @@ static int sock_set_options(int fd, const struct sock_options *o)
 	if (r == 0 && o->user_timeout_ns > 0)
 		r = sock_set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
 			     (int)(o->user_timeout_ns / MSEC(1)));
-	if (r == 0 && o->congestion[0] && strcmp(o->congestion, "default") != 0 &&
+	if (r == 0 && sock_chooses_congestion(o) &&
 	    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, o->congestion,
 		       (socklen_t)strlen(o->congestion)) < 0)
 		r = -errno;
@@ -191,6 +196,23 @@ bool sock_is_open(int fd)
 	return sock_get(fd, SO_PROTOCOL) == IPPROTO_TCP && sock_get(fd, SO_ACCEPTCONN) == 0;
 }
 
+/* What a new socket begins with: another listener's may have been set. */
+static int sock_default_congestion(int fd)
+{
+	char name[SOCK_CONGESTION_MAX];
+	socklen_t len = sizeof(name);
+	int r, fresh = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fresh < 0)
+		return -errno;
+	r = getsockopt(fresh, IPPROTO_TCP, TCP_CONGESTION, name, &len);
+	if (r == 0)
+		r = setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, len);
+	r = r < 0 ? -errno : 0;
+	close(fresh);
+	return r;
+}
+
 int sock_inherit(int fd, const struct sock_options *o)
 {
 	int r = 0;
@@ -202,6 +224,8 @@ int sock_inherit(int fd, const struct sock_options *o)
 		r = sock_set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
 	if (r == 0)
 		r = sock_set_options(fd, o);
+	if (r == 0 && !sock_chooses_congestion(o))
+		r = sock_default_congestion(fd);
 	if (r == 0 && listen(fd, (int)o->backlog) < 0)
 		r = -errno;
 	if (r == 0 && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)

@@ -302,6 +302,36 @@ class Failures(TakeoverCase):
                 sock.close()
             self.assertEqual(server.wait(), OK)
 
+    def test_listeners_have_their_own_options_again(self):
+        """A successor may have set its own on them before it failed."""
+        server = self.echod(backend="epoll", workers=1, keepalive="30s/5s/3")
+        with contextlib.closing(Talk.to(self.path)) as talk:
+            fds = talk.listeners()
+            talk.ready(len(fds))
+            theirs = socket.socket(fileno=fds[0])
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0)
+            theirs.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
+            talk.send(REFUSE, b"no".ljust(256, b"\0"))
+            self.assertTrue(server.err.wait_for("serving on"), server.said())
+            self.assertIsNotNone(talk.receive(REFUSE))
+            with socket.socket() as fresh:
+                want = fresh.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+            self.assertEqual(theirs.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1)
+            self.assertEqual(theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16), want)
+            theirs.close()
+        self.assertServes(server)
+
+    def test_descriptors_beside_nothing_are_closed(self):
+        server = self.echod(workers=1)
+        before = len(os.listdir(f"/proc/{server.popen.pid}/fd"))
+        talk = Talk.to(self.path)
+        talk.sock.sendmsg([b""], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("=3i", 0, 0, 0))])
+        self.assertEqual(talk.refusal(), "what came is no message of a takeover")
+        self.assertIsNone(talk.receive())
+        talk.close()
+        self.assertEqual(len(os.listdir(f"/proc/{server.popen.pid}/fd")), before)
+        self.assertHandsOver(server, [])
+
     def test_what_the_old_one_sends_is_checked(self):
         """By whoever starts: it says so in a line, and does not serve."""
         def listener():

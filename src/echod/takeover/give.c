@@ -133,6 +133,22 @@ static int give_rest(struct give *g)
 	return r;
 }
 
+/* A successor that gave up late may have set its own options. */
+static void give_restore_options(const struct worker *w)
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr at;
+
+	for (unsigned i = 0; i < w->listener_count; i++) {
+		/* the others never left, and a ring may have them block */
+		int r = w->resting[i] ? sock_inherit(w->listeners[i], &w->config->sock) : 0;
+
+		if (r < 0 && sock_listens(w->listeners[i], &at) == 0)
+			log_warn("the listener on %s may have options of the successor: %s",
+				 addr_format(&at, text), strerror(-r));
+	}
+}
+
 static void give_wake(struct give *g)
 {
 	g->died_ns = clock_now_ns();
@@ -140,6 +156,7 @@ static void give_wake(struct give *g)
 		struct give_call c = { .call.run = give_wake_run };
 		int r;
 
+		give_restore_options(&g->group->workers[i]);
 		worker_post(&g->group->workers[i], &c.call);
 		r = worker_await(&c.call);
 		if (r < 0)
