@@ -5,7 +5,6 @@
 #include "successor.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +12,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "echo/base/base.h"
 #include "echo/base/log.h"
 
 extern char **environ;
+
+/* SIGPIPE is ignored by any program of ours, the others by `shutdown = ignore`. */
+static void successor_find_defaults(struct successor *s)
+{
+	static const int ours[] = { SIGTERM, SIGINT };
+	struct sigaction found;
+
+	sigemptyset(&s->defaults);
+	sigaddset(&s->defaults, SIGPIPE);
+	for (unsigned i = 0; i < ARRAY_LEN(ours); i++) {
+		if (sigaction(ours[i], NULL, &found) == 0 && found.sa_handler != SIG_IGN)
+			sigaddset(&s->defaults, ours[i]);
+	}
+}
 
 int successor_init(struct successor *s, int argc, char **argv)
 {
@@ -25,6 +39,7 @@ int successor_init(struct successor *s, int argc, char **argv)
 	s->pid = 0;
 	s->fd = -1;
 	(void)pthread_sigmask(SIG_BLOCK, NULL, &s->mask);
+	successor_find_defaults(s);
 	s->argv = calloc((size_t)argc + 1, sizeof(*s->argv));
 	if (!s->argv)
 		return -ENOMEM;
@@ -45,17 +60,14 @@ static int successor_spawn(struct successor *s)
 {
 	const char *program = access(s->path, X_OK) == 0 ? s->path : s->argv[0];
 	posix_spawnattr_t how;
-	sigset_t ours;
 	int r = posix_spawnattr_init(&how);
 
 	if (r != 0)
 		return -r;
-	sigemptyset(&ours);
-	sigaddset(&ours, SIGPIPE); /* we ignore it */
 	/* these fail only for other arguments than these */
 	(void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	(void)posix_spawnattr_setsigmask(&how, &s->mask);
-	(void)posix_spawnattr_setsigdefault(&how, &ours);
+	(void)posix_spawnattr_setsigdefault(&how, &s->defaults);
 	r = posix_spawnp(&s->pid, program, NULL, &how, s->argv, environ);
 	posix_spawnattr_destroy(&how);
 	if (r != 0)
@@ -67,6 +79,7 @@ int successor_start(struct successor *s)
 {
 	int r;
 
+	successor_look(s);
 	if (s->pid != 0)
 		return -EALREADY;
 	r = successor_spawn(s);
@@ -78,18 +91,22 @@ int successor_start(struct successor *s)
 
 void successor_look(struct successor *s)
 {
-	struct pollfd p = { s->fd, POLLIN, 0 };
 	siginfo_t info = { 0 };
+	int r;
 
-	if (s->fd < 0 || poll(&p, 1, 0) <= 0)
+	if (s->pid == 0)
+		return;
+	r = waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOHANG);
+	if (r == 0 && info.si_pid == 0)
 		return;
 	/* the fork backend waits for every child, and may have waited for this one */
-	if (waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOHANG) < 0)
+	if (r < 0)
 		log_warn("the successor, process %d, has ended", (int)s->pid);
 	else
 		log_warn("the successor, process %d, has ended (%s %d)", (int)s->pid,
 			 info.si_code == CLD_EXITED ? "exit code" : "signal", info.si_status);
-	close(s->fd);
+	if (s->fd >= 0)
+		close(s->fd);
 	s->fd = -1;
 	s->pid = 0;
 }

@@ -9,11 +9,12 @@
 #include <sys/types.h>
 
 struct successor {
-	char **argv;   /* as main got it */
-	sigset_t mask; /* of signals, as main found it */
+	char **argv;       /* as main got it */
+	sigset_t mask;     /* of signals, as main found it */
+	sigset_t defaults; /* those that we may ignore and main did not find ignored */
 	char path[4096];
 	pid_t pid; /* of the one that runs, or 0 */
-	int fd;    /* pidfd: readable when it has ended; -1 */
+	int fd;    /* pidfd: readable when it has ended; -1, also if it could not be had */
 };
 
 /* Remembers how we were started, before anything changes. @argv is copied. 0 or -ENOMEM. */
