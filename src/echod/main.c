@@ -228,9 +228,11 @@ static int server_next(struct server *s)
 	s->signal = 0;
 	if (signal != 0)
 		return signal;
+	if (s->stopping)
+		takeover_retire(&s->takeover);
 	takeover_watch(&s->takeover);
 	signal = worker_group_wait(&s->group, takeover_wait_ms(&s->takeover));
-	if (!s->stopping && s->group.done == 0)
+	if (s->group.done == 0)
 		(void)takeover_look(&s->takeover);
 	if (takeover_overdue(&s->takeover) && !s->stopping) {
 		s->stopping = true;

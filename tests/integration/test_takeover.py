@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Restarts that no client sees: an echod takes over from another one, which ends."""
+import contextlib
+import fcntl
 import itertools
 import os
+import re
+import resource
 import shutil
 import signal
 import socket
@@ -11,8 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from echolab import BIN, ENVIRONMENT, OK, USAGE, WRAP, Echod, covers, half_close, pattern, recv_exactly, recv_to_end, slow
-from takeoverlab import TakeoverCase, backends, movable
+from echolab import BIN, ENVIRONMENT, OK, PATIENCE, USAGE, WRAP, Echod, covers, half_close, pattern, recv_exactly, recv_to_end, slow
+from takeoverlab import TakeoverCase, Talk, backends, movable
 
 RESTARTS = int(os.environ.get("ECHOLAB_RESTARTS") or 6)
 CONNECTIONS = int(os.environ.get("ECHOLAB_CONNECTIONS") or 100)
@@ -255,6 +259,36 @@ class Successors(TakeoverCase):
         self.assertTrue(server.err.wait_for("has ended .exit code 4."), server.said())
         self.assertServes(server, sock)
 
+    def test_a_successor_whose_end_nobody_tells(self):
+        """Without a descriptor for it: the next SIGUSR2 looks whether it still runs."""
+        server = self.echod()
+        sock = self.connect(server)
+        _, hard = resource.prlimit(server.popen.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.popen.pid, resource.RLIMIT_NOFILE, (3, hard))
+        server.send_signal(signal.SIGUSR2)
+        pid = int(server.err.wait_for(r"SIGUSR2: process (\d+) is to take over")[1])
+        until = time.monotonic() + slow(PATIENCE)
+        while Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z":
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.01)
+        resource.prlimit(server.popen.pid, resource.RLIMIT_NOFILE, (hard, hard))
+        server.send_signal(signal.SIGUSR2)
+        self.assertTrue(server.err.wait_for("the successor, process %d, has ended" % pid), server.said())
+        self.assertTrue(server.err.wait_for("took over: "), server.said())
+        self.assertServes(server, sock)
+
+    def test_a_successor_does_not_inherit_what_ours_ignores(self):
+        config = self.config_file(f"[server]\nlisten = 127.0.0.1:0\ntakeover = unix:{self.path}\nshutdown = ignore\n")
+        server = self.echod("-f", str(config), listen=None, takeover=[])
+        config.write_text(f"[server]\nlisten = 127.0.0.1:0\ntakeover = unix:{self.path}\nshutdown = default\n")
+        server.send_signal(signal.SIGUSR2)
+        pid = int(server.err.wait_for(r"SIGUSR2: process (\d+) is to take over")[1])
+        self.assertTrue(server.err.wait_for("took over: "), server.said())
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        ignored = int(re.search(r"SigIgn:\s*([0-9a-f]+)", status)[1], 16)
+        self.assertEqual(ignored & (1 << signal.SIGTERM - 1 | 1 << signal.SIGINT - 1), 0)
+        os.kill(pid, signal.SIGKILL)
+
     def test_without_takeover_sigusr2_only_warns(self):
         server = self.echod(takeover="off")
         server.send_signal(signal.SIGUSR2)
@@ -262,7 +296,108 @@ class Successors(TakeoverCase):
         self.assertServes(server)
 
 
+class Waits(TakeoverCase):
+    """The main thread sleeps while there is nothing to do for it."""
+
+    def assertSleeps(self, server):
+        """It is seldom runnable: neither on a CPU nor waiting for one."""
+        def runnable():
+            run, wait, _ = Path(f"/proc/{server.popen.pid}/task/{server.popen.pid}/schedstat").read_text(encoding="utf-8").split()
+            return int(run) + int(wait)
+        before, began = runnable(), time.monotonic_ns()
+        time.sleep(0.3)
+        self.assertLess((runnable() - before) / (time.monotonic_ns() - began), 0.5, server.said())
+
+    def started(self, server):
+        """The successor that SIGUSR2 starts."""
+        server.send_signal(signal.SIGUSR2)
+        return int(server.err.wait_for(r"SIGUSR2: process (\d+) is to take over")[1])
+
+    def test_after_the_successor_has_ended(self):
+        server = self.echod(handover="serve")
+        sock = self.connect(server)
+        self.assertEcho(sock, b"stays")
+        pid = self.started(server)
+        self.assertTrue(server.err.wait_for("has taken over: 0 connections moved"), server.said())
+        os.kill(pid, signal.SIGKILL)
+        self.assertSleeps(server)
+        self.assertEcho(sock, b"stays")
+
+    def test_while_it_ends_and_a_newcomer_finds_nobody(self):
+        server = self.echod(shutdown="drain 60s")
+        sock = self.connect(server)
+        self.assertEcho(sock, b"stays")
+        server.send_signal(signal.SIGTERM)
+        self.assertEqual(sock.recv(1), b"")
+        until = time.monotonic() + slow(PATIENCE)
+        while self.path.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        new = self.echod()
+        self.assertServes(new)
+        self.assertSleeps(server)
+        sock.close()
+        self.assertEqual(server.wait(), OK)
+        self.assertTrue(self.path.exists())
+
+    def test_after_the_handover_time(self):
+        old = self.echod(handover="serve", handover_time="100ms", shutdown="drain 60s")
+        sock = self.connect(old)
+        self.assertEcho(sock, b"stays")
+        self.successor(old)
+        self.assertEqual(sock.recv(1), b"")
+        self.assertSleeps(old)
+        sock.close()
+        self.assertGone(old)
+
+    def test_without_a_descriptor_for_the_successor(self):
+        server = self.echod(backend="epoll")
+        _, hard = resource.prlimit(server.popen.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.popen.pid, resource.RLIMIT_NOFILE, (3, hard))
+        server.send_signal(signal.SIGUSR1)  # an early look at nobody is no failure
+        server.counters()
+        self.assertNotIn("nobody takes over", server.said())
+        talk = Talk.to(self.path)
+        self.assertTrue(server.err.wait_for("nobody takes over at .*: Too many open files"), server.said())
+        self.assertSleeps(server)
+        self.assertEqual(server.said().count("nobody takes over"), 1)
+        resource.prlimit(server.popen.pid, resource.RLIMIT_NOFILE, (hard, hard))
+        self.assertEqual(len(talk.listeners()) > 0, True)
+        talk.close()
+
+
 class Paths(TakeoverCase):
+    def test_a_socket_that_is_about_to_listen_is_not_stale(self):
+        """Whoever puts a socket there holds its folder until it listens."""
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        other = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(other.close)
+        other.bind(str(self.path))
+        ino = self.path.stat().st_ino
+        popen = subprocess.Popen([str(BIN / "echod"), *self.echod_options(takeover=f"unix:{self.path}")],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        until = time.monotonic() + slow(PATIENCE)
+        while not self.waits_for(popen, self.path.parent):
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.005)
+        other.listen()
+        fcntl.flock(folder, fcntl.LOCK_UN)
+        _, err = popen.communicate(timeout=slow(PATIENCE))
+        self.assertEqual(popen.returncode, ENVIRONMENT, err)
+        self.assertRegex(err, "another process listens there")
+        self.assertEqual(self.path.stat().st_ino, ino)
+
+    def waits_for(self, popen, folder):
+        """Whether it has come to the lock, which it must before it ends or serves."""
+        self.assertIsNone(popen.poll())
+        fds = Path(f"/proc/{popen.pid}/fd")
+        for fd in os.listdir(fds):
+            with contextlib.suppress(FileNotFoundError):
+                if os.readlink(fds / fd) == str(folder):
+                    return True
+        return False
+
     def test_the_socket_is_its_owners_alone(self):
         server = self.echod()
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)

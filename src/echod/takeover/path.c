@@ -4,10 +4,13 @@
 #include "path.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +20,7 @@
 enum {
 	WAITING_MAX = 8,
 	CLEAR_TRIES = 500, /* x 1 ms: a process that was killed may not have closed it yet */
+	LOCK_TRIES = 2000, /* x 1 ms: longer than CLEAR_TRIES of who holds it */
 };
 
 static int path_fail(int err, char why[PATH_WHY_MAX], const char *what)
@@ -106,21 +110,49 @@ static int path_clear(const char *path, char why[PATH_WHY_MAX])
 {
 	int r = path_connect(path, why);
 
-	for (int i = 0; r >= 0 && i < CLEAR_TRIES; i++) {
-		close(r);
+	/* -EAGAIN: so many wait there already */
+	for (int i = 0; (r >= 0 || r == -EAGAIN) && i < CLEAR_TRIES; i++) {
+		if (r >= 0)
+			close(r);
 		clock_sleep_until(clock_now_ns() + MSEC(1));
 		r = path_connect(path, why);
 	}
-	if (r >= 0) {
+	if (r >= 0)
 		close(r);
+	if (r >= 0 || r == -EAGAIN)
 		return path_fail(EADDRINUSE, why, "another process listens there");
-	}
 	if (r != -ENOENT)
 		return r;
 	return unlink(path) < 0 && errno != ENOENT ? path_fail(errno, why, strerror(errno)) : 0;
 }
 
-int path_listen(const char *path, char why[PATH_WHY_MAX])
+/* Holds the folder of @path, as all do who put a socket there: between bind and listen it would
+ * look stale to another. Returns a descriptor, whose close lets go of it, or -errno. */
+static int path_lock(const char *path, char why[PATH_WHY_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_TEXT_MAX];
+	int fd, r;
+
+	/* "/" itself, or "." for a bare name */
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
+		 slash ? path : ".");
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return path_fail(errno, why, strerror(errno));
+	r = flock(fd, LOCK_EX | LOCK_NB);
+	for (int i = 0; r < 0 && errno == EWOULDBLOCK && i < LOCK_TRIES; i++) {
+		clock_sleep_until(clock_now_ns() + MSEC(1));
+		r = flock(fd, LOCK_EX | LOCK_NB);
+	}
+	if (r == 0)
+		return fd;
+	r = path_fail(errno, why, errno == EWOULDBLOCK ? "its folder is locked" : strerror(errno));
+	close(fd);
+	return r;
+}
+
+static int path_listen_locked(const char *path, char why[PATH_WHY_MAX])
 {
 	int fd = path_socket(), r;
 
@@ -143,10 +175,26 @@ out:
 	return r;
 }
 
+int path_listen(const char *path, char why[PATH_WHY_MAX])
+{
+	int fd, lock = path_lock(path, why);
+
+	if (lock < 0)
+		return lock;
+	fd = path_listen_locked(path, why);
+	close(lock);
+	return fd;
+}
+
 int path_accept(int listener, pid_t *pid, char why[PATH_WHY_MAX])
 {
-	int r, fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct pollfd p = { listener, POLLIN, 0 };
+	int r, fd;
 
+	/* accept wants a descriptor before it looks for a peer: a lack of them is none of ours */
+	if (poll(&p, 1, 0) == 0)
+		return -EAGAIN;
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return path_fail(errno, why, strerror(errno));
 	r = path_check_peer(fd, pid, why);

@@ -15,6 +15,8 @@
 #include "echo/net/sock.h"
 #include "echo/net/worker_group.h"
 
+enum { RETRY_MS = 100 };
+
 static int takeover_failed(struct takeover *t, int r)
 {
 	const char *why = t->take.talk.why[0] ? t->take.talk.why : strerror(-r);
@@ -137,13 +139,14 @@ int takeover_finish(struct takeover *t)
 	return 0;
 }
 
+/* Only what takeover_look takes note of: what stays readable would end every wait at once. */
 void takeover_watch(struct takeover *t)
 {
 	unsigned n = 0;
 
-	if (t->path_fd >= 0)
+	if (t->path_fd >= 0 && t->retry_ns == 0)
 		t->watched[n++] = t->path_fd;
-	if (t->successor.fd >= 0)
+	if (t->path_fd >= 0 && t->successor.fd >= 0)
 		t->watched[n++] = t->successor.fd;
 	worker_group_watch(t->group, t->watched, n);
 }
@@ -171,29 +174,64 @@ static bool takeover_give(struct takeover *t, int fd, pid_t pid)
 	return true;
 }
 
+/* Whoever waits still does after a failure of ours: that is said once, and tried again soon. */
+static void takeover_accept_failed(struct takeover *t, int r, const char *why)
+{
+	if (t->retry_ns == 0 || r == -EPERM)
+		log_warn("nobody takes over at %s: %s", t->config.path, why);
+	t->retry_ns = r == -EPERM ? 0 : clock_now_ns() + MSEC(RETRY_MS);
+}
+
 bool takeover_look(struct takeover *t)
 {
 	char why[PATH_WHY_MAX];
 	pid_t pid = 0;
 	int fd;
 
-	if (!t->left)
-		successor_look(&t->successor);
 	if (t->path_fd < 0)
 		return false;
+	successor_look(&t->successor);
+	if (clock_now_ns() < t->retry_ns)
+		return false;
 	fd = path_accept(t->path_fd, &pid, why);
-	if (fd >= 0)
-		return takeover_give(t, fd, pid);
-	if (fd != -EAGAIN)
-		log_warn("nobody takes over at %s: %s", t->config.path, why);
-	return false;
+	if (fd < 0 && fd != -EAGAIN) {
+		takeover_accept_failed(t, fd, why);
+		return false;
+	}
+	t->retry_ns = 0;
+	return fd >= 0 && takeover_give(t, fd, pid);
+}
+
+void takeover_retire(struct takeover *t)
+{
+	static struct talk talk; /* too large for a stack */
+	char why[PATH_WHY_MAX];
+	pid_t pid;
+
+	t->until_ns = 0;
+	if (t->path_fd < 0)
+		return;
+	path_remove(t->config.path, t->id);
+	while ((talk.fd = path_accept(t->path_fd, &pid, why)) >= 0)
+		message_refuse(&talk, "it is ending");
+	close(t->path_fd);
+	t->path_fd = -1;
+}
+
+static int64_t takeover_next_ns(const struct takeover *t)
+{
+	const int64_t retry_ns = t->path_fd >= 0 ? t->retry_ns : 0;
+
+	if (t->until_ns == 0 || retry_ns == 0)
+		return t->until_ns + retry_ns;
+	return t->until_ns < retry_ns ? t->until_ns : retry_ns;
 }
 
 int takeover_wait_ms(const struct takeover *t)
 {
-	const int64_t left_ns = t->until_ns - clock_now_ns();
+	const int64_t next_ns = takeover_next_ns(t), left_ns = next_ns - clock_now_ns();
 
-	if (t->until_ns == 0)
+	if (next_ns == 0)
 		return -1;
 	if (left_ns <= 0)
 		return 0;
@@ -211,9 +249,10 @@ void takeover_start(struct takeover *t)
 
 	if (t->path_fd < 0) {
 		log_warn("SIGUSR2: no successor can take over: %s",
-			 t->left     ? "one has already"
-			 : t->taking ? "this one is still taking over"
-				     : "there is no `takeover`");
+			 t->left             ? "one has already"
+			 : t->taking         ? "this one is still taking over"
+			 : t->config.path[0] ? "nothing listens at its path"
+					     : "there is no `takeover`");
 		return;
 	}
 	r = successor_start(&t->successor);
@@ -230,10 +269,6 @@ void takeover_end(struct takeover *t)
 	if (t->taking)
 		take_refuse(&t->take, "it could not start");
 	take_end(&t->take);
-	if (t->path_fd >= 0) {
-		path_remove(t->config.path, t->id);
-		close(t->path_fd);
-	}
-	t->path_fd = -1;
+	takeover_retire(t);
 	successor_fini(&t->successor);
 }

@@ -33,9 +33,10 @@ struct takeover {
 	bool (*signalled)(void *arg, int signal);
 	void *arg;
 
-	bool taking;    /* there is an echod to take over from */
-	int path_fd;    /* -1: none */
-	int watched[2]; /* by worker_group_wait */
+	bool taking;      /* there is an echod to take over from */
+	int path_fd;      /* -1: none */
+	int64_t retry_ns; /* it could not be accepted from: when that is tried again, or 0 */
+	int watched[2];   /* by worker_group_wait */
 	struct path_id id;
 	bool left;        /* a successor has taken over */
 	int64_t until_ns; /* when those that stayed are ended; 0: never */
@@ -64,7 +65,11 @@ int takeover_finish(struct takeover *t);
 void takeover_watch(struct takeover *t);
 bool takeover_look(struct takeover *t);
 
-/* Milliseconds until takeover_overdue may be true; -1: never. */
+/* This process ends: who waits at PATH is refused, the next one finds nobody there, and nothing is
+ * overdue any more. May be called again. */
+void takeover_retire(struct takeover *t);
+
+/* Milliseconds until takeover_overdue may be true, or takeover_look has to be called; -1: never. */
 int takeover_wait_ms(const struct takeover *t);
 /* Those that stayed after a takeover have had their time. */
 bool takeover_overdue(const struct takeover *t);
