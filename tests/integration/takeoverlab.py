@@ -108,10 +108,10 @@ class Old:
         self.talk.send(LISTENERS, struct.pack("=IIII", 1, 0, 1, 0) + asked, [self.listener.fileno()])
         self.talk.receive(READY)
 
-    def batch(self):
-        """Offers the connection, after SERVING."""
+    def batch(self, times=1):
+        """Offers the connection, after SERVING, so many times."""
         owed = os.memfd_create("owed")
-        self.talk.send(CONNS, struct.pack("=IIQ", 1, 0, 0), [owed, self.conn.fileno()])
+        self.talk.send(CONNS, struct.pack("=II", times, 0) + bytes(8 * times), [owed] + [self.conn.fileno()] * times)
         os.close(owed)
 
     def refuse(self, why):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Takeovers that fail: whatever the other side does or is, who serves serves on."""
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -177,7 +178,7 @@ class Failures(TakeoverCase):
                 self.assertServes(new)
                 self.assertHandsOver(new, [])
 
-    def play_old(self, *steps):
+    def play_old(self, *steps, **options):
         """A successor of an Old that makes these steps after GO, then closes. Returns the Old without its end of the
         conversation, and the result of the successor."""
         old = Old(self.folder() / "takeover")
@@ -194,7 +195,7 @@ class Failures(TakeoverCase):
             old.talk.close()
         thread = threading.Thread(target=play)
         thread.start()
-        r = self.run_echod(takeover=f"unix:{old.path}", listen=f"127.0.0.1:{old.port}")
+        r = self.run_echod(takeover=f"unix:{old.path}", listen=f"127.0.0.1:{old.port}", **options)
         thread.join()
         self.assertEqual(errors, [])
         return old, r
@@ -301,6 +302,25 @@ class Failures(TakeoverCase):
                 self.assertEqual(recv_to_end(sock), (b"", "eof"))
                 sock.close()
             self.assertEqual(server.wait(), OK)
+
+    @not_in("asan", "tsan", "valgrind")
+    def test_a_worker_of_the_successor_that_fails(self):
+        """At any of its waits: whichever part of a batch the others have taken, they let go of."""
+        def batch(old):
+            kind = old.talk.receive(SERVING, REFUSE)[0]
+            with contextlib.suppress(BrokenPipeError):  # it has gone: REFUSE is queued, or will not be read
+                if kind == SERVING:
+                    old.batch(2)
+                    kind = old.talk.receive(KEPT, REFUSE)[0]
+                if kind == KEPT:
+                    old.refuse("enough")
+        for nth in range(1, 9):
+            with self.subTest(nth=nth):
+                old, r = self.play_old(lambda old: old.talk.send(GO), batch, workers=2, backend="epoll", env={
+                    "LD_PRELOAD": BIN / "preload" / "fault.so", "ECHOLAB_FAULT": f"epoll_wait:{nth}:{errno.EINVAL}"})
+                self.assertEqual(r.code, ENVIRONMENT, r)
+                old.client.sendall(b"whose?")
+                self.assertEqual(recv_exactly(old.conn, 6), b"whose?")
 
     def test_listeners_have_their_own_options_again(self):
         """A successor may have set its own on them before it failed."""
