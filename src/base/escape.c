@@ -9,12 +9,12 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Controls of terminals, separators of lines and paragraphs, and what overrides or isolates the
- * direction of writing. */
+/* Controls of terminals, separators of lines and paragraphs, what overrides or isolates the
+ * direction of writing, and the two that no XML may have (XML 1.0, 2.2: Char). */
 static bool is_command(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
-	       (code >= 0x2066 && code <= 0x2069);
+	       (code >= 0x2066 && code <= 0x2069) || code == 0xfffe || code == 0xffff;
 }
 
 /* How many bytes the character at @s has; 0: its first byte is not to be shown. */

@@ -10,7 +10,14 @@
 #include "suites.h"
 
 static const char *const plain[] = {
-	"", "a b~", "caf\xc3\xa9", "\xc2\xa0.", "\xe2\x82\xac", "\xf0\x9f\x8e\xb2", "\xed\x9f\xbf",
+	"",
+	"a b~",
+	"caf\xc3\xa9",
+	"\xc2\xa0.",
+	"\xe2\x82\xac",
+	"\xf0\x9f\x8e\xb2",
+	"\xed\x9f\xbf",
+	"\xef\xbf\xbd",
 };
 
 START_TEST(printable_text_stays)
@@ -44,6 +51,8 @@ static const struct {
 	  "\\xe2\\x80\\xaegpj\\xe2\\x80\\xac" }, /* from right to left, and back */
 	{ "\xe2\x80\xa8", "\\xe2\\x80\\xa8" },
 	{ "\xe2\x82", "\\xe2\\x82" },
+	{ "\xef\xbf\xbe", "\\xef\\xbf\\xbe" }, /* no XML may have these two */
+	{ "\xef\xbf\xbf", "\\xef\\xbf\\xbf" },
 };
 
 START_TEST(what_a_terminal_would_obey_is_shown)
