@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What is a silence of the service, and what is one message on a slow path."""
-from echolab import NO_ANSWER, recv_exactly, slow
+from echolab import NO_ANSWER, not_in, recv_exactly, slow
 from loadlab import LONG, for_each_client, for_each_pair, silence
 from test_echoload_outages import SECOND, OutageCase
 
@@ -48,3 +48,12 @@ class EachLarge(LargeCase):
                                   stall="300ms", grace="0s", **options, **LONG)
                 o = self.one_outage(r, recovered=False)
                 self.assertBetween(300_000_000, o["noticed_ns"], 300_000_000 + slow(1) * SECOND, r)
+
+    @not_in("asan", "ubsan", "tsan", "valgrind")  # nor do they run under a tracer
+    def test_a_long_look_at_connections_is_no_pause(self):
+        """A look that takes 240 ms, as one at very many connections does: the next one is not late because of it."""
+        delayed = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=getsockopt", "-e", "inject=getsockopt:delay_enter=60000"]
+        r = self.run_load(self.peer(silence), code=NO_ANSWER, prefix=delayed, connections=4, warmup="0s", duration="3s",
+                          stall="300ms", grace="0s", **LONG)
+        o = self.one_outage(r, recovered=False)
+        self.assertBetween(300_000_000, o["noticed_ns"], 2 * SECOND, r)

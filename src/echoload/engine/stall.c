@@ -8,6 +8,7 @@
  * server that hangs goes on to acknowledge for as long as it has room.
  */
 #include "echo/base/base.h"
+#include "echo/base/clock.h"
 #include "echo/net/sock.h"
 #include "load_conn.h"
 
@@ -55,18 +56,24 @@ static void stall_look(struct timer *t, int64_t now_ns)
 {
 	struct load *l = container_of(t, struct load, stall);
 	struct outage_watch *watch = &l->run->outages;
-	const int64_t next_ns = now_ns + stall_pause_ns(l);
 	bool progress = false;
-	int64_t again_ns;
+	int64_t next_ns, last_ns;
 
 	if (now_ns - t->at_ns > LOOK_LATE_NS)
 		outage_resume(watch, now_ns);
-	if (!outage_open(watch) && stall_is_quiet(l, now_ns))
+	if (!outage_open(watch) && stall_is_quiet(l, now_ns)) {
 		conn_each(l->worker, stall_look_at, &progress);
+		/* with very many connections that took long: neither is it time in which we did not
+		 * run, nor may the next turn sleep for so much longer */
+		l->worker->now_ns = clock_now_ns();
+	}
 	if (progress)
 		atomic_store_explicit(&l->watched->last_progress_ns, now_ns, memory_order_relaxed);
-	again_ns = outage_check_stall(watch, l->watched, now_ns);
-	timer_set(&l->worker->timers, t, again_ns < next_ns ? again_ns : next_ns);
+	next_ns = outage_check_stall(watch, l->watched, now_ns);
+	last_ns = l->worker->now_ns + stall_pause_ns(l);
+	if (next_ns < l->worker->now_ns)
+		next_ns = l->worker->now_ns;
+	timer_set(&l->worker->timers, t, next_ns < last_ns ? next_ns : last_ns);
 }
 
 void stall_start(struct load *l)
