@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echodrill/picture/picture.h"
 #include "echodrill/report/report.h"
 #include "suites.h"
 
@@ -42,6 +43,7 @@ static struct summary cell(const struct drill *d, enum detector_id detector, int
 	struct summary s = { .drill = d,
 			     .detector = &detectors[detector],
 			     .done = true,
+			     .complete = true,
 			     .verdict = VERDICT_PASS,
 			     .knew_ns = knew_ns };
 
@@ -90,6 +92,25 @@ START_TEST(the_page_says_what_was_seen_and_when)
 }
 END_TEST
 
+/* It was skipped, or broken off. */
+START_TEST(nobody_says_never_of_a_drill_that_was_not_run_to_its_end)
+{
+	struct summary at[4];
+	unsigned count = some(at);
+
+	at[0].complete = false;
+	at[0].verdict = VERDICT_INCONCLUSIVE;
+	report_matrix_text(at, count, to);
+	report_matrix_markdown(at, count, to);
+	ck_assert_int_eq(picture_index(at, count, to), 0);
+	written();
+	ck_assert_ptr_nonnull(strstr(text, "| It is silent. | - | - | - | 3.07 s,"));
+	ck_assert_ptr_nonnull(strstr(text, ">inconclusive</td><td>-</td><td></td>"));
+	ck_assert_ptr_null(strstr(text, "never!"));
+	ck_assert_ptr_null(strstr(text, "grid-silent/none: never"));
+}
+END_TEST
+
 START_TEST(without_drills_that_have_means_there_is_no_table)
 {
 	struct summary at[4];
@@ -110,6 +131,7 @@ Suite *drill_report_suite(void)
 	tcase_add_test(c, a_text_stays_in_its_cell);
 	tcase_add_test(c, the_table_has_a_row_for_each_drill_and_a_column_for_each_of_the_means);
 	tcase_add_test(c, the_page_says_what_was_seen_and_when);
+	tcase_add_test(c, nobody_says_never_of_a_drill_that_was_not_run_to_its_end);
 	tcase_add_test(c, without_drills_that_have_means_there_is_no_table);
 	suite_add_tcase(s, c);
 	return s;

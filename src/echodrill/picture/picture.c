@@ -346,7 +346,10 @@ static void put_title(const struct picture *p)
 	char text[256], knew[UNITS_MAX];
 
 	put_text(p->to, "title", 14, 28, p->r->name);
-	if (j->knew_ns >= 0)
+	if (!p->r->run->record->complete)
+		snprintf(text, sizeof(text), "%s: %.100s", judge_verdict_name(j->verdict),
+			 j->reason);
+	else if (j->knew_ns >= 0)
 		snprintf(text, sizeof(text), "%s; the client knew after %s: %s",
 			 judge_verdict_name(j->verdict), units_time(j->knew_ns, 3, knew), j->knew);
 	else

@@ -108,14 +108,12 @@ static void put_mark(const struct summary *s, double x, double y, FILE *to)
 		"M-6 -5h12l-6 11z",
 	};
 	const unsigned d = (unsigned)(s->detector - detectors);
-	char text[UNITS_MAX] = "never";
+	char text[UNITS_MAX];
 
-	if (s->knew_ns >= 0)
-		units_time(s->knew_ns, 3, text);
 	fprintf(to, "<path transform=\"translate(%.1f %.1f)\" d=\"%s\" fill=\"var(--d%u)\"><title>",
 		x, y, shapes[d], d);
 	escape_markup(to, s->name);
-	fprintf(to, ": %s</title></path>\n", text);
+	fprintf(to, ": %s</title></path>\n", report_knew_text(s, text));
 }
 
 static void put_chart(const struct summary *at, unsigned count, FILE *to)
@@ -134,7 +132,7 @@ static void put_chart(const struct summary *at, unsigned count, FILE *to)
 		"knew; the table below has the same\">\n",
 		WIDTH, TOP + rows * ROW + 10);
 	for (unsigned d = 0; d < DETECTOR_COUNT; d++) {
-		struct summary key = { .detector = &detectors[d], .knew_ns = -1 };
+		struct summary key = { .detector = &detectors[d], .complete = true, .knew_ns = -1 };
 
 		put_mark(&key, LEFT + d * 110, 12, to);
 		fprintf(to, "<text x=\"%u\" y=\"16\">%s</text>\n", LEFT + d * 110 + 10,
@@ -152,7 +150,7 @@ static void put_chart(const struct summary *at, unsigned count, FILE *to)
 			escape_markup(to, at[i].drill->name);
 			fputs("</text>\n", to);
 		}
-		if (at[i].done)
+		if (at[i].done && at[i].complete)
 			put_mark(&at[i],
 				 at[i].knew_ns < 0 ? never_x(at[i].detector)
 						   : x_of(at[i].knew_ns, most),
@@ -165,17 +163,16 @@ static void put_chart(const struct summary *at, unsigned count, FILE *to)
 
 static void put_row(const struct summary *s, FILE *to)
 {
-	char knew[UNITS_MAX] = "never";
+	char knew[UNITS_MAX];
 
-	if (s->knew_ns >= 0)
-		units_time(s->knew_ns, 3, knew);
 	fputs("<tr><td><a href=\"#", to);
 	escape_markup(to, s->file);
 	fputs("\">", to);
 	escape_markup(to, s->name);
 	fprintf(to, "</a></td><td class=\"%s\">%s</td><td>%s</td><td>",
-		judge_verdict_name(s->verdict), judge_verdict_name(s->verdict), knew);
-	escape_markup(to, s->knew);
+		judge_verdict_name(s->verdict), judge_verdict_name(s->verdict),
+		report_knew_text(s, knew));
+	escape_markup(to, s->complete ? s->knew : "");
 	fputs("</td><td>", to);
 	escape_markup(to, s->drill->story.count > 0 ? s->drill->story.at[0] : "");
 	fputs("</td></tr>\n", to);

@@ -43,17 +43,18 @@ static void cells(const struct text_list *l, unsigned most, FILE *to)
 
 static void row(const struct summary *s, FILE *to)
 {
-	char after[UNITS_MAX] = "never";
+	char after[UNITS_MAX];
 
-	if (s->knew_ns >= 0)
-		units_time(s->knew_ns, 3, after);
 	fputs("| ", to);
 	report_cell(s->name, to);
 	fputs(" | ", to);
 	cells(&s->drill->story, 1, to);
 	fputs(" | ", to);
-	report_cell(s->knew_ns >= 0 ? report_cause_words(s->knew) : "nothing", to);
-	fprintf(to, " | %s | ", after);
+	report_cell(!s->complete      ? "-"
+		    : s->knew_ns >= 0 ? report_cause_words(s->knew)
+				      : "nothing",
+		    to);
+	fprintf(to, " | %s | ", report_knew_text(s, after));
 	cells(&s->drill->sooner, DRILL_SYSCTLS_MAX, to);
 	fprintf(to, "%s |\n", s->verdict == VERDICT_PASS ? "" : " (this run has not passed)");
 }

@@ -45,15 +45,20 @@ static const struct summary *find_cell(const struct summary *at, unsigned count,
 	return NULL;
 }
 
-/* "1.45 s", "never"; "!" behind it: that run has not passed. */
+char *report_knew_text(const struct summary *s, char text[UNITS_MAX])
+{
+	if (s->complete && s->knew_ns >= 0)
+		return units_time(s->knew_ns, 3, text);
+	snprintf(text, UNITS_MAX, "%s", s->complete ? "never" : "-");
+	return text;
+}
+
+/* "!" behind it: that run has not passed. */
 static const char *cell_text(const struct summary *s, char text[UNITS_MAX])
 {
-	if (!s)
+	if (!s || !s->complete)
 		return "-";
-	if (s->knew_ns < 0)
-		snprintf(text, UNITS_MAX, "never");
-	else
-		units_time(s->knew_ns, 3, text);
+	report_knew_text(s, text);
 	if (s->verdict != VERDICT_PASS)
 		strncat(text, "!", UNITS_MAX - strlen(text) - 1);
 	return text;
@@ -105,9 +110,10 @@ void report_matrix_markdown(const struct summary *at, unsigned count, FILE *to)
 		fputs(" |", to);
 		for (unsigned m = 0; m < DETECTOR_COUNT; m++) {
 			const struct summary *s = find_cell(at, count, i, &detectors[m]);
+			const bool knew = s && s->complete && s->knew_ns >= 0;
 
-			fprintf(to, " %s%s", cell_text(s, text), s && s->knew_ns >= 0 ? ", " : "");
-			report_cell(s && s->knew_ns >= 0 ? report_cause_words(s->knew) : "", to);
+			fprintf(to, " %s%s", cell_text(s, text), knew ? ", " : "");
+			report_cell(knew ? report_cause_words(s->knew) : "", to);
 			fputs(" |", to);
 		}
 	}
