@@ -431,6 +431,15 @@ class ReportPage(ReportCase):
 
 
 class ReportCommand(ReportCase):
+    def test_a_damaged_line_is_named_and_the_rest_is_shown(self):
+        at, page = self.write(self.recorded()), self.folder() / "page.html"
+        lines = at.read_text().splitlines(keepends=True)
+        at.write_text("".join([*lines[:3], lines[3][:20] + "\n", *lines[4:]]))
+        for argv in (["report", str(at), "-o", str(page)], ["plot", str(at), "-o", str(page.with_suffix(".svg"))]):
+            r = self.run_echoload(*argv)
+            self.assertEqual(r.code, OK, r)
+            self.assertIn(f"{at}: line 4 is damaged", r.err)
+
     def test_what_it_cannot_show(self):
         at = self.folder()
         (at / "none.json").write_text('{"schema": "echodrill/1"}\n')

@@ -12,9 +12,11 @@
 #include "suites.h"
 
 /* The runs that a file with this text tells of. */
+static char error[RUN_FILE_ERROR_MAX];
+
 static json_t *runs_of(const char *text)
 {
-	char name[] = "/tmp/test_page.XXXXXX", error[RUN_FILE_ERROR_MAX];
+	char name[] = "/tmp/test_page.XXXXXX";
 	int fd = mkstemp(name);
 	json_t *runs;
 
@@ -72,6 +74,45 @@ START_TEST(each_start_begins_a_run_and_the_end_says_more_than_the_lines)
 	ck_assert_str_eq(run_file_text(second, "phase"), "b");
 	ck_assert_uint_eq(json_array_size(json_object_get(second, "intervals")), 1);
 	ck_assert_ptr_null(json_object_get(second, "exit"));
+	json_decref(runs);
+}
+END_TEST
+
+START_TEST(a_damaged_line_costs_no_other_and_is_named)
+{
+	json_t *runs = runs_of("{\"event\":\"start\",\"phase\":\"a\"}\n"
+			       "{\"event\":\"interval\",\"begin_ns\":0,\n"
+			       "{\"event\":\"interval\",\"begin_ns\":7,\"end_ns\":9}\n"
+			       "nonsense\n\n{\"event\":\"end\",\"result\":{\"phase\":\"A\"}}\n"
+			       "{\n  \"schema\": \"echoload/1\",\n  \"outages\": [\n    {\n"
+			       "{\"event\":\"start\",\"phase\":\"b\"}\n");
+
+	ck_assert_uint_eq(json_array_size(runs), 2);
+	ck_assert_str_eq(run_file_text(json_array_get(runs, 0), "phase"), "A");
+	ck_assert_uint_eq(json_array_size(json_object_get(json_array_get(runs, 0), "intervals")),
+			  1);
+	ck_assert_str_eq(run_file_text(json_array_get(runs, 1), "phase"), "b");
+	ck_assert_str_eq(error, "line 2 is damaged, and what it said is left out");
+	json_decref(runs);
+	json_decref(runs_of("{\"event\":\"start\"}\n\n"));
+	ck_assert_str_eq(error, "");
+	json_decref(runs_of("{\"event\":\"start\"}\n{\"event\":\"interv"));
+	ck_assert_str_eq(error, "");
+}
+END_TEST
+
+START_TEST(the_longer_list_of_intervals_counts)
+{
+	json_t *runs = runs_of(
+		"{\"event\":\"start\"}\n{\"event\":\"interval\",\"begin_ns\":7}\n"
+		"{\"event\":\"end\",\"result\":{\"intervals\":[{},{}]}}\n"
+		"{\"event\":\"start\"}\n{\"event\":\"interval\"}\n{\"event\":\"interval\"}\n"
+		"{\"event\":\"end\",\"result\":{\"intervals\":[{}],\"intervals_unlisted\":1}}\n");
+
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_uint_eq(
+			json_array_size(json_object_get(json_array_get(runs, i), "intervals")), 2);
+	ck_assert_int_eq(run_file_number(json_array_get(runs, 1), "intervals_unlisted", -1), 0);
 	json_decref(runs);
 }
 END_TEST
@@ -225,6 +266,8 @@ Suite *page_suite(void)
 	TCase *t = tcase_create("page");
 
 	tcase_add_test(t, each_start_begins_a_run_and_the_end_says_more_than_the_lines);
+	tcase_add_test(t, a_damaged_line_costs_no_other_and_is_named);
+	tcase_add_test(t, the_longer_list_of_intervals_counts);
 	tcase_add_test(t, results_that_follow_each_other_are_runs_of_their_own);
 	tcase_add_test(t, columns_leave_out_what_cannot_be_drawn_and_name_gaps);
 	tcase_add_test(t, a_column_that_hardly_changes_is_short);

@@ -64,6 +64,8 @@ static int add_file(json_t *models, const char *name)
 		json_decref(runs);
 		return EXIT_USAGE;
 	}
+	if (why[0])
+		log_warn("%s: %s", name, why);
 	json_array_foreach(runs, i, run)
 	{
 		make_label(name, run, label);

@@ -70,6 +70,8 @@ static int plot_file(const struct plot_config *c, const char *name)
 		log_error("%s: %s", name, p.error);
 	else if (c->title[0])
 		escape_text(c->title, p.title, sizeof(p.title));
+	if (!p.error[0] && p.damage[0])
+		log_warn("%s: %s", name, p.damage);
 	if (!p.error[0])
 		code = plot_draw(&p, c->out);
 	plot_free(&p);

@@ -25,6 +25,7 @@ struct plot_data {
 	struct hist *all, *outside; /* latency, and without outages; NULL: not known (no end) */
 	char title[PLOT_TITLE_MAX];
 	char error[PLOT_ERROR_MAX];
+	char damage[PLOT_ERROR_MAX]; /* what of the file could not be read; "": none */
 };
 
 /* Reads JSON Lines, those of a run that goes on too, or a result. Returns 0, or -errno with

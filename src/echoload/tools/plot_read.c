@@ -111,9 +111,9 @@ int plot_read(struct plot_data *p, const char *name)
 	int e = 0;
 
 	*p = (struct plot_data){ .count = 0 };
-	runs = run_file_read(name, p->error);
+	runs = run_file_read(name, p->damage);
 	if (!runs)
-		return -EIO;
+		return fail(p, -EIO, p->damage);
 	if (json_array_size(runs) > 0)
 		e = take_result(p, json_array_get(runs, 0));
 	json_decref(runs);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "echoload/engine/outage.h"
@@ -86,7 +87,25 @@ static int run_file_fault(struct run_file *f, json_t *event)
 	return json_array_set(outages, (size_t)number - 1, event) == 0 ? 0 : -ENOMEM;
 }
 
-/* The result says more than the lines did, but it may have had no room for all intervals. */
+/* The intervals of the lines instead of those of the result, which had no room for as many. */
+static int run_file_prefer(json_t *run, json_t *intervals)
+{
+	const int64_t lines = (int64_t)json_array_size(intervals),
+		      listed = (int64_t)json_array_size(json_object_get(run, "intervals")),
+		      unlisted = run_file_number(run, "intervals_unlisted", 0);
+
+	if (lines == 0 || lines < listed)
+		return 0;
+	if (unlisted > 0 &&
+	    json_object_set_new(
+		    run, "intervals_unlisted",
+		    json_integer(unlisted > lines - listed ? unlisted - (lines - listed) : 0)) < 0)
+		return -ENOMEM;
+	return json_object_set(run, "intervals", intervals) == 0 ? 0 : -ENOMEM;
+}
+
+/* The result says more than the lines did, but it may have had no room for all intervals, as lines
+ * may have been lost. */
 static int run_file_end(struct run_file *f, json_t *result)
 {
 	json_t *run = run_file_current(f);
@@ -95,9 +114,8 @@ static int run_file_end(struct run_file *f, json_t *result)
 
 	if (json_is_object(result) && json_object_update(run, result) < 0)
 		e = -ENOMEM;
-	if (e == 0 && json_array_size(intervals) > 0 &&
-	    json_object_set(run, "intervals", intervals) < 0)
-		e = -ENOMEM;
+	if (e == 0)
+		e = run_file_prefer(run, intervals);
 	json_decref(intervals);
 	return e < 0 ? e : run_file_close(f);
 }
@@ -127,24 +145,83 @@ static int run_file_take(struct run_file *f, json_t *o)
 	return 0;
 }
 
+/* All that can be read of a file. Returns 0 or -errno; @text is to be freed in any case. */
+static int run_file_load(const char *name, char **text, size_t *size)
+{
+	FILE *from = fopen(name, "re"), *to = open_memstream(text, size);
+	char block[65536];
+	size_t n;
+	int e = !from || !to ? -errno : 0;
+
+	while (e == 0 && (n = fread(block, 1, sizeof(block), from)) > 0)
+		if (fwrite(block, 1, n, to) != n)
+			e = -ENOMEM;
+	if (e == 0 && ferror(from))
+		e = -EIO;
+	if (to && fclose(to) != 0 && e == 0)
+		e = -ENOMEM;
+	if (from)
+		fclose(from);
+	return e;
+}
+
+static unsigned run_file_line(const char *text, size_t at)
+{
+	unsigned line = 1;
+
+	for (size_t i = 0; i < at; i++)
+		line += text[i] == '\n';
+	return line;
+}
+
+/* Where the next line begins that may be an object; those in a result are indented. */
+static size_t run_file_resync(const char *text, size_t size, size_t at)
+{
+	const char *next = at < size ? memmem(text + at, size - at, "\n{", 2) : NULL;
+
+	return next ? (size_t)(next + 1 - text) : size;
+}
+
+/* Takes all objects of @text. What is damaged is left out, and @error names its first line, unless
+ * nothing comes behind it: the last line of a run that goes on, or was killed, may be cut. */
+static int run_file_parse(struct run_file *f, const char *text, size_t size,
+			  char error[RUN_FILE_ERROR_MAX])
+{
+	size_t at = 0, damaged = size;
+	json_error_t why;
+	int e = 0;
+
+	while (e == 0 && at < size) {
+		json_t *o = json_loadb(text + at, size - at, JSON_DISABLE_EOF_CHECK, &why);
+
+		if (!o) {
+			at += strspn(text + at, " \t\r\n");
+			damaged = damaged < at ? damaged : at;
+			at = run_file_resync(text, size, at);
+			continue;
+		}
+		if (damaged < at && !error[0])
+			snprintf(error, RUN_FILE_ERROR_MAX,
+				 "line %u is damaged, and what it said is left out",
+				 run_file_line(text, damaged));
+		e = run_file_take(f, o);
+		at += (size_t)why.position;
+		json_decref(o);
+	}
+	return e;
+}
+
 json_t *run_file_read(const char *name, char error[RUN_FILE_ERROR_MAX])
 {
 	struct run_file f = { .runs = json_array() };
-	FILE *from = fopen(name, "re");
-	int e = from ? 0 : -errno;
-	json_error_t at;
-	json_t *o;
+	char *text = NULL;
+	size_t size = 0;
+	int e = run_file_load(name, &text, &size);
 
-	/* the last line of a run that goes on, or was killed, may be cut: what came before counts
-	 */
-	while (e == 0 && (o = json_loadf(from, JSON_DISABLE_EOF_CHECK, &at))) {
-		e = run_file_take(&f, o);
-		json_decref(o);
-	}
-	if (e == 0 && ferror(from))
-		e = -EIO;
-	if (from)
-		fclose(from);
+	error[0] = '\0';
+	if (e == 0)
+		e = run_file_parse(&f, text, size, error);
+	free(text);
 	if (e == 0)
 		e = run_file_close(&f);
 	json_decref(f.current);

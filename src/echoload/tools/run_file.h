@@ -13,7 +13,8 @@ enum { RUN_FILE_ERROR_MAX = 256 };
 /* Returns an array of objects of schema echoload/1, the caller's. Of JSON Lines a run has all its
  * intervals, those too that found no room in its result. One without an end has no "exit", and only
  * what was told until then: context, config, intervals, outages. What stands in the objects is
- * data, and nothing of it has been checked. NULL: @error says why. */
+ * data, and nothing of it has been checked. Damaged lines are left out, and @error names the first
+ * of them; "": none, but for a last one that is cut. NULL: @error says why. */
 json_t *run_file_read(const char *name, char error[RUN_FILE_ERROR_MAX]);
 
 /* A number that can be: an integer, not negative, and none whose sums and differences overflow. */
