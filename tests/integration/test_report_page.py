@@ -430,6 +430,31 @@ class ReportPage(ReportCase):
                 self.assertNotIn("NaN", page.value("document.body.innerText"))
 
 
+    def test_what_is_damaged_within_a_result_is_missing_and_the_rest_is_there(self):
+        events = self.recorded()
+        for value in (None, 1e300, "x", [None]):
+            changed = copy.deepcopy(events)
+            result = changed[-1]["result"]
+            result["outcomes"] = result["targets"] = result["outages"] = [value, value]
+            result["context"] |= {"start_unix_ns": value, "merged": [value], "argv": [value]}
+            result["generator"]["pauses"] = [value]
+            with self.subTest(value=value):
+                page = self.open(self.write(changed))
+                self.assertEqual(page.value("document.querySelectorAll('#chart-rate canvas').length > 0"), True)
+                self.assertNotIn("undefined", page.value("document.body.innerText"))
+
+    def test_what_the_result_had_no_room_for_is_counted(self):
+        events = self.with_outage(self.recorded())
+        page = self.open(self.write(events))
+        self.assertNotIn("not listed", page.value("document.body.innerText"))
+        result = events[-1]["result"] | {"outages_unlisted": 3, "intervals_unlisted": 1200}
+        page = self.open(self.write([result], "run.json"))
+        text = page.value("document.getElementById('main').textContent")
+        self.assertIn("5 in all, 3 of them not listed", text)
+        self.assertIn("Outages: 5, 3 of them not listed", text)
+        self.assertIn("The last 1,200 intervals are not shown", text)
+
+
 class ReportCommand(ReportCase):
     def test_a_damaged_line_is_named_and_the_rest_is_shown(self):
         at, page = self.write(self.recorded()), self.folder() / "page.html"

@@ -42,6 +42,12 @@ const format = (() => {
 		return known(n) ? group(String(Math.round(n))) : NONE;
 	}
 
+	/* A time of day; "" where no calendar has it. */
+	function instant(unix_ns) {
+		const date = new Date(known(unix_ns) ? unix_ns / 1e6 : NaN);
+		return Number.isNaN(date.getTime()) ? "" : `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+	}
+
 	/* Of an axis: 25k rather than 25,000. */
 	function short(n) {
 		if (!known(n))
@@ -86,5 +92,5 @@ const format = (() => {
 		return String(name).replaceAll("_", " ");
 	}
 
-	return { NONE, known, digits, time, short_time, count, short, rate, moment, percentile, ratio, words };
+	return { NONE, known, digits, time, short_time, count, instant, short, rate, moment, percentile, ratio, words };
 })();

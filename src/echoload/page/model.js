@@ -13,6 +13,11 @@ const model = (() => {
 		return value !== null && typeof value === "object" && !Array.isArray(value) ? value : {};
 	}
 
+	/* What is no object in it has none of the keys. */
+	function objects(value) {
+		return list(value).map(object);
+	}
+
 	/* The number that these keys lead to; null: there is none. */
 	function number(from, ...keys) {
 		const value = keys.reduce((o, key) => Object.hasOwn(object(o), key) ? o[key] : undefined, from);
@@ -89,6 +94,8 @@ const model = (() => {
 			rate: data.echoed.map((n, i) => n === null ? null : n * 1e9 / (end[i] - begin[i])),
 			ended: Object.fromEntries(Object.entries(object(columns.ended)).map(([c, v]) => [c, column(v)])),
 			outages: outages(result, end_ns),
+			outages_unlisted: number(result, "outages_unlisted") ?? 0,
+			intervals_unlisted: number(result, "intervals_unlisted") ?? 0,
 			pauses: pauses(result),
 			curves: object(raw.curves),
 			heat: raw.heat,
@@ -140,6 +147,6 @@ const model = (() => {
 		runs,
 		seconds: at.map(ns => ns / 1e9),
 		places: runs.map(r => places(r, at)),
-		list, object, number, text,
+		list, object, objects, number, text,
 	};
 })();

@@ -3,7 +3,7 @@
  */
 (() => {
 	const { element } = table;
-	const { runs, number, object, list, text } = model;
+	const { runs, number, object, objects, list, text } = model;
 	const several = runs.length > 1;
 	const RUN_COLOURS = ["blue", "amber", "green", "purple", "red", "teal", "pink", "brown", "grey"];
 	const CAUSE_COLOURS = {
@@ -29,6 +29,11 @@
 	/* Nanoseconds of the longest outage; 0: none. */
 	function longest_outage(r) {
 		return Math.max(0, ...r.outages.map(o => o.until_ns - o.begin_ns));
+	}
+
+	/* Behind a number: how many of them the result had no room for. */
+	function not_listed(n) {
+		return n > 0 ? `, ${format.count(n)} of them not listed` : "";
 	}
 
 	/* Messages a second; of a run that has not ended what its intervals say. */
@@ -57,7 +62,8 @@
 			["Messages lost", lost_of(r), format.count,
 				`of ${format.count(sent)} sent` + (safe ? `; ${format.count(safe)} are safe to repeat` : "")],
 			["Longest outage", worst, n => n ? format.time(n) : "none",
-				worst ? `noticed after ${format.time(late)}; ${r.outages.length} in all` : "service all the time"],
+				worst ? `noticed after ${format.time(late)}; ` +
+					`${format.count(r.outages.length + r.outages_unlisted)} in all${not_listed(r.outages_unlisted)}` : "service all the time"],
 		];
 	}
 
@@ -72,9 +78,8 @@
 	/* Where a run comes from, in two lines. */
 	function origin(r) {
 		const context = object(r.result.context), argv = list(context.argv).map(text);
-		const start = number(context, "start_unix_ns");
 		const threads = number(context, "threads");
-		const facts = [start ? `${new Date(start / 1e6).toISOString().slice(0, 19).replace("T", " ")} UTC` : "",
+		const facts = [format.instant(number(context, "start_unix_ns")),
 			text(context.backend), threads ? `${threads} thread${threads > 1 ? "s" : ""}` : "",
 			text(context.kernel), text(context.cpu)].filter(Boolean);
 		return element("div", { class: "origin" }, ...(argv.length ? [element("code", {}, argv.join(" "))] : []),
@@ -237,7 +242,7 @@
 	/* ---- tables ---- */
 
 	function outcomes(result) {
-		const rows = list(result.outcomes).map(o => [format.words(o.cause), format.words(o.phase), text(o.errno) || format.NONE,
+		const rows = objects(result.outcomes).map(o => [format.words(text(o.cause) || format.NONE), format.words(text(o.phase) || format.NONE), text(o.errno) || format.NONE,
 			format.count(number(o, "count")), format.count(number(o, "messages_lost")),
 			format.time(number(o, "first_ns")), format.time(number(o, "last_ns"))]);
 		return rows.length === 0 ? [] : [table.scrolling(table.make("How connections and attempts ended",
@@ -259,7 +264,8 @@
 		const after = (o, key) => o[key] === null ? "never" : `+${format.time(o[key] - o.begin_ns)}`;
 		if (r.outages.length === 0)
 			return [];
-		return [table.scrolling(table.make("Outages", ["outage", "#began", "#noticed", "#first success", "#recovered", "#lost"],
+		const all = r.outages.length + r.outages_unlisted;
+		return [table.scrolling(table.make(`Outages${r.outages_unlisted ? `: ${format.count(all)}${not_listed(r.outages_unlisted)}` : ""}`, ["outage", "#began", "#noticed", "#first success", "#recovered", "#lost"],
 			r.outages.map((o, i) => [`${i + 1}`, format.time(o.begin_ns), after(o, "noticed_ns"),
 				after(o, "first_success_ns"), after(o, "recovered_ns"), format.count(o.lost)])))];
 	}
@@ -276,7 +282,7 @@
 	}
 
 	function targets(result) {
-		const rows = list(result.targets);
+		const rows = objects(result.targets);
 		return rows.length < 2 ? [] : [table.scrolling(table.make("Targets",
 			["target", "address", "#connections", "#failed", "#sent", "#echoed", "#lost"],
 			rows.map(t => [text(t.target), text(t.address), format.count(number(t, "connections", "established")),
@@ -286,7 +292,7 @@
 
 	/* Of a sum of results. */
 	function parts(result) {
-		const rows = list(object(result.context).merged);
+		const rows = objects(object(result.context).merged);
 		return rows.length === 0 ? [] : [table.scrolling(table.make("Parts of this sum",
 			["file", "phase", "#exit code", "reason"], rows.map(p =>
 				[text(p.file), text(p.phase), String(number(p, "exit", "code") ?? format.NONE), text(object(p.exit).reason)])))];
@@ -373,6 +379,9 @@
 		const box = element("section", { class: "charts", "aria-label": "Charts" }, ...made.map(c => c.figure));
 		if (model.seconds.length <= 1)
 			box.append(element("p", { class: "hint" }, "These results have no intervals: a sum of results has none of its own."));
+		for (const r of runs.filter(r => r.intervals_unlisted > 0))
+			box.append(element("p", { class: "hint" }, `${several ? `${r.label}: the` : "The"} last ` +
+				`${format.count(r.intervals_unlisted)} intervals are not shown: the result had no room for them. --jsonl has them all.`));
 		main.append(box, ...runs.map(details));
 		made.forEach(c => c.draw());
 		document.getElementById("footer").textContent = `Made by echoload ${model.version}. Times are since the start of the run.`;
