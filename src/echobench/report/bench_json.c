@@ -138,8 +138,8 @@ static json_t *cell(const struct bench *r, unsigned i)
 		"duration_ns", (json_int_t)c->spent_ns);
 
 	json_object_set_new(o, "system_calls_reason",
-			    measured && c->syscalls[SIDE_A] < 0
-				    ? tojson_text(strerror((int)-c->syscalls[SIDE_A]))
+			    measured && cell_uncounted(c) < 0
+				    ? tojson_text(strerror(-cell_uncounted(c)))
 				    : json_null());
 	command_client(c->config, &c->load, c->client[SIDE_A], client);
 	json_object_set_new(o, "client", tojson_text(client));

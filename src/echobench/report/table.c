@@ -2,6 +2,7 @@
  * table_print: tables for people, at most 80 columns: who won, what a message cost, and how much
  * the measuring itself wavered.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -186,9 +187,9 @@ static void print_costs(const struct bench *r, FILE *to)
 	for (unsigned i = 0; i < r->count; i++) {
 		const struct cell *c = &r->cells[i];
 
-		if (cell_measured(c, r->alpha) && c->syscalls[SIDE_A] < 0) {
-			fprintf(to, "-: not measured: %s (counting needs root)\n",
-				strerror((int)-c->syscalls[SIDE_A]));
+		if (cell_measured(c, r->alpha) && cell_uncounted(c) < 0) {
+			fprintf(to, "-: not measured: %s%s\n", strerror(-cell_uncounted(c)),
+				cell_uncounted(c) == -EOPNOTSUPP ? "" : " (counting needs root)");
 			break;
 		}
 	}

@@ -53,6 +53,13 @@ bool cell_measured(const struct cell *c, double alpha)
 	return c->block_count >= cell_blocks_needed(alpha);
 }
 
+int cell_uncounted(const struct cell *c)
+{
+	const double *calls = c->syscalls;
+
+	return (int)(calls[SIDE_A] < 0 ? calls[SIDE_A] : calls[SIDE_B] < 0 ? calls[SIDE_B] : 0);
+}
+
 static double median_of(const struct cell *c, enum side side, size_t offset)
 {
 	double v[BLOCKS_MAX * REPLICATES];

@@ -114,6 +114,9 @@ unsigned cell_blocks_needed(double alpha);
 /* Fewer blocks say nothing: the cell counts as not measured. */
 bool cell_measured(const struct cell *c, double alpha);
 
+/* Why the system calls of one of its sides were not counted, as -errno; 0: those of both were. */
+int cell_uncounted(const struct cell *c);
+
 /* Whether a block can be judged. Returns 0, or -ENODATA with @why: what decides is not known of all
  * its servers. */
 int cell_block_check(const struct cell *c, const struct block *b, char why[WHY_MAX]);
