@@ -13,6 +13,7 @@
 	X(addr)           \
 	X(arrivals)       \
 	X(backend)        \
+	X(baseline)       \
 	X(books)          \
 	X(bottleneck)     \
 	X(cause)          \
