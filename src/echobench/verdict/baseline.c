@@ -12,6 +12,7 @@
 
 #include "echobench/bench.h"
 #include "echobench/report/output.h"
+#include "echobench/run/commands.h"
 
 static bool same_text(const json_t *o, const char *key, const char *value)
 {
@@ -27,11 +28,33 @@ static bool same_number(const json_t *o, const char *key, uint64_t value)
 	return json_is_integer(n) && (uint64_t)json_integer_value(n) == value;
 }
 
-/* Clients of one's own are compared word by word; results from before there were any have none. */
+/* Whether a kept command line is that of echoload itself with this cell's load. Where the program
+ * lies, how many threads it had on which CPUs and later options are the machine's and the
+ * version's: those before "-t" tell it from a client of one's own, which has its words in it. */
+static bool is_echoload(const char *kept, const struct cell *c)
+{
+	char now[COMMAND_MAX];
+	const char *options, *end, *then = strstr(kept, " --gate {gate} ");
+
+	command_client(c->config, &c->load, "", now);
+	options = strstr(now, " --gate {gate} ");
+	end = options ? strstr(options, " -t ") : NULL;
+	return then && end && strncmp(then, options, (size_t)(end - options) + 1) == 0;
+}
+
+/* Clients of one's own are compared word by word; results from before there were any name none. */
+static bool same_client(const json_t *o, const struct cell *c, enum side s)
+{
+	const char *kept = json_string_value(json_object_get(o, "client"));
+
+	if (c->client[s][0])
+		return kept && strcmp(kept, c->client[s]) == 0;
+	return !kept || is_echoload(kept, c);
+}
+
 static bool same_side(const json_t *o, const struct cell *c, enum side s)
 {
-	return same_text(o, "name", c->name[s]) &&
-	       (!c->client[s][0] || same_text(o, "client", c->client[s]));
+	return same_text(o, "name", c->name[s]) && same_client(o, c, s);
 }
 
 static bool same_cell(const json_t *o, const struct cell *c)
