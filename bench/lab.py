@@ -50,15 +50,16 @@ def compared(*options, blocks=8, max_blocks=60, width=0.01):
 
 
 def by_turns(c, *options, compare="cpu", client_cpu=1, **how):
-    """Two servers, each with its client, whose rounds hold several messages of each of @c connections."""
-    return compared("-c", c, "--server-cpus", 0, "--client-cpus", client_cpu, "--compare", compare, *options, **how)
+    """Two servers, each with its client, whose rounds hold several messages of each of @c connections; None: the clients
+    have their own number of them."""
+    return compared(*(["-c", c] if c else []), "--server-cpus", 0, "--client-cpus", client_cpu, "--compare", compare, *options, **how)
 
 
 def servers(server_a, server_b, c, s, p, *options, **how):
     """Two servers, with the bare client on CPU 1. It does not even copy large messages, or it would have as much to
     do as the server, which then were not busy."""
     discard = ["--discard"] if s > 4096 else []
-    client = bare_client(c, s, p, *options, *discard)
+    client = bare_client("{size}", "{pipeline}", *options, *discard)
     return by_turns(c, "-s", s, "-p", p, "--client-a", client, "--client-b", client, "--a", server_a, "--b", server_b, **how)
 
 
@@ -77,9 +78,9 @@ def bare_server(backend, *options, size=64, cpu=0):
     return " ".join([f"{BARE[backend]} server --cpu {cpu} -s {size} --congestion {CONGESTION}", *options])
 
 
-def bare_client(c, s, p, *options, backend="io_uring", cpu=1):
+def bare_client(s, p, *options, backend="io_uring", cpu=1):
     """Behind a gate."""
-    return " ".join([f"{BARE[backend]} client {{addr}} --gate {{gate}} --cpu {cpu} -c {c} -s {s} -p {p} "
+    return " ".join([f"{BARE[backend]} client {{addr}} --gate {{gate}} --cpu {cpu} -c {{connections}} -s {s} -p {p} "
                      f"--congestion {CONGESTION}", *options])
 
 
@@ -91,8 +92,8 @@ def echoload(backend, *options, cpu=1):
 
 def against_floor(c, server, cpu=0):
     """A server against the floor, which is one thread: the client shares its CPU."""
-    return by_turns(c, "--client-a", f"{BIN}/bench/floor --gate {{gate}} --cpu 0 -c {c} --congestion {CONGESTION}",
-                "--b", server, "--client-b", bare_client(c, 64, 1, cpu=cpu), client_cpu=cpu, max_blocks=24)
+    return by_turns(c, "--client-a", f"{BIN}/bench/floor --gate {{gate}} --cpu 0 -c {{connections}} --congestion {CONGESTION}",
+                "--b", server, "--client-b", bare_client(64, 1, cpu=cpu), client_cpu=cpu, max_blocks=24)
 
 
 class Server:

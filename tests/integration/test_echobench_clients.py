@@ -34,7 +34,7 @@ class Clients(Bench):
     @not_in("asan", "ubsan", "tsan", "valgrind")
     def test_what_the_client_says_is_compared(self):
         """Its latencies: with sixteen in flight each waits for those before it."""
-        deep = f"{BIN}/echoload {{addr}} --gate {{gate}} -c 4 -p 64 -o json"
+        deep = f"{BIN}/echoload {{addr}} --gate {{gate}} -c {{connections}} -p 64 -o json"
         cell, = self.result("--a", "epoll", "--b", "epoll", "--client-b", deep, *QUICK, "--compare",
                             ".latency_ns.p50")["cells"]
         self.assertTrue(cell["measured"], cell["reason"])
@@ -53,6 +53,14 @@ class Clients(Bench):
         self.assertTrue(0.97 < own < 1.03, own)
         self.assertNotEqual(cell["b"]["server_cpu_ns_per_message"], cell["b"]["client_cpu_ns_per_message"])
         self.assertEqual((cell["a"]["name"], cell["a"]["command"], cell["b"]["name"]), (floor, floor, self.SERVER))
+
+    def test_a_client_is_told_what_was_set(self):
+        said = self.path("said")
+        tells = f"echo {{connections}} {{size}} {{pipeline}} {{threads}} {{congestion}} {{client_backend}} >{said}; " \
+                "echo '{\"x\": 1}'"
+        self.result("--client-a", tells, "--client-b", tells, *self.WHOLE, "--compare", ".x", "-c", "3", "-s", "5", "-p",
+                    "2", "-t", "7", "--congestion", "reno", "--client-backend", "io_uring")
+        self.assertEqual(said.read_text(), "3 5 2 7 reno io_uring\n")
 
     def test_of_a_whole_client_without_a_server_nothing_is_made_up(self):
         client = "sleep 0.01; echo '{\"messages\": 1}'"
@@ -107,8 +115,12 @@ class Clients(Bench):
                 ("--compare: 'luck' must be auto, rate, cpu, client_cpu, or a key", "--compare", "luck"),
                 ("--a: is not used: the client of this side has no {addr}", "--client-a", "true", "--a", "epoll"),
                 ("is not used: the client of this side has no {addr}", "--client-b", "true", "--server", "x {addr}"),
-                ("has no {connections}, and there is more than one connections", "--client-a", "x {addr}", "-c", "1,2"),
-                ("has no {size}, and", "--client-b", "x {addr}", "-s", "1,2"),
+                ("--client-a: has no {connections}: it would not get", "--client-a", "x {addr}", "-c", "1,2"),
+                ("has no {size}: it would not get the size that was set", "--client-b", "x {addr}", "-s", "16Ki"),
+                ("has no {pipeline}:", "--client-b", "x {addr} {size}", "-s", "1", "-p", "2"),
+                ("has no {threads}:", "--client-b", "x {addr}", "-t", "2"),
+                ("has no {congestion}:", "--client-b", "x {addr}", "--congestion", "reno"),
+                ("has no {client_backend}:", "--client-a", "x {addr}", "--client-backend", "io_uring"),
                 ("the modes are echoload's alone", "--client-b", "x {addr}", "--mode", "churn")):
             r = self.bench(*argv)
             self.assertEqual((r.code, r.out, len(r.err.splitlines())), (USAGE, "", 1), r)

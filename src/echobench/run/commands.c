@@ -136,6 +136,10 @@ char *command_fill(const char *command, const struct bench_config *c, const stru
 	out = fill_word(out, "{pipeline}", number);
 	snprintf(number, sizeof(number), "%.15g", (double)round_ns(c, w) / 1e9);
 	out = fill_word(out, "{seconds}", number);
+	snprintf(number, sizeof(number), "%u", command_client_threads(c));
+	out = fill_word(out, "{threads}", number);
+	out = fill_word(out, "{congestion}", c->congestion);
+	out = fill_word(out, "{client_backend}", c->client_backend);
 	if (!colon)
 		return out;
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - address), address);
@@ -144,25 +148,23 @@ char *command_fill(const char *command, const struct bench_config *c, const stru
 	return fill_word(out, "{port}", colon + 1);
 }
 
-/* Whether cells would be alike because their client is not told what differs. */
+/* Whether what was asked for would not reach a client of one's own: its cell were labelled with
+ * what it did not do. What was not asked for it may choose itself. */
 static int check_client(struct opt_set *s, const struct bench_config *c, const char *key,
 			const char *client)
 {
-	const struct {
-		unsigned count;
-		const char *what, *word;
-	} lists[] = {
-		{ c->connections.count, "connections", "{connections}" },
-		{ c->size.count, "size", "{size}" },
-		{ c->pipeline.count, "pipeline", "{pipeline}" },
-	};
+	static const char *const told[] = { "connections", "size",       "pipeline",
+					    "threads",     "congestion", "client_backend" };
+	char word[32];
 
 	if (client[0] && (c->mode.count > 1 || c->mode.at[0] != MODE_CLOSED))
 		return opt_error_at(s, key, "the modes are echoload's alone");
-	for (size_t i = 0; i < ARRAY_LEN(lists) && client[0]; i++) {
-		if (lists[i].count > 1 && !strstr(client, lists[i].word))
-			return opt_error_at(s, key, "has no %s, and there is more than one %s",
-					    lists[i].word, lists[i].what);
+	for (size_t i = 0; i < ARRAY_LEN(told) && client[0]; i++) {
+		snprintf(word, sizeof(word), "{%s}", told[i]);
+		if (opt_source_of(s, told[i])->level != OPT_DEFAULT && !strstr(client, word))
+			return opt_error_at(s, key,
+					    "has no %s: it would not get the %s that was set", word,
+					    told[i]);
 	}
 	return 0;
 }
