@@ -178,6 +178,36 @@ class Failures(TakeoverCase):
                 self.assertServes(new)
                 self.assertHandsOver(new, [])
 
+    @not_in("asan", "tsan", "ubsan", "valgrind")
+    def test_whoever_is_late_finds_what_was_decided_meanwhile(self):
+        """Its message comes a second after the other has ceased to wait for it: one of the two serves, and knows."""
+        def late(nth):
+            return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=sendmsg",
+                    "-e", f"inject=sendmsg:delay_enter=6000000:when={nth}"]
+
+        pairs = []
+        for who, nth, step in (("new", 4, "kept"), ("new", 5, "taken"), ("old", 4, "commit"), ("old", 6, "last commit")):
+            self.path = self.folder() / "takeover"
+            old = self.echod(prefix=late(nth) if who == "old" else (), backend="epoll", workers=1)
+            socks = [self.connect(old) for _ in range(3)]
+            for sock in socks:
+                self.assertEcho(sock, b"before")
+            new = self.echod(prefix=late(nth) if who == "new" else (), backend="epoll", workers=1,
+                             listen=f"127.0.0.1:{old.port}")
+            pairs.append((step, old, new, socks))
+        for step, old, new, socks in pairs:
+            with self.subTest(step):
+                if step == "last commit":
+                    self.assertTrue(new.err.wait_for("took over: 1 listeners, 3 connections"), new.said())
+                    self.assertGone(old)
+                else:
+                    self.assertTrue(old.err.wait_for("serving on"), old.said())
+                    self.assertTrue(new.err.wait_for("cannot take over at "), new.said())
+                    self.assertEqual(new.wait(), ENVIRONMENT, new.said())
+                serves = new if step == "last commit" else old
+                # what was committed ends with a successor that gives up
+                self.assertServes(serves, *([] if step == "taken" else socks))
+
     def play_old(self, *steps, **options):
         """A successor of an Old that makes these steps after GO, then closes. Returns the Old without its end of the
         conversation, and the result of the successor."""

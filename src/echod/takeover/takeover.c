@@ -204,7 +204,7 @@ bool takeover_look(struct takeover *t)
 
 void takeover_retire(struct takeover *t)
 {
-	static struct talk talk; /* too large for a stack */
+	struct talk *talk = &t->give.talk; /* of nobody now */
 	char why[PATH_WHY_MAX];
 	pid_t pid;
 
@@ -212,8 +212,8 @@ void takeover_retire(struct takeover *t)
 	if (t->path_fd < 0)
 		return;
 	path_remove(t->config.path, t->id);
-	while ((talk.fd = path_accept(t->path_fd, &pid, why)) >= 0)
-		message_refuse(&talk, "it is ending");
+	while ((talk->fd = path_accept(t->path_fd, &pid, why)) >= 0)
+		message_refuse(talk, "it is ending");
 	close(t->path_fd);
 	t->path_fd = -1;
 }
