@@ -35,7 +35,7 @@ END_TEST
 /* What --baseline says when both sides were kept with this client; NULL: with none named. */
 static enum baseline_verdict against(struct cell *c, const char *client)
 {
-	struct baseline b;
+	struct baseline b = { .verdict = BASELINE_NONE };
 	struct bench r = { .cells = c, .count = 1, .alpha = 0.01, .baseline = &b };
 
 	r.kept =
