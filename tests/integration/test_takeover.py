@@ -15,7 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from echolab import BIN, ENVIRONMENT, OK, PATIENCE, USAGE, WRAP, Echod, covers, half_close, pattern, recv_exactly, recv_to_end, slow
+from echolab import (BIN, ENVIRONMENT, OK, PATIENCE, USAGE, WRAP, Echod, covers, half_close, not_in, pattern, recv_exactly,
+                     recv_to_end, slow)
 from takeoverlab import TakeoverCase, Talk, backends, movable
 
 RESTARTS = int(os.environ.get("ECHOLAB_RESTARTS") or 6)
@@ -259,6 +260,7 @@ class Successors(TakeoverCase):
         self.assertTrue(server.err.wait_for("has ended .exit code 4."), server.said())
         self.assertServes(server, sock)
 
+    @not_in("valgrind")  # which has a limit of its own
     def test_a_successor_whose_end_nobody_tells(self):
         """Without a descriptor for it: the next SIGUSR2 looks whether it still runs."""
         server = self.echod()
@@ -302,8 +304,8 @@ class Waits(TakeoverCase):
     def assertSleeps(self, server):
         """It is seldom runnable: neither on a CPU nor waiting for one."""
         def runnable():
-            run, wait, _ = Path(f"/proc/{server.popen.pid}/task/{server.popen.pid}/schedstat").read_text(encoding="utf-8").split()
-            return int(run) + int(wait)
+            stat_file = Path(f"/proc/{server.popen.pid}/task/{server.popen.pid}/schedstat")
+            return sum(int(ns) for ns in stat_file.read_text(encoding="utf-8").split()[:2])
         before, began = runnable(), time.monotonic_ns()
         time.sleep(0.3)
         self.assertLess((runnable() - before) / (time.monotonic_ns() - began), 0.5, server.said())
@@ -349,6 +351,7 @@ class Waits(TakeoverCase):
         sock.close()
         self.assertGone(old)
 
+    @not_in("valgrind")  # which has a limit of its own
     def test_without_a_descriptor_for_the_successor(self):
         server = self.echod(backend="epoll")
         _, hard = resource.prlimit(server.popen.pid, resource.RLIMIT_NOFILE)

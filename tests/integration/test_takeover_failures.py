@@ -11,7 +11,8 @@ import subprocess
 import threading
 
 from echolab import BIN, ENVIRONMENT, OK, PATIENCE, not_in, recv_exactly, recv_to_end, slow
-from takeoverlab import ADDR_TEXT, COMMIT, CONNS, DONE, GO, HELLO, KEPT, LISTENERS, REFUSE, SERVING, TAKEN, VERSION, Old, TakeoverCase, Talk, backends
+from takeoverlab import (ADDR_TEXT, COMMIT, CONNS, DONE, GO, HELLO, KEPT, LISTENERS, REFUSE, SERVING, TAKEN, VERSION, Old,
+                         TakeoverCase, Talk, backends)
 
 
 class Failures(TakeoverCase):
