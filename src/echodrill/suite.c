@@ -89,7 +89,7 @@ static void suite_report(struct suite *s, struct job *p)
 	suite_progress_ended(&s->progress, p->drill, result.took_ns, j.verdict == VERDICT_FAIL,
 			     clock_now_ns());
 	sum->done = true;
-	sum->complete = p->run.record->complete;
+	sum->sound = record_sound(p->run.record);
 	sum->verdict = j.verdict;
 	sum->knew_ns = j.knew_ns;
 	snprintf(sum->knew, sizeof(sum->knew), "%s", j.knew);

@@ -177,6 +177,16 @@ class Pictures(TestCase):
         self.assertIn("<script>alert(1)</script>", picture.root.find(SVG + "desc").text)
         self.assertNotIn("<script", (self.place / "index.html").read_text())
 
+    def test_a_drill_that_did_not_run_says_why_rather_than_never(self):
+        r = self.echodrill("--server", "no-such-program {port}", "run", "--timeline", "never", "--svg", self.place / "x.svg",
+                           "--html", self.place, "connect-refused")
+        self.assertTrue(r.out.startswith("skipped"), r)
+        titles = [e.text for e in Picture(self.place / "x.svg").root.iter(SVG + "text") if (e.text or "").startswith("skipped")]
+        self.assertEqual(len(titles), 1)
+        self.assertIn("no-such-program", titles[0])
+        self.assertNotIn("never knew", (self.place / "x.svg").read_text())
+        self.assertIn(">skipped</td><td>-</td>", (self.place / "index.html").read_text())
+
     def test_what_cannot_be_drawn_is_said_before_anything_is_run(self):
         for argv, code, said in ((["--svg", self.place / "a.svg", "run", "server-killed", "host-crashed"], USAGE, "--html DIR"),
                                  (["--svg", self.place / "no" / "a.svg", "run", "server-killed"], ENVIRONMENT, "cannot write"),

@@ -43,7 +43,7 @@ static struct summary cell(const struct drill *d, enum detector_id detector, int
 	struct summary s = { .drill = d,
 			     .detector = &detectors[detector],
 			     .done = true,
-			     .complete = true,
+			     .sound = true,
 			     .verdict = VERDICT_PASS,
 			     .knew_ns = knew_ns };
 
@@ -98,7 +98,8 @@ START_TEST(nobody_says_never_of_a_drill_that_was_not_run_to_its_end)
 	struct summary at[4];
 	unsigned count = some(at);
 
-	at[0].complete = false;
+	at[0].sound = false;
+	at[0].knew[0] = '\0';
 	at[0].verdict = VERDICT_INCONCLUSIVE;
 	report_matrix_text(at, count, to);
 	report_matrix_markdown(at, count, to);

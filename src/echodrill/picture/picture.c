@@ -346,7 +346,7 @@ static void put_title(const struct picture *p)
 	char text[256], knew[UNITS_MAX];
 
 	put_text(p->to, "title", 14, 28, p->r->name);
-	if (!p->r->run->record->complete)
+	if (j->knew_ns < 0 && !record_sound(p->r->run->record))
 		snprintf(text, sizeof(text), "%s: %.100s", judge_verdict_name(j->verdict),
 			 j->reason);
 	else if (j->knew_ns >= 0)

@@ -132,7 +132,7 @@ static void put_chart(const struct summary *at, unsigned count, FILE *to)
 		"knew; the table below has the same\">\n",
 		WIDTH, TOP + rows * ROW + 10);
 	for (unsigned d = 0; d < DETECTOR_COUNT; d++) {
-		struct summary key = { .detector = &detectors[d], .complete = true, .knew_ns = -1 };
+		struct summary key = { .detector = &detectors[d], .sound = true, .knew_ns = -1 };
 
 		put_mark(&key, LEFT + d * 110, 12, to);
 		fprintf(to, "<text x=\"%u\" y=\"16\">%s</text>\n", LEFT + d * 110 + 10,
@@ -150,7 +150,7 @@ static void put_chart(const struct summary *at, unsigned count, FILE *to)
 			escape_markup(to, at[i].drill->name);
 			fputs("</text>\n", to);
 		}
-		if (at[i].done && at[i].complete)
+		if (at[i].done && (at[i].sound || at[i].knew_ns >= 0))
 			put_mark(&at[i],
 				 at[i].knew_ns < 0 ? never_x(at[i].detector)
 						   : x_of(at[i].knew_ns, most),
@@ -172,7 +172,7 @@ static void put_row(const struct summary *s, FILE *to)
 	fprintf(to, "</a></td><td class=\"%s\">%s</td><td>%s</td><td>",
 		judge_verdict_name(s->verdict), judge_verdict_name(s->verdict),
 		report_knew_text(s, knew));
-	escape_markup(to, s->complete ? s->knew : "");
+	escape_markup(to, s->knew);
 	fputs("</td><td>", to);
 	escape_markup(to, s->drill->story.count > 0 ? s->drill->story.at[0] : "");
 	fputs("</td></tr>\n", to);

@@ -33,7 +33,7 @@ struct summary {
 	const struct drill *drill;
 	const struct detector *detector; /* NULL: no drill of the matrix */
 	bool done;
-	bool complete; /* it was run to its end; else nobody can say that the client never knew */
+	bool sound; /* nothing that it needs went wrong; else nobody can say that it never knew */
 	enum verdict verdict;
 	int64_t knew_ns; /* as of struct judgement */
 	char knew[64];
@@ -45,7 +45,7 @@ void report_drill(const struct drill *d, FILE *to);
 /* One line of JSON: echodrill/1. Returns 0 or -errno. */
 int report_run_json(const struct result *r, FILE *to);
 
-/* "1.45 s", "never"; "-": the drill was not run to its end. Returns @text. */
+/* "1.45 s", "never"; "-": not known, it was broken off or lacked something. Returns @text. */
 char *report_knew_text(const struct summary *s, char text[UNITS_MAX]);
 
 /* Drills x detectors: when the client knew. As text of 80 columns, or as a table of markdown.

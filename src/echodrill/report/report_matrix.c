@@ -47,16 +47,16 @@ static const struct summary *find_cell(const struct summary *at, unsigned count,
 
 char *report_knew_text(const struct summary *s, char text[UNITS_MAX])
 {
-	if (s->complete && s->knew_ns >= 0)
+	if (s->knew_ns >= 0)
 		return units_time(s->knew_ns, 3, text);
-	snprintf(text, UNITS_MAX, "%s", s->complete ? "never" : "-");
+	snprintf(text, UNITS_MAX, "%s", s->sound ? "never" : "-");
 	return text;
 }
 
 /* "!" behind it: that run has not passed. */
 static const char *cell_text(const struct summary *s, char text[UNITS_MAX])
 {
-	if (!s || !s->complete)
+	if (!s || (s->knew_ns < 0 && !s->sound))
 		return "-";
 	report_knew_text(s, text);
 	if (s->verdict != VERDICT_PASS)
@@ -110,7 +110,7 @@ void report_matrix_markdown(const struct summary *at, unsigned count, FILE *to)
 		fputs(" |", to);
 		for (unsigned m = 0; m < DETECTOR_COUNT; m++) {
 			const struct summary *s = find_cell(at, count, i, &detectors[m]);
-			const bool knew = s && s->complete && s->knew_ns >= 0;
+			const bool knew = s && s->knew_ns >= 0;
 
 			fprintf(to, " %s%s", cell_text(s, text), knew ? ", " : "");
 			report_cell(knew ? report_cause_words(s->knew) : "", to);

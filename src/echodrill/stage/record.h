@@ -82,6 +82,12 @@ struct record {
 	char load[RECORD_LOAD_MAX]; /* the client's JSON; "": none */
 };
 
+/* It came to its end, and nothing that it needs went wrong: what was not seen did not happen. */
+static inline bool record_sound(const struct record *rec)
+{
+	return rec->complete && !rec->problem[0];
+}
+
 /* NULL: there is no such step. "start": the client was started; "fault": the first fault. */
 const struct mark *record_mark(const struct record *r, const char *label);
 const struct look *record_look(const struct record *r, const char *label);

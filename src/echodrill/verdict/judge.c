@@ -192,7 +192,7 @@ static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 	unsigned dropped = atomic_load(&rec->wire.dropped);
 	char late_text[UNITS_MAX];
 
-	if (!rec->complete || rec->problem[0])
+	if (!record_sound(rec))
 		judge_trouble(rec, j);
 	else if (doubt)
 		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
