@@ -30,10 +30,10 @@
 	X(drill_progress) \
 	X(drill_report)   \
 	X(escape)         \
+	X(gated_client)   \
 	X(hist)           \
 	X(hist_codec)     \
 	X(hist_merge)     \
-	X(lane)           \
 	X(log)            \
 	X(merge)          \
 	X(net_opt)        \

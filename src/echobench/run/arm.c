@@ -73,7 +73,8 @@ void arm_stop(struct arm *p)
 /* Whose tasks are the server's: the client's, if it needs none. */
 static pid_t arm_server(const struct arm *p)
 {
-	return p->cell->server[p->side] ? p->server.child.keeper : p->client.lane.client.keeper;
+	return p->cell->server[p->side] ? p->server.child.keeper
+					: p->client.behind_gate.child.keeper;
 }
 
 static void look(const struct arm *p, struct look *l)
@@ -97,14 +98,14 @@ static double busy(const struct tasks_usage *first, const struct tasks_usage *la
 }
 
 /* NAN: not known */
-static double messages_of(const struct lane_slice *a)
+static double messages_of(const struct gated_client_slice *a)
 {
 	return a->messages ? (double)a->messages : (double)NAN;
 }
 
 /* From the client's answer and two looks to what one message cost. */
-static void evaluate(const struct arm *p, const struct lane_slice *a, const struct look *first,
-		     const struct look *last, struct sample *s)
+static void evaluate(const struct arm *p, const struct gated_client_slice *a,
+		     const struct look *first, const struct look *last, struct sample *s)
 {
 	const struct bench_config *c = p->cell->config;
 	const double took_ns = (double)a->took_ns;
@@ -142,7 +143,7 @@ static int count_calls(const struct arm *p, struct tasks_syscalls *counted)
 int arm_round(struct arm *p, int64_t ns, struct sample *out, double *calls, char why[WHY_MAX])
 {
 	static struct tasks_syscalls counted;
-	struct lane_slice answer;
+	struct gated_client_slice answer;
 	struct look first, last;
 	int e, r = calls ? count_calls(p, &counted) : 0;
 

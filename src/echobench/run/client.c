@@ -88,7 +88,7 @@ static bool client_succeeded(const struct client *l, const struct child *c, cons
 
 /* ---- behind a gate ---- */
 
-static int lane_failed(struct client *l, int e, char why[WHY_MAX])
+static int gate_failed(struct client *l, int e, char why[WHY_MAX])
 {
 	if (e == -EINTR)
 		return e;
@@ -116,7 +116,7 @@ int client_start(struct client *l, const struct cell *c, enum side side, const c
 	if (!l->command)
 		r = -ENOMEM;
 	else if (l->gated)
-		r = lane_start(&l->lane, l->command, cpus);
+		r = gated_client_start(&l->behind_gate, l->command, cpus);
 	if (r < 0)
 		snprintf(why, WHY_MAX, "cannot start the client: %s", strerror(-r));
 	return r;
@@ -124,15 +124,15 @@ int client_start(struct client *l, const struct cell *c, enum side side, const c
 
 int client_ready(struct client *l, char why[WHY_MAX])
 {
-	int e = l->gated ? lane_ready(&l->lane, PATIENCE_NS) : 0;
+	int e = l->gated ? gated_client_ready(&l->behind_gate, PATIENCE_NS) : 0;
 
-	return e < 0 ? lane_failed(l, e, why) : 0;
+	return e < 0 ? gate_failed(l, e, why) : 0;
 }
 
 int client_end(struct client *l, struct sample *out, char why[WHY_MAX])
 {
-	struct child *client = &l->lane.client;
-	int e = lane_end(&l->lane, PATIENCE_NS);
+	struct child *client = &l->behind_gate.child;
+	int e = gated_client_end(&l->behind_gate, PATIENCE_NS);
 	json_t *json = e == 0 ? printed_json(client) : NULL;
 
 	if (e == -ETIME) {
@@ -160,8 +160,8 @@ static uint64_t messages_of(const json_t *json)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-static int run_whole(struct client *l, int64_t ns, struct lane_slice *slice, struct sample *out,
-		     char why[WHY_MAX])
+static int run_whole(struct client *l, int64_t ns, struct gated_client_slice *slice,
+		     struct sample *out, char why[WHY_MAX])
 {
 	int64_t begin_ns = clock_now_ns();
 	json_t *json = NULL;
@@ -186,16 +186,16 @@ static int run_whole(struct client *l, int64_t ns, struct lane_slice *slice, str
 	return r;
 }
 
-int client_round(struct client *l, int64_t ns, struct lane_slice *slice, struct sample *out,
+int client_round(struct client *l, int64_t ns, struct gated_client_slice *slice, struct sample *out,
 		 char why[WHY_MAX])
 {
 	int e;
 
 	if (!l->gated)
 		return run_whole(l, ns, slice, out, why);
-	e = lane_slice(&l->lane, ns, PATIENCE_NS, slice);
+	e = gated_client_slice(&l->behind_gate, ns, PATIENCE_NS, slice);
 	if (e < 0)
-		return lane_failed(l, e, why);
+		return gate_failed(l, e, why);
 	if (slice->messages > 0)
 		return 0;
 	snprintf(why, WHY_MAX, "nothing was echoed in a round of its time");
@@ -204,7 +204,7 @@ int client_round(struct client *l, int64_t ns, struct lane_slice *slice, struct 
 
 void client_stop(struct client *l)
 {
-	lane_stop(&l->lane);
+	gated_client_stop(&l->behind_gate);
 	free(l->command);
 	l->command = NULL;
 }
@@ -213,7 +213,7 @@ void client_usage(const struct client *l, struct tasks_usage *u)
 {
 	struct rusage r;
 
-	tasks_usage(l->lane.client.keeper, u);
+	tasks_usage(l->behind_gate.child.keeper, u);
 	if (l->gated || getrusage(RUSAGE_CHILDREN, &r) < 0)
 		return;
 	/* it has ended by the time of the second look; no server ends between the two */

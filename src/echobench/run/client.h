@@ -5,15 +5,15 @@
 #ifndef ECHOBENCH_CLIENT_H
 #define ECHOBENCH_CLIENT_H
 
-#include "echo/lab/lane.h"
+#include "echo/lab/gated_client.h"
 #include "echo/lab/tasks.h"
 #include "echobench/verdict/cell.h"
 
 struct client {
 	const struct cell *cell;
-	bool gated, own;  /* own: a command instead of echoload */
-	char *command;    /* of one without a gate */
-	struct lane lane; /* of one that has it */
+	bool gated, own;                 /* own: a command instead of echoload */
+	char *command;                   /* of one without a gate */
+	struct gated_client behind_gate; /* of one that has it */
 };
 
 /* Starts it. All of these return 0, -EINTR, -EAGAIN (it failed: the next may do better), or another
@@ -25,7 +25,7 @@ int client_start(struct client *l, const struct cell *c, enum side side, const c
 int client_ready(struct client *l, char why[WHY_MAX]);
 
 /* Lets it send for @ns. Without a gate: runs it, and @out gets what it says. */
-int client_round(struct client *l, int64_t ns, struct lane_slice *slice, struct sample *out,
+int client_round(struct client *l, int64_t ns, struct gated_client_slice *slice, struct sample *out,
 		 char why[WHY_MAX]);
 
 /* Ends it; @out gets what it says, unless it has no gate. @out NULL: it has ended too early. */
