@@ -401,7 +401,7 @@ static void fork_ask_all(struct worker *w)
 			kill(fork_of(c)->pid, FORK_CLOSE);
 	}
 	for (; w->live > 0 && left_ns > 0; left_ns = until_ns - clock_now_ns()) {
-		(void)poll(&p, 1, (int)(left_ns / MSEC(1)) + 1); /* EINTR: an early look */
+		(void)poll(&p, 1, (int)(left_ns / MSEC(1)) + 1); /* EINTR: an early check */
 		fork_signalled(w);
 		conn_reap(w);
 	}

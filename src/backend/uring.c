@@ -199,9 +199,9 @@ static void uring_dispatch_all(struct worker *w)
 	}
 }
 
-/* As uring_look, for all that has come: the kernel makes the completions of some 20 requests in one
+/* As uring_reap, for all that has come: the kernel makes the completions of some 20 requests in one
  * call that does not wait (Linux 6.14). */
-static int uring_look_at_all(struct uring_state *s)
+static int uring_reap_all(struct uring_state *s)
 {
 	unsigned before;
 	int r;
@@ -215,7 +215,7 @@ static int uring_look_at_all(struct uring_state *s)
 }
 
 /* Submits, and lets completions come; does not wait. */
-static int uring_look(struct uring_state *s)
+static int uring_reap(struct uring_state *s)
 {
 	if (io_uring_cq_ready(&s->ring) > 0)
 		return io_uring_sq_ready(&s->ring) > 0 ? io_uring_submit(&s->ring) : 0;
@@ -229,7 +229,7 @@ static int uring_wait(struct uring_state *s, int64_t wait_ns)
 	struct io_uring_cqe *cqe;
 
 	if (wait_ns == 0 || io_uring_cq_ready(&s->ring) > 0)
-		return uring_look(s);
+		return uring_reap(s);
 	if (wait_ns < 0)
 		return io_uring_submit_and_wait(&s->ring, 1);
 	return io_uring_submit_and_wait_timeout(&s->ring, &cqe, 1, &limit, NULL);
@@ -247,7 +247,7 @@ static int uring_wait_events(struct worker *w, int64_t wait_ns)
 	if (busy_ns > 0) {
 		until_ns = clock_now_ns() + busy_ns;
 		do {
-			r = uring_look(s);
+			r = uring_reap(s);
 		} while (r >= 0 && io_uring_cq_ready(&s->ring) == 0 && clock_now_ns() < until_ns);
 		if (r < 0 || io_uring_cq_ready(&s->ring) > 0)
 			return r;
@@ -263,7 +263,7 @@ static int uring_turn(struct worker *w, int64_t wait_ns)
 	uring_resume_waiters(w);
 	if (!list_empty(&s->starved) && s->bufs.queued > 0)
 		wait_ns = 0; /* the next turn may find that those served had nothing to receive */
-	r = w->late_turns > 0 ? uring_look_at_all(s) : uring_wait_events(w, wait_ns);
+	r = w->late_turns > 0 ? uring_reap_all(s) : uring_wait_events(w, wait_ns);
 	if (io_uring_sq_ready(&s->ring) == 0)
 		s->messages = 0;
 	if (r < 0 && r != -EINTR && r != -ETIME && r != -EAGAIN && r != -EBUSY)

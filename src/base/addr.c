@@ -201,7 +201,7 @@ static void drop_unusable(struct addr_list *l)
 }
 
 /* Looks up @name. Returns 0, -ENOENT or -EAFNOSUPPORT with the reason in *why. */
-static int look_up(struct addr_list *l, const char *name, int family, const char **why)
+static int resolve_name(struct addr_list *l, const char *name, int family, const char **why)
 {
 	struct addrinfo want = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *all;
@@ -255,7 +255,7 @@ int addr_resolve(struct addr_list *l, const char *text, int family, const char *
 	if (found.count > 0)
 		r = check_numeric(&found.at[0], family, why);
 	else
-		r = look_up(&found, hp.host, family, why);
+		r = resolve_name(&found, hp.host, family, why);
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; i < found.count; i++)

@@ -13,10 +13,10 @@
 
 enum {
 	SLACK_MS = 10,   /* the kernel's clock of what it sent and received is that coarse */
-	LOOKS_AGAIN = 4, /* a part of idle_timeout: between two looks at one that is silent */
+	IDLE_CHECKS = 4, /* a part of idle_timeout: between two checks of one that is silent */
 };
 
-/* Of one connection: what its peer had acknowledged when that was last looked at. */
+/* Of one connection: what its peer had acknowledged at the last check. */
 struct echo_conn {
 	uint64_t acked;
 };
@@ -50,7 +50,7 @@ static void echo_eof(struct conn *c)
 /* Nothing came and nothing drained for idle_timeout, as far as our queues tell. The kernel knows
  * better: its buffer may have been emptied all the time, and bytes that the peer has acknowledged
  * are progress. It is asked only now. What it cannot tell is when the last was acknowledged, so
- * the first look at a silent peer that is owed bytes is followed by a second, soon after. */
+ * the first check of a silent peer that is owed bytes is followed by a second, soon after. */
 static void echo_expired(struct conn *c)
 {
 	const int64_t idle_ns = echo_idle_ns(c);
@@ -67,8 +67,8 @@ static void echo_expired(struct conn *c)
 			conn_abort(c, CAUSE_STALLED);
 			return;
 		}
-		if (wait_ns < idle_ns / LOOKS_AGAIN)
-			wait_ns = idle_ns / LOOKS_AGAIN;
+		if (wait_ns < idle_ns / IDLE_CHECKS)
+			wait_ns = idle_ns / IDLE_CHECKS;
 	} else if (wait_ns == 0) {
 		conn_close(c, CAUSE_IDLE_TIMEOUT);
 		return;

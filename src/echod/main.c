@@ -233,7 +233,7 @@ static int server_next(struct server *s)
 	takeover_watch(&s->takeover);
 	signal = worker_group_wait(&s->group, takeover_wait_ms(&s->takeover));
 	if (s->group.done == 0)
-		(void)takeover_look(&s->takeover);
+		(void)takeover_poll(&s->takeover);
 	if (takeover_overdue(&s->takeover) && !s->stopping) {
 		s->stopping = true;
 		worker_group_stop(&s->group, server_end(s));

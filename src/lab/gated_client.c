@@ -14,7 +14,7 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 
-enum { LOOK_MS = 100 }; /* how often we look for signals */
+enum { SIGNAL_POLL_MS = 100 }; /* how often we look for signals */
 
 int gated_client_start(struct gated_client *g, const char *command, const cpu_set_t *cpus)
 {
@@ -42,7 +42,7 @@ static int gated_client_wait(const struct gated_client *g, int64_t end_ns)
 {
 	struct pollfd p = { g->gate, POLLIN, 0 };
 
-	while (poll(&p, 1, LOOK_MS) <= 0) {
+	while (poll(&p, 1, SIGNAL_POLL_MS) <= 0) {
 		if (child_stop_signal() != 0)
 			return -EINTR;
 		if (clock_now_ns() >= end_ns)

@@ -190,9 +190,9 @@ static void longest_thread(void *arg, pid_t pid, const char *name)
 		return;
 	waited = wait_ns - t->wait_ns;
 	ran = runs - t->runs;
-	/* schedstat counts a wait when it is over, so one longer than the time between two looks
+	/* schedstat counts a wait when it is over, so one longer than the time between two samples
 	 * stands out; the others may be one or many */
-	if (waited <= l->now_ns - l->waits->looked_ns && ran > 1)
+	if (waited <= l->now_ns - l->waits->sampled_ns && ran > 1)
 		waited /= ran;
 	if (waited > l->wait_ns)
 		l->wait_ns = waited;
@@ -211,7 +211,7 @@ int64_t tasks_longest_wait(struct tasks_waits *w, pid_t pid)
 		if (w->at[i].seen)
 			w->at[kept++] = w->at[i];
 	w->count = kept;
-	w->looked_ns = l.now_ns;
+	w->sampled_ns = l.now_ns;
 	return l.wait_ns;
 }
 

@@ -20,7 +20,7 @@ struct tasks_usage {
 /* Adds up a process and its living descendants. Zeros when it is gone. */
 void tasks_usage(pid_t pid, struct tasks_usage *u);
 
-/* How long threads waited for a CPU at the last look. */
+/* How long threads waited for a CPU at the last sample. */
 struct tasks_waits {
 	struct tasks_wait {
 		pid_t tid;
@@ -28,12 +28,12 @@ struct tasks_waits {
 		long long wait_ns, runs; /* schedstat of proc(5) */
 	} at[256];
 	unsigned count;
-	int64_t looked_ns;
+	int64_t sampled_ns;
 };
 
 /* Looks at all threads of a process and its living descendants, zombies included. Returns the
- * longest time that one of them was ready without a CPU since the last look (for a new thread,
- * since it began), as far as it is known: where the waits of a thread fit between the two looks,
+ * longest time that one of them was ready without a CPU since the last sample (for a new thread,
+ * since it began), as far as it is known: where the waits of a thread fit between two samples,
  * their mean. Begin with an empty struct. Not from two threads at a time. */
 int64_t tasks_longest_wait(struct tasks_waits *w, pid_t pid);
 

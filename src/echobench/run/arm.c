@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * arm: lets a client load a server for a round and looks at both before and after. Nothing is
+ * arm: lets a client load a server for a round and measures both before and after. Nothing is
  * under way then, so what they used in between, divided by the messages of the round, is the cost
  * of a message: neither the making of connections nor the start of a process is in it.
  */
@@ -19,7 +19,7 @@
 static const double wait_limit = 0.05;
 
 /* What was seen of server and client at one time. */
-struct look {
+struct snapshot {
 	int64_t steal_ns;
 	struct tasks_usage server, client;
 	uint64_t throttles;
@@ -77,14 +77,14 @@ static pid_t arm_server(const struct arm *p)
 					: p->client.behind_gate.child.keeper;
 }
 
-static void look(const struct arm *p, struct look *l)
+static void take_snapshot(const struct arm *p, struct snapshot *s)
 {
-	l->steal_ns = provenance_steal_ns();
-	l->throttles = throttle_count();
-	client_usage(&p->client, &l->client);
-	l->server = l->client;
+	s->steal_ns = provenance_steal_ns();
+	s->throttles = throttle_count();
+	client_usage(&p->client, &s->client);
+	s->server = s->client;
 	if (p->cell->server[p->side])
-		tasks_usage(p->server.child.keeper, &l->server);
+		tasks_usage(p->server.child.keeper, &s->server);
 }
 
 /* How much of the time that others left it somebody worked: what is ready, but has no CPU, cannot
@@ -103,9 +103,9 @@ static double messages_of(const struct gated_client_slice *a)
 	return a->messages ? (double)a->messages : (double)NAN;
 }
 
-/* From the client's answer and two looks to what one message cost. */
+/* From the client's answer and two snapshots to what one message cost. */
 static void evaluate(const struct arm *p, const struct gated_client_slice *a,
-		     const struct look *first, const struct look *last, struct sample *s)
+		     const struct snapshot *first, const struct snapshot *last, struct sample *s)
 {
 	const struct bench_config *c = p->cell->config;
 	const double took_ns = (double)a->took_ns;
@@ -144,10 +144,10 @@ int arm_round(struct arm *p, int64_t ns, struct sample *out, double *calls, char
 {
 	static struct tasks_syscalls counted;
 	struct gated_client_slice answer;
-	struct look first, last;
+	struct snapshot first, last;
 	int e, r = calls ? count_calls(p, &counted) : 0;
 
-	look(p, &first);
+	take_snapshot(p, &first);
 	e = client_round(&p->client, ns, &answer, out, why);
 	if (calls)
 		*calls = r < 0 || e < 0
@@ -157,7 +157,7 @@ int arm_round(struct arm *p, int64_t ns, struct sample *out, double *calls, char
 		tasks_syscalls_end(&counted);
 	if (e < 0)
 		return arm_failed(p, e, why);
-	look(p, &last);
+	take_snapshot(p, &last);
 	evaluate(p, &answer, &first, &last, out);
 	return 0;
 }

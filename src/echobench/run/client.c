@@ -216,7 +216,7 @@ void client_usage(const struct client *l, struct tasks_usage *u)
 	tasks_usage(l->behind_gate.child.keeper, u);
 	if (l->gated || getrusage(RUSAGE_CHILDREN, &r) < 0)
 		return;
-	/* it has ended by the time of the second look; no server ends between the two */
+	/* it has ended by the time of the second snapshot; no server ends between the two */
 	u->cpu_ns = (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * SEC(1) +
 		    (r.ru_utime.tv_usec + r.ru_stime.tv_usec) * 1000ll;
 	u->switches = (uint64_t)(r.ru_nvcsw + r.ru_nivcsw);

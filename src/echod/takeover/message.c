@@ -219,7 +219,7 @@ static ssize_t message_read(struct talk *t)
 	bool ended = message_ended(t);
 	ssize_t n = message_read_packet(t);
 
-	/* it may have sent something and ended between the look at the queue and the end of it */
+	/* it may have sent something and ended between the check of the queue and the end of it */
 	if (n == 0 && !ended && message_ended(t)) {
 		ended = true;
 		n = message_read_packet(t);
@@ -273,7 +273,7 @@ static int message_wait(struct talk *t, int64_t until_ns)
 	int signal;
 
 	if (!t->group) {
-		(void)poll(&p, 1, ms); /* EINTR: an early look */
+		(void)poll(&p, 1, ms); /* EINTR: an early check */
 		return 0;
 	}
 	worker_group_watch(t->group, &t->fd, 1);

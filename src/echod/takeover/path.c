@@ -61,7 +61,7 @@ static int path_check_peer(int fd, pid_t *pid, char why[PATH_WHY_MAX])
 }
 
 /* Returns 0: there is a socket; -ENOENT: nothing; -ENOTSOCK: something else. */
-static int path_look(const char *path, char why[PATH_WHY_MAX])
+static int path_check_file(const char *path, char why[PATH_WHY_MAX])
 {
 	struct stat st;
 
@@ -73,7 +73,7 @@ static int path_look(const char *path, char why[PATH_WHY_MAX])
 int path_connect(const char *path, char why[PATH_WHY_MAX])
 {
 	const struct sockaddr_un at = path_addr(path);
-	int fd, r = path_look(path, why);
+	int fd, r = path_check_file(path, why);
 
 	if (r < 0)
 		return r;

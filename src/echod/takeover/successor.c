@@ -79,7 +79,7 @@ int successor_start(struct successor *s)
 {
 	int r;
 
-	successor_look(s);
+	successor_poll(s);
 	if (s->pid != 0)
 		return -EALREADY;
 	r = successor_spawn(s);
@@ -89,7 +89,7 @@ int successor_start(struct successor *s)
 	return 0;
 }
 
-void successor_look(struct successor *s)
+void successor_poll(struct successor *s)
 {
 	siginfo_t info = { 0 };
 	int r;

@@ -25,6 +25,6 @@ void successor_fini(struct successor *s);
 int successor_start(struct successor *s);
 
 /* Looks whether it has ended, and logs that. */
-void successor_look(struct successor *s);
+void successor_poll(struct successor *s);
 
 #endif

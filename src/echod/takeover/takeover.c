@@ -139,7 +139,7 @@ int takeover_finish(struct takeover *t)
 	return 0;
 }
 
-/* Only what takeover_look takes note of: what stays readable would end every wait at once. */
+/* Only what takeover_poll takes note of: what stays readable would end every wait at once. */
 void takeover_watch(struct takeover *t)
 {
 	unsigned n = 0;
@@ -182,7 +182,7 @@ static void takeover_accept_failed(struct takeover *t, int r, const char *why)
 	t->retry_ns = r == -EPERM ? 0 : clock_now_ns() + MSEC(RETRY_MS);
 }
 
-bool takeover_look(struct takeover *t)
+bool takeover_poll(struct takeover *t)
 {
 	char why[PATH_WHY_MAX];
 	pid_t pid = 0;
@@ -190,7 +190,7 @@ bool takeover_look(struct takeover *t)
 
 	if (t->path_fd < 0)
 		return false;
-	successor_look(&t->successor);
+	successor_poll(&t->successor);
 	if (clock_now_ns() < t->retry_ns)
 		return false;
 	fd = path_accept(t->path_fd, &pid, why);

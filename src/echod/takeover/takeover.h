@@ -63,13 +63,13 @@ int takeover_finish(struct takeover *t);
 /* What follows from a wait of the main loop, which watches for it from takeover_watch on. Returns
  * whether a successor has taken over just now. */
 void takeover_watch(struct takeover *t);
-bool takeover_look(struct takeover *t);
+bool takeover_poll(struct takeover *t);
 
 /* This process ends: who waits at PATH is refused, the next one finds nobody there, and nothing is
  * overdue any more. May be called again. */
 void takeover_retire(struct takeover *t);
 
-/* Milliseconds until takeover_overdue may be true, or takeover_look has to be called; -1: never. */
+/* Milliseconds until takeover_overdue may be true, or takeover_poll has to be called; -1: never. */
 int takeover_wait_ms(const struct takeover *t);
 /* Those that stayed after a takeover have had their time. */
 bool takeover_overdue(const struct takeover *t);

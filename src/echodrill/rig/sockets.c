@@ -84,7 +84,7 @@ static bool is_socket(int fd, enum sockets_kind kind)
 }
 
 /* Looks at copies of a process's descriptors. @keep: those that are counted stay open. */
-static unsigned sockets_look(pid_t pid, enum sockets_kind kind, bool keep)
+static unsigned sockets_inspect(pid_t pid, enum sockets_kind kind, bool keep)
 {
 	char path[64];
 	const struct dirent *e;
@@ -113,10 +113,10 @@ static unsigned sockets_look(pid_t pid, enum sockets_kind kind, bool keep)
 
 unsigned sockets_count(pid_t pid, enum sockets_kind kind)
 {
-	return sockets_look(pid, kind, false);
+	return sockets_inspect(pid, kind, false);
 }
 
 unsigned sockets_leak(pid_t pid)
 {
-	return sockets_look(pid, SOCKETS_CONNECTED, true); /* until this machine ends */
+	return sockets_inspect(pid, SOCKETS_CONNECTED, true); /* until this machine ends */
 }

@@ -23,11 +23,11 @@ int loop_problem(struct run *r, int err, const char *what, const char *why)
 
 /* How long a thread of this machine has waited for a CPU: programs, wire, helpers, ourselves. Of
  * one that has ended only its zombie tells. */
-static void look_waits(struct run *r)
+static void sample_waits(struct run *r)
 {
 	int64_t wait_ns;
 
-	if (clock_now_ns() - r->waits.looked_ns < MSEC(WAITS_STEP_MS) && !proc_has_zombie())
+	if (clock_now_ns() - r->waits.sampled_ns < MSEC(WAITS_STEP_MS) && !proc_has_zombie())
 		return;
 	wait_ns = tasks_longest_wait(&r->waits, getpid());
 	if (wait_ns > r->record->wait_ns)
@@ -46,7 +46,7 @@ bool loop_until(struct run *r, int64_t until_ns, bool (*done)(struct run *r, voi
 		if (now >= end)
 			return false;
 		proc_turn(r->procs, RUN_PROCS, next < end ? next : end, &r->record->timeline);
-		look_waits(r);
+		sample_waits(r);
 		proc_reap(r->procs, RUN_PROCS, &r->record->timeline);
 	}
 }

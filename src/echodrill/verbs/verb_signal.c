@@ -81,13 +81,13 @@ static bool can_take(const struct signalled *t)
 	return ((s.caught | s.blocked) & ~s.ignored) >> (t->number - 1) & 1;
 }
 
-static void look_before(struct doing *d, pid_t pid)
+static void check_before(struct doing *d, pid_t pid)
 {
 	if (d->s->number == SIGCONT && proc_state(pid) != 'T')
 		doing_not_proven(d, "process %d was not stopped", (int)pid);
 }
 
-static void look_after(struct doing *d, pid_t pid)
+static void check_after(struct doing *d, pid_t pid)
 {
 	static const struct {
 		int number;
@@ -122,14 +122,14 @@ static int signal_act(struct doing *d)
 	if (count == 0)
 		return doing_failed(d, "there is no such process");
 	for (unsigned i = 0; i < count; i++) {
-		look_before(d, pids[i]);
+		check_before(d, pids[i]);
 		/* one of many may have ended with those before it */
 		if (!doing_left_out(d) && kill(pids[i], d->s->number) < 0 &&
 		    (errno != ESRCH || count == 1))
 			return doing_failed(d, strerror(errno));
 	}
 	for (unsigned i = 0; i < count; i++)
-		look_after(d, pids[i]);
+		check_after(d, pids[i]);
 	return 0;
 }
 

@@ -40,9 +40,9 @@ struct load_conn {
 	struct conn *conn;
 	struct list ready; /* in load.ready */
 	int64_t dialed_ns;
-	uint64_t looked_at;     /* stall.c: the oldest unanswered message then, from 1; 0: none */
-	uint64_t looked_acked;  /* up to where its bytes were acknowledged then */
-	struct batch batches[]; /* by number: batch_mask of the run is how many, minus one */
+	uint64_t checked_message; /* stall.c: the oldest unanswered message then, from 1; 0: none */
+	uint64_t checked_acked;   /* up to where its bytes were acknowledged then */
+	struct batch batches[];   /* by number: batch_mask of the run is how many, minus one */
 };
 
 static inline struct load *load_of(const struct conn *c)

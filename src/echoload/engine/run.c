@@ -265,7 +265,7 @@ struct surroundings {
 	struct tcp_counters tcp;
 };
 
-static void run_look_around(struct surroundings *s)
+static void run_read_surroundings(struct surroundings *s)
 {
 	s->steal_ns = provenance_steal_ns();
 	cpu_quota_read(&s->quota);
@@ -276,7 +276,7 @@ static void run_collect_surroundings(const struct surroundings *before, struct r
 {
 	struct surroundings now;
 
-	run_look_around(&now);
+	run_read_surroundings(&now);
 	result->steal_ns = before->steal_ns < 0 ? -1 : now.steal_ns - before->steal_ns;
 	result->quota = now.quota.cpus;
 	result->throttled = now.quota.throttled - before->quota.throttled;
@@ -345,7 +345,7 @@ int run_load(struct run *r, struct result *result, struct outputs *to)
 	int e = 0, said, joined;
 	bool begun = run_wait_start(r, result);
 
-	run_look_around(&before);
+	run_read_surroundings(&before);
 	run_describe(r, result);
 	if (to)
 		outputs_start(to, result);

@@ -51,7 +51,7 @@ void series_start(struct series *s, struct outputs *to)
 
 /* When to look for what workers hand over: a little after the boundary. If one is late then, again
  * soon for half an interval, and after that, when the row has ended without it, at the next. */
-static int64_t series_next_look_ns(const struct series *s, int64_t now_ns)
+static int64_t series_next_check_ns(const struct series *s, int64_t now_ns)
 {
 	const int64_t interval_ns = s->run->shared.config->interval;
 	const int64_t due_ns = s->begin_ns + interval_ns + SLACK_NS;
@@ -65,7 +65,7 @@ static int64_t series_next_look_ns(const struct series *s, int64_t now_ns)
 
 int series_wait_ms(const struct series *s)
 {
-	const int64_t now_ns = clock_now_ns(), wait_ns = series_next_look_ns(s, now_ns) - now_ns;
+	const int64_t now_ns = clock_now_ns(), wait_ns = series_next_check_ns(s, now_ns) - now_ns;
 
 	return (int)(((wait_ns < SEC(60) ? wait_ns : SEC(60)) + MSEC(1) - 1) / MSEC(1));
 }

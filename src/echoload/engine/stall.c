@@ -13,20 +13,20 @@
 #include "load_conn.h"
 
 enum {
-	LOOKS = 4,                        /* within --stall */
-	LOOK_LATE_NS = 100 * 1000 * 1000, /* a timer that is later shows that we did not run */
+	CHECKS = 4,                        /* within --stall */
+	CHECK_LATE_NS = 100 * 1000 * 1000, /* a timer that is later shows that we did not run */
 };
 
 static int64_t stall_pause_ns(const struct load *l)
 {
-	int64_t ns = l->run->config->stall / LOOKS;
+	int64_t ns = l->run->config->stall / CHECKS;
 
 	return ns > MSEC(1) ? ns : MSEC(1);
 }
 
-/* Sets *@progress if more of its oldest unanswered message is acknowledged than at the last look.
+/* Sets *@progress if more of its oldest unanswered message is acknowledged than at the last check.
  */
-static void stall_look_at(struct conn *c, void *progress)
+static void stall_check_conn(struct conn *c, void *progress)
 {
 	struct load_conn *lc = conn_role(c);
 	const uint64_t message = lc->answered + 1;
@@ -35,13 +35,13 @@ static void stall_look_at(struct conn *c, void *progress)
 	if (c->state != CONN_OPEN || load_owed(lc) == 0 || sock_acked(c->fd, c->dialed, &acked) < 0)
 		return;
 	acked = size_min(acked, lc->answered_end + load_size(lc, lc->answered));
-	if (lc->looked_at == message && acked > lc->looked_acked)
+	if (lc->checked_message == message && acked > lc->checked_acked)
 		*(bool *)progress = true;
-	lc->looked_at = message;
-	lc->looked_acked = acked;
+	lc->checked_message = message;
+	lc->checked_acked = acked;
 }
 
-/* What this worker knows of is older than the time between two looks. */
+/* What this worker knows of is older than the time between two checks. */
 static bool stall_is_quiet(const struct load *l, int64_t now_ns)
 {
 	const struct outage_worker *w = l->watched;
@@ -52,17 +52,17 @@ static bool stall_is_quiet(const struct load *l, int64_t now_ns)
 	       atomic_load_explicit(&w->last_progress_ns, memory_order_relaxed) <= since_ns;
 }
 
-static void stall_look(struct timer *t, int64_t now_ns)
+static void stall_check(struct timer *t, int64_t now_ns)
 {
 	struct load *l = container_of(t, struct load, stall);
 	struct outage_watch *watch = &l->run->outages;
 	bool progress = false;
 	int64_t next_ns, last_ns;
 
-	if (now_ns - t->at_ns > LOOK_LATE_NS)
+	if (now_ns - t->at_ns > CHECK_LATE_NS)
 		outage_resume(watch, now_ns);
 	if (!outage_open(watch) && stall_is_quiet(l, now_ns)) {
-		conn_each(l->worker, stall_look_at, &progress);
+		conn_each(l->worker, stall_check_conn, &progress);
 		/* with very many connections that took long: neither is it time in which we did not
 		 * run, nor may the next turn sleep for so much longer */
 		l->worker->now_ns = clock_now_ns();
@@ -78,7 +78,7 @@ static void stall_look(struct timer *t, int64_t now_ns)
 
 void stall_start(struct load *l)
 {
-	l->stall.fire = stall_look;
+	l->stall.fire = stall_check;
 	timer_set(&l->worker->timers, &l->stall, l->run->start_ns + stall_pause_ns(l));
 }
 
