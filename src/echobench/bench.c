@@ -75,7 +75,7 @@ int bench_plan(struct bench *r)
 
 		/* --server alone takes the place of b */
 		if (c->server.count == 0 ||
-		    opt_source_of(&r->plans[i].opts, "b")->level != OPT_DEFAULT)
+		    opt_origin_of(&r->plans[i].opts, "b")->level != OPT_DEFAULT)
 			e = bench_add_matrix(r, c, c->b);
 		for (unsigned s = 0; s < c->server.count && e == 0; s++)
 			e = bench_add_matrix(r, c, c->server.at[s]);

@@ -20,7 +20,7 @@ START_TEST(defaults_fill_the_struct)
 	ck_assert_str_eq(opt_test_config.json_file, "");
 	ck_assert_uint_eq(opt_test_config.listen.count, 1);
 	ck_assert_uint_eq(opt_test_uring.buffers, 4096);
-	ck_assert_int_eq(opt_source_of(&opt_test, "workers")->level, OPT_DEFAULT);
+	ck_assert_int_eq(opt_origin_of(&opt_test, "workers")->level, OPT_DEFAULT);
 }
 END_TEST
 
@@ -55,7 +55,7 @@ START_TEST(an_option_has_many_spellings)
 	}
 	ck_assert_msg(r == 0, "%s", opt_test.error);
 	ck_assert_uint_eq(opt_test_config.max_conns, 10);
-	ck_assert_int_eq(opt_source_of(&opt_test, "max_conns")->level, OPT_CLI);
+	ck_assert_int_eq(opt_origin_of(&opt_test, "max_conns")->level, OPT_CLI);
 }
 END_TEST
 
@@ -159,9 +159,9 @@ START_TEST(the_command_line_beats_environment_beats_file_beats_default)
 	ck_assert_uint_eq(opt_test_config.max_conns, 2);
 	ck_assert_int_eq(opt_test_config.idle_timeout, SEC(1));
 	ck_assert_int_eq(opt_test_config.interval, SEC(1));
-	ck_assert_int_eq(opt_source_of(&opt_test, "workers")->level, OPT_CLI);
-	ck_assert_int_eq(opt_source_of(&opt_test, "max_conns")->level, OPT_ENV);
-	ck_assert_int_eq(opt_source_of(&opt_test, "idle_timeout")->level, OPT_FILE);
+	ck_assert_int_eq(opt_origin_of(&opt_test, "workers")->level, OPT_CLI);
+	ck_assert_int_eq(opt_origin_of(&opt_test, "max_conns")->level, OPT_ENV);
+	ck_assert_int_eq(opt_origin_of(&opt_test, "idle_timeout")->level, OPT_FILE);
 	ck_assert_str_eq(opt_test.file, opt_test_path);
 	ck_assert_str_eq(opt_test_config.config, opt_test_path);
 }
@@ -223,9 +223,9 @@ START_TEST(an_error_is_one_line_that_fits)
 }
 END_TEST
 
-static TCase *opt_source_tests(void)
+static TCase *opt_origin_tests(void)
 {
-	TCase *t = opt_tcase("opt source");
+	TCase *t = opt_tcase("opt origin");
 
 	tcase_add_test(t, defaults_fill_the_struct);
 	tcase_add_test(t, a_value_is_whole_or_an_error);
@@ -247,7 +247,7 @@ Suite *opt_suite(void)
 {
 	Suite *s = suite_create("opt");
 
-	suite_add_tcase(s, opt_source_tests());
+	suite_add_tcase(s, opt_origin_tests());
 	suite_add_tcase(s, opt_file_tests());
 	suite_add_tcase(s, opt_type_tests());
 	suite_add_tcase(s, opt_doc_tests());

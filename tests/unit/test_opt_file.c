@@ -27,9 +27,9 @@ START_TEST(a_file_is_read_as_it_is_written)
 	ck_assert_uint_eq(opt_test_config.max_conns, 5);
 	ck_assert_uint_eq(opt_test_uring.buffers, 8);
 	ck_assert_str_eq(opt_test_config.json_file, "a = b # c");
-	ck_assert_int_eq(opt_source_of(&opt_test, "io_uring.buffers")->level, OPT_FILE);
-	ck_assert_uint_eq(opt_source_of(&opt_test, "io-uring.buffers")->line, 4);
-	ck_assert_ptr_null(opt_source_of(&opt_test, "buffers"));
+	ck_assert_int_eq(opt_origin_of(&opt_test, "io_uring.buffers")->level, OPT_FILE);
+	ck_assert_uint_eq(opt_origin_of(&opt_test, "io-uring.buffers")->line, 4);
+	ck_assert_ptr_null(opt_origin_of(&opt_test, "buffers"));
 }
 END_TEST
 

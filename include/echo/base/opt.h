@@ -53,8 +53,8 @@ struct opt {
 	size_t offset, size;      /* of the field in the config struct */
 	char letter;              /* short option, 0: none */
 	const char *group; /* section of a config file where the row stands, when that is not its
-			      own section; other sources do not know it */
-	bool repeats;  /* may be given more than once; a source of higher precedence starts anew */
+			      own section; the environment and the command line do not know it */
+	bool repeats;  /* may be given more than once; a value of higher precedence starts anew */
 	bool cli_only; /* not a config key: --check, --print-config */
 };
 
@@ -106,7 +106,7 @@ const char *opt_range(const char *text, char low[OPT_TEXT_MAX]);
 enum opt_level { OPT_DEFAULT, OPT_FILE, OPT_ENV, OPT_CLI };
 
 /* Where a row's value came from. */
-struct opt_source {
+struct opt_origin {
 	enum opt_level level;
 	unsigned line; /* OPT_FILE: in that file; of a row that repeats: the last */
 	bool phase;    /* OPT_FILE: in the section of s->phase */
@@ -116,7 +116,7 @@ struct opt_section {
 	const char *name;       /* "server" */
 	const struct opt *rows; /* ends with OPT_END */
 	void *base;             /* the config struct that offsets refer to */
-	struct opt_source source[OPT_ROWS_MAX];
+	struct opt_origin origin[OPT_ROWS_MAX];
 };
 
 /* All options of a program. The first section's keys are plain options (--workers); those of a
@@ -157,7 +157,7 @@ void opt_add(struct opt_set *s, const char *name, const struct opt *rows, void *
  *
  * The config file is the cli_only string row "config" of the first section, with letter 'f'. --help
  * and --version are not handled here: give cli_only rows (OPT_FLAG) for them in the first section;
- * they end reading at once, with the defaults, no operands, and without looking at other sources'
+ * they end reading at once, with the defaults, no operands, and without looking at other origins'
  * errors or the values of other options.
  *
  * Returns the number of operands, or -EINVAL (bad input) or -errno (file cannot be read) with
@@ -171,7 +171,7 @@ int opt_read_defaults(struct opt_set *s);
 int opt_read_file(struct opt_set *s, FILE *f, const char *name);
 
 /* Where the value of row @key ("workers", or "io_uring.buffers") came from; NULL: no such row. */
-const struct opt_source *opt_source_of(const struct opt_set *s, const char *key);
+const struct opt_origin *opt_origin_of(const struct opt_set *s, const char *key);
 
 /* Sets s->error to "<place of key's value>: <reason>" for checks across rows that only the program
  * can make: "echod.conf:3: workers: fork serves with one acceptor", "--workers: fork ...",
@@ -180,7 +180,7 @@ int opt_error_at(struct opt_set *s, const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* opt_doc.c and opt_man.c: what people read. --help: at most 80 columns, aligned. --print-config: a
- * valid config file, each line with the source of its value as a comment. Man page: mdoc(7),
+ * valid config file, each line with the origin of its value as a comment. Man page: mdoc(7),
  * complete; dated SOURCE_DATE_EPOCH if that is set. */
 void opt_print_help(const struct opt_set *s, FILE *to);
 void opt_print_config(const struct opt_set *s, FILE *to);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * opt: rows to struct. Whatever the source, a value takes one path: the source finds the row by the
+ * opt: rows to struct. Whatever the origin, a value takes one path: its reader finds the row by the
  * name it calls it (opt_find) and gives it the text (opt_apply), which checks, stores and remembers
- * the place. So every source has the same values, the same errors and the same hints.
+ * the place. So every origin has the same values, the same errors and the same hints.
  */
 #include "opt_private.h"
 
@@ -36,7 +36,7 @@ int opt_fail(struct opt_set *s, const char *fmt, ...)
 }
 
 /* "echod.conf:3: workers: ", "ECHOD_WORKERS: ", "--workers: ", "default of workers: " */
-static void print_place(const struct opt_set *s, struct opt_at at, struct opt_source from,
+static void print_place(const struct opt_set *s, struct opt_at at, struct opt_origin from,
 			char place[OPT_PLACE_MAX])
 {
 	enum opt_level how = from.level == OPT_FILE ? OPT_DEFAULT : from.level;
@@ -50,24 +50,24 @@ static void print_place(const struct opt_set *s, struct opt_at at, struct opt_so
 			 "%s%s: ", from.level == OPT_DEFAULT ? "default of " : "", name);
 }
 
-static int fail_again(struct opt_set *s, const char *place, struct opt_source first)
+static int fail_again(struct opt_set *s, const char *place, struct opt_origin first)
 {
 	if (first.level == OPT_FILE)
 		return opt_fail(s, "%sis already given in line %u", place, first.line);
 	return opt_fail(s, "%sis given twice", place);
 }
 
-int opt_apply(struct opt_set *s, struct opt_at at, const char *text, struct opt_source from)
+int opt_apply(struct opt_set *s, struct opt_at at, const char *text, struct opt_origin from)
 {
-	struct opt_source *source = &s->sections[at.section].source[at.row];
+	struct opt_origin *origin = &s->sections[at.section].origin[at.row];
 	const struct opt *o = opt_row(s, at);
 	char place[OPT_PLACE_MAX], why[OPT_ERROR_MAX] = "is not valid";
-	bool again = from.level != OPT_DEFAULT && source->level == from.level &&
-		     source->phase == from.phase;
+	bool again = from.level != OPT_DEFAULT && origin->level == from.level &&
+		     origin->phase == from.phase;
 
 	print_place(s, at, from, place);
 	if (again && !o->repeats)
-		return fail_again(s, place, *source);
+		return fail_again(s, place, *origin);
 	if (text[0] == '\0')
 		return opt_fail(s, "%sneeds a value", place);
 	if (strlen(text) >= OPT_TEXT_MAX)
@@ -76,7 +76,7 @@ int opt_apply(struct opt_set *s, struct opt_at at, const char *text, struct opt_
 		memset(opt_field(s, at), 0, o->size);
 	if (o->type->parse(o, text, opt_field(s, at), why) < 0)
 		return opt_fail(s, "%s'%s' %s", place, text, why);
-	*source = from;
+	*origin = from;
 	return 0;
 }
 
@@ -124,14 +124,14 @@ void opt_add(struct opt_set *s, const char *name, const struct opt *rows, void *
 
 int opt_read_defaults(struct opt_set *s)
 {
-	const struct opt_source none = { OPT_DEFAULT, 0, false };
+	const struct opt_origin none = { OPT_DEFAULT, 0, false };
 	int r;
 
 	for (struct opt_at i = { 0, 0 }; opt_valid(s, &i); i.row++) {
 		const char *fallback = opt_row(s, i)->fallback;
 
 		memset(opt_field(s, i), 0, opt_row(s, i)->size);
-		s->sections[i.section].source[i.row] = none;
+		s->sections[i.section].origin[i.row] = none;
 		if (!fallback || !fallback[0])
 			continue;
 		r = opt_apply(s, i, fallback, none);
@@ -141,11 +141,11 @@ int opt_read_defaults(struct opt_set *s)
 	return 0;
 }
 
-const struct opt_source *opt_source_of(const struct opt_set *s, const char *key)
+const struct opt_origin *opt_origin_of(const struct opt_set *s, const char *key)
 {
 	struct opt_at at;
 
-	return opt_find(s, OPT_DEFAULT, key, &at) ? &s->sections[at.section].source[at.row] : NULL;
+	return opt_find(s, OPT_DEFAULT, key, &at) ? &s->sections[at.section].origin[at.row] : NULL;
 }
 
 int opt_error_at(struct opt_set *s, const char *key, const char *fmt, ...)
@@ -156,7 +156,7 @@ int opt_error_at(struct opt_set *s, const char *key, const char *fmt, ...)
 	int r;
 
 	if (opt_find(s, OPT_DEFAULT, key, &at))
-		print_place(s, at, s->sections[at.section].source[at.row], place);
+		print_place(s, at, s->sections[at.section].origin[at.row], place);
 	else
 		snprintf(place, sizeof(place), "%s: ", key);
 	va_start(args, fmt);

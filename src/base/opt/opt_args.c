@@ -155,7 +155,7 @@ static int walk_next(struct opt_set *s, struct walk *w, struct given *g)
 
 int opt_peek_args(struct opt_set *s, int argc, char **argv, const char **file)
 {
-	const struct opt_source from = { OPT_CLI, 0, false };
+	const struct opt_origin from = { OPT_CLI, 0, false };
 	struct walk w = { .argc = argc, .argv = argv, .next = 1 };
 	struct given g = { .text = NULL };
 	int r;
@@ -177,7 +177,7 @@ int opt_peek_args(struct opt_set *s, int argc, char **argv, const char **file)
 
 int opt_read_args(struct opt_set *s, int argc, char **argv)
 {
-	const struct opt_source from = { OPT_CLI, 0, false };
+	const struct opt_origin from = { OPT_CLI, 0, false };
 	struct walk w = { .argc = argc, .argv = argv, .next = 1, .moving = true };
 	struct given g = { .text = NULL };
 	int r;
@@ -205,7 +205,7 @@ static bool has_prefix(const struct opt_set *s, const char *variable)
 
 static int read_variable(struct opt_set *s, const char *variable)
 {
-	const struct opt_source from = { OPT_ENV, 0, false };
+	const struct opt_origin from = { OPT_ENV, 0, false };
 	const char *equals = strchr(variable, '=');
 	char name[OPT_NAME_MAX], hint[OPT_HINT_MAX];
 	struct opt_at at;

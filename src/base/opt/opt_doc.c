@@ -94,9 +94,9 @@ static void print_file(const char *name, unsigned line, FILE *to)
 	fputc('\n', to);
 }
 
-static void print_source(const struct opt_set *s, struct opt_at at, bool last, FILE *to)
+static void print_origin(const struct opt_set *s, struct opt_at at, bool last, FILE *to)
 {
-	const struct opt_source *from = &s->sections[at.section].source[at.row];
+	const struct opt_origin *from = &s->sections[at.section].origin[at.row];
 	char name[OPT_NAME_MAX];
 
 	switch (from->level) {
@@ -126,12 +126,12 @@ static void config_row(const struct opt_set *s, struct opt_at at, int width, FIL
 
 	if (!more) {
 		fprintf(to, ";%-*s= %-*s ", width, o->key, VALUE_WIDTH, "");
-		print_source(s, at, true, to);
+		print_origin(s, at, true, to);
 	}
 	for (unsigned nth = 1; more; nth++) {
 		more = o->type->print(o, field, nth, next);
 		fprintf(to, "%-*s = %-*s ", width, o->key, VALUE_WIDTH, text);
-		print_source(s, at, !more, to);
+		print_origin(s, at, !more, to);
 		memcpy(text, next, sizeof(text));
 	}
 }
@@ -187,7 +187,7 @@ void opt_print_phase(const struct opt_set *s, FILE *to)
 
 	fprintf(to, "\n[phase %s]\n", s->phase);
 	for (unsigned row = 0; section->rows[row].key; row++)
-		if (section->source[row].phase)
+		if (section->origin[row].phase)
 			config_row(s, (struct opt_at){ 0, row }, width, to);
 }
 

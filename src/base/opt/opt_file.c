@@ -168,7 +168,7 @@ static int fail_unknown(struct reader *in, enum opt_level how, const char *name,
 /* A key of a phase is one of the first section, whatever its group. It counts in its phase only. */
 static int take_phase_key(struct reader *in, const char *phase, const char *key, const char *value)
 {
-	const struct opt_source from = { OPT_FILE, in->line, true };
+	const struct opt_origin from = { OPT_FILE, in->line, true };
 	struct opt_at at;
 
 	if (!opt_find(in->set, OPT_DEFAULT, key, &at) || at.section > 0 ||
@@ -183,7 +183,7 @@ static int take_phase_key(struct reader *in, const char *phase, const char *key,
 static int take_key(void *arg, const char *section, const char *key, const char *value)
 {
 	struct reader *in = arg;
-	const struct opt_source from = { OPT_FILE, in->line, false };
+	const struct opt_origin from = { OPT_FILE, in->line, false };
 	char name[OPT_NAME_MAX];
 	struct opt_at at;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * opt_load: all sources in the order of their precedence: defaults, the configuration file, the
- * environment, the command line. Each stores its values through opt_apply.
+ * opt_load: all origins of values in the order of their precedence: defaults, the configuration
+ * file, the environment, the command line. Each stores its values through opt_apply.
  */
 #include <assert.h>
 #include <errno.h>

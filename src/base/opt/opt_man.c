@@ -110,7 +110,7 @@ static void print_options(const struct opt_set *s, FILE *to)
 	fputs(".El\n", to);
 }
 
-static void print_sources(const struct opt_set *s, FILE *to)
+static void print_origins(const struct opt_set *s, FILE *to)
 {
 	char text[OPT_ERROR_MAX];
 
@@ -169,7 +169,7 @@ void opt_print_man(const struct opt_set *s, FILE *to)
 {
 	print_top(s, to);
 	print_options(s, to);
-	print_sources(s, to);
+	print_origins(s, to);
 	if (s->after)
 		print_after(s->after, to);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * opt_name: what each source calls a row, and which row a mistyped name may have meant. Names are
- * made from the rows when they are compared: a few hundred at start, and no second table.
+ * opt_name: what each origin of values calls a row, and which row a mistyped name may have meant.
+ * Names are made from the rows when they are compared: a few hundred at start, and no second table.
  */
 #include "opt_private.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * opt_private: what the files of opt share. A row is named by its two indices, because they lead to
- * the row, its field and its source alike.
+ * the row, its field and its origin alike.
  */
 #ifndef ECHO_OPT_PRIVATE_H
 #define ECHO_OPT_PRIVATE_H
@@ -59,7 +59,7 @@ static inline const char *opt_heading(const struct opt_set *s, struct opt_at at)
 int opt_fail(struct opt_set *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Gives a row its value. Returns 0, or -EINVAL with s->error set. */
-int opt_apply(struct opt_set *s, struct opt_at at, const char *text, struct opt_source from);
+int opt_apply(struct opt_set *s, struct opt_at at, const char *text, struct opt_origin from);
 
 /* Reads the command line and the environment (opt_args.c). */
 int opt_read_env(struct opt_set *s, char *const *env);

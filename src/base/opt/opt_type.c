@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * opt_type: the kinds of values that are words: bool, flag, enum and string. A string takes only
- * what a config file can hold, from every source, so that --print-config can always be read back.
+ * what a config file can hold, whatever the origin, so that --print-config can always be read back.
  */
 #include "opt_private.h"
 

@@ -161,7 +161,7 @@ static int check_client(struct opt_set *s, const struct bench_config *c, const c
 		return opt_error_at(s, key, "the modes are echoload's alone");
 	for (size_t i = 0; i < ARRAY_LEN(told) && client[0]; i++) {
 		snprintf(word, sizeof(word), "{%s}", told[i]);
-		if (opt_source_of(s, told[i])->level != OPT_DEFAULT && !strstr(client, word))
+		if (opt_origin_of(s, told[i])->level != OPT_DEFAULT && !strstr(client, word))
 			return opt_error_at(s, key,
 					    "has no %s: it would not get the %s that was set", word,
 					    told[i]);
@@ -178,9 +178,9 @@ int command_check(struct opt_set *s, const struct bench_config *c)
 				    "'%s' must be auto, rate, cpu, client_cpu, or a key of the "
 				    "client's JSON as .latency_ns.p99",
 				    c->compare);
-	if (!command_needs_server(c->client_a) && opt_source_of(s, "a")->level != OPT_DEFAULT)
+	if (!command_needs_server(c->client_a) && opt_origin_of(s, "a")->level != OPT_DEFAULT)
 		idle = "a";
-	if (!command_needs_server(c->client_b) && opt_source_of(s, "b")->level != OPT_DEFAULT)
+	if (!command_needs_server(c->client_b) && opt_origin_of(s, "b")->level != OPT_DEFAULT)
 		idle = "b";
 	if (!command_needs_server(c->client_b) && c->server.count > 0)
 		idle = "server";

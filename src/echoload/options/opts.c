@@ -203,14 +203,14 @@ static bool interactive_takes(const struct load_config *c, const struct opt *o)
 static int load_check_interactive(struct opt_set *s, struct load_config *c)
 {
 	for (const struct opt *o = load_opts; o->key; o++) {
-		if (opt_source_of(s, o->key)->level != OPT_DEFAULT && !interactive_takes(c, o))
+		if (opt_origin_of(s, o->key)->level != OPT_DEFAULT && !interactive_takes(c, o))
 			return opt_error_at(s, o->key, "means nothing to %s",
 					    c->textbook ? "the textbook's client"
 							: "--interactive");
 	}
-	if (opt_source_of(s, "timeout")->level == OPT_DEFAULT)
+	if (opt_origin_of(s, "timeout")->level == OPT_DEFAULT)
 		c->timeout = 0;
-	if (opt_source_of(s, "connect_timeout")->level == OPT_DEFAULT)
+	if (opt_origin_of(s, "connect_timeout")->level == OPT_DEFAULT)
 		c->connect_timeout = 0;
 	return 0;
 }
@@ -220,7 +220,7 @@ static int load_check_gate(struct opt_set *s, const struct load_config *c)
 {
 	if (fcntl((int)c->gate, F_GETFD) < 0)
 		return opt_error_at(s, "gate", "descriptor %u is not open", c->gate);
-	if (opt_source_of(s, "duration")->level != OPT_DEFAULT)
+	if (opt_origin_of(s, "duration")->level != OPT_DEFAULT)
 		return opt_error_at(s, "duration", "means nothing with --gate");
 	return 0;
 }
@@ -259,7 +259,7 @@ int load_check(struct opt_set *s, struct load_config *c, const struct backend_op
 		return -EINVAL;
 	if (c->gate > 0 && load_check_gate(s, c) < 0)
 		return -EINVAL;
-	if ((c->messages > 0 || c->gate > 0) && opt_source_of(s, "warmup")->level == OPT_DEFAULT)
+	if ((c->messages > 0 || c->gate > 0) && opt_origin_of(s, "warmup")->level == OPT_DEFAULT)
 		c->warmup = 0;
 	return 0;
 }

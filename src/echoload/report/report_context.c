@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * report_context: where a result comes from: the effective configuration with the source of each
+ * report_context: where a result comes from: the effective configuration with the origin of each
  * value, the command line, the machine.
  */
 #include <assert.h>
@@ -12,7 +12,7 @@
 #include "echoload/result/result.h"
 #include "report_private.h"
 
-static const char *source_text(const struct opt_set *s, const struct opt_source *from,
+static const char *origin_text(const struct opt_set *s, const struct opt_origin *from,
 			       char text[OPT_TEXT_MAX])
 {
 	switch (from->level) {
@@ -32,7 +32,7 @@ static const char *source_text(const struct opt_set *s, const struct opt_source 
 /* The two objects that the rows fill. */
 struct config_out {
 	const struct opt_set *opts;
-	json_t *values, *sources;
+	json_t *values, *origins;
 	bool failed;
 };
 
@@ -42,21 +42,21 @@ static void put_config(void *arg, const char *section, const char *key, const ch
 	struct config_out *out = arg;
 	const bool plain = strcmp(section, out->opts->sections[0].name) == 0;
 	char name[OPT_TEXT_MAX], text[OPT_TEXT_MAX];
-	const struct opt_source *from;
+	const struct opt_origin *from;
 
 	snprintf(name, sizeof(name), "%s%s%s", plain ? "" : section, plain ? "" : ".", key);
-	from = opt_source_of(out->opts, name);
+	from = opt_origin_of(out->opts, name);
 	assert(from);
 	out->failed |= !report_json_put(out->values, name, tojson_text(value));
-	out->failed |= !report_json_put(out->sources, name,
-					tojson_text(source_text(out->opts, from, text)));
+	out->failed |= !report_json_put(out->origins, name,
+					tojson_text(origin_text(out->opts, from, text)));
 }
 
 bool report_json_configs(json_t *root, const struct result *r)
 {
 	struct config_out out = { .opts = r->opts,
 				  .values = json_object(),
-				  .sources = json_object() };
+				  .origins = json_object() };
 
 	if (r->merged_config) {
 		json_decref(out.values);
@@ -65,7 +65,7 @@ bool report_json_configs(json_t *root, const struct result *r)
 	if (r->opts)
 		opt_each(r->opts, put_config, &out);
 	out.failed |= !report_json_put(root, "config", out.values);
-	out.failed |= !report_json_put(root, "config_source", out.sources);
+	out.failed |= !report_json_put(root, "config_source", out.origins);
 	return !out.failed;
 }
 

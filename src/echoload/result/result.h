@@ -55,7 +55,7 @@ struct target_result {
 
 struct result {
 	const struct load_config *config;
-	const struct opt_set *opts; /* the effective configuration as text, and its sources */
+	const struct opt_set *opts; /* the effective configuration as text, and its origins */
 	const struct provenance *provenance; /* NULL: not known */
 	int argc;
 	char *const *argv;       /* the command line as it was given */

@@ -246,7 +246,7 @@ static json_t *merge_config(const struct merge *m)
 }
 
 /* The configuration and context of each part. */
-static json_t *merge_sources(const struct merge *m)
+static json_t *merge_inputs(const struct merge *m)
 {
 	static const char *const keys[] = { "phase", "exit", "config", "context" };
 	json_t *a = json_array();
@@ -388,7 +388,7 @@ static int merge_all(struct merge *m)
 	r->merged_how = m->together ? "together" : "one after the other";
 	r->merged_count = m->count;
 	r->merged_config = merge_config(m);
-	r->merged = merge_sources(m);
+	r->merged = merge_inputs(m);
 	return r->merged_config && r->merged ? 0 : -ENOMEM;
 }
 
