@@ -10,8 +10,8 @@
 
 #include "echo/base/base.h"
 #include "echo/base/cpu_list.h"
-#include "echo/base/live_line.h"
 #include "echo/base/opt.h"
+#include "echo/base/progress_line.h"
 
 const char *const bench_mode_names[] = { "closed", "open", "churn", "stream", NULL };
 static const char *const output_names[] = { "text", "json", "quiet", NULL };
@@ -221,7 +221,7 @@ const struct opt bench_opts[] = {
 		 "of the order of rounds, and the bootstrap"),
 	OPT_ENUM(bench_config, output, "text", output_names, "what is printed on standard output",
 		 .letter = 'o'),
-	OPT_ENUM(bench_config, progress, "auto", live_line_modes, LIVE_LINE_HELP),
+	OPT_ENUM(bench_config, progress, "auto", progress_line_modes, PROGRESS_LINE_HELP),
 	OPT_STRING(bench_config, json, NULL, "write the result to this file too, as JSON"),
 	OPT_STRING(bench_config, plot, NULL,
 		   "write NAME-ratio and NAME-load as .svg and .png (needs gnuplot)"),

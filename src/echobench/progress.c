@@ -38,14 +38,14 @@ static void warn_of_sharing(const struct bench_config *c)
 void progress_begin(struct progress *p, struct progress_left left)
 {
 	const struct bench *r = p->run;
-	char least[LIVE_LINE_SPAN_MAX], most[LIVE_LINE_SPAN_MAX];
+	char least[PROGRESS_LINE_SPAN_MAX], most[PROGRESS_LINE_SPAN_MAX];
 	unsigned mode = r->plans[0].config.progress;
 
 	p->lines = mode != PROGRESS_NEVER;
-	live_line_begin(&p->line, mode);
+	progress_line_begin(&p->line, mode);
 	log_info("%u cell%s, %s to %s; servers on CPU %s, client on CPU %s", r->count,
-		 r->count == 1 ? "" : "s", live_line_span(left.least_ns, least),
-		 live_line_span(left.most_ns, most), r->plans[0].config.server_cpus.text,
+		 r->count == 1 ? "" : "s", progress_line_span(left.least_ns, least),
+		 progress_line_span(left.most_ns, most), r->plans[0].config.server_cpus.text,
 		 r->plans[0].config.client_cpus.text);
 	if (p->lines)
 		warn_of_load();
@@ -60,21 +60,22 @@ void progress_block(struct progress *p, const struct cell *c)
 
 	snprintf(text, sizeof(text), "%u/%u %.50s: %u blocks", r->done + 1, r->count,
 		 cell_workload_text(&c->load, load, sizeof(load)), c->block_count);
-	live_line_show(&p->line, text);
+	progress_line_show(&p->line, text);
 }
 
 void progress_cell(struct progress *p, const struct cell *c, struct progress_left left)
 {
 	const struct bench *r = p->run;
-	char load[80], least[LIVE_LINE_SPAN_MAX], most[LIVE_LINE_SPAN_MAX],
-		rest[3 * LIVE_LINE_SPAN_MAX] = "", said[WHY_MAX];
+	char load[80], least[PROGRESS_LINE_SPAN_MAX], most[PROGRESS_LINE_SPAN_MAX],
+		rest[3 * PROGRESS_LINE_SPAN_MAX] = "", said[WHY_MAX];
 
-	live_line_clear(&p->line);
+	progress_line_clear(&p->line);
 	if (!p->lines)
 		return;
 	if (r->done < r->count)
 		snprintf(rest, sizeof(rest), "; %s to %s left",
-			 live_line_span(left.least_ns, least), live_line_span(left.most_ns, most));
+			 progress_line_span(left.least_ns, least),
+			 progress_line_span(left.most_ns, most));
 	log_info("%u/%u %s: %s%s", r->done, r->count,
 		 cell_workload_text(&c->load, load, sizeof(load)),
 		 table_sentence(c, r->alpha, said), rest);
@@ -82,5 +83,5 @@ void progress_cell(struct progress *p, const struct cell *c, struct progress_lef
 
 void progress_end(struct progress *p)
 {
-	live_line_clear(&p->line);
+	progress_line_clear(&p->line);
 }

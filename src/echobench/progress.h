@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * progress: how far it is, on standard error: a line for each cell, and a live one on a terminal.
+ * progress: how far it is, on standard error: a line for each cell, and a progress line on a
+ * terminal.
  */
 #ifndef ECHOBENCH_PROGRESS_H
 #define ECHOBENCH_PROGRESS_H
@@ -7,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "echo/base/live_line.h"
+#include "echo/base/progress_line.h"
 
 struct cell;
 struct bench;
@@ -15,7 +16,7 @@ struct bench;
 struct progress {
 	const struct bench *run;
 	bool lines;
-	struct live_line line;
+	struct progress_line line;
 };
 
 /* How long what is left will take, at least and at most. */

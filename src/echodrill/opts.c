@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
-#include "echo/base/live_line.h"
+#include "echo/base/progress_line.h"
 #include "echo/base/textwrap.h"
 #include "echodrill/report/report.h"
 #include "echodrill/script/verb.h"
@@ -27,7 +27,7 @@ const struct opt drill_opts[] = {
 	OPT_ENUM(drill_config, timeline, "auto", timelines,
 		 "show what happened, in order; auto: of a "
 		 "single drill, and of those that do not pass"),
-	OPT_ENUM(drill_config, progress, "auto", live_line_modes, LIVE_LINE_HELP),
+	OPT_ENUM(drill_config, progress, "auto", progress_line_modes, PROGRESS_LINE_HELP),
 	OPT_ENUM(drill_config, group, "default", groups,
 		 "what is run when no drill is named; default: all but the long ones"),
 	OPT_STRING(drill_config, json, NULL, "write the results to this file too, as JSON lines"),

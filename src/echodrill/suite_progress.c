@@ -44,7 +44,7 @@ static void estimate(struct suite_progress *p, int64_t now_ns)
 void suite_progress_begin(struct suite_progress *p, unsigned mode, unsigned jobs)
 {
 	*p = (struct suite_progress){ .jobs = jobs };
-	live_line_begin(&p->line, mode);
+	progress_line_begin(&p->line, mode);
 }
 
 void suite_progress_add(struct suite_progress *p, const struct drill *d)
@@ -74,10 +74,11 @@ void suite_progress_ended(struct suite_progress *p, const struct drill *d, int64
 char *suite_progress_text(const struct suite_progress *p, int64_t now_ns, char text[128])
 {
 	const int64_t left_ns = p->left_ns - (now_ns - p->since_ns);
-	char span[LIVE_LINE_SPAN_MAX];
+	char span[PROGRESS_LINE_SPAN_MAX];
 
 	snprintf(text, 128, "%u/%u done, %u running, %u failed, about %s left", p->done, p->count,
-		 p->running, p->failed, live_line_span(left_ns < SEC(1) ? SEC(1) : left_ns, span));
+		 p->running, p->failed,
+		 progress_line_span(left_ns < SEC(1) ? SEC(1) : left_ns, span));
 	return text;
 }
 
@@ -85,10 +86,10 @@ void suite_progress_show(struct suite_progress *p, int64_t now_ns)
 {
 	char text[128];
 
-	live_line_show(&p->line, suite_progress_text(p, now_ns, text));
+	progress_line_show(&p->line, suite_progress_text(p, now_ns, text));
 }
 
 void suite_progress_clear(struct suite_progress *p)
 {
-	live_line_clear(&p->line);
+	progress_line_clear(&p->line);
 }

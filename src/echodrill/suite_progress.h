@@ -7,14 +7,14 @@
 
 #include <stdint.h>
 
-#include "echo/base/live_line.h"
+#include "echo/base/progress_line.h"
 
 struct drill;
 
 enum { SUITE_PROGRESS_MS = 250 };
 
 struct suite_progress {
-	struct live_line line;
+	struct progress_line line;
 	unsigned jobs; /* at a time */
 	unsigned count, done, running, failed;
 	int64_t planned_ns,

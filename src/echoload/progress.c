@@ -18,7 +18,7 @@ enum { EVERY_MS = 250 };
 void progress_begin(struct progress *l, const struct run *run)
 {
 	*l = (struct progress){ .run = run, .shown_ns = run->shared.start_ns };
-	live_line_begin(&l->line, run->shared.config->progress);
+	progress_line_begin(&l->line, run->shared.config->progress);
 }
 
 int progress_wait_ms(const struct progress *l)
@@ -59,12 +59,12 @@ void progress_show(struct progress *l)
 		 errors, errors == 1 ? "" : "s",
 		 outage_open(&l->run->shared.outages) ? "  OUTAGE" : "", p99[0] ? "  p99 " : "",
 		 p99);
-	live_line_show(&l->line, line);
+	progress_line_show(&l->line, line);
 	l->shown_ns = now_ns;
 	l->echoed = echoed;
 }
 
 void progress_end(struct progress *l)
 {
-	live_line_clear(&l->line);
+	progress_line_clear(&l->line);
 }

@@ -6,13 +6,13 @@
 
 #include <stdint.h>
 
-#include "echo/base/live_line.h"
+#include "echo/base/progress_line.h"
 
 struct run;
 
 struct progress {
 	const struct run *run;
-	struct live_line line;
+	struct progress_line line;
 	int64_t shown_ns;
 	uint64_t echoed; /* when it was shown */
 };

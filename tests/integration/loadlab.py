@@ -237,7 +237,7 @@ class Echoload(Process):
         """Threads beside main."""
         return [t for t in self.threads() if t != self.pid]
 
-    # the live line, with --progress always
+    # the progress line, with --progress always
 
     LINE = re.compile(r"(\S+)/s  (\d+) open  (\d+) errors?(  OUTAGE)?")
 

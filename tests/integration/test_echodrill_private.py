@@ -144,7 +144,7 @@ class Formats(TestCase):
         self.assertRegex(r.out, rf"\ATAP version 13\n1\.\.2\n(ok [12] - ({ONE}|shutdown-drain)\n){{2}}\Z")
 
     @covers("echodrill", "progress")
-    def test_a_live_line_says_how_far_it_is_and_leaves_nothing_behind(self):
+    def test_a_progress_line_says_how_far_it_is_and_leaves_nothing_behind(self):
         self.assertEqual(self.echodrill("-o", "tap", "run", ONE, "shutdown-drain").err, "", "this is no terminal")
         r = self.echodrill("-o", "tap", "--progress", "always", "-j", "2", "run", ONE, "shutdown-drain")
         lines = [line.strip() for line in r.err.split("\r")]

@@ -34,7 +34,7 @@ class OutageCase(LoadCase):
         self.assertLessEqual(value, high, r)
 
     def wait_live(self, load, predicate, what):
-        """Until the live line says so."""
+        """Until the progress line says so."""
         self.wait_until(lambda: load.live() and predicate(load.live()), what, 60)
 
     def refusals_told(self):

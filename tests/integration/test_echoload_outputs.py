@@ -35,7 +35,7 @@ class Outputs(LoadCase):
         self.assertEqual(parse(r.out), parse(path.read_text()))
 
     @covers("echoload", "progress")
-    def test_the_live_line_is_shown_to_terminals(self):
+    def test_the_progress_line_is_shown_to_terminals(self):
         for mode, terminal, shown in (("auto", False, False), ("always", False, True), ("never", False, False),
                                       ("auto", True, True), ("always", True, True), ("never", True, False)):
             with self.subTest(mode=mode, terminal=terminal):
@@ -49,7 +49,7 @@ class Outputs(LoadCase):
                 else:
                     self.assertEqual(text, "")
 
-    def test_the_live_line_fits_a_narrow_terminal(self):
+    def test_the_progress_line_fits_a_narrow_terminal(self):
         lines = re.split(r"[\r\n]+", self.stderr_of("auto", True, columns=30))
         self.assertRegex("".join(lines), r"0\.[3-6]s/0\.6s +\d+/s")
         self.assertLess(max(map(len, lines)), 30, "it would wrap")
@@ -77,7 +77,7 @@ class Outputs(LoadCase):
         self.assertEqual(process.wait(slow(20)), OK)
         return text.decode()
 
-    def test_the_live_line_is_80_columns_at_most_with_large_numbers(self):
+    def test_the_progress_line_is_80_columns_at_most_with_large_numbers(self):
         peer = self.peer(echo_all)
         load = self.load(peer, connections=100, threads=3, messages=10 ** 18, progress="always", pipeline=100, size=1,
                          **LONG)

@@ -415,7 +415,7 @@ class Profiles(LoadCase):
         self.assertEqual(re.findall(r"^phase +(\w+)$", r.out, re.M), ["one", "two"])
         self.assertEqual(events(at / "r.two.jsonl")[0]["phase"], "two")
 
-    def test_the_live_line_names_the_phase(self):
+    def test_the_progress_line_names_the_phase(self):
         r = self.run_profile("[global]\nconnections = 2\nwarmup = 0s\nduration = 0.6s\n[report]\nprogress = always\n"
                              "[phase one]\nsize = 10\n[phase two]\nsize = 20\n", self.echod(), OK)
         lines = re.findall(r"(\w+)  ([\d.]+)s/([\d.]+)s  \d+/s  \d+ open  0 errors", r.err)

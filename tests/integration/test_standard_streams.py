@@ -125,7 +125,7 @@ class UnreadServer(TestCase):
 
 
 class UnreadLoad(LoadCase):
-    """echoload: the report, the live line, files that are pipes."""
+    """echoload: the report, the progress line, files that are pipes."""
 
     def unread(self, fill=True):
         pipe = Unread(fill)

@@ -2,7 +2,7 @@
  * test_drill_progress: how far a run of drills is, and how long it will still take.
  */
 #include "echo/base/base.h"
-#include "echo/base/live_line.h"
+#include "echo/base/progress_line.h"
 #include "echodrill/script/drill.h"
 #include "echodrill/suite_progress.h"
 
@@ -58,11 +58,11 @@ END_TEST
 
 START_TEST(spans_have_two_parts_at_most)
 {
-	char text[LIVE_LINE_SPAN_MAX];
+	char text[PROGRESS_LINE_SPAN_MAX];
 
-	ck_assert_str_eq(live_line_span(SEC(44) + 1, text), "45 s");
-	ck_assert_str_eq(live_line_span(SEC(200), text), "3 min 20 s");
-	ck_assert_str_eq(live_line_span(SEC(7500), text), "2 h 5 min");
+	ck_assert_str_eq(progress_line_span(SEC(44) + 1, text), "45 s");
+	ck_assert_str_eq(progress_line_span(SEC(200), text), "3 min 20 s");
+	ck_assert_str_eq(progress_line_span(SEC(7500), text), "2 h 5 min");
 }
 END_TEST
 

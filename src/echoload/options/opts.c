@@ -10,8 +10,8 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/cpu_list.h"
-#include "echo/base/live_line.h"
 #include "echo/base/opt.h"
+#include "echo/base/progress_line.h"
 #include "echo/net/backend.h"
 #include "echoload/report/report.h"
 
@@ -105,7 +105,8 @@ const struct opt load_opts[] = {
 	OPT_FLAG(load_config, ignore_errors, "errors do not change the exit code", .letter = 'i'),
 	OPT_ENUM(load_config, output, "text", report_printed, "what is printed on standard output",
 		 .letter = 'o', .group = reports),
-	OPT_ENUM(load_config, progress, "auto", live_line_modes, LIVE_LINE_HELP, .group = reports),
+	OPT_ENUM(load_config, progress, "auto", progress_line_modes, PROGRESS_LINE_HELP,
+		 .group = reports),
 	OPT_TIME(load_config, interval, "1s", MSEC(10), SEC(3600),
 		 "how often counts and latency are reported while it runs", .group = reports),
 #define LOAD_FILE_ROW(key_, help_) OPT_STRING(load_config, key_, NULL, help_, .group = reports),
