@@ -179,7 +179,7 @@ void __lsan_ignore_object(const void *at);
 #define NOT_LOST(at) ((void)(at))
 #endif
 
-struct stream {
+struct output_stream {
 	int fd;
 	int error; /* the first one: later writes must not wait again */
 	bool owned;
@@ -187,7 +187,7 @@ struct stream {
 
 static ssize_t stream_write(void *cookie, const char *text, size_t len)
 {
-	struct stream *s = cookie;
+	struct output_stream *s = cookie;
 
 	if (s->error == 0)
 		s->error = output_write(s->fd, text, len, OUTPUT_FOREVER);
@@ -199,7 +199,7 @@ static ssize_t stream_write(void *cookie, const char *text, size_t len)
 
 static int stream_close(void *cookie)
 {
-	struct stream *s = cookie;
+	struct output_stream *s = cookie;
 	int r = s->owned ? close(s->fd) : 0;
 
 	free(s);
@@ -209,12 +209,12 @@ static int stream_close(void *cookie)
 static FILE *stream_new(int fd, bool owned)
 {
 	static const cookie_io_functions_t io = { .write = stream_write, .close = stream_close };
-	struct stream *s = calloc(1, sizeof(*s));
+	struct output_stream *s = calloc(1, sizeof(*s));
 	FILE *f;
 
 	if (!s)
 		return NULL;
-	*s = (struct stream){ .fd = fd, .owned = owned };
+	*s = (struct output_stream){ .fd = fd, .owned = owned };
 	f = fopencookie(s, "w", io);
 	if (f)
 		NOT_LOST(s);
