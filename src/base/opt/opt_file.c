@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * opt_file: config files. libinih splits lines into section, key and value; everything it would
- * swallow in silence (over-long and indented lines, text behind a section, sections without keys,
- * ':' for '=', NUL bytes) is caught before, in the reader that hands it one line at a time and so
- * also knows which line an error is in.
+ * opt_file: config files. libinih splits lines into section, key and value. It would take what is
+ * written wrong for something else, in silence: the rest of a long line for a line, the beginning
+ * of one with a NUL byte for all of it, an indented key for more of the value before, ':' for '=',
+ * and text behind a section for nothing. So the reader that hands it one line at a time refuses
+ * these, and checks sections, of which libinih tells only with a key. The reader counts lines, too:
+ * every error and every value has its own.
  */
 #include "opt_private.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <ini.h>
+#include <stdarg.h>
 #include <string.h>
-
-#include "echo/base/base.h"
-
-enum { INI_SECTION_MAX = 50 }; /* libinih cuts longer names of sections */
 
 /* Debian's libinih takes its longest line from a variable (200), others from a constant. */
 extern int ini_max_line __attribute__((weak)); /* NOLINT(readability-redundant-declaration) */
@@ -25,78 +24,62 @@ struct reader {
 	int error; /* the first, 0 or -errno; nothing is read after it */
 };
 
-static int fail_line(struct reader *in, const char *reason)
+static int __attribute__((format(printf, 2, 3))) fail_line(struct reader *in, const char *fmt, ...)
 {
+	char reason[OPT_ERROR_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, args);
+	va_end(args);
 	return opt_fail(in->set, "%.200s:%u: %s", in->set->file, in->line, reason);
 }
 
-static int fail_length(struct reader *in, size_t max)
+/* Reads a whole line. Returns 1, 0 at the end of the file, or -errno. */
+static int read_line(struct reader *in, char *line, size_t size)
 {
-	char reason[64];
-
-	snprintf(reason, sizeof(reason), "line is longer than %zu bytes", max);
-	return fail_line(in, reason);
-}
-
-/* Reads a line without its newline into @line. Returns 1, 0 at the end of the file, or -errno. */
-static int read_line(struct reader *in, char *line, size_t max)
-{
-	size_t len = 0;
-	int c;
+	size_t len;
+	int r;
 
 	in->line++;
 	errno = 0;
-	while ((c = getc(in->f)) != EOF && c != '\n') {
-		if (c == '\0')
-			return fail_line(in, "line has a NUL byte; this is no text file");
-		if (len == max)
-			return fail_length(in, max);
-		line[len++] = (char)c;
-	}
-	line[len] = '\0';
-	if (c == EOF && ferror(in->f)) {
-		int r = errno > 0 ? -errno : -EIO;
-
+	memset(line, '\n', size); /* so that the last NUL is the one behind what was read */
+	if (!fgets(line, (int)size, in->f)) {
+		r = errno > 0 ? -errno : -EIO;
+		if (!ferror(in->f))
+			return 0;
 		opt_fail(in->set, "%.200s: cannot be read: %s", in->set->file, strerror(-r));
 		return r;
 	}
-	return c != EOF || len > 0;
+	len = (size_t)((char *)memrchr(line, '\0', size) - line);
+	if (strlen(line) < len)
+		return fail_line(in, "line has a NUL byte; this is no text file");
+	if (len == size - 1 && line[len - 1] != '\n')
+		return fail_line(in, "line is longer than %zu bytes", size - 2);
+	return 1;
 }
 
+/* Nothing more, or a comment. */
 static bool ends_line(const char *text)
 {
-	text += strspn(text, " \t\r");
-	return *text == '\0' || *text == ';' || *text == '#';
-}
-
-static bool is_section(const struct opt_set *s, const char *name, size_t len)
-{
-	for (struct opt_at i = { 0, 0 }; opt_valid(s, &i); i.row++) {
-		const char *known = opt_heading(s, i);
-
-		if (strlen(known) == len && memcmp(known, name, len) == 0)
-			return true;
-	}
-	return false;
+	return strchr(";#", text[strspn(text, " \t\r\n\v\f")]) != NULL;
 }
 
 /* "[phase NAME]", which only phases may follow. */
-static int check_phase(struct reader *in, const char *name, size_t len)
+static int check_phase(struct reader *in, const char *name)
 {
 	const char known[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 	struct opt_set *s = in->set;
-	char *to = s->phases[s->phase_count];
+	const size_t len = strspn(name, known);
 
-	if (len == 0 || len >= OPT_PHASE_MAX || strspn(name, known) < len)
+	if (len == 0 || len >= OPT_PHASE_MAX || name[len] != '\0')
 		return fail_line(in, "a phase is named with 1 to 32 letters, digits, '-' or '_'");
 	if (s->phase_count == OPT_PHASES_MAX)
 		return fail_line(in, "too many phases");
-	memcpy(to, name, len);
-	to[len] = '\0';
 	for (unsigned i = 0; i < s->phase_count; i++)
-		if (strcmp(s->phases[i], to) == 0)
+		if (strcmp(s->phases[i], name) == 0)
 			return fail_line(in, "a phase of this name stands above already");
-	s->phase_count++;
+	memcpy(s->phases[s->phase_count++], name, len + 1);
 	return 0;
 }
 
@@ -105,22 +88,20 @@ enum { PHASE_WORD = sizeof(phase_word) - 1 };
 
 static int check_section(struct reader *in, const char *line)
 {
+	const size_t len = strcspn(line + 1, "]");
 	const struct opt_set *s = in->set;
-	size_t len = strcspn(line + 1, "]");
-	char name[INI_SECTION_MAX], hint[OPT_HINT_MAX], reason[INI_SECTION_MAX + OPT_HINT_MAX + 32];
+	char name[OPT_LINE_MAX], hint[OPT_HINT_MAX];
 
 	if (line[1 + len] == '\0' || !ends_line(line + 1 + len + 1))
 		return fail_line(in, "a section must be '[name]', alone on its line");
-	if (s->has_phases && strncmp(line + 1, phase_word, PHASE_WORD) == 0)
-		return check_phase(in, line + 1 + PHASE_WORD, len - PHASE_WORD);
+	snprintf(name, sizeof(name), "%.*s", (int)len, line + 1);
+	if (s->has_phases && strncmp(name, phase_word, PHASE_WORD) == 0)
+		return check_phase(in, name + PHASE_WORD);
 	if (s->phase_count > 0)
 		return fail_line(in, "this section must stand above the phases");
-	if (is_section(s, line + 1, len))
+	if (opt_is_section(s, name, hint))
 		return 0;
-	snprintf(name, sizeof(name), "%.*s", (int)size_min(len, sizeof(name) - 1), line + 1);
-	opt_hint_section(s, name, hint);
-	snprintf(reason, sizeof(reason), "unknown section [%s]%s", name, hint);
-	return fail_line(in, reason);
+	return fail_line(in, "unknown section [%.49s]%s", name, hint);
 }
 
 static int check_line(struct reader *in, const char *line)
@@ -139,30 +120,24 @@ static int check_line(struct reader *in, const char *line)
 /* What libinih calls for a line: like fgets, NULL ends. */
 static char *next_line(char *line, int size, void *arg)
 {
-	const char bom[] = "\xef\xbb\xbf";
+	const char bom[] = "\xef\xbb\xbf"; /* libinih skips it */
 	struct reader *in = arg;
-	size_t max = size_min((size_t)size - 1, OPT_LINE_MAX);
-	int r;
 
 	if (in->error < 0)
+		return NULL; /* the last key's */
+	in->error = read_line(in, line, (size_t)size);
+	if (in->error <= 0)
 		return NULL;
-	r = read_line(in, line, max);
-	if (r > 0 && in->line == 1 && strncmp(line, bom, 3) == 0)
-		memmove(line, line + 3, strlen(line + 3) + 1);
-	if (r > 0)
-		in->error = check_line(in, line);
-	else
-		in->error = r;
-	return r > 0 && in->error == 0 ? line : NULL;
+	in->error = check_line(in, in->line == 1 && strncmp(line, bom, 3) == 0 ? line + 3 : line);
+	return in->error == 0 ? line : NULL;
 }
 
 static int fail_unknown(struct reader *in, enum opt_level how, const char *name, const char *key)
 {
-	char hint[OPT_HINT_MAX], reason[OPT_NAME_MAX + OPT_HINT_MAX + 32];
+	char hint[OPT_HINT_MAX];
 
 	opt_hint(in->set, how, name, hint);
-	snprintf(reason, sizeof(reason), "unknown key '%.*s'%s", OPT_NAME_MAX, key, hint);
-	return fail_line(in, reason);
+	return fail_line(in, "unknown key '%.*s'%s", OPT_NAME_MAX, key, hint);
 }
 
 /* A key of a phase is one of the first section, whatever its group. It counts in its phase only. */
@@ -210,7 +185,7 @@ int opt_read_file(struct opt_set *s, FILE *f, const char *name)
 	s->file = name;
 	s->phase_count = 0;
 	if (&ini_max_line)
-		ini_max_line = OPT_LINE_MAX + 3;
+		ini_max_line = OPT_LINE_MAX + 2; /* with its newline and NUL */
 	r = ini_parse_stream(next_line, &in, take_key, &in);
 	if (in.error == 0 && r != 0)
 		return opt_fail(s, "%.200s: line %d cannot be read", name, r);

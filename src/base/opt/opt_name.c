@@ -155,7 +155,7 @@ void opt_hint(const struct opt_set *s, enum opt_level how, const char *name,
 	}
 }
 
-void opt_hint_section(const struct opt_set *s, const char *name, char hint[OPT_HINT_MAX])
+bool opt_is_section(const struct opt_set *s, const char *name, char hint[OPT_HINT_MAX])
 {
 	size_t d, best = too_far(name);
 
@@ -167,4 +167,5 @@ void opt_hint_section(const struct opt_set *s, const char *name, char hint[OPT_H
 			snprintf(hint, OPT_HINT_MAX, "; did you mean [%s]?", opt_heading(s, i));
 		}
 	}
+	return best == 0;
 }

@@ -44,8 +44,8 @@ void opt_name(const struct opt_set *s, struct opt_at at, enum opt_level how,
 void opt_hint(const struct opt_set *s, enum opt_level how, const char *name,
 	      char hint[OPT_HINT_MAX]);
 
-/* The same for the name of a section: "; did you mean [x]?" */
-void opt_hint_section(const struct opt_set *s, const char *name, char hint[OPT_HINT_MAX]);
+/* Is there a section of this name? If not, writes "; did you mean [x]?" or "". */
+bool opt_is_section(const struct opt_set *s, const char *name, char hint[OPT_HINT_MAX]);
 
 /* The section of a config file where a row stands. */
 static inline const char *opt_heading(const struct opt_set *s, struct opt_at at)
