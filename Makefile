@@ -67,7 +67,7 @@ BENCHES  := $(filter-out $(BENCHED),$(call files,bench,*.c))
 CFILES   := $(call files,src tests bench,*.c)
 HFILES   := $(call files,include src tests bench,*.h)
 # what is in a program as it is, its name asset_page_css
-ASSETS   := $(filter-out %.c %.h,$(wildcard src/*/page/*.*))
+ASSETS   := $(filter-out %.c %.h,$(wildcard src/*/page/*.*)) $(wildcard src/*/*/*.gp)
 CONFIGS  := $(wildcard configs/*.conf configs/*/*.conf)
 MANPAGES := $(PROGRAMS:%=$(B)/man/%.1)
 

@@ -73,29 +73,18 @@ static char *run_of_three_seconds(void)
 		hist_record(h, USEC(i));
 	code = hist_codec_encode(h);
 	ck_assert_int_gt(
-		asprintf(&text,
-			 "{\"event\":\"start\",\"t_ns\":0,\"context\":{\"argv\":[\"/usr/bin/"
-			 "echoload\","
-			 "\"-c\",\"it's\"]}}\n"
-			 "{\"event\":\"interval\",\"begin_ns\":0,\"end_ns\":1000000000,\"echoed\":"
-			 "5000,"
-			 "\"latency_ns\":{\"count\":5000,\"p50\":20000,\"p99\":40000,\"max\":90000}"
-			 "}\n"
-			 "{\"event\":\"fault\",\"fault\":\"outage_opened\",\"outage\":1,"
-			 "\"begin_ns\":1000000000,\"recovered_ns\":null}\n"
-			 "{\"event\":\"interval\",\"begin_ns\":1000000000,\"end_ns\":2000000000,"
-			 "\"echoed\":0,\"latency_ns\":{\"count\":0}}\n"
-			 "{\"event\":\"fault\",\"fault\":\"outage_recovered\",\"outage\":1,"
-			 "\"begin_ns\":1000000000,\"recovered_ns\":2000000000}\n"
-			 "{\"event\":\"interval\",\"begin_ns\":2000000000,\"end_ns\":3000000000,"
-			 "\"echoed\":7000,\"latency_ns\":{\"count\":7000,\"p50\":20000,\"p99\":"
-			 "40000,"
-			 "\"max\":90000}}\n"
-			 "{\"event\":\"fault\",\"fault\":\"outage_opened\",\"outage\":2,"
-			 "\"begin_ns\":2500000000,\"recovered_ns\":null}\n"
-			 "{\"event\":\"end\",\"result\":{\"schema\":\"echoload/1\",\"measured\":{"
-			 "\"begin_ns\":500000000},\"histograms\":{\"latency_ns\":\"%s\"}}}\n",
-			 code),
+		asprintf(
+			&text,
+			"{\"event\":\"start\",\"t_ns\":0,\"context\":{\"argv\":[\"/usr/bin/echoload\",\"-c\",\"it's\"]}}\n"
+			"{\"event\":\"interval\",\"begin_ns\":0,\"end_ns\":1000000000,\"echoed\":5000,\"latency_ns\":{\"count\":5000,\"p50\":20000,\"p99\":40000,\"max\":90000}}\n"
+			"{\"event\":\"fault\",\"fault\":\"outage_opened\",\"outage\":1,\"begin_ns\":1000000000,\"recovered_ns\":null}\n"
+			"{\"event\":\"interval\",\"begin_ns\":1000000000,\"end_ns\":2000000000,\"echoed\":0,\"latency_ns\":{\"count\":0}}\n"
+			"{\"event\":\"fault\",\"fault\":\"outage_recovered\",\"outage\":1,\"begin_ns\":1000000000,\"recovered_ns\":2000000000}\n"
+			"{\"event\":\"interval\",\"begin_ns\":2000000000,\"end_ns\":3000000000,\"echoed\":7000,\"latency_ns\":{\"count\":7000,\"p50\":20000,\"p99\":40000,\"max\":90000}}\n"
+			"{\"event\":\"fault\",\"fault\":\"outage_opened\",\"outage\":2,\"begin_ns\":2500000000,\"recovered_ns\":null}\n"
+			""
+			"{\"event\":\"end\",\"result\":{\"schema\":\"echoload/1\",\"measured\":{\"begin_ns\":500000000},\"histograms\":{\"latency_ns\":\"%s\"}}}\n",
+			code),
 		0);
 	free(code);
 	hist_free(h);
@@ -125,12 +114,10 @@ START_TEST(the_script_has_what_was_read)
 	ck_assert_int_eq(read_text(text, strlen(text)), 0);
 	free(text);
 	expect_script("$rate << EOD\n0.000000 5.000000\n1.000000 5.000000\n"); /* thousands */
-	expect_script("set format y '%gk'\n");
+	expect_script("\nunit = 'k'\n");
 	expect_script("$latency << EOD\n0.500000 20000 40000 90000\n\n2.500000 20000");
-	expect_script("set object 1 rect from 1.000000, graph 0 to 2.000000, graph 1");
-	expect_script("set object 2 rect from 2.500000, graph 0 to 3.000000, graph 1");
-	expect_script("outage 1.00 s'");
-	expect_script("0.50 s, not over'");
+	expect_script("$outages << EOD\n1.000000 2.000000 'outage 1.00 s'\n"
+		      "2.500000 3.000000 'outage 0.50 s, not over'\nEOD\n");
 	expect_script("$all << EOD\n1 1000\n");
 }
 END_TEST
@@ -187,11 +174,11 @@ START_TEST(a_title_is_text_whatever_it_holds)
 	static const struct {
 		const char *argv, *script;
 	} titles[] = {
-		{ "'quoted'", "set label 1000 \"echoload \\047quoted\\047\" at" },
-		{ "`touch x`", "\"echoload \\140touch x\\140\" at" },
-		{ "\\\"; set output \\\"x", "\"echoload \\042; set output \\042x\" at" },
-		{ "@a\\n", "\"echoload \\100a\\134x0a\" at" },
-		{ "caf\xc3\xa9", "\"echoload caf\xc3\xa9\" at" },
+		{ "'quoted'", "\ntitle = \"echoload \\047quoted\\047\"\n" },
+		{ "`touch x`", "\ntitle = \"echoload \\140touch x\\140\"\n" },
+		{ "\\\"; set output \\\"x", "\ntitle = \"echoload \\042; set output \\042x\"\n" },
+		{ "@a\\n", "\ntitle = \"echoload \\100a\\134x0a\"\n" },
+		{ "caf\xc3\xa9", "\ntitle = \"echoload caf\xc3\xa9\"\n" },
 	};
 	char text[256];
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * plot_write: lets gnuplot draw the ratio with its interval for each cell, and rate and CPU over
- * connections. The script with its data is written beside the pictures, so that anybody can change
- * it. Provenance stands under each picture.
+ * plot: what was measured, as data and variables of gnuplot, above the script bench.gp. Both are
+ * written beside the pictures, so that anybody can change them.
  */
 #include <errno.h>
 #include <limits.h>
@@ -17,6 +16,8 @@
 #include "echo/lab/gnuplot.h"
 #include "echobench/bench.h"
 #include "output.h"
+
+extern const char asset_bench_gp[];
 
 /* gnuplot's enhanced text and quotes: what they, or the lines of a script, would take for theirs
  * becomes a blank. */
@@ -38,9 +39,7 @@ static void put_label(const struct bench *r, FILE *f)
 
 	if (gmtime_r(&seconds, &tm))
 		strftime(day, sizeof(day), "%Y-%m-%d %H:%M UTC", &tm);
-	fprintf(f,
-		"set label 1 \"echobench %s; %s; %s; %s; %g %% for all cells together\" noenhanced "
-		"at screen 0.01,0.02 font ',8'\n",
+	fprintf(f, "label = \"echobench %s; %s; %s; %s; %g %% for all cells together\"\n",
 		plain(r->provenance.version, version), day, plain(r->provenance.kernel, kernel),
 		plain(r->provenance.cpu, cpu), r->plans[0].config.confidence);
 }
@@ -77,7 +76,7 @@ static void put_ratios(const struct bench *r, FILE *f)
 			units_bytes((double)c->load.size, 3, size),
 			(unsigned long long)c->load.pipeline, bench_mode_names[c->load.mode]);
 	}
-	fprintf(f, "EOD\nset yrange [%.1f:-0.5] \n", n - 0.5);
+	fprintf(f, "EOD\nmeasured = %u\n", n);
 }
 
 /* Whether two cells are points of the same lines: same servers, size, depth and mode. */
@@ -114,8 +113,8 @@ static void put_line(const struct bench *r, const struct cell *first, unsigned s
 	}
 }
 
-/* The data of all lines, with two empty lines between them. Returns their number. */
-static unsigned put_loads(const struct bench *r, FILE *f)
+/* The data of all lines, with two empty lines between them. */
+static void put_loads(const struct bench *r, FILE *f)
 {
 	unsigned lines = 0;
 
@@ -127,62 +126,20 @@ static unsigned put_loads(const struct bench *r, FILE *f)
 			put_line(r, &r->cells[i], side, f);
 		}
 	}
-	fprintf(f, "EOD\n");
-	return lines;
-}
-
-/* A mark for every number of connections, and room beside the outer ones. */
-static void put_connections(const struct bench *r, FILE *f)
-{
-	double least = INFINITY, most = 1;
-
-	fprintf(f, "set xtics (");
-	for (unsigned i = 0; i < r->count; i++) {
-		double n = (double)r->cells[i].load.connections;
-
-		fprintf(f, "%s%.0f", i ? "," : "", n);
-		least = fmin(least, n);
-		most = fmax(most, n);
-	}
-	fprintf(f, ")\nset xrange [%.2f:%.2f]\n", least / 2, most * 2);
+	fprintf(f, "EOD\nlines = %u\nconnections = '", lines);
+	for (unsigned i = 0; i < r->count; i++)
+		fprintf(f, " %llu", (unsigned long long)r->cells[i].load.connections);
+	fprintf(f, "'\n");
 }
 
 static void put_script(const struct bench *r, const char *prefix, FILE *f)
 {
-	static const char *const formats[][2] = { { "svg size 900,", "svg" },
-						  { "pngcairo size 900,", "png" } };
-	unsigned height = 160 + 28 * r->count, lines;
-
 	fprintf(f, "# made by echobench; change it and run gnuplot on it\n");
+	fprintf(f, "prefix = '%s'\ncells = %u\n", prefix, r->count);
 	put_label(r, f);
 	put_ratios(r, f);
-	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
-		fprintf(f,
-			"set terminal %s%u noenhanced\nset output '%s-ratio.%s'\n"
-			"set bmargin 5\nset tmargin 3\nset lmargin at screen 0.5\n"
-			"set label 2 'B / A with its interval; grey: A against A' at screen "
-			"0.01,screen 1 offset 0,-1\n"
-			"set xlabel 'ratio'\nset arrow 1 from "
-			"1, graph 0 to 1, graph 1 nohead dt 2\n"
-			"plot $ratio using 2:1:5:6 with xerrorbars "
-			"lw 6 lc 'light-grey' pt 0 notitle, "
-			"'' using 2:1:3:4:ytic(7) with xerrorbars lw 2 pt 7 lc 'navy' notitle\n",
-			formats[i][0], height < 2000 ? height : 2000, prefix, formats[i][1]);
-	lines = put_loads(r, f);
-	fprintf(f, "unset arrow\nunset label 2\nset autoscale y\nset ytics auto\nset logscale x\n"
-		   "set lmargin 12\nset tmargin 1\nset format y '%%.0s%%c'\n"
-		   "set key outside right samplen 2 font ',9'\n"
-		   "set yrange [0:*]\nset xlabel 'connections'\n");
-	put_connections(r, f);
-	for (size_t i = 0; i < ARRAY_LEN(formats) && lines > 0; i++)
-		fprintf(f,
-			"set terminal %s700 noenhanced\nset output '%s-load.%s'\n"
-			"set multiplot layout 2,1\nset ylabel 'echoes each second'\n"
-			"plot for [i=0:%u] $load index i using 1:2 with linespoints title "
-			"columnheader(1)\nset ylabel 'CPU of the server, ns for a message'\n"
-			"plot for [i=0:%u] $load index i using 1:3 with linespoints title "
-			"columnheader(1)\nunset multiplot\n",
-			formats[i][0], prefix, formats[i][1], lines - 1, lines - 1);
+	put_loads(r, f);
+	fputs(asset_bench_gp, f);
 }
 
 int plot_write(const struct bench *r, const char *prefix, char why[WHY_MAX])
