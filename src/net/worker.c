@@ -370,13 +370,6 @@ void worker_abandon(struct worker *w)
 	(void)worker_go(w);
 }
 
-int worker_start(struct worker *w)
-{
-	int r = worker_prepare(w);
-
-	return r < 0 ? r : worker_go(w);
-}
-
 void worker_stop(struct worker *w, enum worker_stop how)
 {
 	int now = atomic_load(&w->stop);

@@ -14,12 +14,19 @@
 #include "fake_backend.h"
 #include "suites.h"
 
-/* Fixture: what fake_init prepared, but for the memory, which worker_start reserves. */
+/* Fixture: what fake_init prepared, but for the memory, which worker_prepare reserves. */
 static void setup(void)
 {
 	fake_init();
 	fake_fini();
 	fake.w.wake_fd = -1;
+}
+
+static int start(void)
+{
+	int r = worker_prepare(&fake.w);
+
+	return r < 0 ? r : worker_go(&fake.w);
 }
 
 static void start_and_dial(struct worker *w)
@@ -35,7 +42,7 @@ START_TEST(it_ends_when_it_is_stopped_and_nobody_is_connected)
 {
 	for (int how = WORKER_DRAIN; how <= WORKER_QUIT; how++) {
 		setup();
-		ck_assert_int_eq(worker_start(&fake.w), 0);
+		ck_assert_int_eq(start(), 0);
 		ck_assert(!worker_done(&fake.w));
 		worker_stop(&fake.w, (enum worker_stop)how);
 		ck_assert_int_eq(worker_join(&fake.w), 0);
@@ -69,7 +76,7 @@ static int counted_run(struct worker *w, struct worker_call *call)
 START_TEST(calls_run_in_its_thread_until_they_are_done)
 {
 	setup();
-	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(start(), 0);
 	for (unsigned again = 0; again < 3; again++) {
 		struct counted_call c = { .call.run = counted_run, .again = again };
 
@@ -89,7 +96,7 @@ START_TEST(no_call_runs_once_the_loop_has_ended)
 			    late = { .call.run = counted_run };
 
 	setup();
-	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(start(), 0);
 	worker_post(&fake.w, &unfinished.call);
 	worker_stop(&fake.w, WORKER_CLOSE);
 	ck_assert_int_eq(worker_await(&unfinished.call), -ECANCELED);
@@ -113,7 +120,7 @@ START_TEST(one_that_leaves_serves_to_the_end)
 
 	setup();
 	fake.role.start = start_and_dial;
-	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(start(), 0);
 	worker_stop(&fake.w, WORKER_LEAVE);
 	worker_post(&fake.w, &end);
 	ck_assert_int_eq(worker_await(&end), 0);
@@ -129,7 +136,7 @@ START_TEST(every_way_of_stopping_ends_its_connections_once)
 	for (int how = WORKER_CLOSE; how <= WORKER_QUIT; how++) {
 		setup();
 		fake.role.start = start_and_dial;
-		ck_assert_int_eq(worker_start(&fake.w), 0);
+		ck_assert_int_eq(start(), 0);
 		worker_stop(&fake.w, (enum worker_stop)how);
 		ck_assert_int_eq(worker_join(&fake.w), 0);
 		ck_assert_uint_eq(fake.closed, 1);
@@ -153,7 +160,7 @@ static void start_with_one_in_flight(struct worker *w)
 START_TEST(quit_does_not_wait_for_what_is_in_flight)
 {
 	fake.role.start = start_with_one_in_flight;
-	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(start(), 0);
 	worker_stop(&fake.w, WORKER_QUIT);
 	ck_assert_int_eq(worker_join(&fake.w), 0);
 	ck_assert_uint_eq(fake.closed, 1);
@@ -166,7 +173,7 @@ START_TEST(a_drain_that_lasts_too_long_is_cut_off)
 	int64_t began;
 
 	fake.role.start = start_and_dial;
-	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(start(), 0);
 	began = clock_now_ns();
 	worker_stop(&fake.w, WORKER_DRAIN);
 	ck_assert_int_eq(worker_join(&fake.w), 0);
@@ -181,7 +188,7 @@ START_TEST(a_larger_way_of_stopping_overrides_a_smaller_one)
 {
 	fake.config.drain_ns = SEC(1000);
 	fake.role.start = start_and_dial;
-	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(start(), 0);
 	worker_stop(&fake.w, WORKER_DRAIN);
 	worker_stop(&fake.w, WORKER_RESET);
 	worker_stop(&fake.w, WORKER_DRAIN);
@@ -193,7 +200,7 @@ END_TEST
 START_TEST(an_error_of_init_is_one_of_start)
 {
 	fake.init_error = -EPERM;
-	ck_assert_int_eq(worker_start(&fake.w), -EPERM);
+	ck_assert_int_eq(start(), -EPERM);
 	ck_assert_uint_eq(fake.starts, 0);
 	ck_assert_uint_eq(fake.finis, 0);
 }
@@ -240,7 +247,7 @@ END_TEST
 START_TEST(an_error_of_a_turn_ends_the_loop_and_is_told)
 {
 	fake.turn_error = -EIO;
-	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(start(), 0);
 	ck_assert_int_eq(worker_join(&fake.w), -EIO);
 	ck_assert_uint_eq(fake.finis, 1);
 }
@@ -251,7 +258,7 @@ START_TEST(its_end_is_written_to_the_descriptor)
 	uint64_t count = 0;
 
 	fake.w.done_fd = eventfd(0, EFD_CLOEXEC);
-	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(start(), 0);
 	worker_stop(&fake.w, WORKER_CLOSE);
 	ck_assert_int_eq(read(fake.w.done_fd, &count, sizeof(count)), sizeof(count));
 	ck_assert_uint_eq(count, 1);
@@ -267,7 +274,7 @@ START_TEST(its_listeners_are_closed_when_it_stops)
 
 	ck_assert_int_eq(pipe(ends), 0);
 	fake.w.listeners[fake.w.listener_count++] = ends[1];
-	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(start(), 0);
 	worker_stop(&fake.w, WORKER_CLOSE);
 	ck_assert_int_eq(read(ends[0], &byte, 1), 0); /* no writer is left */
 	ck_assert_int_eq(worker_join(&fake.w), 0);
@@ -334,7 +341,7 @@ START_TEST(what_came_while_we_did_not_run_is_delivered_before_deadlines)
 	fake.role.data = answered;
 	fake.role.expired = expired_of_late;
 	late_answers = 2;
-	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(start(), 0);
 	ck_assert_int_eq(worker_join(&fake.w), 0);
 	/* two had no answer: the turn that finds nothing tells */
 	ck_assert_uint_eq(fake.stops, 200 + 1);
@@ -364,7 +371,7 @@ START_TEST(deadlines_do_not_wait_for_ever_where_something_always_comes)
 	fake.config.backend = &late_backend;
 	fake.role.start = start_and_await_answers;
 	fake.role.expired = expired_and_done;
-	ck_assert_int_eq(worker_start(&fake.w), 0);
+	ck_assert_int_eq(start(), 0);
 	ck_assert_int_eq(worker_join(&fake.w), 0);
 	ck_assert_uint_lt(fake.turns, 8);
 }

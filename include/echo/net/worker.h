@@ -44,7 +44,7 @@ struct net_config {
 };
 
 struct worker {
-	/* set by the caller of worker_start */
+	/* set by the caller of worker_prepare */
 	const struct net_config *config;
 	const struct role *role;
 	void *role_state;        /* of this worker, the caller's */
@@ -157,9 +157,6 @@ int worker_go(struct worker *w);
 
 /* The end of one that is prepared and shall not go; its listeners stay the caller's. */
 void worker_abandon(struct worker *w);
-
-/* Both in one. */
-int worker_start(struct worker *w);
 
 /* Asks it to end; from any thread. */
 void worker_stop(struct worker *w, enum worker_stop how);

@@ -16,6 +16,7 @@
 #include "echo/lab/outfile.h"
 #include "echoload/report/report_private.h"
 #include "echoload/tools/run_file.h"
+#include "echoload/tools/tool.h"
 #include "page_private.h"
 
 enum {
@@ -207,18 +208,11 @@ int page_main(int argc, char **argv)
 			"percentile, and all tables. Several runs are laid over each other. The "
 			"page is one file that asks nobody for anything.",
 	};
-	char *none[] = { NULL };
-	int r, code = EXIT_OK;
+	int code = EXIT_OK, r = tool_begin(&set, "report", page_opts, &config, argc, argv, &code);
 	json_t *models;
 
-	opt_add(&set, "report", page_opts, &config);
-	r = opt_load(&set, argc, argv, none);
-	if (r < 0) {
-		log_error("%s", set.error);
-		return EXIT_USAGE;
-	}
-	if (program_answer(&set, &config.program))
-		return program_exit(EXIT_OK);
+	if (r < 0)
+		return code;
 	if (r < 1 || !config.out[0]) {
 		log_error("needs runs and a page: echoload report RUN.jsonl -o RUN.html");
 		return EXIT_USAGE;

@@ -20,6 +20,7 @@
 #include "echoload/report/report_private.h"
 #include "echoload/result/verdict.h"
 #include "merge_private.h"
+#include "tool.h"
 
 enum { HIST_DIGITS = 3 };
 
@@ -440,7 +441,6 @@ static void merge_fini(struct merge *m)
 int merge_main(int argc, char **argv)
 {
 	static struct merge m;
-	char *none[] = { NULL };
 	int r, code;
 
 	m = (struct merge){
@@ -448,18 +448,12 @@ int merge_main(int argc, char **argv)
 			  .usage = "merge [OPTION]... RESULT.json...",
 			  .about =
 				  "Adds results up, histograms included. Runs that overlap in time "
-				  "are one load, others count one "
-				  "after the other. The exit code is "
-				  "the worst of theirs." },
+				  "are one load, others count one after the other. The exit code "
+				  "is the worst of theirs." },
 	};
-	opt_add(&m.opts, "merge", merge_opts, &m.config);
-	r = opt_load(&m.opts, argc, argv, none);
-	if (r < 0) {
-		log_error("%s", m.opts.error);
-		return EXIT_USAGE;
-	}
-	if (program_answer(&m.opts, &m.config.program))
-		return program_exit(EXIT_OK);
+	r = tool_begin(&m.opts, "merge", merge_opts, &m.config, argc, argv, &code);
+	if (r < 0)
+		return code;
 	if (r == 0) {
 		log_error("no results: echoload merge A.json B.json (see --help)");
 		return EXIT_USAGE;

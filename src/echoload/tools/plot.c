@@ -15,6 +15,7 @@
 #include "echo/lab/gnuplot.h"
 #include "echo/lab/outfile.h"
 #include "plot_private.h"
+#include "tool.h"
 
 struct plot_config {
 	struct program_options program;
@@ -87,17 +88,10 @@ int plot_main(int argc, char **argv)
 		.about = "Draws a run with gnuplot: throughput and latency over time with outages "
 			 "shaded, and latency by percentile.",
 	};
-	char *none[] = { NULL };
-	int r;
+	int code, r = tool_begin(&set, "plot", plot_opts, &config, argc, argv, &code);
 
-	opt_add(&set, "plot", plot_opts, &config);
-	r = opt_load(&set, argc, argv, none);
-	if (r < 0) {
-		log_error("%s", set.error);
-		return EXIT_USAGE;
-	}
-	if (program_answer(&set, &config.program))
-		return program_exit(EXIT_OK);
+	if (r < 0)
+		return code;
 	if (r != 1 || !config.out[0]) {
 		log_error("needs one run and a picture: echoload plot RUN.jsonl -o RUN.svg");
 		return EXIT_USAGE;
