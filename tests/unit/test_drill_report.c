@@ -2,38 +2,17 @@
  * test_drill_report: cells, and the table of faults by means.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "echo/base/base.h"
 #include "echodrill/picture/picture.h"
 #include "echodrill/report/report.h"
 #include "suites.h"
-
-static char *text;
-static size_t size;
-static FILE *to;
-
-static void begin(void)
-{
-	to = open_memstream(&text, &size);
-	ck_assert_ptr_nonnull(to);
-}
-
-static void end(void)
-{
-	free(text);
-}
-
-static const char *written(void)
-{
-	fclose(to);
-	return text;
-}
+#include "written.h"
 
 START_TEST(a_text_stays_in_its_cell)
 {
-	report_cell("a | b\n| c", to);
+	report_cell("a | b\n| c", written_to);
 	ck_assert_str_eq(written(), "a \\| b\\x0a\\| c");
 }
 END_TEST
@@ -71,7 +50,7 @@ START_TEST(the_table_has_a_row_for_each_drill_and_a_column_for_each_of_the_means
 	struct summary at[4];
 	unsigned count = some(at);
 
-	report_matrix_text(at, count, to);
+	report_matrix_text(at, count, written_to);
 	ck_assert_ptr_nonnull(strstr(
 		written(),
 		"\nfault                         none      limit       user  keepalive       icmp\n"
@@ -86,7 +65,7 @@ START_TEST(the_page_says_what_was_seen_and_when)
 	struct summary at[4];
 	unsigned count = some(at);
 
-	report_matrix_markdown(at, count, to);
+	report_matrix_markdown(at, count, written_to);
 	ck_assert_ptr_nonnull(
 		strstr(written(), "| It is silent. | never | - | - | 3.07 s, `ETIMEDOUT` | - |\n"));
 }
@@ -97,14 +76,15 @@ START_TEST(nobody_says_never_of_a_drill_that_was_not_run_to_its_end)
 {
 	struct summary at[4];
 	unsigned count = some(at);
+	const char *text;
 
 	at[0].sound = false;
 	at[0].knew[0] = '\0';
 	at[0].verdict = VERDICT_INCONCLUSIVE;
-	report_matrix_text(at, count, to);
-	report_matrix_markdown(at, count, to);
-	ck_assert_int_eq(picture_index(at, count, to), 0);
-	written();
+	report_matrix_text(at, count, written_to);
+	report_matrix_markdown(at, count, written_to);
+	ck_assert_int_eq(picture_index(at, count, written_to), 0);
+	text = written();
 	ck_assert_ptr_nonnull(strstr(text, "| It is silent. | - | - | - | 3.07 s,"));
 	ck_assert_ptr_nonnull(strstr(text, ">inconclusive</td><td>-</td><td></td>"));
 	ck_assert_ptr_null(strstr(text, "never!"));
@@ -118,7 +98,7 @@ START_TEST(without_drills_that_have_means_there_is_no_table)
 
 	some(at);
 	at[0].detector = NULL;
-	report_matrix_text(at, 1, to);
+	report_matrix_text(at, 1, written_to);
 	ck_assert_str_eq(written(), "");
 }
 END_TEST
@@ -126,9 +106,8 @@ END_TEST
 Suite *drill_report_suite(void)
 {
 	Suite *s = suite_create("drill_report");
-	TCase *c = tcase_create("report");
+	TCase *c = written_tcase("report");
 
-	tcase_add_checked_fixture(c, begin, end);
 	tcase_add_test(c, a_text_stays_in_its_cell);
 	tcase_add_test(c, the_table_has_a_row_for_each_drill_and_a_column_for_each_of_the_means);
 	tcase_add_test(c, the_page_says_what_was_seen_and_when);

@@ -3,57 +3,18 @@
  */
 #include "echo/lab/tcp_counters.h"
 
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-
+#include "machine.h"
 #include "suites.h"
-
-static char root[64];
-
-static void setup(void)
-{
-	char path[PATH_MAX];
-
-	snprintf(root, sizeof(root), "/tmp/echolab-tcp-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(root));
-	snprintf(path, sizeof(path), "%s/proc", root);
-	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/proc/net", root);
-	mkdir(path, 0700);
-}
-
-static void teardown(void)
-{
-	char command[PATH_MAX];
-
-	snprintf(command, sizeof(command), "rm -r %s", root);
-	ck_assert_int_eq(system(command), 0);
-}
-
-static void make(const char *name, const char *text)
-{
-	char path[PATH_MAX];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/proc/net/%s", root, name);
-	f = fopen(path, "w");
-	ck_assert_ptr_nonnull(f);
-	fputs(text, f);
-	fclose(f);
-}
 
 START_TEST(each_stands_under_its_name)
 {
 	struct tcp_counters c;
 
-	make("netstat",
-	     "IpExt: ListenDrops\nIpExt: 99\n"
-	     "TcpExt: A ListenOverflows ListenDrops TCPMemoryPressures\nTcpExt: 1 2 3 4\n");
-	make("snmp", "Tcp: RetransSegs InErrs\nTcp: 7 0\n");
-	tcp_counters_read_at(root, &c);
+	machine_file("/proc/net/netstat",
+		     "IpExt: ListenDrops\nIpExt: 99\n"
+		     "TcpExt: A ListenOverflows ListenDrops TCPMemoryPressures\nTcpExt: 1 2 3 4\n");
+	machine_file("/proc/net/snmp", "Tcp: RetransSegs InErrs\nTcp: 7 0\n");
+	tcp_counters_read_at(machine_root, &c);
 	ck_assert_int_eq(c.of[TCP_LISTEN_OVERFLOWS], 2);
 	ck_assert_int_eq(c.of[TCP_LISTEN_DROPS], 3);
 	ck_assert_int_eq(c.of[TCP_MEMORY_PRESSURES], 4);
@@ -66,15 +27,15 @@ START_TEST(what_has_moved_is_the_difference)
 {
 	struct tcp_counters before, now;
 
-	make("snmp", "Tcp: RetransSegs\nTcp: 7\n");
-	tcp_counters_read_at(root, &before);
-	make("snmp", "Tcp: RetransSegs\nTcp: 10\n");
-	tcp_counters_read_at(root, &now);
+	machine_file("/proc/net/snmp", "Tcp: RetransSegs\nTcp: 7\n");
+	tcp_counters_read_at(machine_root, &before);
+	machine_file("/proc/net/snmp", "Tcp: RetransSegs\nTcp: 10\n");
+	tcp_counters_read_at(machine_root, &now);
 	tcp_counters_since(&now, &before);
 	ck_assert_int_eq(now.of[TCP_RETRANSMITS], 3);
 	ck_assert_int_eq(now.of[TCP_LISTEN_DROPS], -1);
-	make("snmp", "Tcp: RetransSegs\n");
-	tcp_counters_read_at(root, &now);
+	machine_file("/proc/net/snmp", "Tcp: RetransSegs\n");
+	tcp_counters_read_at(machine_root, &now);
 	tcp_counters_since(&now, &before);
 	ck_assert_int_eq(now.of[TCP_RETRANSMITS], -1);
 }
@@ -93,9 +54,8 @@ END_TEST
 Suite *tcp_counters_suite(void)
 {
 	Suite *s = suite_create("tcp_counters");
-	TCase *t = tcase_create("tcp_counters");
+	TCase *t = machine_tcase("tcp_counters");
 
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, each_stands_under_its_name);
 	tcase_add_test(t, what_has_moved_is_the_difference);
 	tcase_add_test(t, this_machine_has_all_of_them);
