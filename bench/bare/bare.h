@@ -294,9 +294,8 @@ static inline void bare_print(const struct bare_options *o, const struct bare_re
 	double n = r->messages ? (double)r->messages : 1;
 
 	printf("{\"messages\": %llu, \"duration_ns\": %lld, \"per_second\": %.1f, \"cpu_ns\": "
-	       "%lld, "
-	       "\"cpu_ns_per_message\": %.1f, \"turns\": %llu, \"connections\": %u, \"size\": %u, "
-	       "\"depth\": %u, \"verify\": %s",
+	       "%lld, \"cpu_ns_per_message\": %.1f, \"turns\": %llu, \"connections\": %u, "
+	       "\"size\": %u, \"depth\": %u, \"verify\": %s",
 	       (unsigned long long)r->messages, (long long)r->duration_ns,
 	       (double)r->messages * 1e9 / (double)r->duration_ns, (long long)r->cpu_ns,
 	       (double)r->cpu_ns / n, (unsigned long long)r->turns, o->conns, o->size, o->depth,

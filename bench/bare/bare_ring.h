@@ -127,8 +127,8 @@ static inline struct variant ring_variant(char *text)
 			*numbers[i - flag_count] = bare_count(value, names[i], 1, BARE_CHUNK);
 		else
 			bare_usage("--variant: a list of quiet, inline, eager, plain-files, "
-				   "packed, partial, "
-				   "buffers=N, buffer-size=N, min-wait=MICROSECONDS");
+				   "packed, partial, buffers=N, buffer-size=N, "
+				   "min-wait=MICROSECONDS");
 	}
 	if (v.buffers & (v.buffers - 1) || v.buffers > MAX_BUFS)
 		bare_usage("--variant: buffers must be a power of two, at most %d", MAX_BUFS);

@@ -208,8 +208,8 @@ static void ring_lacks_memory(const struct net_config *n, char why[BACKEND_WHY_M
 			 s);
 	else
 		snprintf(why, BACKEND_WHY_MAX,
-			 "io_uring needs %llu KiB of locked memory "
-			 "for %u worker%s, ulimit -l allows %llu%s",
+			 "io_uring needs %llu KiB of locked memory for %u worker%s, ulimit -l "
+			 "allows %llu%s",
 			 (unsigned long long)need, n->workers, s, (unsigned long long)limit,
 			 need <= limit ? " for all processes of this user" : "");
 }
@@ -327,8 +327,8 @@ int uring_probe(const char **why)
 		goto out_ring;
 	}
 	if (r < 0) {
-		*why = "this kernel's io_uring has no rings of "
-		       "buffers (5.19 has), or they are blocked";
+		*why = "this kernel's io_uring has no rings of buffers (5.19 has), or they are "
+		       "blocked";
 		goto out_ring;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p.pair) < 0) {

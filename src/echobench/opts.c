@@ -85,8 +85,8 @@ static int modes_parse(const struct opt *o, const char *text, void *field, char 
 			m++;
 		if (!bench_mode_names[m] || l.count == MODE_COUNT) {
 			snprintf(why, OPT_ERROR_MAX,
-				 "must be some of closed, open, "
-				 "churn, stream, with commas between");
+				 "must be some of closed, open, churn, stream, with commas "
+				 "between");
 			return -EINVAL;
 		}
 		l.at[l.count++] = (enum load_mode)m;
@@ -168,9 +168,8 @@ const struct opt bench_opts[] = {
 	OPT_STRING(bench_config, a, "epoll", "side A: a backend of echod, or a command"),
 	OPT_STRING(bench_config, b, "io_uring", "side B; compared with A in every cell"),
 	OPT(bench_config, server, opt_commands, NULL,
-	    "any echo server as side B ({addr}, {host}, "
-	    "{port} are replaced); may be repeated; alone, "
-	    "it takes the place of b",
+	    "any echo server as side B ({addr}, {host}, {port} are replaced); may be repeated; "
+	    "alone, it takes the place of b",
 	    .repeats = true),
 	OPT_STRING(bench_config, client_a, NULL,
 		   "a command that loads side A instead of echoload (see Commands below)"),
@@ -202,8 +201,8 @@ const struct opt bench_opts[] = {
 	OPT_STRING(bench_config, congestion, "default",
 		   "congestion control of both ends, as reno or cubic"),
 	OPT_TIME(bench_config, round, "10ms", MSEC(1), SEC(600),
-		 "how long a server is loaded until it is the "
-		 "next one's turn; longer with many connections",
+		 "how long a server is loaded until it is the next one's turn; longer with many "
+		 "connections",
 		 .letter = 'd'),
 	OPT_UINT(bench_config, rounds, "16", 1, 1000,
 		 "rounds of each server in a block; fewer where they are longer"),

@@ -31,8 +31,8 @@ static void warn_of_sharing(const struct bench_config *c)
 
 	CPU_AND(&both, &c->server_cpus.set, &c->client_cpus.set);
 	if (CPU_COUNT(&both) > 0)
-		log_warn("server and client share CPUs: rates "
-			 "say little, what a message costs does");
+		log_warn("server and client share CPUs: rates say little, what a message costs "
+			 "does");
 }
 
 void progress_begin(struct progress *p, struct progress_left left)

@@ -374,9 +374,8 @@ int main(int argc, char **argv)
 	static struct server s = {
 		.opts = { .program = "echod",
 			  .usage = "[-f FILE] [OPTION]...",
-			  .about = "A TCP echo server: one SO_REUSEPORT "
-				   "listener and one event loop per "
-				   "worker, on the I/O backend of your choice.",
+			  .about = "A TCP echo server: one SO_REUSEPORT listener and one event "
+				   "loop per worker, on the I/O backend of your choice.",
 			  .after = echod_after },
 	};
 	int code;

@@ -102,8 +102,8 @@ static const char *const handover_names[] = { "move", "serve", NULL };
 
 const struct opt echod_opts[] = {
 	OPT(echod_config, listen, opt_addr, "127.0.0.1:7007",
-	    "address to serve, or a name: all of its "
-	    "addresses; may be repeated; port 0: any free one",
+	    "address to serve, or a name: all of its addresses; may be repeated; port 0: any free "
+	    "one",
 	    .repeats = true),
 	OPT(echod_config, backend, opt_backend, "auto",
 	    "how the I/O is done; auto: the best that this kernel runs"),
@@ -123,8 +123,8 @@ const struct opt echod_opts[] = {
 		 "the same for all connections of a worker; where it is full, nobody ends, and "
 		 "who owes nothing is served without it"),
 	OPT_TIME(echod_config, idle_timeout, "off", 0, SEC(86400),
-		 "end a peer that sends nothing and takes "
-		 "nothing (acknowledges no byte) for this long"),
+		 "end a peer that sends nothing and takes nothing (acknowledges no byte) for this "
+		 "long"),
 	SOCK_ROWS(echod_config),
 	OPT(echod_config, shutdown, opt_shutdown, "drain 5s",
 	    "on SIGTERM and SIGINT: drain TIME, close, reset, default or ignore"),

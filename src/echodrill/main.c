@@ -201,8 +201,8 @@ int main(int argc, char **argv)
 	static struct master m = {
 		.drills = drills,
 		.opts = { .program = "echodrill",
-			  .usage = "[OPTION]... list | show NAME | "
-				   "run [NAME...] | check FILE | explain",
+			  .usage = "[OPTION]... list | show NAME | run [NAME...] | check FILE | "
+				   "explain",
 			  .about = "Failure drills: makes hosts of its own, starts a server and a "
 				   "client on them, injects a fault, and checks what the client "
 				   "saw, and when, against what TCP says it must see." },

@@ -25,8 +25,8 @@ const struct opt drill_opts[] = {
 		 "clients saw, and when",
 		 .letter = 'o'),
 	OPT_ENUM(drill_config, timeline, "auto", timelines,
-		 "show what happened, in order; auto: of a "
-		 "single drill, and of those that do not pass"),
+		 "show what happened, in order; auto: of a single drill, and of those that do not "
+		 "pass"),
 	OPT_ENUM(drill_config, progress, "auto", progress_line_modes, PROGRESS_LINE_HELP),
 	OPT_ENUM(drill_config, group, "default", groups,
 		 "what is run when no drill is named; default: all but the long ones"),
@@ -51,8 +51,8 @@ const struct opt drill_opts[] = {
 	OPT_FLAG(drill_config, without_fault,
 		 "leave the faults out: no drill may pass then (a test of the drills)"),
 	OPT_FLAG(drill_config, negate,
-		 "turn each expectation round, one at a "
-		 "time: none may pass (a test of the drills)"),
+		 "turn each expectation round, one at a time: none may pass (a test of the "
+		 "drills)"),
 	OPT_TIME(drill_config, user_timeout, "off", 0, SEC(86400),
 		 "explain: TCP_USER_TIMEOUT of the client"),
 	OPT_TIME(drill_config, answer_timeout, "off", 0, SEC(86400),

@@ -326,9 +326,8 @@ int main(int argc, char **argv)
 		.opts = { .program = "echoload",
 			  .usage =
 				  "[OPTION]... HOST:PORT... | merge RESULT... | plot RUN | report RUN...",
-			  .about = "Loads a TCP echo server, checks "
-				   "every byte that comes back, and counts "
-				   "every way a connection or a message can end.",
+			  .about = "Loads a TCP echo server, checks every byte that comes back, "
+				   "and counts every way a connection or a message can end.",
 			  .after = load_after,
 			  .has_phases = true },
 	};

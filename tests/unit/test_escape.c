@@ -46,8 +46,7 @@ static const struct {
 	{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },          /* half of a surrogate pair */
 	{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* beyond Unicode */
 	{ "\xff", "\\xff" },
-	{ "\xe2\x80\xae"
-	  "gpj\xe2\x80\xac",
+	{ "\xe2\x80\xaegpj\xe2\x80\xac",
 	  "\\xe2\\x80\\xaegpj\\xe2\\x80\\xac" }, /* from right to left, and back */
 	{ "\xe2\x80\xa8", "\\xe2\\x80\\xa8" },
 	{ "\xe2\x82", "\\xe2\\x82" },

@@ -308,8 +308,8 @@ START_TEST(broken_books_go_before_everything)
 {
 	sample.interrupted = true;
 	sample.books.attempts++;
-	expect(70, "a bug in echoload, its books do not balance: "
-		   "attempts = established + failed + connecting_at_end");
+	expect(70, "a bug in echoload, its books do not balance: attempts = established + failed + "
+		   "connecting_at_end");
 }
 END_TEST
 

@@ -16,20 +16,17 @@ static void head(FILE *to)
 	struct utsname u;
 
 	fprintf(to, "# What a client sees when its server fails\n\n"
-		    "Made by `make failures`: every line is a "
-		    "drill that ran, and what its client saw.\n");
+		    "Made by `make failures`: every line is a drill that ran, and what its client "
+		    "saw.\n");
 	if (uname(&u) == 0)
 		fprintf(to, "Kernel: %s %s, %s. Echolab %s.\n", u.sysname, u.release, u.machine,
 			program_version());
 	fprintf(to,
-		"\nTimes count from the fault, or from the "
-		"client's start or line where that is later; "
-		"*never* is: not while the\ndrill lasted. `echodrill show NAME` prints all that a "
-		"drill does, `echodrill run NAME` does it "
-		"again and shows\nwhat went over the wire. "
-		"Where the kernel gives up by itself the drills shorten its patience (tcp_retries2 "
-		"= "
-		"1, 2\nor 5); with the default of 15 it is a quarter of an hour "
+		"\nTimes count from the fault, or from the client's start or line where that is "
+		"later; *never* is: not while the\ndrill lasted. `echodrill show NAME` prints all "
+		"that a drill does, `echodrill run NAME` does it again and shows\nwhat went over "
+		"the wire. Where the kernel gives up by itself the drills shorten its patience "
+		"(tcp_retries2 = 1, 2\nor 5); with the default of 15 it is a quarter of an hour "
 		"([host-crashed-default.txt](host-crashed-default.txt)).\n");
 }
 
@@ -76,8 +73,8 @@ static void table(const char *title, enum drill_group group, const struct summar
 
 static const char advice[] =
 	"\n## What each of the means is worth\n\n"
-	"- Wait on the socket all the time (poll, epoll): "
-	"a killed server's FIN or RST is seen at once.\n"
+	"- Wait on the socket all the time (poll, epoll): a killed server's FIN or RST is seen at "
+	"once.\n"
 	"- A time limit for each answer (`-T`) is the only means against a server that hangs, and "
 	"the fastest against one\n  that is gone.\n"
 	"- `TCP_USER_TIMEOUT` (`--user-timeout`) bounds data in flight, connects and zero windows; "
@@ -86,8 +83,8 @@ static const char advice[] =
 	"while data is unacknowledged,\n  and nothing against a hung server.\n"
 	"- `IP_RECVERR` (`--icmp-errors`) reports what a router says at once, although the "
 	"connection might have lived on.\n"
-	"- Without any of these the answer is tcp_retries2: "
-	"`echodrill explain` computes it for this host.\n";
+	"- Without any of these the answer is tcp_retries2: `echodrill explain` computes it for "
+	"this host.\n";
 
 static void markdown_end(const struct summary *at, unsigned count)
 {

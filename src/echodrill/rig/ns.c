@@ -94,8 +94,8 @@ static const char *ns_advice(uid_t uid, int err)
 	if (err == ENOSPC)
 		return "user.max_user_namespaces";
 	if (uid == 0)
-		return "root lacks CAP_SYS_ADMIN, or a seccomp "
-		       "filter refuses: a container needs --privileged";
+		return "root lacks CAP_SYS_ADMIN, or a seccomp filter refuses: a container needs "
+		       "--privileged";
 	if (ns_chrooted())
 		return "in a chroot only to root";
 	return "ask as root, or allow users to make them";

@@ -50,8 +50,8 @@ int argument_process(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 		if (strcmp(s->who, names[i]) == 0)
 			return 0;
 	}
-	return word_refuse(why, "needs a process: client, server, "
-				"server2, child, children or listener");
+	return word_refuse(why, "needs a process: client, server, server2, child, children or "
+				"listener");
 }
 
 int argument_rest(struct step *s, const char **text, char why[OPT_ERROR_MAX])

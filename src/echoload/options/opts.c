@@ -58,8 +58,8 @@ const struct opt load_opts[] = {
 	OPT(load_config, start_at, opt_start_at, "now",
 	    "begin at this time, to run several together: HH:MM:SS, or seconds since the epoch"),
 	OPT_UINT(load_config, gate, "0", 0, 1023,
-		 "a descriptor on which another program says "
-		 "when to send, and for how long; 0: none"),
+		 "a descriptor on which another program says when to send, and for how long; 0: "
+		 "none"),
 	OPT_TIME(load_config, warmup, "1s", 0, SEC(86400),
 		 "send this long before measuring; with -n the default is 0", .letter = 'w'),
 	OPT_TIME(load_config, timeout, "2s", 0, SEC(86400),

@@ -251,8 +251,8 @@ static void say_shortfalls(struct sentence *s, const struct result *r)
 		    units_time(span_ns, 3, is), units_time(c->duration, 3, asked));
 	if (timed && c->churn > 0 && b->established <= b->reached)
 		say(s,
-		    "%sno connection came to the %llu messages "
-		    "of --churn: none was made anew, each had %.0f",
+		    "%sno connection came to the %llu messages of --churn: none was made anew, "
+		    "each had %.0f",
 		    s->len ? "; " : "", (unsigned long long)c->churn,
 		    (double)b->all.sent / (double)b->established);
 }
