@@ -295,7 +295,7 @@ class Bare(unittest.TestCase):
                                       "8", "-d", "60", *options], stdout=subprocess.DEVNULL) as client:
                 while self.cpu_ticks(client.pid) < 30:  # thousands of messages
                     self.assertIsNone(client.poll())
-                    time.sleep(0.01)
+                    time.sleep(0.01)  # nothing tells of CPU time used
                 with open(f"/proc/{client.pid}/status", encoding="ascii") as f:
                     held = int(re.search(r"VmHWM:\s+(\d+) kB", f.read())[1]) * 1024
                 client.kill()

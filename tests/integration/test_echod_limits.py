@@ -394,7 +394,7 @@ class EachDescriptors(TestCase):
             end = time.monotonic() + 2  # not for an event: what is measured is that nothing happens
             while time.monotonic() < end:
                 waiting.append(self.connect(self.server))
-                time.sleep(0.2)
+                time.sleep(0.2)  # its pace
         self.assertLess(sum(trace.calls.values()), 500, trace.calls)
         for sock in waiting:
             self.assertIn(end_of(sock), ("eof", "ECONNRESET"))
@@ -408,7 +408,7 @@ class EachDescriptors(TestCase):
         first = self.connect(self.server)
         with self.strace(self.server) as trace:
             socks = [self.connect(self.server) for _ in range(5)]
-            time.sleep(2)  # as above
+            time.sleep(2)  # not for an event: what is measured is that nothing happens
         self.assertLess(sum(trace.calls.values()), 500, trace.calls)
         subprocess.run(["prlimit", f"--pid={self.server.pid}", f"--nofile={self.LIMIT}:"], check=True)
         for sock in self.socks:

@@ -133,7 +133,7 @@ class EachSocket(TestCase):
             with self.strace(server, "epoll_wait,io_uring_enter") as trace:
                 for _ in range(20):
                     self.assertEcho(sock, b"x")
-                    time.sleep(0.01)
+                    time.sleep(0.01)  # the time to look in
             counts.append(sum(trace.calls.values()))
         self.assertLess(counts[0], 100)
         self.assertGreater(counts[1], 2 * counts[0])

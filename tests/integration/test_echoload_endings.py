@@ -125,11 +125,13 @@ class EachEnding(LoadCase):
             sock.close()
             acted.release()
         self.addCleanup(stopped.set)
-        load = self.load(self.peer(script), connections=6, rate=1000, messages=2000, duration="10m", **LONG)
+        peer = self.peer(script)
+        load = self.load(peer, connections=6, rate=1000, messages=2000, duration="10m", **LONG)
         self.assertTrue(all(held.acquire(timeout=slow(60)) for _ in range(3)))
         with load.held():
             stopped.set()
             self.assertTrue(all(acted.acquire(timeout=slow(60)) for _ in range(3)))
+            self.wait_until(lambda: len(ss("-tn", "state", "close-wait", f"dport = :{peer.port}")) == 3, "the FINs are there")
             threading.Event().wait(0.2)  # 200 more messages are due
         r = load.done()
         self.assertEnds(r, {("eof", "idle", None): 3})

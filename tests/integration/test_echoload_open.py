@@ -37,7 +37,7 @@ class EachOpenLoop(LoadCase):
                 if not data:
                     return
                 if n == 100:
-                    time.sleep(0.5)
+                    time.sleep(0.5)  # the stall
                 sock.sendall(data)
         r = self.run_open(self.peer(script), connections=1, rate=200, duration="3s", warmup="0s")
         self.assertGreater(r["latency_ns"]["p99"], 400 * MS, r)
@@ -51,7 +51,7 @@ class EachOpenLoop(LoadCase):
         def script(sock, _):
             sock.sendall(recv_exactly(sock, 64))
             sock.recv(64)
-            time.sleep(slow(0.6))
+            time.sleep(slow(0.6))  # meanwhile what is due cannot be sent
         r = self.run_load(self.peer(script), connections=1, rate=200, duration="900ms", warmup="0s", timeout="100ms",
                           grace="200ms", code=None)
         self.assertGreater(r["messages"]["missed"], 10, r)

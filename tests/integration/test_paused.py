@@ -46,7 +46,7 @@ class Pauses(LoadCase):
         until = time.monotonic() + seconds
 
         def resume():
-            time.sleep(max(0, until - time.monotonic()))
+            time.sleep(max(0, until - time.monotonic()))  # the pause is what is tested
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
         return resume

@@ -48,7 +48,7 @@ class Quota:
             except OSError:
                 if time.monotonic() > until:
                     raise
-                time.sleep(0.01)
+                time.sleep(0.01)  # of its last process only cgroup v2 tells, and this may be v1
 
 
 def no_quota():

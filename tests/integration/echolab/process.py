@@ -87,7 +87,7 @@ def end_descendants(but=()):
         pids = descendants(os.getpid(), but)  # may miss who changes parents meanwhile
         if but and not pids:
             return
-        time.sleep(0.001)
+        time.sleep(0.001)  # nothing tells of one that changed its parent
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -136,7 +136,7 @@ class Output:
             with self.changed:
                 if self.ended or fcntl.ioctl(self.pipe.fileno(), termios.FIONREAD, bytes(4)) == bytes(4):
                     return
-            time.sleep(0.001)
+            time.sleep(0.001)  # nothing tells that the other thread has emptied the pipe
 
 
 def clean_env(extra=None):
@@ -196,7 +196,7 @@ class Process:
         while any(stat_fields(f"{self.pid}/task/{t}")[:1] != ["T"] for t in self.threads()):
             if time.monotonic() > until:
                 raise Failed(f"it does not stop: {self.said()}")
-            time.sleep(0.001)
+            time.sleep(0.001)  # nothing tells of a thread that stands still, but of all, and to the parent alone
 
     @contextlib.contextmanager
     def held(self):
@@ -206,7 +206,7 @@ class Process:
         for pid in others:
             os.kill(pid, signal.SIGSTOP)
             while stat_fields(pid)[:1] not in (["T"], ["Z"], []):
-                time.sleep(0.001)
+                time.sleep(0.001)  # we are not its parent: nothing tells us
         try:
             yield
         finally:
