@@ -374,13 +374,15 @@ class Failures(TakeoverCase):
 
     def test_descriptors_beside_nothing_are_closed(self):
         server = self.echod(workers=1)
-        before = len(os.listdir(f"/proc/{server.popen.pid}/fd"))
-        talk = Talk.to(self.path)
-        talk.sock.sendmsg([b""], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("=3i", 0, 0, 0))])
-        self.assertEqual(talk.refusal(), "what came is no message of a takeover")
-        self.assertIsNone(talk.receive())
-        talk.close()
-        self.assertEqual(len(os.listdir(f"/proc/{server.popen.pid}/fd")), before)
+        held = []
+        for text, beside in ((b"nonsense", []), (b"", [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("=3i", 0, 0, 0))])):
+            talk = Talk.to(self.path)
+            talk.sock.sendmsg([text], beside)
+            self.assertEqual(talk.refusal(), "what came is no message of a takeover")
+            self.assertIsNone(talk.receive())
+            talk.close()
+            held.append(len(os.listdir(f"/proc/{server.popen.pid}/fd")))
+        self.assertEqual(*held)
         self.assertHandsOver(server, [])
 
     def test_what_the_old_one_sends_is_checked(self):
