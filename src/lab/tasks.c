@@ -19,7 +19,12 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 
-enum { TREE_MAX = 8192, PATH_LEN = 128, TRACEPOINT_UNKNOWN = -1 };
+enum {
+	TREE_MAX = 8192,
+	PATH_LEN = 128,
+	TRACEPOINT_UNKNOWN = -1,
+	KTHREADD = 2, /* starts all of the kernel's threads */
+};
 
 /* Processes that are yet to be visited. */
 struct tree {
@@ -91,14 +96,28 @@ static uint64_t number_after(const char *text, const char *key)
 }
 
 /* How long and how often a thread has waited for a CPU. Returns whether this kernel tells. */
+static bool read_schedstat(int fd, long long *wait_ns, long long *runs)
+{
+	char text[128];
+	long long ran;
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	return sscanf(text, "%lld %lld %lld", &ran, wait_ns, runs) == 3;
+}
+
 static bool read_wait(pid_t pid, const char *tid, long long *wait_ns, long long *runs)
 {
-	char path[PATH_LEN], text[128];
-	long long ran;
+	char path[PATH_LEN];
+	bool told;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/schedstat", pid, tid);
-	return read_text(path, text, sizeof(text)) &&
-	       sscanf(text, "%lld %lld %lld", &ran, wait_ns, runs) == 3;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	told = fd >= 0 && read_schedstat(fd, wait_ns, runs);
+	if (fd >= 0)
+		close(fd);
+	return told;
 }
 
 static void add_thread(struct tasks_usage *u, pid_t pid, const char *tid)
@@ -180,16 +199,11 @@ static struct tasks_wait *find_wait(struct tasks_waits *w, pid_t tid)
 	return &w->at[i];
 }
 
-static void longest_thread(void *arg, pid_t pid, const char *name)
+/* A thread has waited @wait_ns and run @runs times so far. */
+static void longest_take(struct longest *l, struct tasks_wait *t, long long wait_ns, long long runs)
 {
-	struct longest *l = arg;
-	struct tasks_wait *t = find_wait(l->waits, (pid_t)strtol(name, NULL, 10));
-	long long wait_ns, runs, waited, ran;
+	long long waited = wait_ns - t->wait_ns, ran = runs - t->runs;
 
-	if (!t || !read_wait(pid, name, &wait_ns, &runs))
-		return;
-	waited = wait_ns - t->wait_ns;
-	ran = runs - t->runs;
 	/* schedstat counts a wait when it is over, so one longer than the time between two samples
 	 * stands out; the others may be one or many */
 	if (waited <= l->now_ns - l->waits->sampled_ns && ran > 1)
@@ -197,6 +211,52 @@ static void longest_thread(void *arg, pid_t pid, const char *name)
 	if (waited > l->wait_ns)
 		l->wait_ns = waited;
 	*t = (struct tasks_wait){ t->tid, true, wait_ns, runs };
+}
+
+static void longest_thread(void *arg, pid_t pid, const char *name)
+{
+	struct longest *l = arg;
+	struct tasks_wait *t = find_wait(l->waits, (pid_t)strtol(name, NULL, 10));
+	long long wait_ns, runs;
+
+	if (t && read_wait(pid, name, &wait_ns, &runs))
+		longest_take(l, t, wait_ns, runs);
+}
+
+static void softirq_thread(void *arg, pid_t pid, const char *name)
+{
+	struct tasks_waits *w = arg;
+	char path[PATH_LEN], text[64] = "";
+	int fd;
+
+	(void)name;
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	if (w->softirqs == ARRAY_LEN(w->softirq) || !read_text(path, text, sizeof(text)) ||
+	    strncmp(text, "ksoftirqd/", strlen("ksoftirqd/")) != 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		w->softirq[w->softirqs++] = (struct tasks_softirq){ .fd = fd };
+}
+
+void tasks_find_softirqs(struct tasks_waits *w)
+{
+	tree_walk(KTHREADD, NULL, softirq_thread, w);
+}
+
+void tasks_close_softirqs(struct tasks_waits *w)
+{
+	while (w->softirqs > 0)
+		close(w->softirq[--w->softirqs].fd);
+}
+
+static void longest_softirq(struct longest *l, struct tasks_softirq *s)
+{
+	long long wait_ns, runs;
+
+	if (read_schedstat(s->fd, &wait_ns, &runs))
+		longest_take(l, &s->wait, wait_ns, runs);
 }
 
 int64_t tasks_longest_wait(struct tasks_waits *w, pid_t pid)
@@ -207,6 +267,8 @@ int64_t tasks_longest_wait(struct tasks_waits *w, pid_t pid)
 	for (unsigned i = 0; i < w->count; i++)
 		w->at[i].seen = false;
 	tree_walk(pid, NULL, longest_thread, &l);
+	for (unsigned i = 0; i < w->softirqs; i++)
+		longest_softirq(&l, &w->softirq[i]);
 	for (unsigned i = 0; i < w->count; i++)
 		if (w->at[i].seen)
 			w->at[kept++] = w->at[i];

@@ -28,8 +28,19 @@ struct tasks_waits {
 		long long wait_ns, runs; /* schedstat of proc(5) */
 	} at[256];
 	unsigned count;
+	struct tasks_softirq {
+		int fd; /* its schedstat */
+		struct tasks_wait wait;
+	} softirq[64]; /* of each CPU, ksoftirqd */
+	unsigned softirqs;
 	int64_t sampled_ns;
 };
+
+/* Finds the kernel's threads that move packets while a CPU is busy, which tasks_longest_wait then
+ * samples as well. They can be found where /proc is that of the first process namespace, and may be
+ * sampled from others. */
+void tasks_find_softirqs(struct tasks_waits *w);
+void tasks_close_softirqs(struct tasks_waits *w);
 
 /* Looks at all threads of a process and its living descendants, zombies included. Returns the
  * longest time that one of them was ready without a CPU since the last sample (for a new thread,

@@ -43,11 +43,13 @@ int run_open(struct run *r, const struct drill *d, const struct run_options *o)
 		if (r->pcap[i] < 0)
 			return -errno;
 	}
+	tasks_find_softirqs(&r->waits);
 	return 0;
 }
 
 void run_close(struct run *r)
 {
+	tasks_close_softirqs(&r->waits);
 	munmap(r->record, sizeof(*r->record));
 	for (unsigned i = 0; i < WIRE_SIDES; i++)
 		close(r->pcap[i]);
