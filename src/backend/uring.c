@@ -121,8 +121,7 @@ static void uring_dialed(struct conn *c, int res)
 		conn_fail(c, -r);
 	} else if (res & POLLOUT) {
 		(void)fcntl(c->fd, F_SETFL, O_RDWR); /* the ring waits only where it may block */
-		uring_register_fd(c);
-		uring_poll(c, POLLERR | POLLHUP); /* uring_update_recv says what for */
+		uring_poll(c, POLLERR | POLLHUP);    /* uring_update_recv says what for */
 		conn_opened(c);
 		uring_update_recv(c);
 	} else {
@@ -171,6 +170,8 @@ static void uring_dispatch(struct worker *w, const struct io_uring_cqe *cqe)
 		break;
 	case URING_CANCEL:
 		uring_not_cancelled(w, cqe);
+		break;
+	case URING_CLOSE: /* an error, which close(2) would tell nobody either */
 		break;
 	default:
 		uring_conn_event(w, cqe);
@@ -340,6 +341,8 @@ static void uring_fini(struct worker *w)
 		if (s->listeners[i].acceptor.fd >= 0)
 			acceptor_fini(&s->listeners[i].acceptor);
 	}
+	uring_submit(s); /* there may be something to close */
+	s->error = -ECANCELED;
 	uring_ring_close(&s->ring);
 	uring_bufs_fini(&s->bufs);
 }
@@ -364,6 +367,7 @@ const struct backend_ops backend_uring = {
 	.send = uring_send,
 	.shutdown = uring_shutdown,
 	.close = uring_close,
+	.close_fd = uring_close_fd,
 	.detach = uring_detach,
 	.owed = uring_owed,
 	.attach = uring_attach,

@@ -72,7 +72,6 @@ static void uring_take(struct worker *w, int fd)
 
 	if (!c)
 		return;
-	uring_register_fd(c);
 	conn_opened(c);
 	uring_update_recv(c);
 }

@@ -27,7 +27,15 @@ enum {
 
 /* What completions are of. The first three name a connection and are counted in its inflight; a
  * cancel names an operation, which may be gone by then. */
-enum uring_op { URING_RECV, URING_SEND, URING_POLL, URING_CANCEL, URING_ACCEPT, URING_WAKE };
+enum uring_op {
+	URING_RECV,
+	URING_SEND,
+	URING_POLL,
+	URING_CANCEL,
+	URING_ACCEPT,
+	URING_WAKE,
+	URING_CLOSE
+};
 
 struct uring_config {
 	unsigned buffers;
@@ -126,7 +134,7 @@ struct uring_listener {
 struct uring_state {
 	struct io_uring ring;
 	struct uring_bufs bufs;
-	int error; /* -errno: the ring takes no more requests */
+	int error; /* -errno: the ring takes no more requests, or is over */
 	unsigned deliveries;
 	unsigned conn_buffers;
 	uint32_t files;      /* slots in the table of registered files; 0: there is none */
@@ -158,6 +166,7 @@ struct uring_conn {
 	bool send_failed : 1; /* what the receive still brings comes before that */
 	bool leaving : 1;     /* all that is in flight is being cancelled: it is MOVING */
 	bool full : 1;        /* its socket takes nothing: the poll waits for that */
+	bool entered : 1;     /* uring_register_fd was called */
 	struct unsent spilled; /* as `held`, copied to the pool */
 	struct list link;      /* in s->starved */
 	int failed;            /* errno of its socket that came while it was MOVING, or 0 */
@@ -182,6 +191,8 @@ void uring_track(struct conn *c, struct io_uring_sqe *sqe, enum uring_op op);
  */
 void uring_register_fd(struct conn *c);
 void uring_unregister_fd(struct conn *c);
+/* ops->close_fd. */
+void uring_close_fd(struct worker *w, int fd);
 /* Asks for the end of the request with this token; tells nothing when it worked. */
 void uring_cancel(struct uring_state *s, uint64_t token);
 void uring_submit(struct uring_state *s);

@@ -129,6 +129,7 @@ void uring_register_fd(struct conn *c)
 {
 	struct uring_state *s = c->worker->state;
 
+	uring_of(c)->entered = true;
 	if (c->slot < s->files)
 		uring_of(c)->fixed =
 			io_uring_register_files_update(&s->ring, c->slot, &c->fd, 1) == 1;
@@ -145,6 +146,22 @@ void uring_unregister_fd(struct conn *c)
 	/* the table keeps it until the slot is used again */
 	if (io_uring_register_files_update(&s->ring, c->slot, &none, 1) != 1)
 		sock_end(c->fd, conn_resets(c));
+}
+
+/* With the next submit, which saves a call. The kernel does it before it waits, and does not wait
+ * for what is unsent: a socket's close needs no thread of its own there. */
+void uring_close_fd(struct worker *w, int fd)
+{
+	struct uring_state *s = w->state;
+	struct io_uring_sqe *sqe = s->error == 0 ? uring_sqe(s) : NULL;
+
+	if (!sqe || s->error != 0) {
+		close(fd);
+		return;
+	}
+	io_uring_prep_close(sqe, fd);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	sqe->user_data = (uint64_t)URING_CLOSE << 56;
 }
 
 /* ---- how large, and what that takes ---- */

@@ -47,6 +47,14 @@ static void send_out(struct conn *c)
 	uring_track(c, sqe, URING_SEND);
 }
 
+/* Entering the table of files and leaving it takes two calls, which pay only for a connection that
+ * sends more than once; the receive asks for its file but once. */
+static void enter_files(struct conn *c)
+{
+	if (c->sent > 0 && !uring_of(c)->entered)
+		uring_register_fd(c);
+}
+
 /* Sends the oldest bytes, unless a send is in flight. */
 static void send_next(struct conn *c)
 {
@@ -55,6 +63,7 @@ static void send_next(struct conn *c)
 
 	if (u->sending || u->send_failed)
 		return;
+	enter_files(c);
 	if (u->lent.count > 0) {
 		const struct uring_span *span = &s->bufs.spans[u->lent.first];
 

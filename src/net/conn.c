@@ -312,6 +312,14 @@ void conn_send_failed(struct conn *c, int err)
 		c->send_err = err;
 }
 
+static void conn_close_fd(struct worker *w, int fd)
+{
+	if (w->config->backend->close_fd)
+		w->config->backend->close_fd(w, fd);
+	else
+		close(fd);
+}
+
 void conn_release(struct conn *c)
 {
 	struct worker *w = c->worker;
@@ -328,7 +336,7 @@ void conn_release(struct conn *c)
 			atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
 	}
 	if (c->fd >= 0)
-		close(c->fd);
+		conn_close_fd(w, c->fd);
 	conn_give(c);
 }
 

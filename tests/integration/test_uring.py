@@ -161,6 +161,23 @@ class Calls(UringCase):
         self.assertLess(sum(calls.values()), 10, calls)
         self.assertFalse(set(calls) & {"read", "write", "recvfrom", "sendto", "sendmsg", "epoll_wait"}, calls)
 
+    @not_in("tsan", "valgrind")
+    def test_a_connection_that_echoes_once_costs_no_call_of_its_own(self):
+        """It is accepted, received from, sent to and closed by what the worker waits with."""
+        server = self.echod(workers=1)
+        with self.strace(server) as trace:
+            for _ in range(200):
+                with self.connect(server) as sock:
+                    self.assertEcho(sock, b"x" * 100)
+                    half_close(sock)
+                    self.assertEqual(sock.recv(1), b"")
+        calls = dict(trace.calls)
+        turns = calls.pop("io_uring_enter")
+        self.assertLessEqual(turns, 4 * 200 + 10, "one for itself, what it sends, what is sent to it and its end")
+        if clock_is_a_call():
+            calls.pop("clock_gettime")
+        self.assertLess(sum(calls.values()), 10, calls)
+
 
 @unittest.skipIf(CANNOT, CANNOT)
 class Options(UringCase):

@@ -63,6 +63,9 @@ struct backend_ops {
 	/* Stops naming it: afterwards either c->inflight is 0, or the backend calls conn_release
 	 * after the last completion. The descriptor is open until then. */
 	void (*close)(struct conn *c);
+	/* Closes a descriptor of which nothing is asked any more, now or when the worker waits
+	 * next. NULL: close(2). */
+	void (*close_fd)(struct worker *w, int fd);
 
 	/* For moves between processes (move.h); all of them are NULL where connections cannot be
 	 * moved (fork).
