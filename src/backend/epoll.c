@@ -173,6 +173,7 @@ static void epoll_mute(struct acceptor *a)
 static int epoll_listen(struct worker *w, int fd)
 {
 	struct epoll_state *s = w->state;
+	int r;
 
 	for (unsigned i = 0; i < ARRAY_LEN(s->acceptors); i++) {
 		struct acceptor *a = &s->acceptors[i];
@@ -182,7 +183,10 @@ static int epoll_listen(struct worker *w, int fd)
 		a->take = epoll_take;
 		a->mute = epoll_mute;
 		acceptor_init(a, w, fd);
-		return epoll_add(w, fd, EPOLLIN, (uint64_t)OP_LISTENER << 56 | i);
+		r = epoll_add(w, fd, EPOLLIN, (uint64_t)OP_LISTENER << 56 | i);
+		if (r < 0)
+			acceptor_fini(a);
+		return r;
 	}
 	return -ENOSPC;
 }
@@ -229,6 +233,16 @@ static int epoll_probe(const char **why)
 	return 0;
 }
 
+/* Where the pool has so many blocks, what one receive brings finds room. */
+static void epoll_configured(struct worker *w)
+{
+	struct epoll_state *s = w->state;
+
+	if (w->role->echoes)
+		s->ample = s->scratch_len > w->config->max_unsent ? UINT32_MAX
+								  : unsent_blocks(s->scratch_len);
+}
+
 static int epoll_init(struct worker *w)
 {
 	struct epoll_state *s = w->state;
@@ -243,9 +257,7 @@ static int epoll_init(struct worker *w)
 			  -1, 0);
 	if (s->scratch == MAP_FAILED)
 		return -ENOMEM;
-	if (w->role->echoes)
-		s->ample = s->scratch_len > w->config->max_unsent ? UINT32_MAX
-								  : unsent_blocks(s->scratch_len);
+	epoll_configured(w);
 	s->fd = epoll_create1(EPOLL_CLOEXEC);
 	if (s->fd < 0) {
 		r = -errno;
@@ -295,4 +307,5 @@ const struct backend_ops backend_epoll = {
 	.detach = epoll_detach,
 	.owed = epoll_owed,
 	.attach = epoll_attach,
+	.configured = epoll_configured,
 };

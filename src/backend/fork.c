@@ -52,6 +52,7 @@ struct fork_state {
 	int signal_fd;
 	enum fork_reap reap;
 	struct fork_cell *cells; /* by slot */
+	size_t cell_count;       /* with those of slots that the worker may have later */
 	struct conn **buckets;   /* connections with a living child, by its pid */
 	size_t bucket_count;     /* a power of two, no less than the slots */
 	struct timer count;      /* the bytes of running children */
@@ -233,13 +234,16 @@ static int fork_turn(struct worker *w, int64_t wait_ns)
 		{ .fd = s->signal_fd, .events = POLLIN },
 		{ .fd = w->wake_fd, .events = POLLIN },
 	};
-	/* no more than there are: poll refuses to look at more than RLIMIT_NOFILE */
-	const unsigned count = 2 + w->listener_count;
+	struct acceptor *polled[ARRAY_LEN(s->acceptors)];
+	unsigned count = 2; /* poll refuses to look at more than RLIMIT_NOFILE */
 
-	for (unsigned i = 0; i < w->listener_count; i++) {
-		const struct acceptor *a = &s->acceptors[i];
+	for (unsigned i = 0; i < ARRAY_LEN(s->acceptors); i++) {
+		struct acceptor *a = &s->acceptors[i];
 
-		p[2 + i] = (struct pollfd){ .fd = a->muted ? -1 : a->fd, .events = POLLIN };
+		if (a->fd < 0 || a->muted)
+			continue;
+		polled[count - 2] = a;
+		p[count++] = (struct pollfd){ .fd = a->fd, .events = POLLIN };
 	}
 	if (ppoll(p, count, wait_ns < 0 ? NULL : &wait, NULL) < 0 && errno != EINTR)
 		return -errno;
@@ -250,9 +254,9 @@ static int fork_turn(struct worker *w, int64_t wait_ns)
 		fork_signalled(w); /* before accepting: slots become free */
 	if (p[1].revents)
 		shed_woken(w);
-	for (unsigned i = 0; i < w->listener_count; i++) {
-		if (p[2 + i].revents)
-			acceptor_run(&s->acceptors[i]);
+	for (unsigned i = 2; i < count; i++) {
+		if (p[i].revents)
+			acceptor_run(polled[i - 2]);
 	}
 	return 0;
 }
@@ -332,12 +336,10 @@ static void *fork_map(size_t len, int how)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-static void fork_unmap(struct worker *w)
+static void fork_unmap(const struct fork_state *s)
 {
-	struct fork_state *s = w->state;
-
 	if (s->cells)
-		munmap(s->cells, w->config->slots * sizeof(*s->cells));
+		munmap(s->cells, s->cell_count * sizeof(*s->cells));
 	if (s->buckets)
 		munmap(s->buckets, s->bucket_count * sizeof(struct conn *));
 }
@@ -357,7 +359,9 @@ static int fork_init(struct worker *w)
 		s->acceptors[i].fd = -1;
 	for (s->bucket_count = 1; s->bucket_count < w->config->slots;)
 		s->bucket_count *= 2;
-	s->cells = fork_map(w->config->slots * sizeof(*s->cells), MAP_SHARED);
+	/* children hold on to theirs: they cannot move when there are more slots */
+	s->cell_count = size_max(w->config->slots, w->config->slots_max);
+	s->cells = fork_map(s->cell_count * sizeof(*s->cells), MAP_SHARED);
 	s->buckets = fork_map(s->bucket_count * sizeof(struct conn *), MAP_PRIVATE);
 	r = s->cells && s->buckets ? 0 : -ENOMEM;
 	if (r == 0) {
@@ -369,7 +373,7 @@ static int fork_init(struct worker *w)
 		r = s->signal_fd < 0 ? -errno : 0;
 	}
 	if (r < 0)
-		fork_unmap(w);
+		fork_unmap(s);
 	return r;
 }
 
@@ -422,7 +426,7 @@ static void fork_fini(struct worker *w)
 			acceptor_fini(&s->acceptors[i]);
 	}
 	close(s->signal_fd);
-	fork_unmap(w);
+	fork_unmap(s);
 }
 
 const struct backend_ops backend_fork = {

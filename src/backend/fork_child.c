@@ -207,6 +207,7 @@ static void child_take_signals(const struct conn *c)
 	}
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGUSR1); /* asks for counters: `pkill -USR1 echod` must kill no child */
+	sigaddset(&mask, SIGHUP);  /* the same, for a reload */
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 

@@ -328,6 +328,23 @@ bool addr_equal(const struct addr *a, const struct addr *b)
 	return a->len == b->len && memcmp(&a->ss, &b->ss, a->len) == 0;
 }
 
+static bool is_any(const struct addr *a)
+{
+	const struct sockaddr_in *in = (const void *)&a->ss;
+	const struct sockaddr_in6 *in6 = (const void *)&a->ss;
+
+	if (a->ss.ss_family == AF_INET)
+		return in->sin_addr.s_addr == htonl(INADDR_ANY);
+	return a->ss.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+}
+
+bool addr_overlaps(const struct addr *a, const struct addr *b)
+{
+	if (a->ss.ss_family != b->ss.ss_family || addr_port(a) != addr_port(b))
+		return false;
+	return is_any(a) || is_any(b) || addr_equal(a, b);
+}
+
 /* The address that connect(2) takes for @a: unspecified ones stand for this host. */
 static struct addr reached(const struct addr *a)
 {

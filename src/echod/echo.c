@@ -94,6 +94,24 @@ static void echo_resumed(struct conn *c)
 				 (p.quiet_ns < idle_ns ? idle_ns - p.quiet_ns : MSEC(SLACK_MS)));
 }
 
+static void echo_rearm(struct conn *c, void *arg)
+{
+	(void)arg;
+	if (c->state != CONN_OPEN)
+		return;
+	conn_deadline(c, 0);
+	if (c->fd >= 0) /* else who serves it has its own */
+		echo_resumed(c);
+}
+
+static void echo_configured(struct worker *w, const void *before)
+{
+	const struct echo_config *old = before, *now = w->role_state;
+
+	if (old->idle_timeout_ns != now->idle_timeout_ns)
+		conn_each(w, echo_rearm, NULL);
+}
+
 static void echo_closed(struct conn *c)
 {
 	(void)c; /* the worker counts */
@@ -123,6 +141,7 @@ const struct role echo_role = {
 	.echoes = true,
 	.start = echo_start,
 	.stop = echo_stop,
+	.configured = echo_configured,
 	.opened = echo_touch,
 	.resumed = echo_resumed,
 	.data = echo_data,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * main: reads the configuration, opens the listeners, starts a worker for each, and turns signals
- * into stops. Everything that can go wrong goes wrong here, before a thread runs.
+ * into stops and reloads. Everything that can go wrong goes wrong here, before a thread runs.
  */
 #include <assert.h>
 #include <errno.h>
@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "echo.h"
-#include "echo/base/addr.h"
 #include "echo/base/base.h"
 #include "echo/base/cpu_list.h"
 #include "echo/base/log.h"
@@ -20,10 +18,8 @@
 #include "echo/net/backend.h"
 #include "echo/net/worker_group.h"
 #include "metrics.h"
-#include "opts.h"
-#include "takeover/takeover.h"
-
-extern char **environ;
+#include "reload.h"
+#include "server.h"
 
 enum {
 	DESCRIPTORS_OF_MAIN = 9,   /* 0 to 2, output, ends of workers, signals, the reserve, and
@@ -33,20 +29,6 @@ enum {
 
 /* for a reader of the counters: signals must not wait for it */
 static const int64_t reader_patience_ns = SEC(1);
-
-enum { TURN_ACCEPTS = 512 }; /* at most, of a worker */
-
-struct server {
-	struct echod_config config;
-	struct opt_set opts;
-	struct backend_choice backend;
-	struct net_config net;
-	struct echo_config echo;
-	struct worker_group group;
-	struct takeover takeover;
-	bool stopping;
-	int signal; /* that came during a takeover and waits for its end, or 0 */
-};
 
 static int server_usage_error(const struct server *s)
 {
@@ -61,43 +43,14 @@ static unsigned server_worker_count(const struct server *s)
 	return s->config.workers ? s->config.workers : cpu_list_count(&s->config.cpus);
 }
 
-static void server_configure(struct server *s)
-{
-	static const enum worker_stop how[] = { [SHUTDOWN_DRAIN] = WORKER_DRAIN,
-						[SHUTDOWN_CLOSE] = WORKER_CLOSE,
-						[SHUTDOWN_RESET] = WORKER_RESET,
-						[SHUTDOWN_DEFAULT] = WORKER_RUN,
-						[SHUTDOWN_IGNORE] = WORKER_RUN };
-	const struct echod_config *c = &s->config;
-	struct net_config *n = &s->net;
-
-	n->backend = s->backend.ops;
-	n->backend_config = s->backend.config;
-	n->sock = c->sock;
-	n->max_conns = c->max_conns;
-	/* SO_REUSEPORT skews: one worker may get them all; and as many as one turn accepts may
-	 * still be closing for those that came */
-	n->slots = c->max_conns + c->max_conns / 8 + TURN_ACCEPTS;
-	n->max_unsent = c->max_unsent;
-	n->max_unsent_total = c->max_unsent_total;
-	n->busy_poll_ns = c->busy_poll;
-	n->own_descriptors = c->own_descriptors;
-	n->drain_ns = c->shutdown.drain_ns;
-	n->on_term = how[c->shutdown.mode];
-	s->echo.idle_timeout_ns = c->idle_timeout;
-}
-
 static void server_takeover(struct server *s)
 {
-	const struct echod_config *c = &s->config;
 	struct takeover *t = &s->takeover;
 
-	memcpy(t->config.path, c->takeover, sizeof(t->config.path));
-	t->config.handover = c->handover;
-	t->config.deadline_ns = c->handover_time;
+	t->config = server_takeover_config(&s->config);
 	t->group = &s->group;
-	t->sock = &s->net.sock;
-	t->bound = &s->config.listen;
+	t->sock = &s->now->net.sock;
+	t->bound = &s->bound;
 }
 
 /* All listeners, before a thread starts: a port in use is found before anything serves. */
@@ -105,7 +58,7 @@ static int server_listen(struct server *s)
 {
 	int r = 0;
 
-	for (unsigned a = 0; a < s->config.listen.count && r == 0; a++)
+	for (unsigned a = 0; a < s->bound.count && r == 0; a++)
 		r = takeover_listen(&s->takeover, a);
 	return r;
 }
@@ -125,39 +78,14 @@ static int server_check_descriptors(const struct server *s, uint64_t have)
 	return -EMFILE;
 }
 
-/* Which signals end it is the policy's choice; those left out keep their default or are ignored. */
-static int server_signals(struct server *s)
-{
-	const enum shutdown_mode mode = s->config.shutdown.mode;
-	sigset_t mask;
-
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGUSR1);
-	sigaddset(&mask, SIGUSR2);
-	if (mode == SHUTDOWN_IGNORE) {
-		signal(SIGTERM, SIG_IGN);
-		signal(SIGINT, SIG_IGN);
-	} else if (mode != SHUTDOWN_DEFAULT) {
-		sigaddset(&mask, SIGTERM);
-		sigaddset(&mask, SIGINT);
-	}
-	return worker_group_signals(&s->group, &mask);
-}
-
 /* The first line: where, how, and what was not available. */
-static void server_announce(const struct server *s, uint64_t nofile)
+static void server_announce(const struct server *s)
 {
-	char text[ADDR_TEXT_MAX], all[ADDR_LIST_MAX * (ADDR_TEXT_MAX + 2)] = "";
-	size_t n = 0;
+	char all[SERVER_ADDRESSES_MAX];
 
-	for (unsigned i = 0; i < s->config.listen.count; i++)
-		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", i ? ", " : "",
-				      addr_format(&s->config.listen.at[i], text));
-	log_info("listening on %s: %s, %u worker%s%s%s", all, s->backend.ops->name, s->group.count,
-		 s->group.count == 1 ? "" : "s", s->backend.why[0] ? "; " : "", s->backend.why);
-	if (nofile < s->config.max_conns + 64ull)
-		log_warn("only %llu descriptors (ulimit -n): max_conns = %u will not be reached",
-			 (unsigned long long)nofile, s->config.max_conns);
+	log_info("listening on %s: %s, %u worker%s%s%s", server_addresses(s, all),
+		 s->backend.ops->name, s->group.count, s->group.count == 1 ? "" : "s",
+		 s->backend.why[0] ? "; " : "", s->backend.why);
 }
 
 /* Prints the counters in one piece: a late reader gets whole lines. Returns 0 or -errno. */
@@ -191,22 +119,48 @@ static int server_signal(struct server *s, int signal)
 		takeover_start(&s->takeover);
 		return EXIT_OK;
 	}
+	if (signal == SIGHUP) {
+		s->reload = true;
+		return EXIT_OK;
+	}
 	if (s->stopping) {
 		worker_group_stop(&s->group, WORKER_QUIT);
 		return 128 + signal;
 	}
-	assert(s->net.on_term != WORKER_RUN);
+	assert(s->now->net.on_term != WORKER_RUN);
 	s->stopping = true;
-	worker_group_stop(&s->group, s->net.on_term);
+	worker_group_stop(&s->group, s->now->net.on_term);
 	return EXIT_OK;
 }
 
-/* A signal during a takeover: stops wait until it is over, which they make soon. */
+/* A hang-up that the kernel tells of is no wish of anybody: a terminal has gone. It means what it
+ * means to a program that handles nothing, but that `shutdown` says how this one ends. Returns the
+ * signal to act on, or 0. */
+static int server_understand(const struct server *s, int signal)
+{
+	sigset_t hangup;
+
+	if (signal != SIGHUP || s->group.signal_code != SI_KERNEL)
+		return signal;
+	if (s->hangup_ignored || s->config.shutdown.mode == SHUTDOWN_IGNORE)
+		return 0;
+	if (s->config.shutdown.mode == SHUTDOWN_DEFAULT) {
+		sigemptyset(&hangup);
+		sigaddset(&hangup, SIGHUP);
+		pthread_sigmask(SIG_UNBLOCK, &hangup, NULL);
+		(void)raise(SIGHUP);
+	}
+	return SIGTERM;
+}
+
+/* A signal during a takeover: stops wait until it is over, which they make soon, and so does a
+ * reload, which has time. */
 static bool server_interrupted(void *arg, int signal)
 {
 	struct server *s = arg;
 
-	if (signal == SIGUSR1 || signal == SIGUSR2) {
+	signal = server_understand(s, signal);
+	if (signal == 0 || signal == SIGUSR1 || signal == SIGUSR2 || signal == SIGHUP) {
 		(void)server_signal(s, signal);
 		return false;
 	}
@@ -214,10 +168,20 @@ static bool server_interrupted(void *arg, int signal)
 	return true;
 }
 
+static void server_reload(struct server *s)
+{
+	s->reload = false;
+	if (s->stopping || s->takeover.left)
+		log_warn("SIGHUP: nothing is read: %s",
+			 s->stopping ? "this process is ending" : "another has taken over");
+	else
+		reload_run(s);
+}
+
 /* How it ends when nobody has asked it to by a signal. */
 static enum worker_stop server_end(const struct server *s)
 {
-	return s->net.on_term != WORKER_RUN ? s->net.on_term : WORKER_CLOSE;
+	return s->now->net.on_term != WORKER_RUN ? s->now->net.on_term : WORKER_CLOSE;
 }
 
 /* Waits for what is next: returns a signal, or 0. */
@@ -231,7 +195,7 @@ static int server_next(struct server *s)
 	if (s->stopping)
 		takeover_retire(&s->takeover);
 	takeover_watch(&s->takeover);
-	signal = worker_group_wait(&s->group, takeover_wait_ms(&s->takeover));
+	signal = server_understand(s, worker_group_wait(&s->group, takeover_wait_ms(&s->takeover)));
 	if (s->group.done == 0)
 		(void)takeover_poll(&s->takeover);
 	if (takeover_overdue(&s->takeover) && !s->stopping) {
@@ -247,9 +211,12 @@ static int server_wait(struct server *s)
 	int code = EXIT_OK;
 
 	while (s->group.done < s->group.running) {
-		int signal = server_next(s);
-		int r = signal ? server_signal(s, signal) : EXIT_OK;
+		int signal, r;
 
+		if (s->reload)
+			server_reload(s);
+		signal = server_next(s);
+		r = signal ? server_signal(s, signal) : EXIT_OK;
 		code = r ? r : code;
 		if (s->group.done > 0 && !s->stopping && !s->takeover.left) {
 			s->stopping = true; /* one has failed: join says how */
@@ -261,20 +228,21 @@ static int server_wait(struct server *s)
 
 static int server_start(struct server *s)
 {
-	int r = worker_group_init(&s->group, server_worker_count(s), &s->net, &s->config.cpus);
+	struct settings *now = s->now;
+	int r = worker_group_init(&s->group, server_worker_count(s), &now->net, &s->config.cpus);
 
 	if (r == 0)
-		r = server_signals(s);
+		r = server_signals(s, &s->config.shutdown);
 	if (r < 0)
 		goto out;
 	for (unsigned i = 0; i < s->group.count; i++) {
 		s->group.workers[i].role = &echo_role;
-		s->group.workers[i].role_state = &s->echo;
+		s->group.workers[i].role_state = &now->echo;
 	}
 	server_takeover(s);
 	if (takeover_begin(&s->takeover) < 0 || server_listen(s) < 0)
 		return EXIT_ENVIRONMENT;
-	if (worker_group_prepare(&s->group, &s->net, &s->backend) < 0) {
+	if (worker_group_prepare(&s->group, &now->net, &s->backend) < 0) {
 		log_error("cannot start: %s", s->backend.why);
 		return EXIT_ENVIRONMENT;
 	}
@@ -305,14 +273,15 @@ static int server_serve(struct server *s)
 
 static int server_run(struct server *s)
 {
-	uint64_t nofile = sock_raise_nofile(s->config.max_conns + 256ull);
+	const uint64_t nofile = server_raise_nofile(s->config.max_conns);
 	int r, code;
 
 	if (server_check_descriptors(s, nofile) < 0)
 		return EXIT_ENVIRONMENT;
 	code = server_start(s);
 	if (code == EXIT_OK) {
-		server_announce(s, nofile);
+		server_announce(s);
+		server_warn_nofile(nofile, s->config.max_conns);
 		code = server_serve(s);
 	} else {
 		worker_group_stop(&s->group, WORKER_QUIT);
@@ -334,17 +303,14 @@ static int server_run(struct server *s)
 
 static int server_main(struct server *s, int argc, char **argv)
 {
+	struct sigaction hangup;
 	int r;
+
+	s->hangup_ignored = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
 
 	if (successor_init(&s->takeover.successor, argc, argv) < 0)
 		return EXIT_ENVIRONMENT;
-	opt_add(&s->opts, "server", echod_opts, &s->config);
-	r = backend_options(&s->backend, BACKEND_ACCEPT, &s->opts);
-	if (r < 0) {
-		log_error("cannot start: %s", strerror(-r));
-		return EXIT_ENVIRONMENT;
-	}
-	r = opt_load(&s->opts, argc, argv, environ);
+	r = echod_load(&s->opts, &s->config, &s->backend, argc, argv);
 	if (r < 0)
 		return server_usage_error(s);
 	if (program_answer(&s->opts, &s->config.program))
@@ -365,19 +331,15 @@ static int server_main(struct server *s, int argc, char **argv)
 		log_info("the configuration is good");
 		return EXIT_OK;
 	}
-	server_configure(s);
+	s->now = &s->settings[0];
+	s->bound = s->config.listen;
+	server_configure(s, &s->config, s->now);
 	return program_exit(server_run(s));
 }
 
 int main(int argc, char **argv)
 {
-	static struct server s = {
-		.opts = { .program = "echod",
-			  .usage = "[-f FILE] [OPTION]...",
-			  .about = "A TCP echo server: one SO_REUSEPORT listener and one event "
-				   "loop per worker, on the I/O backend of your choice.",
-			  .after = echod_after },
-	};
+	static struct server s;
 	int code;
 
 	program_begin("echod");

@@ -14,6 +14,8 @@
 #include "echo/net/backend.h"
 #include "echo/net/net_opt.h"
 
+extern char **environ;
+
 static const char *const shutdown_names[] = {
 	"drain", "close", "reset", "default", "ignore", NULL
 };
@@ -100,11 +102,11 @@ static const struct opt_type opt_takeover = { "unix:PATH", takeover_parse, takeo
 
 static const char *const handover_names[] = { "move", "serve", NULL };
 
-const struct opt echod_opts[] = {
+static const struct opt echod_opts[] = {
 	OPT(echod_config, listen, opt_addr, "127.0.0.1:7007",
 	    "address to serve, or a name: all of its addresses; may be repeated; port 0: any free "
 	    "one",
-	    .repeats = true),
+	    .repeats = true, .live = true),
 	OPT(echod_config, backend, opt_backend, "auto",
 	    "how the I/O is done; auto: the best that this kernel runs"),
 	OPT_UINT(
@@ -114,50 +116,78 @@ const struct opt echod_opts[] = {
 	    "pin workers to these CPUs in turn; all: do not pin"),
 	SOCK_ROW(echod_config, backlog, backlog, opt_uint, "4096",
 		 "connections that may wait to be accepted, on each listener", .min = 1,
-		 .max = 65535),
-	OPT_UINT(echod_config, max_conns, "10k", 1, 1000 * 1000,
-		 "connections of all workers; for one more the one idle for longest ends"),
+		 .max = 65535, .live = true),
+	OPT_UINT(echod_config, max_conns, "10k", 1, ECHOD_CONNS_MAX,
+		 "connections of all workers; for one more the one idle for longest ends",
+		 .live = true),
 	OPT_SIZE(echod_config, max_unsent, "256Ki", 1, 1 << 30,
-		 "bytes that a slow reader may leave unsent before reading from it stops"),
+		 "bytes that a slow reader may leave unsent before reading from it stops",
+		 .live = true),
 	OPT_SIZE(echod_config, max_unsent_total, "64Mi", 4096, 1ll << 40,
 		 "the same for all connections of a worker; where it is full, nobody ends, and "
 		 "who owes nothing is served without it"),
 	OPT_TIME(echod_config, idle_timeout, "off", 0, SEC(86400),
 		 "end a peer that sends nothing and takes nothing (acknowledges no byte) for this "
-		 "long"),
+		 "long",
+		 .live = true),
 	SOCK_ROWS(echod_config),
 	OPT(echod_config, shutdown, opt_shutdown, "drain 5s",
-	    "on SIGTERM and SIGINT: drain TIME, close, reset, default or ignore"),
+	    "on SIGTERM and SIGINT: drain TIME, close, reset, default or ignore", .live = true),
 	OPT_TIME(echod_config, busy_poll, "off", 0, SEC(1),
-		 "look for events this long before sleeping; costs a CPU"),
+		 "look for events this long before sleeping; costs a CPU", .live = true),
 	OPT_BOOL(echod_config, own_descriptors, "off",
 		 "a table of descriptors for each thread: fewer atomic operations, but ss -p and "
 		 "lsof do not find its sockets"),
 	OPT(echod_config, takeover, opt_takeover, "off",
 	    "take over from the echod that listens here, if there is one, and listen here for a "
-	    "successor"),
+	    "successor",
+	    .live = true),
 	OPT_ENUM(echod_config, handover, "move", handover_names,
 		 "open connections at a takeover; move: they go to the successor, unless the old "
-		 "or the new one says serve: the old process serves them to their end"),
+		 "or the new one says serve: the old process serves them to their end",
+		 .live = true),
 	OPT_TIME(
 		echod_config, handover_time, "off", 0, SEC(86400),
 		"how long it serves connections that stay with it after a takeover; then `shutdown` "
-		"ends them"),
+		"ends them",
+		.live = true),
 	OPT_FLAG(echod_config, check, "check the configuration and exit"),
 	PROGRAM_ROWS(echod_config),
 	OPT_END,
 };
 
-const char echod_after[] =
+static const char echod_after[] =
 	"SIGTERM and SIGINT do what `shutdown` says, a second one ends it at once.\n"
 	"SIGUSR2 starts a successor, which takes over where `takeover` is set: the same\n"
 	"command line, the program that lies where this one was.\n"
+	"SIGHUP reads the configuration again: what is marked as live changes, of what is\n"
+	"not it is said that it takes a restart, and a mistake changes nothing.\n"
 	"SIGUSR1 prints the counters, as the end does, on standard output in Prometheus'\n"
 	"text format; what nobody reads within a second is dropped, and said.\n"
 	"\n"
 	"Exit codes: 0 stopped as asked, 2 usage or configuration, 4 environment (port in\n"
 	"use, privilege, descriptors), 70 a bug, 130 and 143 ended at once by a second\n"
 	"signal.\n";
+
+int echod_load(struct opt_set *s, struct echod_config *c, struct backend_choice *b, int argc,
+	       char **argv)
+{
+	int r;
+
+	s->program = "echod";
+	s->usage = "[-f FILE] [OPTION]...";
+	s->about = "A TCP echo server: one SO_REUSEPORT listener and one event loop per worker, on "
+		   "the I/O backend of your choice.";
+	s->after = echod_after;
+	s->reloads = true;
+	opt_add(s, "server", echod_opts, c);
+	r = backend_options(b, BACKEND_ACCEPT, s);
+	if (r < 0) {
+		snprintf(s->error, sizeof(s->error), "cannot be read: %s", strerror(-r));
+		return r;
+	}
+	return opt_load(s, argc, argv, environ);
+}
 
 static int fork_cannot(struct opt_set *s, const struct echod_config *c)
 {

@@ -12,9 +12,14 @@
 #include "echo/net/sock.h"
 #include "takeover/path.h"
 
-enum { ECHOD_WORKERS_MAX = 1024 }; /* as many as there can be CPUs in a set */
+enum {
+	ECHOD_WORKERS_MAX = 1024, /* as many as there can be CPUs in a set */
+	ECHOD_CONNS_MAX = 1000 * 1000,
+};
 
+struct backend_choice;
 struct backend_ops;
+struct opt_set;
 
 enum shutdown_mode {
 	SHUTDOWN_DRAIN,   /* finish what is owed, at most for a while */
@@ -48,8 +53,12 @@ struct echod_config {
 	int64_t handover_time;
 };
 
-extern const struct opt echod_opts[];
-extern const char echod_after[]; /* the end of --help: signals, exit codes, examples */
+/* Reads the configuration, all of it: file, environment, command line, into structs of zeroes. So
+ * it is at the start, and again for each reload; nothing else opens a configuration file. @s keeps
+ * pointers to the others and to words of @argv. Returns the number of operands, or -errno with
+ * s->error set. */
+int echod_load(struct opt_set *s, struct echod_config *c, struct backend_choice *b, int argc,
+	       char **argv);
 
 /* Checks across rows: what this backend cannot do. Returns 0, or -EINVAL with s->error set. */
 int echod_check(struct opt_set *s, const struct echod_config *c, const struct backend_ops *backend);

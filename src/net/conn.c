@@ -24,6 +24,33 @@ static size_t align_up(size_t n, size_t to)
 	return (n + to - 1) & ~(to - 1);
 }
 
+/* Bytes of the slab that @capacity slots take, in whole pages. */
+static size_t conn_table_len(const struct conn_table *t, uint32_t capacity)
+{
+	return align_up(t->stride * capacity, (size_t)sysconf(_SC_PAGESIZE));
+}
+
+/* Addresses cost nothing: those of slots that may be wanted later are taken now, since slots never
+ * move. Where even that is too much there are as many as are wanted now. */
+static char *conn_table_map(struct conn_table *t, uint32_t capacity, uint32_t most)
+{
+	const int how = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	char *slab = MAP_FAILED;
+
+	if (most > capacity) {
+		t->slab_len = conn_table_len(t, most);
+		slab = mmap(NULL, t->slab_len, PROT_NONE, how, -1, 0);
+	}
+	if (slab != MAP_FAILED &&
+	    mprotect(slab, conn_table_len(t, capacity), PROT_READ | PROT_WRITE) == 0)
+		return slab;
+	if (slab != MAP_FAILED)
+		munmap(slab, t->slab_len);
+	t->slab_len = conn_table_len(t, capacity);
+	slab = mmap(NULL, t->slab_len, PROT_READ | PROT_WRITE, how, -1, 0);
+	return slab != MAP_FAILED ? slab : NULL;
+}
+
 int conn_table_init(struct worker *w, uint32_t capacity)
 {
 	struct conn_table *t = &w->table;
@@ -32,18 +59,28 @@ int conn_table_init(struct worker *w, uint32_t capacity)
 	t->role_at =
 		sizeof(struct conn) + align_up(w->config->backend->conn_size, alignof(struct conn));
 	t->stride = align_up(t->role_at + w->role->conn_size, CONN_LINE);
-	t->slab_len = t->stride * capacity;
-	t->slab = mmap(NULL, t->slab_len, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (t->slab == MAP_FAILED) {
-		t->slab = NULL;
+	t->slab = conn_table_map(t, capacity, w->config->slots_max);
+	if (!t->slab)
 		return -ENOMEM;
-	}
 	t->capacity = capacity;
 	t->fresh = capacity;
 	t->free = NULL;
 	w->closing = NULL;
 	w->closing_tail = &w->closing;
+	return 0;
+}
+
+int conn_table_grow(struct worker *w, uint32_t capacity)
+{
+	struct conn_table *t = &w->table;
+	const size_t len = conn_table_len(t, capacity);
+
+	if (capacity <= t->capacity)
+		return 0;
+	if (len > t->slab_len || mprotect(t->slab, len, PROT_READ | PROT_WRITE) < 0)
+		return -ENOMEM;
+	t->fresh += capacity - t->capacity;
+	t->capacity = capacity;
 	return 0;
 }
 

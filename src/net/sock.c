@@ -213,7 +213,16 @@ static int sock_default_congestion(int fd)
 	return r;
 }
 
-int sock_inherit(int fd, const struct sock_options *o)
+bool sock_options_equal(const struct sock_options *a, const struct sock_options *b)
+{
+	return a->keepalive.idle_s == b->keepalive.idle_s &&
+	       a->keepalive.interval_s == b->keepalive.interval_s &&
+	       a->keepalive.count == b->keepalive.count &&
+	       a->user_timeout_ns == b->user_timeout_ns && a->backlog == b->backlog &&
+	       a->icmp_errors == b->icmp_errors && strcmp(a->congestion, b->congestion) == 0;
+}
+
+int sock_configure(int fd, const struct sock_options *o)
 {
 	int r = 0;
 
@@ -228,9 +237,14 @@ int sock_inherit(int fd, const struct sock_options *o)
 		r = sock_default_congestion(fd);
 	if (r == 0 && listen(fd, (int)o->backlog) < 0)
 		r = -errno;
-	if (r == 0 && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
-		r = -errno;
 	return r;
+}
+
+int sock_inherit(int fd, const struct sock_options *o)
+{
+	int r = sock_configure(fd, o);
+
+	return r == 0 && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0 ? -errno : r;
 }
 
 int sock_dial(const struct addr *to, const struct addr *from, const struct sock_options *o)

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
@@ -63,6 +64,35 @@ int worker_wake_listeners(struct worker *w)
 		r = r < 0 ? r : e;
 	}
 	return r;
+}
+
+int worker_add_listener(struct worker *w, int fd)
+{
+	int r;
+
+	if (w->listener_count == WORKER_LISTENERS_MAX)
+		return -ENOSPC;
+	r = w->config->backend->listen(w, fd);
+	if (r < 0)
+		return r;
+	w->resting[w->listener_count] = false;
+	w->listeners[w->listener_count++] = fd;
+	return 0;
+}
+
+void worker_drop_listener(struct worker *w, unsigned i)
+{
+	const unsigned last = w->listener_count - 1;
+
+	assert(i < w->listener_count);
+	if (!w->resting[i])
+		w->config->backend->unlisten(w, w->listeners[i], true);
+	/* a process that was forked just now may hold a copy, which would still let peers in */
+	(void)shutdown(w->listeners[i], SHUT_RD);
+	close(w->listeners[i]);
+	w->listeners[i] = w->listeners[last];
+	w->resting[i] = w->resting[last];
+	w->listener_count = last;
 }
 
 static void worker_end_listeners(struct worker *w)

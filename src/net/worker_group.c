@@ -95,14 +95,22 @@ void worker_group_fini(struct worker_group *g)
 
 int worker_group_signals(struct worker_group *g, const sigset_t *mask)
 {
-	sigset_t blocked = *mask;
+	sigset_t blocked;
+	int fd;
 
 	signal(SIGPIPE, SIG_IGN);
+	if (g->signal_fd < 0)
+		pthread_sigmask(SIG_BLOCK, NULL, &g->found);
+	sigorset(&blocked, &g->found, mask);
 	/* a backend with processes waits for it: it must not be delivered here, to be ignored */
 	sigaddset(&blocked, SIGCHLD);
-	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
-	g->signal_fd = signalfd(-1, mask, SFD_CLOEXEC | SFD_NONBLOCK);
-	return g->signal_fd < 0 ? -errno : 0;
+	pthread_sigmask(SIG_BLOCK, &blocked, NULL); /* before those that go are let through */
+	fd = signalfd(g->signal_fd, mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	g->signal_fd = fd;
+	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
+	return 0;
 }
 
 /* Workers that have a table of descriptors each must know whose listeners are in it. */
@@ -197,9 +205,10 @@ int worker_group_wait(struct worker_group *g, int timeout_ms)
 	(void)poll(p, 2 + g->watched_count, timeout_ms);
 	if (read(g->done_fd, &ended, sizeof(ended)) == sizeof(ended))
 		g->done += (unsigned)ended;
-	if (read(g->signal_fd, &info, sizeof(info)) == sizeof(info))
-		return (int)info.ssi_signo;
-	return 0;
+	if (read(g->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	g->signal_code = info.ssi_code;
+	return (int)info.ssi_signo;
 }
 
 int worker_group_join(struct worker_group *g)

@@ -38,7 +38,7 @@ static const struct opt_type words_type = { "ADDR:PORT", words_parse, words_prin
 static const char *const backends[] = { "auto", "io_uring", "epoll", "fork", NULL };
 static const struct opt rows[] = {
 	OPT(opt_test_config, listen, words_type, "127.0.0.1:7007", "address to serve",
-	    .repeats = true, .letter = 'l'),
+	    .repeats = true, .letter = 'l', .live = true),
 	OPT_ENUM(opt_test_config, backend, "auto", backends, "backend that serves connections"),
 	OPT_UINT(opt_test_config, workers, "0", 0, 1024, "threads; 0: one for each CPU",
 		 .letter = 't'),
@@ -48,7 +48,8 @@ static const struct opt rows[] = {
 		 "bytes one slow reader may leave unsent; then reading from it stops"),
 	OPT_TIME(opt_test_config, idle_timeout, "off", 0, SEC(86400), "close a silent peer"),
 	OPT_TIME(opt_test_config, interval, "1s", 1, INT64_MAX, "between reports"),
-	OPT(opt_test_config, rate, opt_double, "0.5", "messages a second", .max = 1000000),
+	OPT(opt_test_config, rate, opt_double, "0.5", "messages a second", .max = 1000000,
+	    .live = true),
 	OPT_BOOL(opt_test_config, verify, "on", "compare every byte", .letter = 'V'),
 	OPT_STRING(opt_test_config, json_file, NULL, "write the result there"),
 	OPT_STRING(opt_test_config, config, NULL, "read this file first", .letter = 'f',

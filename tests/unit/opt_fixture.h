@@ -57,5 +57,6 @@ TCase *opt_tcase(const char *name);
 TCase *opt_file_tests(void);
 TCase *opt_type_tests(void);
 TCase *opt_doc_tests(void);
+TCase *opt_change_tests(void);
 
 #endif

@@ -264,6 +264,28 @@ static void check_interleaved(const char *from, const char *to)
 	}
 }
 
+START_TEST(all_addresses_overlap_each_of_their_family)
+{
+	static const struct {
+		const char *a, *b;
+		bool overlap;
+	} cases[] = {
+		{ "127.0.0.1:7", "127.0.0.1:7", true }, { "127.0.0.1:7", "127.0.0.2:7", false },
+		{ "127.0.0.1:7", "0.0.0.0:7", true },   { "127.0.0.1:7", "0.0.0.0:8", false },
+		{ "[::]:7", "[::1]:7", true },          { "[::2]:7", "[::1]:7", false },
+		{ "[::]:7", "127.0.0.1:7", false },     { "[::]:7", "0.0.0.0:7", false },
+	};
+	struct addr a, b;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		ck_assert_int_eq(addr_parse(&a, cases[i].a), 0);
+		ck_assert_int_eq(addr_parse(&b, cases[i].b), 0);
+		ck_assert_int_eq(addr_overlaps(&a, &b), cases[i].overlap);
+		ck_assert_int_eq(addr_overlaps(&b, &a), cases[i].overlap);
+	}
+}
+END_TEST
+
 START_TEST(families_take_turns_and_keep_their_order)
 {
 	static const char *const cases[][2] = {
@@ -296,6 +318,7 @@ Suite *addr_suite(void)
 	tcase_add_test(tc, resolving_says_why_it_failed);
 	tcase_add_test(tc, a_link_local_address_needs_its_interface);
 	tcase_add_test(tc, families_take_turns_and_keep_their_order);
+	tcase_add_test(tc, all_addresses_overlap_each_of_their_family);
 	suite_add_tcase(s, tc);
 	return s;
 }

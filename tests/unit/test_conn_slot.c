@@ -237,6 +237,39 @@ START_TEST(a_deadline_that_was_taken_away_does_not_come)
 }
 END_TEST
 
+START_TEST(there_may_be_more_slots_than_it_began_with)
+{
+	enum { MANY = 300 };
+	struct conn *first, *last = NULL;
+
+	fake_fini();
+	fake.config.slots_max = MANY;
+	fake.config.max_conns = MANY;
+	ck_assert_int_eq(worker_init(&fake.w), 0);
+	first = fake_accept();
+	ck_assert_int_eq(conn_table_grow(&fake.w, 2 * MANY), -ENOMEM);
+	ck_assert_int_eq(conn_table_grow(&fake.w, MANY), 0);
+	ck_assert_int_eq(conn_table_grow(&fake.w, 1), 0); /* no fewer */
+	for (int i = 1; i < MANY; i++) {
+		last = fake_accept();
+		ck_assert_ptr_nonnull(last);
+		ck_assert_ptr_ne(last, first);
+	}
+	ck_assert_ptr_null(conn_adopt(&fake.w, -1));
+	ck_assert_ptr_eq(conn_find(&fake.w, conn_token(first, 0)), first);
+	ck_assert_ptr_eq(conn_find(&fake.w, conn_token(last, 0)), last);
+	ck_assert_uint_eq(last->slot, MANY - 1);
+}
+END_TEST
+
+START_TEST(without_room_for_more_slots_there_are_none)
+{
+	ck_assert_int_eq(conn_table_grow(&fake.w, 100000), -ENOMEM);
+	ck_assert_uint_eq(fake.w.table.capacity, FAKE_SLOTS);
+	fake_accept();
+}
+END_TEST
+
 static TCase *slots_case(void)
 {
 	TCase *tc = tcase_create("slots");
@@ -246,6 +279,8 @@ static TCase *slots_case(void)
 	tcase_add_test(tc, tokens_carry_op_slot_and_generation);
 	tcase_add_test(tc, generations_go_round_without_confusion);
 	tcase_add_test(tc, one_that_is_closing_leaves_its_place);
+	tcase_add_test(tc, there_may_be_more_slots_than_it_began_with);
+	tcase_add_test(tc, without_room_for_more_slots_there_are_none);
 	tcase_add_test(tc, the_limit_is_for_all_workers);
 	tcase_add_test(tc, without_a_free_slot_it_is_shed_too);
 	tcase_add_test(tc, a_dialed_connection_counts_when_it_is_open);

@@ -251,5 +251,6 @@ Suite *opt_suite(void)
 	suite_add_tcase(s, opt_file_tests());
 	suite_add_tcase(s, opt_type_tests());
 	suite_add_tcase(s, opt_doc_tests());
+	suite_add_tcase(s, opt_change_tests());
 	return s;
 }

@@ -54,6 +54,10 @@ void addr_set_port(struct addr *a, unsigned port);
 /* Same family, address, interface and port. */
 bool addr_equal(const struct addr *a, const struct addr *b);
 
+/* Whether a listener on one would take connections from one on the other: the same port, and the
+ * same address or all addresses of the family. */
+bool addr_overlaps(const struct addr *a, const struct addr *b);
+
 /* Whether the socket @fd, for which connect(2) to @to has been called, is being connected to
  * itself: the kernel gave it the very address of its target, whose port then is one of those for
  * clients, and where nobody listens TCP lets a socket open to itself (RFC 9293, section 3.5:

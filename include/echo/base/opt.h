@@ -56,6 +56,7 @@ struct opt {
 			      own section; the environment and the command line do not know it */
 	bool repeats;  /* may be given more than once; a value of higher precedence starts anew */
 	bool cli_only; /* not a config key: --check, --print-config */
+	bool live;     /* a program that reads its configuration again changes it while it runs */
 };
 
 /* A type may call the parse and print of these with a row of its own: type, size, min, max. Numbers
@@ -131,8 +132,9 @@ struct opt_set {
 				("Exit status:") becomes a section of the man page */
 	char features[OPT_ERROR_MAX]; /* the second line of --version; "": none */
 	struct opt_section sections[OPT_SECTIONS_MAX];
-	unsigned count;    /* sections */
-	bool has_phases;   /* config files may end with sections [phase NAME] */
+	unsigned count;  /* sections */
+	bool reloads;    /* the program reads its configuration again: rows say if they are live */
+	bool has_phases; /* config files may end with sections [phase NAME] */
 	const char *phase; /* keys of this one override those of the first section and its
 			      groups; NULL: all phases are only checked */
 	char phases[OPT_PHASES_MAX][OPT_PHASE_MAX]; /* that the file has, in its order */
@@ -169,6 +171,23 @@ int opt_load(struct opt_set *s, int argc, char **argv, char *const *env);
  * must outlive the set. A file is read once for each opt_read_defaults. */
 int opt_read_defaults(struct opt_set *s);
 int opt_read_file(struct opt_set *s, FILE *f, const char *name);
+
+/* A key whose value differs in two sets of the same rows. */
+struct opt_change {
+	const char *name;           /* "max_conns", "epoll.buffer" */
+	const char *place;          /* of the new value: "echod.conf:3: max_conns: " */
+	const char *before, *after; /* values as text, joined by ", " */
+	bool live;
+};
+
+/* For a program that has read its configuration again, into @next, and runs with @now: calls @each
+ * for every key whose value differs, in order. Of those that are not live @next gets the value and
+ * origin of @now: what a program can run with that does not restart. */
+void opt_merge(struct opt_set *next, const struct opt_set *now,
+	       void (*each)(void *arg, const struct opt_change *c), void *arg);
+
+/* After that: @now gets all values and origins of @next. */
+void opt_take(struct opt_set *now, const struct opt_set *next);
 
 /* Where the value of row @key ("workers", or "io_uring.buffers") came from; NULL: no such row. */
 const struct opt_origin *opt_origin_of(const struct opt_set *s, const char *key);

@@ -83,6 +83,10 @@ struct backend_ops {
 	 * receives. What was detached before need not have become quiet. 0 or -errno. */
 	int (*attach)(struct conn *c);
 
+	/* w->config is another one than at init, of the same backend: what was computed from it is
+	 * computed again. Between two turns; may be NULL. */
+	void (*configured)(struct worker *w);
+
 	/* How far the connection has come, where c->fd cannot be asked (fork); else NULL. */
 	void (*progress)(const struct conn *c, struct sock_progress *p);
 

@@ -190,8 +190,8 @@ struct conn *conn_adopt(struct worker *w, int fd);
 void conn_close_all(struct worker *w, enum cause cause, bool abort);
 
 struct conn_table {
-	char *slab; /* mmap'ed: slots are touched on use */
-	size_t stride, slab_len;
+	char *slab;               /* mmap'ed: slots are touched on use */
+	size_t stride, slab_len;  /* slab_len: with what it may grow into */
 	size_t role_at;           /* of a slot: where the role's bytes begin */
 	uint32_t capacity, fresh; /* fresh: slots never used */
 	struct conn *free;
@@ -202,8 +202,13 @@ static inline struct conn *conn_slot(const struct conn_table *t, uint32_t slot)
 	return (struct conn *)(void *)(t->slab + slot * t->stride);
 }
 
+/* Reserves @capacity slots, and addresses for w->config->slots_max of them. 0 or -ENOMEM. */
 int conn_table_init(struct worker *w, uint32_t capacity);
 void conn_table_fini(struct worker *w);
+
+/* In the worker's thread: from now on there are @capacity slots, or as many as before, if those are
+ * more. Returns 0, or -ENOMEM with all as it was. */
+int conn_table_grow(struct worker *w, uint32_t capacity);
 
 /* Ends what conn_close and conn_abort queued. */
 void conn_reap(struct worker *w);

@@ -25,11 +25,13 @@ extern const struct opt_type opt_congestion; /* char[SOCK_CONGESTION_MAX] that t
  * to the kernel. */
 #define SOCK_ROWS(config_)                                                                         \
 	SOCK_ROW(config_, keepalive, keepalive, opt_keepalive, "off",                              \
-		 "TCP keepalive: probe after IDLE, every INTERVAL, give up after COUNT"),          \
+		 "TCP keepalive: probe after IDLE, every INTERVAL, give up after COUNT",           \
+		 .live = true),                                                                    \
 		SOCK_ROW(config_, user_timeout, user_timeout_ns, opt_time, "off",                  \
 			 "TCP_USER_TIMEOUT: unacknowledged bytes end the connection after this",   \
-			 .max = SEC(86400), .step = MSEC(1)),                                      \
+			 .max = SEC(86400), .step = MSEC(1), .live = true),                        \
 		SOCK_ROW(config_, congestion, congestion, opt_congestion, "default",               \
-			 "congestion control of the connections, such as reno, cubic or bbr")
+			 "congestion control of the connections, such as reno, cubic or bbr",      \
+			 .live = true)
 
 #endif

@@ -43,6 +43,10 @@ struct role {
 	 * (WORKER_RESET): close connections accordingly. The loop ends when none is left. */
 	void (*stop)(struct worker *w, enum worker_stop how);
 
+	/* w->config and role_state are others now, between two turns; the latter was @before. May
+	 * be NULL. */
+	void (*configured)(struct worker *w, const void *before);
+
 	/* After every turn and its timers; may be NULL. May set w->pace_ns. */
 	void (*turned)(struct worker *w);
 

@@ -43,8 +43,13 @@ int sock_join(const struct addr *at, const struct sock_options *o);
 int sock_listens(int fd, struct addr *at);
 bool sock_is_open(int fd);
 
-/* Gives an inherited listener the options of this configuration, the backlog too, and makes it
- * non-blocking. Returns 0 or -errno. */
+bool sock_options_equal(const struct sock_options *a, const struct sock_options *b);
+
+/* Gives a listener the options of this configuration, the backlog too: what it accepts from now on
+ * has them. Returns 0 or -errno. */
+int sock_configure(int fd, const struct sock_options *o);
+
+/* The same for an inherited listener, which becomes non-blocking. Returns 0 or -errno. */
 int sock_inherit(int fd, const struct sock_options *o);
 
 /* Begins to connect, from @from unless that is NULL. Returns the descriptor, the connection still

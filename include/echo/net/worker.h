@@ -35,6 +35,7 @@ struct net_config {
 	unsigned workers;          /* how many there are: worker_group_prepare sets it */
 	uint32_t max_conns;        /* of all workers together */
 	uint32_t slots;            /* of one worker, connections that are still closing included */
+	uint32_t slots_max;        /* so many it may have later (worker_change.h); 0: no more */
 	uint64_t max_unsent;       /* bytes of one connection */
 	uint64_t max_unsent_total; /* bytes of one worker */
 	int64_t busy_poll_ns;      /* look for events this long before sleeping */
@@ -45,7 +46,9 @@ struct net_config {
 
 struct worker {
 	/* set by the caller of worker_prepare */
-	const struct net_config *config;
+	const struct net_config
+		*config; /* while it runs its thread alone changes it, and role_state
+			  */
 	const struct role *role;
 	void *role_state;        /* of this worker, the caller's */
 	_Atomic uint32_t *conns; /* open connections of all workers */
@@ -182,6 +185,12 @@ int worker_await(struct worker_call *call);
 void worker_rest(struct worker *w, unsigned i);
 /* Accepts again from all that rest. Returns 0, or the first -errno; the others accept. */
 int worker_wake_listeners(struct worker *w);
+
+/* The same, of a worker that runs. One more listener, which is accepted from at once. Returns 0:
+ * @fd is the worker's; or -errno: it stays the caller's. */
+int worker_add_listener(struct worker *w, int fd);
+/* Accepts what waits on listener number @i, and closes it; the last one gets its number. */
+void worker_drop_listener(struct worker *w, unsigned i);
 
 /* Makes its turn end soon, so that role->turned is called; from any thread. */
 void worker_wake(struct worker *w);

@@ -20,7 +20,9 @@ struct worker_group {
 	_Atomic uint32_t conns;                  /* open connections of all */
 	struct acceptor_reserve reserve;         /* of those that share their descriptors */
 	int done_fd, signal_fd;
-	int *listeners; /* with own_descriptors: of all workers; closed here when all run */
+	sigset_t found;  /* signals that were blocked before worker_group_signals */
+	int signal_code; /* si_code of the signal that worker_group_wait has returned last */
+	int *listeners;  /* with own_descriptors: of all workers; closed here when all run */
 	unsigned listener_count;
 	const int *watched; /* descriptors beside them that end a wait */
 	unsigned watched_count;
@@ -35,8 +37,8 @@ int worker_group_init(struct worker_group *g, unsigned count, const struct net_c
 		      const struct cpu_list *cpus);
 void worker_group_fini(struct worker_group *g); /* what was never started is closed */
 
-/* Takes the signals of @mask from now on for worker_group_wait, and ignores SIGPIPE: a dead peer is
- * an errno. Returns 0 or -errno. */
+/* Takes the signals of @mask, and no others, from now on for worker_group_wait, and ignores
+ * SIGPIPE: a dead peer is an errno. Returns 0 or -errno. */
 int worker_group_signals(struct worker_group *g, const sigset_t *mask);
 
 /* Prepares all: each has its memory, its thread and its backend, and nobody is served yet. With

@@ -36,8 +36,8 @@ int opt_fail(struct opt_set *s, const char *fmt, ...)
 }
 
 /* "echod.conf:3: workers: ", "ECHOD_WORKERS: ", "--workers: ", "default of workers: " */
-static void print_place(const struct opt_set *s, struct opt_at at, struct opt_origin from,
-			char place[OPT_PLACE_MAX])
+void opt_place(const struct opt_set *s, struct opt_at at, struct opt_origin from,
+	       char place[OPT_PLACE_MAX])
 {
 	enum opt_level how = from.level == OPT_FILE ? OPT_DEFAULT : from.level;
 	char name[OPT_NAME_MAX];
@@ -65,7 +65,7 @@ int opt_apply(struct opt_set *s, struct opt_at at, const char *text, struct opt_
 	bool again = from.level != OPT_DEFAULT && origin->level == from.level &&
 		     origin->phase == from.phase;
 
-	print_place(s, at, from, place);
+	opt_place(s, at, from, place);
 	if (again && !o->repeats)
 		return fail_again(s, place, *origin);
 	if (text[0] == '\0')
@@ -156,7 +156,7 @@ int opt_error_at(struct opt_set *s, const char *key, const char *fmt, ...)
 	int r;
 
 	if (opt_find(s, OPT_DEFAULT, key, &at))
-		print_place(s, at, s->sections[at.section].origin[at.row], place);
+		opt_place(s, at, s->sections[at.section].origin[at.row], place);
 	else
 		snprintf(place, sizeof(place), "%s: ", key);
 	va_start(args, fmt);

@@ -18,18 +18,33 @@ enum {
 	SOURCE_MAX = 100, /* longer names of files are cut in comments, or lines grow too long */
 };
 
-void opt_explain(const struct opt *o, char text[OPT_EXPLAIN_MAX])
+/* What follows the help of a row, in brackets: "0 to 1024; may repeat; default 0; live". */
+static void explain_more(const struct opt_set *s, struct opt_at at, char more[OPT_ERROR_MAX])
 {
-	char limits[OPT_ERROR_MAX] = "";
-	bool limited = opt_limits(o, limits), known = o->fallback && o->fallback[0];
+	const struct opt *o = opt_row(s, at);
+	char limits[OPT_ERROR_MAX] = "", fallback[OPT_TEXT_MAX] = "";
+	const char *const parts[] = { opt_limits(o, limits) ? limits : "",
+				      o->repeats ? "may repeat" : "", fallback,
+				      s->reloads && o->live ? "live" : "" };
+	size_t len = 0;
 
-	if (!limited && !known && !o->repeats)
-		snprintf(text, OPT_EXPLAIN_MAX, "%s", o->help);
-	else
-		snprintf(text, OPT_EXPLAIN_MAX, "%.300s (%.300s%s%s%s%s%.100s)", o->help, limits,
-			 limited && (known || o->repeats) ? "; " : "",
-			 o->repeats ? "may repeat" : "", o->repeats && known ? "; " : "",
-			 known ? "default " : "", known ? o->fallback : "");
+	if (o->fallback && o->fallback[0])
+		snprintf(fallback, sizeof(fallback), "default %.200s", o->fallback);
+	more[0] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(parts) && len < OPT_ERROR_MAX; i++) {
+		if (parts[i][0])
+			len += (size_t)snprintf(more + len, OPT_ERROR_MAX - len, "%s%s",
+						len > 0 ? "; " : "", parts[i]);
+	}
+}
+
+void opt_explain(const struct opt_set *s, struct opt_at at, char text[OPT_EXPLAIN_MAX])
+{
+	char more[OPT_ERROR_MAX];
+
+	explain_more(s, at, more);
+	snprintf(text, OPT_EXPLAIN_MAX, "%.300s%s%.400s%s", opt_row(s, at)->help,
+		 more[0] ? " (" : "", more, more[0] ? ")" : "");
 }
 
 static void print_lines(const char *text, FILE *to)
@@ -57,7 +72,7 @@ static void help_row(const struct opt_set *s, struct opt_at at, FILE *to)
 		 o->letter ? o->letter : ' ', o->letter ? ',' : ' ',
 		 o->type == &opt_bool ? "[no-]" : "", name + 2, metavar ? " " : "",
 		 metavar ? metavar : "");
-	opt_explain(o, text);
+	opt_explain(s, at, text);
 	textwrap_put(to, left, HELP_COLUMN, 0, text);
 }
 

@@ -91,7 +91,7 @@ static void print_option(const struct opt_set *s, struct opt_at at, FILE *to)
 	if (o->type->metavar && o->type != &opt_bool)
 		fprintf(to, " Ar \\&%s", o->type->metavar);
 	fputc('\n', to);
-	opt_explain(o, text);
+	opt_explain(s, at, text);
 	paragraph(to, text);
 }
 

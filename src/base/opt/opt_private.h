@@ -55,6 +55,10 @@ static inline const char *opt_heading(const struct opt_set *s, struct opt_at at)
 	return group ? group : s->sections[at.section].name;
 }
 
+/* Writes where a value of this row came from: "echod.conf:3: workers: ", "--workers: ". */
+void opt_place(const struct opt_set *s, struct opt_at at, struct opt_origin from,
+	       char place[OPT_PLACE_MAX]);
+
 /* Sets s->error, one printable line. Returns -EINVAL. */
 int opt_fail(struct opt_set *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -74,8 +78,8 @@ bool opt_limits(const struct opt *o, char text[OPT_ERROR_MAX]);
 
 bool opt_number_limits(const struct opt *o, char text[OPT_ERROR_MAX]);
 
-/* Writes "help (0 to 1024; may repeat; default 0)". */
-void opt_explain(const struct opt *o, char text[OPT_EXPLAIN_MAX]);
+/* Writes "help (0 to 1024; may repeat; default 0; live)". */
+void opt_explain(const struct opt_set *s, struct opt_at at, char text[OPT_EXPLAIN_MAX]);
 
 /* Is this one of the words of opt_bool? */
 bool opt_bool_word(const char *text, bool *value);

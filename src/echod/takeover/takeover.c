@@ -202,20 +202,63 @@ bool takeover_poll(struct takeover *t)
 	return fd >= 0 && takeover_give(t, fd, pid);
 }
 
-void takeover_retire(struct takeover *t)
+/* Nobody takes over there any more. */
+static void takeover_leave_path(struct takeover *t, const char *refusal)
 {
 	struct talk *talk = &t->give.talk; /* of nobody now */
 	char why[PATH_WHY_MAX];
 	pid_t pid;
 
-	t->until_ns = 0;
 	if (t->path_fd < 0)
 		return;
 	path_remove(t->config.path, t->id);
 	while ((talk->fd = path_accept(t->path_fd, &pid, why)) >= 0)
-		message_refuse(talk, "it is ending");
+		message_refuse(talk, refusal);
 	close(t->path_fd);
 	t->path_fd = -1;
+}
+
+void takeover_retire(struct takeover *t)
+{
+	t->until_ns = 0;
+	takeover_leave_path(t, "it is ending");
+}
+
+static bool takeover_has_path(const struct takeover *t, const struct takeover_next *n)
+{
+	return strcmp(t->config.path, n->config.path) == 0;
+}
+
+int takeover_prepare(const struct takeover *t, struct takeover_next *n, char why[PATH_WHY_MAX])
+{
+	n->path_fd = -1;
+	if (takeover_has_path(t, n) || !n->config.path[0])
+		return 0;
+	n->path_fd = path_listen(n->config.path, why);
+	return n->path_fd < 0 ? n->path_fd : 0;
+}
+
+void takeover_change(struct takeover *t, const struct takeover_next *n)
+{
+	assert(!t->taking && !t->left);
+	if (!takeover_has_path(t, n)) {
+		takeover_leave_path(t, "its path is another now");
+		t->path_fd = n->path_fd;
+		t->retry_ns = 0;
+		t->id = path_identify(n->config.path);
+	}
+	t->config = n->config;
+	t->asked = n->asked;
+	t->sock = n->sock;
+}
+
+void takeover_discard(struct takeover_next *n)
+{
+	if (n->path_fd < 0)
+		return;
+	path_remove(n->config.path, path_identify(n->config.path));
+	close(n->path_fd);
+	n->path_fd = -1;
 }
 
 static int64_t takeover_next_ns(const struct takeover *t)

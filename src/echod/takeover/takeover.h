@@ -74,6 +74,21 @@ int takeover_wait_ms(const struct takeover *t);
 /* Those that stayed after a takeover have had their time. */
 bool takeover_overdue(const struct takeover *t);
 
+/* A reload: what may be another from then on. config, asked and sock are the caller's to set. */
+struct takeover_next {
+	struct takeover_config config;
+	struct addr_list asked;
+	const struct sock_options *sock;
+	int path_fd; /* of a path that is another than before; -1: it is not, or there is none */
+};
+
+/* Listens at the path of @n, unless that is the one in force. Returns 0, or -errno with a reason in
+ * @why: nothing has changed. One of the other two must follow; the addresses in t->bound are the
+ * caller's to change. */
+int takeover_prepare(const struct takeover *t, struct takeover_next *n, char why[PATH_WHY_MAX]);
+void takeover_change(struct takeover *t, const struct takeover_next *n);
+void takeover_discard(struct takeover_next *n);
+
 /* SIGUSR2. */
 void takeover_start(struct takeover *t);
 

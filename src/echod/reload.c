@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT
+ * reload: in three steps. Read: from the file to a configuration that this process can run with, in
+ * which what takes a restart is as it was. Open: everything that can fail, beside what is in force.
+ * Change: what cannot fail any more. Whether a key can be changed says its row (opt.h: live).
+ */
+#include "reload.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "echo/base/log.h"
+#include "echo/net/worker_change.h"
+#include "server.h"
+
+enum { SAID_MAX = 1024 };
+
+struct reload {
+	struct server *s;
+	/* as it was read, but for what takes a restart */
+	struct opt_set opts;
+	struct echod_config config;
+	struct backend_choice backend;
+	unsigned changed, staying; /* keys that change, and that would take a restart */
+	char said[SAID_MAX];       /* "max_conns = 20, idle_timeout = 5s" */
+	size_t said_len;
+	/* what it comes to */
+	struct settings *next;
+	struct takeover_next takeover;
+	struct addr_list bound, gone; /* that are served then; that are no more */
+	uint64_t nofile;              /* the limit of descriptors */
+	bool kept[ADDR_LIST_MAX];     /* of bound: they are served already */
+	int *fds;                     /* listeners of the others, as worker_change has them */
+	unsigned each;                /* addresses that they are for */
+	char why[OPT_ERROR_MAX];      /* nothing has changed */
+};
+
+static int reload_fail(struct reload *r, int err, const char *what, const char *reason)
+{
+	snprintf(r->why, sizeof(r->why), "%.300s: %.200s", what, reason);
+	return err;
+}
+
+/* ---- read ---- */
+
+static void reload_note(void *arg, const struct opt_change *c)
+{
+	struct reload *r = arg;
+
+	if (!c->live) {
+		log_warn("SIGHUP: %s%s takes a restart, until then %s stays in force%s", c->place,
+			 c->after, c->before,
+			 r->s->takeover.path_fd >= 0 ? "; SIGUSR2 makes one that no client sees"
+						     : "");
+		r->staying++;
+		return;
+	}
+	r->changed++;
+	if (r->said_len < sizeof(r->said))
+		r->said_len +=
+			(size_t)snprintf(r->said + r->said_len, sizeof(r->said) - r->said_len,
+					 "%s%s = %s", r->said_len ? ", " : "", c->name, c->after);
+}
+
+/* A pipe, as of <(...), has been read, and whoever opened one again might wait for ever. */
+static int reload_check_file(struct reload *r)
+{
+	const char *file = r->s->config.program.config;
+	struct stat st;
+
+	if (file[0] && (stat(file, &st) < 0 || S_ISREG(st.st_mode)))
+		return 0; /* what is wrong with it, reading it says */
+	return reload_fail(r, -EINVAL, file[0] ? file : "no configuration file (-f)",
+			   "cannot be read again");
+}
+
+/* Is it one that an echod can start with? */
+static int reload_check_whole(struct reload *r)
+{
+	const struct backend_ops *wanted = r->config.backend;
+
+	return echod_check(&r->opts, &r->config, wanted ? wanted : r->s->backend.ops);
+}
+
+static int reload_read(struct reload *r)
+{
+	const struct server *s = r->s;
+	int argc = 0, e = reload_check_file(r);
+
+	if (e < 0)
+		return e;
+	while (s->takeover.successor.argv[argc])
+		argc++;
+	e = echod_load(&r->opts, &r->config, &r->backend, argc, s->takeover.successor.argv);
+	if (e >= 0)
+		e = reload_check_whole(r);
+	if (e >= 0) {
+		opt_merge(&r->opts, &s->opts, reload_note, r);
+		e = echod_check(&r->opts, &r->config, s->backend.ops);
+	}
+	if (e < 0)
+		snprintf(r->why, sizeof(r->why), "%s", r->opts.error);
+	return e < 0 ? e : 0;
+}
+
+/* ---- open ---- */
+
+/* Addresses are matched as configured, or as they are served, each once. */
+static void reload_match(struct reload *r)
+{
+	const struct addr_list *asked = &r->s->takeover.asked, *bound = &r->s->bound;
+	const struct addr_list *wanted = &r->config.listen;
+	bool used[ADDR_LIST_MAX] = { false };
+
+	assert(asked->count == bound->count);
+	r->bound = *wanted;
+	for (unsigned i = 0; i < wanted->count; i++) {
+		for (unsigned k = 0; k < bound->count && !r->kept[i]; k++) {
+			if (used[k] || (!addr_equal(&asked->at[k], &wanted->at[i]) &&
+					!addr_equal(&bound->at[k], &wanted->at[i])))
+				continue;
+			r->kept[i] = used[k] = true;
+			r->bound.at[i] = bound->at[k];
+		}
+	}
+	for (unsigned k = 0; k < bound->count; k++) {
+		if (!used[k])
+			r->gone.at[r->gone.count++] = bound->at[k];
+	}
+}
+
+/* Who listens there is us, on an address that is given up. */
+static bool reload_is_ours(const struct reload *r, const struct addr *at)
+{
+	for (unsigned k = 0; k < r->gone.count; k++) {
+		if (addr_overlaps(&r->gone.at[k], at))
+			return true;
+	}
+	return false;
+}
+
+static int reload_join(struct reload *r, const struct addr *at, int *fds)
+{
+	unsigned n = 0;
+	int fd = 0;
+
+	while (n < r->s->group.count && fd >= 0) {
+		fd = sock_join(at, &r->next->net.sock);
+		if (fd >= 0)
+			fds[n++] = fd;
+	}
+	while (fd < 0 && n > 0)
+		close(fds[--n]);
+	return fd < 0 ? fd : 0;
+}
+
+static int reload_listen(struct reload *r, struct addr *at)
+{
+	const unsigned workers = r->s->group.count;
+	int *fds = &r->fds[r->each * workers];
+	char text[ADDR_TEXT_MAX];
+	int e = reload_is_ours(r, at) ? reload_join(r, at, fds)
+				      : sock_listen(at, &r->next->net.sock, fds, workers);
+
+	r->each += e == 0;
+	return e < 0 ? reload_fail(r, e, addr_format(at, text), strerror(-e)) : 0;
+}
+
+static int reload_listen_all(struct reload *r)
+{
+	const size_t most = (size_t)r->bound.count * r->s->group.count;
+	int e = 0;
+
+	r->fds = calloc(most + 1, sizeof(*r->fds));
+	if (!r->fds)
+		return reload_fail(r, -ENOMEM, "listen", strerror(ENOMEM));
+	for (unsigned i = 0; i < r->bound.count && e == 0; i++) {
+		if (!r->kept[i])
+			e = reload_listen(r, &r->bound.at[i]);
+	}
+	return e;
+}
+
+static int reload_takeover(struct reload *r)
+{
+	struct takeover_next *n = &r->takeover;
+	char why[PATH_WHY_MAX] = "";
+	int e;
+
+	n->config = server_takeover_config(&r->config);
+	n->asked = r->config.listen;
+	n->sock = &r->next->net.sock;
+	e = takeover_prepare(&r->s->takeover, n, why);
+	return e < 0 ? reload_fail(r, e, n->config.path, why) : 0;
+}
+
+static int reload_open(struct reload *r)
+{
+	struct server *s = r->s;
+	int e;
+
+	r->nofile = server_raise_nofile(r->config.max_conns);
+	r->next = s->now == &s->settings[0] ? &s->settings[1] : &s->settings[0];
+	*r->next = *s->now;
+	server_configure(s, &r->config, r->next);
+	reload_match(r);
+	e = reload_listen_all(r);
+	return e < 0 ? e : reload_takeover(r);
+}
+
+/* What is still ours of what was opened. */
+static void reload_close(struct reload *r)
+{
+	for (unsigned i = 0; r->fds && i < r->each * r->s->group.count; i++) {
+		if (r->fds[i] >= 0)
+			close(r->fds[i]);
+	}
+	free(r->fds);
+}
+
+/* ---- change ---- */
+
+static int reload_workers(struct reload *r)
+{
+	const struct worker_change c = { .config = &r->next->net,
+					 .role_state = &r->next->echo,
+					 .fds = r->fds,
+					 .each = r->each,
+					 .gone = &r->gone };
+	int kept = 0, e = worker_group_change(&r->s->group, &c, &kept);
+
+	if (e < 0)
+		return reload_fail(r, e, "the workers cannot change", strerror(-e));
+	if (kept < 0)
+		log_warn("SIGHUP: a listener keeps the options that it had: %s", strerror(-kept));
+	return 0;
+}
+
+static void reload_commit(struct reload *r)
+{
+	struct server *s = r->s;
+	int e;
+
+	takeover_change(&s->takeover, &r->takeover);
+	opt_take(&s->opts, &r->opts);
+	s->bound = r->bound;
+	s->now = r->next;
+	e = server_signals(s, &s->config.shutdown);
+	if (e < 0)
+		log_error("SIGHUP: signals are taken as before: %s", strerror(-e));
+}
+
+static int reload_change(struct reload *r)
+{
+	int e = reload_open(r);
+
+	if (e == 0)
+		e = reload_workers(r);
+	if (e == 0)
+		reload_commit(r);
+	else
+		takeover_discard(&r->takeover);
+	reload_close(r);
+	return e;
+}
+
+static void reload_tell(const struct reload *r)
+{
+	char all[SERVER_ADDRESSES_MAX];
+	const bool moved = r->each > 0 || r->gone.count > 0;
+
+	if (r->changed > 0)
+		server_warn_nofile(r->nofile, r->config.max_conns);
+	if (r->changed > 0)
+		log_info("SIGHUP: now %s%s%s", r->said, moved ? "; listening on " : "",
+			 moved ? server_addresses(r->s, all) : "");
+	else
+		log_info("SIGHUP: nothing has changed%s",
+			 r->staying > 0 ? " but what takes a restart" : "");
+}
+
+void reload_run(struct server *s)
+{
+	struct reload r = { .s = s, .takeover.path_fd = -1 };
+	int e = reload_read(&r);
+
+	if (e == 0 && r.changed > 0)
+		e = reload_change(&r);
+	if (e == 0)
+		reload_tell(&r);
+	else
+		log_error("SIGHUP: %s; nothing has changed", r.why);
+	backend_choice_free(&r.backend);
+}

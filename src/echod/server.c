@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ * server: from the configuration to what the workers and the kernel are told.
+ */
+#include "server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "echo/base/base.h"
+#include "echo/base/log.h"
+
+enum {
+	TURN_ACCEPTS = 512, /* at most, of a worker */
+	SPARE_FDS = 256,    /* descriptors that are no connection's */
+	FEW_FDS = 64,       /* with so few of them it serves, but warns */
+};
+
+/* SO_REUSEPORT skews: one worker may get them all; and as many as one turn accepts may still be
+ * closing for those that came. */
+static uint32_t slots_for(uint32_t conns)
+{
+	return conns + conns / 8 + TURN_ACCEPTS;
+}
+
+void server_configure(const struct server *s, const struct echod_config *c, struct settings *to)
+{
+	static const enum worker_stop how[] = { [SHUTDOWN_DRAIN] = WORKER_DRAIN,
+						[SHUTDOWN_CLOSE] = WORKER_CLOSE,
+						[SHUTDOWN_RESET] = WORKER_RESET,
+						[SHUTDOWN_DEFAULT] = WORKER_RUN,
+						[SHUTDOWN_IGNORE] = WORKER_RUN };
+	struct net_config *n = &to->net;
+
+	n->backend = s->backend.ops;
+	n->backend_config = s->backend.config;
+	n->sock = c->sock;
+	n->max_conns = c->max_conns;
+	if (n->slots < slots_for(c->max_conns))
+		n->slots = slots_for(c->max_conns);
+	n->slots_max = slots_for(ECHOD_CONNS_MAX);
+	n->max_unsent = c->max_unsent;
+	n->max_unsent_total = c->max_unsent_total;
+	n->busy_poll_ns = c->busy_poll;
+	n->own_descriptors = c->own_descriptors;
+	n->drain_ns = c->shutdown.drain_ns;
+	n->on_term = how[c->shutdown.mode];
+	to->echo.idle_timeout_ns = c->idle_timeout;
+}
+
+int server_signals(struct server *s, const struct shutdown_policy *policy)
+{
+	static const int ends[] = { SIGTERM, SIGINT };
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGHUP);
+	sigaddset(&mask, SIGUSR1);
+	sigaddset(&mask, SIGUSR2);
+	for (unsigned i = 0; i < ARRAY_LEN(ends); i++) {
+		if (policy->mode == SHUTDOWN_IGNORE)
+			signal(ends[i], SIG_IGN);
+		else if (sigismember(&s->takeover.successor.defaults, ends[i]))
+			signal(ends[i], SIG_DFL); /* an earlier policy may have ignored it */
+		if (policy->mode != SHUTDOWN_IGNORE && policy->mode != SHUTDOWN_DEFAULT)
+			sigaddset(&mask, ends[i]);
+	}
+	return worker_group_signals(&s->group, &mask);
+}
+
+struct takeover_config server_takeover_config(const struct echod_config *c)
+{
+	struct takeover_config t = { .handover = c->handover, .deadline_ns = c->handover_time };
+
+	memcpy(t.path, c->takeover, sizeof(t.path));
+	return t;
+}
+
+uint64_t server_raise_nofile(unsigned max_conns)
+{
+	return sock_raise_nofile(max_conns + (uint64_t)SPARE_FDS);
+}
+
+void server_warn_nofile(uint64_t nofile, unsigned max_conns)
+{
+	if (nofile < max_conns + (uint64_t)FEW_FDS)
+		log_warn("only %llu descriptors (ulimit -n): max_conns = %u will not be reached",
+			 (unsigned long long)nofile, max_conns);
+}
+
+char *server_addresses(const struct server *s, char text[SERVER_ADDRESSES_MAX])
+{
+	char one[ADDR_TEXT_MAX];
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < s->bound.count; i++)
+		n += (size_t)snprintf(text + n, SERVER_ADDRESSES_MAX - n, "%s%s", i ? ", " : "",
+				      addr_format(&s->bound.at[i], one));
+	return text;
+}
