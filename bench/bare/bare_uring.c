@@ -26,6 +26,8 @@ struct conn {
 	bool refused;                     /* a quiet send was not whole */
 	bool cancelled;                   /* receives again when the queue is empty */
 	bool ended, broken;               /* receives no more; broken: nothing can be sent either */
+	bool echoed, filed; /* in the table of files, from its second send on: entering it and
+			       leaving cost a call each */
 };
 
 struct server {
@@ -74,6 +76,35 @@ static void conn_pop(struct server *s, struct conn *c)
 	c->queued--;
 }
 
+static void conn_file(struct server *s, int fd)
+{
+	struct conn *c = &s->conns[fd];
+
+	if (c->echoed && !c->filed)
+		ring_file(&s->ring, fd, true);
+	c->filed = c->echoed;
+	c->echoed = true;
+}
+
+/* The socket of a request, and not its place in the table of files. */
+static void conn_unfiled(const struct conn *c, struct io_uring_sqe *sqe)
+{
+	if (!c->filed)
+		sqe->flags &= (uint8_t)~IOSQE_FIXED_FILE;
+}
+
+static void conn_close(struct server *s, int fd)
+{
+	struct io_uring_sqe *sqe;
+
+	if (s->conns[fd].filed)
+		ring_file(&s->ring, fd, false);
+	sqe = ring_sqe(&s->ring);
+	io_uring_prep_close(sqe, fd);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	io_uring_sqe_set_data64(sqe, token(CANCEL, 0));
+}
+
 /* Sends what the first buffer of the queue still holds, unless a send is in flight. */
 static void conn_send(struct server *s, int fd)
 {
@@ -84,8 +115,10 @@ static void conn_send(struct server *s, int fd)
 	if (c->queued == 0 || c->sending)
 		return;
 	c->sending = true;
+	conn_file(s, fd);
 	sqe = arm_send(&s->ring, fd, buffer(&s->ring, bid) + s->sent[bid],
 		       (size_t)(s->len[bid] - s->sent[bid]), token(SEND, fd));
+	conn_unfiled(c, sqe);
 	if (!s->ring.how.quiet || c->refused)
 		return; /* what was refused waits for room: no DONTWAIT */
 	sqe->msg_flags |= MSG_DONTWAIT;
@@ -140,14 +173,12 @@ static void conn_next(struct server *s, int fd)
 	if (c->receiving || c->starved)
 		return;
 	if (c->ended) {
-		if (c->queued == 0 && !c->sending) {
-			ring_file(&s->ring, fd, false);
-			close(fd);
-		}
+		if (c->queued == 0 && !c->sending)
+			conn_close(s, fd);
 	} else if (!c->cancelled || c->queued == 0) {
 		c->cancelled = false;
 		c->receiving = true;
-		arm_recv(&s->ring, fd, token(RECV, fd));
+		conn_unfiled(c, arm_recv(&s->ring, fd, token(RECV, fd)));
 	}
 }
 
@@ -221,7 +252,6 @@ static void accepted(struct server *s, const struct io_uring_cqe *cqe)
 		close(fd);
 	} else if (fd >= 0) {
 		bare_accepted(s->o, fd);
-		ring_file(&s->ring, fd, true);
 		s->conns[fd] = (struct conn){ .queue.first = NONE };
 		conn_next(s, fd);
 	}
@@ -255,7 +285,7 @@ static void completed(struct server *s, const struct io_uring_cqe *cqe)
 	case STOP:
 		s->stop = true;
 		break;
-	default: /* CANCEL: the receive itself tells how it ended */
+	default: /* CANCEL: the receive itself tells how it ended; or a close failed */
 		break;
 	}
 }
