@@ -185,6 +185,20 @@ FAULT(int, epoll_create1, (int flags), (flags))
 FAULT(int, poll, (struct pollfd * p, nfds_t count, int ms), (p, count, ms))
 FAULT(int, ppoll, (struct pollfd * p, nfds_t count, const struct timespec *t, const sigset_t *mask),
       (p, count, t, mask))
+
+/* The same, where the compiler cannot see that the array has room (_FORTIFY_SOURCE). */
+int __ppoll_chk(struct pollfd *p, nfds_t count, const struct timespec *t, const sigset_t *mask,
+		size_t len);
+int __ppoll_chk(struct pollfd *p, nfds_t count, const struct timespec *t, const sigset_t *mask,
+		size_t len)
+{
+	static __typeof__(ppoll) *const ours = ppoll;
+
+	if (count > len / sizeof(*p))
+		abort();
+	return ours(p, count, t, mask);
+}
+
 FAULT(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
 FAULT(int, bind, (int fd, const struct sockaddr *a, socklen_t len), (fd, a, len))
 FAULT(int, listen, (int fd, int backlog), (fd, backlog))
