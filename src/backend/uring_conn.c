@@ -384,6 +384,7 @@ void uring_received(struct conn *c, const struct io_uring_cqe *cqe)
 		id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 		uring_bufs_take(&s->bufs, id, cqe->res > 0 ? (uint32_t)cqe->res : 0);
 	}
+	c->more = (cqe->flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
 	if (cqe->res > 0 && c->state != CONN_CLOSING) {
 		deliver_or_hold(c, id);
 	} else if (id != URING_NONE) {

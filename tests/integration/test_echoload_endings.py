@@ -19,17 +19,45 @@ def echo_some(sock, count, size=64):
         sock.sendall(recv_exactly(sock, size))
 
 
+class EndingCase(LoadCase):
+    def counts(self, r, **messages):
+        self.assertEqual({k: r["messages"][k] for k in messages}, messages, r)
+
+    def ended_in_a_pause(self, **how):
+        """In an open loop messages are due in the very turn that sees connections end: they go to others. That turn is
+        the first after a stop, in which half of the connections were answered and closed: so few that io_uring has a
+        buffer for each answer, since a socket that has none is not known to have ended."""
+        held, stopped = threading.Semaphore(0), threading.Event()
+
+        def script(sock, n):
+            if n >= 3:
+                return echo_all(sock)
+            echo_some(sock, 1)
+            data = recv_exactly(sock, 64)
+            held.release()
+            stopped.wait(slow(60))
+            sock.sendall(data)
+        peer = self.peer(script)
+        self.addCleanup(stopped.set)
+        load = self.load(peer, connections=6, threads=1, rate=1000, messages=2000, duration="10m", **LONG | how)
+        self.assertTrue(all(held.acquire(timeout=slow(60)) for _ in range(3)))
+        with load.held():
+            stopped.set()
+            self.wait_until(lambda: len(ss("-tn", "state", "close-wait", f"dport = :{peer.port}")) == 3, "the FINs are there")
+            threading.Event().wait(0.2)  # 200 more messages are due
+        r = load.done()
+        self.assertEnds(r, {("eof", "idle", None): 3})
+        self.counts(r, sent=2000, echoed=2000)
+
+
 @for_each_client
-class EachEnding(LoadCase):
+class EachEnding(EndingCase):
     def ends(self, script, errors, code=VERDICT, connections=1, messages=100, **options):
         """One run against a script, and how its connections ended."""
         options = LONG | options
         r = self.run_load(self.peer(script), code=code, connections=connections, messages=messages, **options)
         self.assertEnds(r, errors)
         return r
-
-    def counts(self, r, **messages):
-        self.assertEqual({k: r["messages"][k] for k in messages}, messages, r)
 
     def lost(self, r, count, **lost):
         """So many lost, and where they were known to be."""
@@ -109,33 +137,7 @@ class EachEnding(LoadCase):
                 self.counts(r, sent=1, echoed=1, lost=0)
 
     def test_a_message_is_not_given_to_a_connection_that_has_ended(self):
-        """In an open loop messages are due in the very turn that sees connections end: they go to others. That turn is
-        the first after a stop, in which half of the connections were answered and closed: so few that io_uring has a
-        buffer for each answer, since a socket that has none is not known to have ended."""
-        held, stopped, acted = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
-
-        def script(sock, n):
-            if n >= 3:
-                return echo_all(sock)
-            echo_some(sock, 1)
-            data = recv_exactly(sock, 64)
-            held.release()
-            stopped.wait(slow(60))
-            sock.sendall(data)
-            sock.close()
-            acted.release()
-        self.addCleanup(stopped.set)
-        peer = self.peer(script)
-        load = self.load(peer, connections=6, rate=1000, messages=2000, duration="10m", **LONG)
-        self.assertTrue(all(held.acquire(timeout=slow(60)) for _ in range(3)))
-        with load.held():
-            stopped.set()
-            self.assertTrue(all(acted.acquire(timeout=slow(60)) for _ in range(3)))
-            self.wait_until(lambda: len(ss("-tn", "state", "close-wait", f"dport = :{peer.port}")) == 3, "the FINs are there")
-            threading.Event().wait(0.2)  # 200 more messages are due
-        r = load.done()
-        self.assertEnds(r, {("eof", "idle", None): 3})
-        self.counts(r, sent=2000, echoed=2000)
+        self.ended_in_a_pause()
 
     # the server leaves with a reset
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from echolab import (BIN, ENVIRONMENT, ROOT, USAGE, TestCase, clock_is_a_call, covers, fill, half_close, no_namespaces,
                      not_in, offered, pattern, recv_exactly, recv_to_end, rst, run, program)
 from loadlab import LONG, LoadCase, parse, target_text
+from test_echoload_endings import EndingCase
 
 KIB, MIB = 1 << 10, 1 << 20
 CANNOT = offered().get("io_uring", "it is not built")
@@ -325,6 +326,14 @@ class OldKernel(UringCase):
         self.assertEqual(idle.recv(1), b"")
         idle.close()
         self.assertEqual(server.wait(), 0)
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class LateEnds(UringCase, EndingCase):
+    """Where the ends of connections come behind what others received."""
+
+    def test_a_message_is_not_given_to_a_connection_that_has_ended(self):
+        self.ended_in_a_pause(env={"LD_PRELOAD": BIN / "preload" / "late_ends.so"})
 
 
 @unittest.skipIf(CANNOT, CANNOT)

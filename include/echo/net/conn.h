@@ -49,6 +49,7 @@ struct conn {
 	bool abort : 1; /* close with RST */
 	bool owing : 1; /* the backend holds, or has dropped, bytes that are owed beside unsent ones
 			 */
+	bool more : 1;  /* bytes or an end that the backend knows of follow what it delivers */
 	struct unsent out; /* lent bytes that the socket refused, oldest first */
 
 	const char *span;    /* constant bytes of the role that are being sent */

@@ -148,14 +148,15 @@ static void send_all(struct conn *c, int64_t now_ns)
 	}
 }
 
-/* Open loop: whether this connection could send has changed. */
+/* Open loop: whether this connection could send has changed. One that has more to be received may
+ * have ended: a kernel may tell of that after what others received (seen on 6.1). */
 static void update_ready(struct load_conn *lc)
 {
 	struct load *l = lc->seat->load;
 	const struct conn *c = lc->conn;
 	bool could = list_linked(&lc->ready);
-	bool can =
-		c->state == CONN_OPEN && conn_span_sent(c) && !lc->seat->idle && may_begin(lc) > 0;
+	bool can = c->state == CONN_OPEN && !c->more && conn_span_sent(c) && !lc->seat->idle &&
+		   may_begin(lc) > 0;
 
 	if (can == could)
 		return;
