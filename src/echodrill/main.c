@@ -12,6 +12,7 @@
 #include "echo/base/escape.h"
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
+#include "echodrill/lesson/lesson.h"
 #include "echodrill/report/report.h"
 #include "echodrill/script/drill.h"
 #include "explain.h"
@@ -144,6 +145,37 @@ static int master_run(struct master *m, int count, char **names)
 	return code == EXIT_OK ? suite_run(&m->config, m->drills, m->count) : code;
 }
 
+/* What a program of the user's does in the drills of a lesson, which lie beside all others. */
+static int master_lesson(struct master *m, int count, char **names)
+{
+	const bool server = m->config.server[0], client = m->config.client[0];
+	const struct lesson *l = count > 0 ? lesson_find(names[0]) : NULL;
+	const char *const *drills = l ? server ? l->server : l->client : NULL;
+	const size_t len = strlen(m->directory);
+	int code = EXIT_OK;
+
+	if (count == 0) {
+		report_lesson_list(stdout);
+		return EXIT_OK;
+	}
+	if (!l) {
+		log_error("there is no lesson '%s': 1 to %d", names[0], LESSON_COUNT);
+		return EXIT_USAGE;
+	}
+	if (server == client) {
+		log_error("a lesson grades one program: --client CMD or --server CMD");
+		return EXIT_USAGE;
+	}
+	snprintf(m->directory + len, sizeof(m->directory) - len, "/lessons");
+	for (unsigned i = 0; drills[i] && code == EXIT_OK; i++)
+		code = master_read(m, drills[i]);
+	if (m->config.output == REPORT_text)
+		m->config.output = REPORT_lesson;
+	if (m->config.timeline == TIMELINE_AUTO)
+		m->config.timeline = TIMELINE_NEVER;
+	return code == EXIT_OK ? suite_run(&m->config, m->drills, m->count) : code;
+}
+
 static int master_explain(struct master *m, int count, char **names)
 {
 	(void)count;
@@ -162,6 +194,7 @@ static const struct {
 	{ "run", " [NAME...]", 0, DRILLS_MAX, master_run },
 	{ "check", " FILE...", 1, DRILLS_MAX, master_check },
 	{ "explain", "", 0, 0, master_explain },
+	{ "lesson", " [N]", 0, 1, master_lesson },
 };
 
 static int master_command(struct master *m, int operands, char **argv)
@@ -177,9 +210,9 @@ static int master_command(struct master *m, int operands, char **argv)
 		return EXIT_USAGE;
 	}
 	if (operands == 0)
-		log_error("no command: list, show, run, check or explain (see --help)");
+		log_error("no command: list, show, run, check, explain or lesson (see --help)");
 	else
-		log_error("unknown command '%s': list, show, run, check or explain", name);
+		log_error("unknown command '%s': list, show, run, check, explain or lesson", name);
 	return EXIT_USAGE;
 }
 
@@ -202,7 +235,7 @@ int main(int argc, char **argv)
 		.drills = drills,
 		.opts = { .program = "echodrill",
 			  .usage = "[OPTION]... list | show NAME | run [NAME...] | check FILE | "
-				   "explain",
+				   "explain | lesson [N]",
 			  .about = "Failure drills: makes hosts of its own, starts a server and a "
 				   "client on them, injects a fault, and checks what the client "
 				   "saw, and when, against what TCP says it must see." },

@@ -22,7 +22,7 @@ const struct opt drill_opts[] = {
 	OPT_UINT(drill_config, jobs, "1", 1, 64, "drills at a time", .letter = 'j'),
 	OPT_ENUM(drill_config, output, "text", outputs,
 		 "what is printed; json: an object of echodrill/1 a line; markdown: a page of what "
-		 "clients saw, and when",
+		 "clients saw, and when; lesson: what a program missed",
 		 .letter = 'o'),
 	OPT_ENUM(drill_config, timeline, "auto", timelines,
 		 "show what happened, in order; auto: of a single drill, and of those that do not "
@@ -74,9 +74,12 @@ static const char before_verbs[] =
 	"  run [NAME...]       run drills; a NAME may be a file\n"
 	"  check FILE...       is this a drill?\n"
 	"  explain             when a client notices each fault, on this host, by TCP's formulas\n"
+	"  lesson [N]          grades a program of yours (--client CMD or --server CMD) in the drills\n"
+	"                      of lesson N and says what it missed; without N: the lessons\n"
 	"\n"
 	"Drill files:\n"
-	"  [drill]   story (repeats), sooner, group, family = ipv4|ipv6, delay, limit\n"
+	"  [drill]   story (repeats), sooner, group, family = ipv4|ipv6, delay, limit,\n"
+	"            words = on (what programs print counts, whoever's they are)\n"
 	"  [hosts]   sysctl = HOST NAME VALUE, ip = HOST TEXT (both repeat)\n"
 	"  [server]  options, count = 1|2, fork = on (a server of many processes will do)\n"
 	"  [client]  options\n"
@@ -90,6 +93,8 @@ static const char after_verbs[] =
 	"    state.LOOK.HOST.STATE  unread.LOOK.HOST  unsent.LOOK.HOST  backlog.LOOK.HOST\n"
 	"    wire.SIDE.DIR.KIND or wire.SIDE./FILTER/ [.when]; DIR: c2s s2c any; KIND: syn\n"
 	"    fin rst data ack icmp all  counter.HOST.NAME (as nstat names it)\n"
+	"    zombies.LOOK.server\n"
+	"  missed = TEXT (repeats), below a step or an expectation: what it means that it failed\n"
 	"  [means]   NAME = never | FROM..TO CAUSE: the drill is run with each of these means\n"
 	"    of the client alone, and then it must know; NAME: none limit user keepalive\n"
 	"    icmp. Drills with means make the table of `run`'s end. A step labelled\n"

@@ -160,6 +160,7 @@ static const struct {
 	{ "client.when./a/@nowhere <= 2s", "'nowhere', a label that no step above has" },
 	{ "state.nowhere.client.ESTAB == 1", "'nowhere', a label" },
 	{ "dial.nowhere == connected", "'nowhere', a label" },
+	{ "zombies.end.client == 0", "no name of anything" },
 };
 
 START_TEST(a_wrong_expectation_is_told_with_its_line)
@@ -207,6 +208,28 @@ START_TEST(a_drill_needs_a_story_a_fault_and_an_expectation)
 			 -EINVAL);
 	ck_assert_ptr_nonnull(strstr(error, "expectation"));
 	ck_assert_int_eq(drill_read(&d, "/nowhere/x.conf", error), -ENOENT);
+}
+END_TEST
+
+START_TEST(what_was_missed_belongs_to_the_line_above_it)
+{
+	char text[512];
+
+	ck_assert_msg(read_text("[drill]\nstory = s\nwords = on\n[steps]\nstep = look x\n"
+				"step = fault signal KILL server\nmissed = one\nmissed = two\n"
+				"[expect]\nexpect = client.exit == 1\nmissed = three\n"
+				"expect = zombies.x.server == 0\nmissed = four\n") == 0,
+		      "%s", error);
+	ck_assert(d.words);
+	ck_assert_str_eq(drill_missed(&d.step_missed, 0, text, sizeof(text)), "");
+	ck_assert_str_eq(drill_missed(&d.step_missed, 1, text, sizeof(text)), "one two");
+	ck_assert_str_eq(drill_missed(&d.expect_missed, 0, text, sizeof(text)), "three");
+	ck_assert_str_eq(drill_missed(&d.expect_missed, 1, text, sizeof(text)), "four");
+	ck_assert_str_eq(drill_missed(&d.step_missed, 1, text, 6), "one t");
+	ck_assert_int_eq(read_text("[drill]\nstory = s\n[steps]\nmissed = one\n"), -EINVAL);
+	ck_assert_msg(strstr(error, ":4: ") && strstr(error, "below nothing"), "%s", error);
+	ck_assert_int_eq(read_text("[drill]\nstory = s\n[expect]\nmissed = one\n"), -EINVAL);
+	ck_assert_msg(strstr(error, ":4: ") && strstr(error, "below nothing"), "%s", error);
 }
 END_TEST
 
@@ -292,6 +315,7 @@ Suite *drill_file_suite(void)
 			    ARRAY_LEN(bad_expects));
 	tcase_add_loop_test(c, a_wrong_line_is_told_with_its_number, 0, ARRAY_LEN(bad_lines));
 	tcase_add_test(c, a_drill_needs_a_story_a_fault_and_an_expectation);
+	tcase_add_test(c, what_was_missed_belongs_to_the_line_above_it);
 	tcase_add_test(c, numbers_are_compared_exactly);
 	tcase_add_test(c, a_time_is_wrong_from_below_and_late_from_above);
 	tcase_add_test(c, frames_may_be_too_many_because_of_a_late_machine_but_not_too_few);

@@ -48,6 +48,17 @@ int report_run_json(const struct result *r, FILE *to);
 /* "1.45 s", "never"; "-": not known, it was broken off or lacked something. Returns @text. */
 char *report_knew_text(const struct summary *s, char text[UNITS_MAX]);
 
+/* What it means that @f was not met, in the words of the drill's file; "": it does not say. Returns
+ * @text. */
+enum { REPORT_MISSED_MAX = DRILL_MISSED_MAX * (OPT_TEXT_MAX + 1) };
+char *report_missed(const struct result *r, const struct finding *f, char text[REPORT_MISSED_MAX]);
+
+/* All that was done and seen, for people. */
+void report_whole(const struct result *r, FILE *to);
+
+/* The lessons and their drills. */
+void report_lesson_list(FILE *to);
+
 /* Drills x detectors: when the client knew. As text of 80 columns, or as a table of markdown.
  * Nothing when no drill was run with detectors. */
 void report_matrix_text(const struct summary *at, unsigned count, FILE *to);
@@ -71,9 +82,11 @@ struct reporter {
 
 /* All formats: for each the option --output takes its name, and report_NAME.c defines
  * reporter_NAME. The first one is the default. */
-#define REPORT_FORMATS(X)    X(text) X(json) X(tap) X(markdown)
+#define REPORT_FORMATS(X)    X(text) X(json) X(tap) X(markdown) X(lesson)
 #define REPORT_EXTERN(name_) extern const struct reporter reporter_##name_;
+#define REPORT_INDEX(name_)  REPORT_##name_,
 REPORT_FORMATS(REPORT_EXTERN)
+enum report_format { REPORT_FORMATS(REPORT_INDEX) };
 
 /* What is printed on standard output: the head, each result as it comes, and what can be said when
  * all are done. @format is an index of REPORT_FORMATS. */

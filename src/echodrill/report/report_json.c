@@ -17,18 +17,28 @@ static const char *const rulings[] = { [RULING_OK] = "ok",
 				       [RULING_DOUBT] = "doubtful",
 				       [RULING_SKIPPED] = "skipped" };
 
-static json_t *expectations_json(const struct judgement *j)
+static json_t *missed_json(const struct result *r, const struct finding *f)
 {
+	char text[REPORT_MISSED_MAX];
+
+	if (f->ruling != RULING_NO || !report_missed(r, f, text)[0])
+		return json_null();
+	return tojson_text(text);
+}
+
+static json_t *expectations_json(const struct result *r)
+{
+	const struct judgement *j = r->judgement;
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < j->count; i++) {
 		const struct finding *f = &j->at[i];
 
 		json_array_append_new(
-			list,
-			json_pack("{s:o,s:o,s:o,s:b,s:s}", "what", tojson_text(f->what), "expected",
-				  tojson_text(f->expected), "observed", tojson_text(f->observed),
-				  "ok", f->ruling == RULING_OK, "ruling", rulings[f->ruling]));
+			list, json_pack("{s:o,s:o,s:o,s:b,s:s,s:o}", "what", tojson_text(f->what),
+					"expected", tojson_text(f->expected), "observed",
+					tojson_text(f->observed), "ok", f->ruling == RULING_OK,
+					"ruling", rulings[f->ruling], "missed", missed_json(r, f)));
 	}
 	return list;
 }
@@ -73,7 +83,7 @@ int report_run_json(const struct result *r, FILE *to)
 		(json_int_t)atomic_load(&rec->canary_ns), "cpu_wait_ns", (json_int_t)rec->wait_ns,
 		"wire_dropped", (json_int_t)atomic_load(&rec->wire.dropped), "server_backend",
 		r->run->options->server_backend, "client_backend", r->run->options->client_backend,
-		"expectations", expectations_json(j), "timeline", timeline_json(rec), "commands",
+		"expectations", expectations_json(r), "timeline", timeline_json(rec), "commands",
 		commands_json(rec), "load", load ? load : json_null());
 
 	return tojson_write(o, JSON_COMPACT, to);

@@ -124,17 +124,18 @@ static void text_timeline(const struct record *rec, FILE *to)
 	fprintf(to, "\n");
 }
 
-static void text_finding(const struct finding *f, FILE *to)
+static void text_finding(const struct result *r, const struct finding *f, FILE *to)
 {
-	char head[FINDING_AT + 1], text[OPT_TEXT_MAX + 264];
+	char head[FINDING_AT + 1], text[OPT_TEXT_MAX + 264], missed[REPORT_MISSED_MAX];
 
 	snprintf(head, sizeof(head), "  %s", marks[f->ruling]);
 	snprintf(text, sizeof(text), "%s %s: %s", f->what, f->expected, f->observed);
 	textwrap_put(to, head, FINDING_AT, 0, text);
+	if (f->ruling == RULING_NO && report_missed(r, f, missed)[0])
+		textwrap_put(to, "", FINDING_AT, 0, missed);
 }
 
-/* All that was done and seen. */
-static void text_whole(const struct result *r, FILE *to)
+void report_whole(const struct result *r, FILE *to)
 {
 	const struct record *rec = r->run->record;
 	const struct judgement *j = r->judgement;
@@ -147,7 +148,7 @@ static void text_whole(const struct result *r, FILE *to)
 		textwrap_put(to, "", 4, 0, rec->command[i]);
 	text_timeline(rec, to);
 	for (unsigned i = 0; i < j->count; i++)
-		text_finding(&j->at[i], to);
+		text_finding(r, &j->at[i], to);
 	fprintf(to, "  (a timer beside it was late by at most %s)\n",
 		units_time(atomic_load(&rec->canary_ns), 3, late));
 	fprintf(to, "  (its programs waited for a CPU for at most %s)\n",
@@ -163,7 +164,7 @@ static void text_result(const struct result *r, bool whole, unsigned nth)
 
 	(void)nth;
 	if (whole)
-		text_whole(r, to);
+		report_whole(r, to);
 	if (j->knew_ns >= 0)
 		units_time(j->knew_ns, 3, knew);
 	snprintf(text, sizeof(text), "%-12s %-31s %7s  %-8s %s", judge_verdict_name(j->verdict),

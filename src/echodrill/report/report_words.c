@@ -12,6 +12,16 @@ const char *report_cause_words(const char *cause)
 	return known < CAUSE_COUNT ? cause_text(known) : cause;
 }
 
+char *report_missed(const struct result *r, const struct finding *f, char text[REPORT_MISSED_MAX])
+{
+	static const struct missed_list nothing;
+	const struct missed_list *l = f->of == FINDING_OF_STEP     ? &r->drill->step_missed
+				      : f->of == FINDING_OF_EXPECT ? &r->drill->expect_missed
+								   : &nothing;
+
+	return drill_missed(l, f->nth, text, REPORT_MISSED_MAX);
+}
+
 void report_cell(const char *text, FILE *to)
 {
 	char plain[4 * OPT_TEXT_MAX];

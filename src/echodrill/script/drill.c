@@ -104,6 +104,62 @@ static bool labelled_print(const struct opt *o, const void *field, unsigned nth,
 	return expect_type.print(o, field, nth, text);
 }
 
+/* Adds a line to the step or expectation above it, the last of @count. */
+static int missed_add(struct missed_list *l, unsigned count, const char *text,
+		      char why[OPT_ERROR_MAX])
+{
+	if (count == 0)
+		return word_refuse(why, "stands below nothing that could be missed");
+	if (l->count == DRILL_MISSED_MAX)
+		return word_refuse(why, "is one too many");
+	l->at[l->count].nth = count - 1;
+	snprintf(l->at[l->count++].text, OPT_TEXT_MAX, "%s", text);
+	return 0;
+}
+
+static int step_missed_parse(const struct opt *o, const char *text, void *field,
+			     char why[OPT_ERROR_MAX])
+{
+	const char *d = (const char *)field - offsetof(struct drill, step_missed);
+
+	(void)o;
+	return missed_add(field, ((const struct drill *)(const void *)d)->step.count, text, why);
+}
+
+static int expect_missed_parse(const struct opt *o, const char *text, void *field,
+			       char why[OPT_ERROR_MAX])
+{
+	const char *d = (const char *)field - offsetof(struct drill, expect_missed);
+
+	(void)o;
+	return missed_add(field, ((const struct drill *)(const void *)d)->expect.count, text, why);
+}
+
+static bool missed_print(const struct opt *o, const void *field, unsigned nth,
+			 char text[OPT_TEXT_MAX])
+{
+	const struct missed_list *l = field;
+
+	(void)o;
+	if (nth < l->count)
+		snprintf(text, OPT_TEXT_MAX, "%s", l->at[nth].text);
+	return nth < l->count;
+}
+
+char *drill_missed(const struct missed_list *l, unsigned nth, char *text, size_t size)
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < l->count && len < size; i++)
+		if (l->at[i].nth == nth)
+			len += (size_t)snprintf(text + len, size - len, "%s%s", len ? " " : "",
+						l->at[i].text);
+	return text;
+}
+
+static const struct opt_type step_missed_type = { "TEXT", step_missed_parse, missed_print };
+static const struct opt_type expect_missed_type = { "TEXT", expect_missed_parse, missed_print };
 static const struct opt_type labelled_type = { "EXPECTATION", labelled_parse, labelled_print };
 static const struct opt_type text_type = { "TEXT", text_parse, text_print };
 static const struct opt_type words_type = { "WORDS", words_parse, text_print };
@@ -124,6 +180,7 @@ static const struct opt drill_rows[] = {
 	OPT_ENUM(drill, family, "ipv4", families, "ipv4 or ipv6"),
 	OPT_TIME(drill, delay, "1ms", 0, MSEC(500), "of the wire, each way"),
 	OPT_TIME(drill, limit, "30s", SEC(1), SEC(3600), "the whole drill ends after this"),
+	OPT_BOOL(drill, words, "off", "what programs print counts, whoever's they are"),
 	OPT_END,
 };
 static const struct opt hosts_rows[] = {
@@ -149,10 +206,14 @@ static const struct opt client_rows[] = {
 static const struct opt step_rows[] = {
 	OPT(drill, step, step_type, NULL, "[at T|after T] [LABEL:] [fault] VERB ...",
 	    .repeats = true),
+	DRILL_ROW("missed", step_missed, step_missed_type, NULL,
+		  "what it means that the step above failed", .repeats = true),
 	OPT_END,
 };
 static const struct opt expect_rows[] = {
 	OPT(drill, expect, labelled_type, NULL, "WHAT OP VALUE", .repeats = true),
+	DRILL_ROW("missed", expect_missed, expect_missed_type, NULL,
+		  "what it means that the expectation above failed", .repeats = true),
 	OPT_END,
 };
 

@@ -2,17 +2,19 @@
  * drill: a drill file: a named failure as data. What runs, what is done when, and what must be
  * seen.
  *
- *     [drill]   story, sooner, group, family, delay, limit
+ *     [drill]   story, sooner, group, family, delay, limit, words
  *     [hosts]   sysctl = HOST NAME VALUE, ip = HOST TEXT (repeat)
  *     [server]  [client]  options = words of the command line
  *     [steps]   step = [at T|after T] [LABEL:] [fault] VERB ... (repeats; step.c)
  *     [expect]  expect = WHAT OP VALUE (repeats; expect.c)
+ *     missed = TEXT, below a step or an expectation: what it means that it failed (repeats)
  *     [means]   NAME = WHEN (detector.h)
  */
 #ifndef ECHODRILL_DRILL_H
 #define ECHODRILL_DRILL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "detector.h"
@@ -28,6 +30,7 @@ enum {
 	DRILL_NAME_MAX = 64,
 	DRILL_LABEL_MAX = 24,
 	DRILL_WORD_MAX = 16,
+	DRILL_MISSED_MAX = 24,
 };
 
 enum await_what { AWAIT_SAID, AWAIT_EXIT, AWAIT_STATE, AWAIT_UNREAD, AWAIT_BACKLOG, AWAIT_CAUGHT };
@@ -80,12 +83,22 @@ struct text_list {
 	char at[DRILL_SYSCTLS_MAX][OPT_TEXT_MAX];
 };
 
+/* What it means for a program that a step or an expectation was not met, for whoever wrote it. */
+struct missed_list {
+	unsigned count;
+	struct missed {
+		unsigned nth; /* the step or expectation, from 0 */
+		char text[OPT_TEXT_MAX];
+	} at[DRILL_MISSED_MAX];
+};
+
 struct drill {
 	int64_t delay, limit;
 	unsigned group;    /* enum drill_group */
 	unsigned family;   /* 4 or 6, after drill_read */
 	unsigned servers;  /* 1 or 2 */
 	bool server_fork;  /* a server of many processes will do */
+	bool words;        /* what programs print counts, whoever's they are */
 	bool client_lines; /* the client is the interactive one: it gets lines, and writes no JSON
 			    */
 	char name[DRILL_NAME_MAX];
@@ -93,6 +106,7 @@ struct drill {
 	struct text_list server_options, client_options;
 	struct step_list step;
 	struct expect_list expect;
+	struct missed_list step_missed, expect_missed;
 	struct detector_notice detector[DETECTOR_COUNT];
 };
 
@@ -103,6 +117,10 @@ extern const struct opt_type step_type, expect_type;
 
 /* Reads a drill file into *d. Returns 0, or -errno with the place and the reason in @error. */
 int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX]);
+
+/* Writes what it means that the @nth of them failed to @text, "" if the file does not say. Returns
+ * @text. */
+char *drill_missed(const struct missed_list *l, unsigned nth, char *text, size_t size);
 
 /* Is it to be run with one detector after the other? */
 bool drill_has_detectors(const struct drill *d);

@@ -25,8 +25,9 @@ static const struct {
 	{ "outcome", 5, 5, SELECTOR_OUTCOME }, { "outage", 2, 3, SELECTOR_OUTAGE },
 	{ "state", 4, 4, SELECTOR_SOCKETS },   { "unread", 3, 3, SELECTOR_SOCKETS },
 	{ "unsent", 3, 3, SELECTOR_SOCKETS },  { "backlog", 3, 3, SELECTOR_SOCKETS },
-	{ "wire", 3, 5, SELECTOR_WIRE },       { "counter", 3, 3, SELECTOR_COUNTER },
-	{ "fault", 2, 2, SELECTOR_FAULT },     { "dial", 2, 2, SELECTOR_DIAL },
+	{ "zombies", 3, 3, SELECTOR_SOCKETS }, { "wire", 3, 5, SELECTOR_WIRE },
+	{ "counter", 3, 3, SELECTOR_COUNTER }, { "fault", 2, 2, SELECTOR_FAULT },
+	{ "dial", 2, 2, SELECTOR_DIAL },
 };
 
 static int selector_find_kind(struct selector *n)
@@ -149,6 +150,8 @@ static bool selector_is_known(const struct selector *n)
 		return strcmp(n->part[1], "packets") == 0;
 	if (n->kind == SELECTOR_COUNTER)
 		return selector_end(n->part[1]) >= 0;
+	if (strcmp(n->part[0], "zombies") == 0)
+		return strcmp(n->part[2], "server") == 0;
 	if (n->kind == SELECTOR_SOCKETS)
 		return selector_end(n->part[2]) >= 0 &&
 		       (n->count == 3 || diag_state(n->part[3]) > 0);

@@ -72,6 +72,8 @@ void loop_look(struct run *r, const char *label)
 	snprintf(l->label, sizeof(l->label), "%s", label);
 	loop_states(r, HOST_CLIENT, &l->of[0]);
 	loop_states(r, HOST_SERVER, &l->of[1]);
+	if (r->procs[WHO_SERVER].pid > 0 && !r->procs[WHO_SERVER].ended)
+		l->zombies = proc_zombies(r->procs[WHO_SERVER].pid);
 	rec->looks++;
 	timeline_add(&rec->timeline, clock_now_ns(), WHO_STATES, "%s | %s",
 		     diag_words(&l->of[0], client, sizeof(client)),

@@ -305,7 +305,8 @@ int proc_signals(pid_t pid, struct proc_signals *s)
 	return 0;
 }
 
-unsigned proc_children(pid_t parent, pid_t *pids, unsigned max)
+/* Those that live, or those that have ended and were not reaped. */
+static unsigned children_of(pid_t parent, bool ended, pid_t *pids, unsigned max)
 {
 	DIR *d = opendir("/proc");
 	const struct dirent *e;
@@ -316,7 +317,8 @@ unsigned proc_children(pid_t parent, pid_t *pids, unsigned max)
 		unsigned at = count;
 		char state;
 
-		if (pid <= 0 || !proc_stat(pid, &state, &its) || its != parent || state == 'Z')
+		if (pid <= 0 || !proc_stat(pid, &state, &its) || its != parent ||
+		    (state == 'Z') != ended)
 			continue;
 		for (; at > 0 && pids[at - 1] < pid; at--)
 			pids[at] = pids[at - 1];
@@ -328,6 +330,11 @@ unsigned proc_children(pid_t parent, pid_t *pids, unsigned max)
 	return count;
 }
 
+unsigned proc_children(pid_t parent, pid_t *pids, unsigned max)
+{
+	return children_of(parent, false, pids, max);
+}
+
 unsigned proc_tree(pid_t root, pid_t *pids, unsigned max)
 {
 	unsigned count = max > 0;
@@ -337,6 +344,18 @@ unsigned proc_tree(pid_t root, pid_t *pids, unsigned max)
 	for (unsigned i = 0; i < count; i++)
 		count += proc_children(pids[i], pids + count, max - count);
 	return count;
+}
+
+unsigned proc_zombies(pid_t root)
+{
+	enum { ZOMBIES_MAX = 256 };
+	pid_t tree[ZOMBIES_MAX], ended[ZOMBIES_MAX];
+	const unsigned count = proc_tree(root, tree, ZOMBIES_MAX);
+	unsigned zombies = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		zombies += children_of(tree[i], true, ended, ZOMBIES_MAX);
+	return zombies;
 }
 
 /* Whether every thread of it waits for something. */

@@ -35,6 +35,7 @@ struct mark {
 struct look {
 	char label[DRILL_LABEL_MAX];
 	struct diag_states of[RECORD_HOSTS];
+	unsigned zombies; /* of the server: processes of it that nobody has reaped */
 };
 
 /* A connection attempt of the drill's own: "connected", "timeout" or the errno. */

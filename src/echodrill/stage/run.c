@@ -165,13 +165,14 @@ static int run_set_up(struct run *r)
 	return 0;
 }
 
-/* Is this program started by a step? */
+/* Is this program started by a step? Not if one before it ends it, or waits for its end. */
 static bool run_by_step(const struct run *r, enum who who)
 {
 	for (unsigned i = 0; i < r->drill->step.count; i++) {
 		const struct step *s = &r->drill->step.at[i];
 
-		if (s->verb == &verb_signal && s->proc == who)
+		if (s->proc == who &&
+		    (s->verb == &verb_signal || (s->verb == &verb_await && s->what == AWAIT_EXIT)))
 			return false; /* it lives before: the start is a restart */
 		if (s->verb == &verb_start && s->proc == who)
 			return true;

@@ -10,6 +10,7 @@
 
 #include "echo/lab/tasks.h"
 #include "echodrill/rig/hosts.h"
+#include "echodrill/script/drill.h"
 #include "proc.h"
 #include "record.h"
 
@@ -45,6 +46,13 @@ struct run {
 static inline bool run_is_foreign(const struct run *r, unsigned who)
 {
 	return (who == WHO_CLIENT ? r->options->client : r->options->server)[0] != '\0';
+}
+
+/* Whether what that program prints is what the drill knows: it is ours, or the drill says what any
+ * program must print. */
+static inline bool run_has_words(const struct run *r, unsigned who)
+{
+	return r->drill->words || !run_is_foreign(r, who);
 }
 
 /* Makes shared memory and files for the captures. Returns 0 or -errno. */

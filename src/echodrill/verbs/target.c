@@ -88,6 +88,9 @@ unsigned target_pids(const struct run *r, const struct step *s, pid_t pids[TARGE
 
 bool target_is_foreign(const struct run *r, const struct step *s)
 {
-	return s->verb->is_for_ours && s->verb->is_for_ours(s) &&
-	       run_is_foreign(r, s->proc >= STEP_CHILD ? WHO_SERVER : s->proc);
+	const unsigned who = s->proc >= STEP_CHILD ? WHO_SERVER : s->proc;
+
+	if (!s->verb->is_for_ours || !s->verb->is_for_ours(s))
+		return false;
+	return s->verb == &verb_await ? !run_has_words(r, who) : run_is_foreign(r, who);
 }

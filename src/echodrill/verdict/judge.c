@@ -15,6 +15,7 @@
 #include "echo/base/program.h"
 #include "echo/base/units.h"
 #include "echodrill/script/expect.h"
+#include "echodrill/script/verb.h"
 #include "echodrill/stage/run.h"
 #include "observe.h"
 
@@ -55,6 +56,15 @@ static struct finding *found(struct judgement *j, enum ruling ruling)
 	return f;
 }
 
+static struct finding *found_step(struct judgement *j, enum ruling ruling, unsigned nth)
+{
+	struct finding *f = found(j, ruling);
+
+	f->of = FINDING_OF_STEP;
+	f->nth = nth;
+	return f;
+}
+
 /* How late this machine was: the timer beside the programs, or they themselves, which may share a
  * CPU with others while the timer has one of its own. */
 static int64_t late_by(const struct record *rec)
@@ -74,7 +84,7 @@ static void judge_fault(const struct run *r, unsigned nth, struct judgement *j)
 	const struct step *s = &r->drill->step.at[nth];
 	const struct outcome *o = &r->record->outcome[nth];
 	bool active = o->faulted && o->active && o->shown[0];
-	struct finding *f = found(j, active ? RULING_OK : RULING_DOUBT);
+	struct finding *f = found_step(j, active ? RULING_OK : RULING_DOUBT, nth);
 
 	snprintf(f->what, sizeof(f->what), "fault %.200s", s->text);
 	snprintf(f->expected, sizeof(f->expected), "is active");
@@ -83,6 +93,24 @@ static void judge_fault(const struct run *r, unsigned nth, struct judgement *j)
 		 : !o->faulted ? "not reached"
 		 : o->doubt[0] ? o->doubt
 			       : "nothing shows it");
+}
+
+/* Whether the drill says what it means that a program misses this step. */
+static bool is_explained(const struct run *r, unsigned nth)
+{
+	const struct missed_list *l = &r->drill->step_missed;
+
+	for (unsigned i = 0; i < l->count; i++)
+		if (l->at[i].nth == nth)
+			return true;
+	return false;
+}
+
+/* How many times as long as this machine was late a step must have been waited for. A step that is
+ * explained has a limit with room for that. */
+static int64_t late_part(const struct run *r, unsigned nth)
+{
+	return is_explained(r, nth) ? 10 : 50;
 }
 
 static void judge_await(const struct run *r, unsigned nth, struct judgement *j)
@@ -95,13 +123,19 @@ static void judge_await(const struct run *r, unsigned nth, struct judgement *j)
 
 	if (!o->waited)
 		return;
-	if (!o->came && was_late(r, s->limit_ns / 50))
+	if (!o->came && s->limit_ns > 0 && was_late(r, s->limit_ns / late_part(r, nth)))
 		ruling = RULING_LATE;
-	f = found(j, ruling);
+	f = found_step(j, ruling, nth);
 	snprintf(f->what, sizeof(f->what), "%.200s", s->text);
-	snprintf(f->expected, sizeof(f->expected), "within %s", units_time(s->limit_ns, 3, text));
+	if (s->verb == &verb_start)
+		snprintf(f->expected, sizeof(f->expected), "again");
+	else
+		snprintf(f->expected, sizeof(f->expected), "within %s",
+			 units_time(s->limit_ns, 3, text));
 	units_time(o->took_ns, 3, text);
 	snprintf(f->observed, sizeof(f->observed), o->came ? "after %s" : "not within %s", text);
+	if (o->doubt[0])
+		snprintf(f->observed, sizeof(f->observed), "%s", o->doubt);
 }
 
 /* What the drill did not do, or did not wait for, because a program is not ours. */
@@ -111,7 +145,7 @@ static void judge_left_out(const struct run *r, unsigned nth, struct judgement *
 
 	if (!r->record->outcome[nth].foreign)
 		return;
-	f = found(j, RULING_SKIPPED);
+	f = found_step(j, RULING_SKIPPED, nth);
 	snprintf(f->what, sizeof(f->what), "%s", r->drill->step.at[nth].text);
 	snprintf(f->expected, sizeof(f->expected), "is for our program");
 	snprintf(f->observed, sizeof(f->observed), "left out: somebody else's has its place");
@@ -127,12 +161,14 @@ static void rule(const struct run *r, struct finding *f, enum held held, bool ne
 		f->ruling = RULING_LATE;
 }
 
-static void judge_expect(const struct run *r, const struct expect *e, bool negate,
-			 struct judgement *j)
+static void judge_expect(const struct run *r, unsigned nth, bool negate, struct judgement *j)
 {
+	const struct expect *e = &r->drill->expect.at[nth];
 	struct finding *f = found(j, RULING_OK);
 	struct seen seen;
 
+	f->of = FINDING_OF_EXPECT;
+	f->nth = nth;
 	if (observe(r, e->what, &seen) > 0)
 		f->ruling = RULING_SKIPPED;
 	else
@@ -182,23 +218,32 @@ static void judge_trouble(const struct record *rec, struct judgement *j)
 		 why[0] ? why : "it did not come to its end");
 }
 
+/* The first step that a program missed, where the drill says what that means: the fault behind it
+ * was not reached because of the program, and its limit had room for a late machine. */
+static const struct finding *missed_step(const struct run *r, const struct judgement *j)
+{
+	const struct finding *no = first_of(j, RULING_NO);
+
+	return no && no->of == FINDING_OF_STEP && is_explained(r, no->nth) ? no : NULL;
+}
+
 /* The first of these rules that applies. @negate: what was turned round is wrong however late the
  * machine was. */
 static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 {
 	const struct record *rec = r->record;
 	const struct finding *doubt = first_of(j, RULING_DOUBT), *no = first_of(j, RULING_NO);
-	const struct finding *late = first_of(j, RULING_LATE);
+	const struct finding *late = first_of(j, RULING_LATE), *missed = missed_step(r, j);
 	unsigned dropped = atomic_load(&rec->wire.dropped);
 	char late_text[UNITS_MAX];
 
 	if (!record_sound(rec))
 		judge_trouble(rec, j);
-	else if (doubt)
+	else if (doubt && (!missed || doubt < missed))
 		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
 	else if (no && dropped > 0)
 		conclude(j, VERDICT_INCONCLUSIVE, "the wire had no room for %u frames", dropped);
-	else if (no && !negate && was_late(r, too_late_ns))
+	else if (no && !negate && !missed && was_late(r, too_late_ns))
 		conclude(j, VERDICT_INCONCLUSIVE, "%.100s: %.90s, but this machine was late by %s",
 			 no->what, no->observed, units_time(late_by(rec), 3, late_text));
 	else if (no)
@@ -323,7 +368,7 @@ void judge(const struct run *r, unsigned negate, struct judgement *j)
 			judge_left_out(r, i, j);
 		}
 		for (unsigned i = 0; i < d->expect.count; i++)
-			judge_expect(r, &d->expect.at[i], negate == i + 1, j);
+			judge_expect(r, i, negate == i + 1, j);
 		knew = judge_knew(r, j);
 		if (r->options->detector)
 			judge_detector(r, &knew, negate == d->expect.count + 1, j);

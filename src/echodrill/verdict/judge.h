@@ -19,7 +19,12 @@ enum ruling { RULING_OK, RULING_NO, RULING_LATE, RULING_DOUBT, RULING_SKIPPED };
 
 enum { FINDINGS_MAX = DRILL_STEPS_MAX + DRILL_EXPECTS_MAX + 4 };
 
+/* What of the drill it is about. */
+enum finding_of { FINDING_OF_RUN, FINDING_OF_STEP, FINDING_OF_EXPECT };
+
 struct finding {
+	enum finding_of of;
+	unsigned nth;            /* step or expectation, from 0 */
 	char what[OPT_TEXT_MAX]; /* "wire.client.s2c.rst" */
 	char expected[128];      /* "== 1" */
 	char observed[128];

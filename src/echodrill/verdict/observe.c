@@ -124,7 +124,7 @@ static int see_program(const struct run *r, const struct selector *n, struct see
 	int signal;
 
 	if (n->count == 3) {
-		if (!run_is_foreign(r, (unsigned)who))
+		if (run_has_words(r, (unsigned)who))
 			return see_lines(r, n, who, s);
 		see_nothing(s, "somebody else's program has other words");
 		return 1;
@@ -265,6 +265,8 @@ static int see_sockets(const struct run *r, const struct selector *n, struct see
 
 	if (!l)
 		return see_nothing(s, "that look was not reached");
+	if (strcmp(n->part[0], "zombies") == 0)
+		return see_number(s, l->zombies);
 	of = &l->of[selector_end(n->part[2])];
 	if (strcmp(n->part[0], "state") == 0)
 		return see_number(s, of->count[diag_state(n->part[3])]);

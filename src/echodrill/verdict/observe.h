@@ -8,6 +8,7 @@
  *     outage.N.begin|noticed|first_success|recovered, outage.count
  *     state.LOOK.client.CLOSE-WAIT                    sockets in that state when LOOK was taken
  *     unread.LOOK.server  unsent.LOOK.client  backlog.LOOK.server
+ *     zombies.LOOK.server                             its processes that nobody has reaped, then
  *     wire.client.c2s.rst  wire.server./filter/       frames on that side of the router
  *     wire.client.s2c.fin.when                        time of the first of them
  *     counter.client.TcpExtTCPTimeouts                how much the kernel's counter has grown
