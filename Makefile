@@ -8,6 +8,7 @@
 #   make lint             clang-tidy cppcheck shellcheck make tidy         our own limits and layers
 #   make format           let clang-format decide        make format-check only ask it
 #   make pictures         those of the README: a run with its server killed, its page, a drill
+#   make lesson           outputs and pictures of docs/lesson, from runs
 #   make vm-check         what a kernel can change, on Debian's own: hours
 #   make vm-selection     some of it, on Linux 6.1: seven minutes
 #   make failures         docs/failures.md: what clients see, from a run of every drill
@@ -64,11 +65,11 @@ PRELOADS := $(patsubst tests/%.c,$(B)/%.so,$(wildcard tests/preload/*.c))
 FUZZERS  := $(patsubst tests/%.c,$(B)/%,$(wildcard tests/fuzz/*.c))
 BENCHED  := $(call files,bench/micro,*.c)
 BENCHES  := $(filter-out $(BENCHED),$(call files,bench,*.c))
-CFILES   := $(call files,src tests bench,*.c)
+CFILES   := $(call files,src tests bench docs,*.c)
 HFILES   := $(call files,include src tests bench,*.h)
 # what is in a program as it is, its name asset_page_css
 ASSETS   := $(filter-out %.c %.h,$(wildcard src/*/page/*.*)) $(wildcard src/*/*/*.gp)
-CONFIGS  := $(wildcard configs/*.conf configs/*/*.conf)
+CONFIGS  := $(wildcard configs/*.conf configs/*/*.conf configs/*/*/*.conf)
 MANPAGES := $(PROGRAMS:%=$(B)/man/%.1)
 
 LIBS := $(B)/lib/lab.a $(B)/lib/echo.a
@@ -188,6 +189,8 @@ demo: all
 
 pictures: all
 	$(Q)tools/pictures
+lesson: all
+	$(Q)tools/lesson
 
 # the page as it came out, and only if every drill passed; what other kernels showed is kept
 failures: all
@@ -287,7 +290,7 @@ clean:
 help:
 	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all check check-programs kernel-check vm-check vm-selection unit integration demo pictures failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
+.PHONY: all check check-programs kernel-check vm-check vm-selection unit integration demo pictures lesson failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
 	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man install uninstall dist compdb clean \
 	help FORCE
 .DELETE_ON_ERROR:
