@@ -346,6 +346,8 @@ class ReportPage(ReportCase):
         self.assertEqual(page.value("[document.documentElement.lang, document.querySelectorAll('h1').length]"), ["en", 1])
         levels = page.value("[...document.querySelectorAll('h1, h2, h3')].map(e => Number(e.tagName[1]))")
         self.assertEqual(levels[0], 1)
+        self.assertTrue(all(b <= a + 1 for a, b in zip(levels, levels[1:])), levels)
+        self.assertTrue(page.value("document.querySelector('main #verdict') !== null"))
         ids = page.value("[...document.querySelectorAll('[id]')].map(e => e.id)")
         self.assertEqual(len(ids), len(set(ids)))
 

@@ -38,7 +38,7 @@ static const char head[] =
 	"svg text{fill:var(--ink);font:12px system-ui,sans-serif}svg .soft{fill:var(--soft)}"
 	"svg line{stroke:var(--edge)}\n"
 	"figure{margin:2rem 0;overflow-x:auto}figure img{border:1px solid var(--edge);border-radius:8px;"
-	"max-width:100%;height:auto}\n</style>\n</head>\n<body>\n<h1>Failure drills</h1>\n";
+	"max-width:100%;height:auto}\n</style>\n</head>\n<body>\n<main>\n<h1>Failure drills</h1>\n";
 
 /* ---- the chart ---- */
 
@@ -127,8 +127,9 @@ static void put_chart(const struct summary *at, unsigned count, FILE *to)
 	if (rows == 0)
 		return;
 	fprintf(to,
-		"<h2>How soon a client knows, by the means it has</h2>\n<div class=\"box\">"
-		"<svg width=\"%d\" height=\"%u\" role=\"img\" aria-label=\"Time until the client "
+		"<h2>How soon a client knows, by the means it has</h2>\n<div class=\"box\" "
+		"role=\"group\" tabindex=\"0\" aria-label=\"Chart\"><svg "
+		"width=\"%d\" height=\"%u\" role=\"img\" aria-label=\"Time until the client "
 		"knew; the table below has the same\">\n",
 		WIDTH, TOP + rows * ROW + 10);
 	for (unsigned d = 0; d < DETECTOR_COUNT; d++) {
@@ -195,8 +196,9 @@ int picture_index(const struct summary *at, unsigned count, FILE *to)
 {
 	fputs(head, to);
 	put_chart(at, count, to);
-	fputs("<h2>Drills</h2>\n<div class=\"box\"><table>\n<tr><th>drill</th><th>verdict</th>"
-	      "<th>the client knew after</th><th>how</th><th>about</th></tr>\n",
+	fputs("<h2>Drills</h2>\n<div class=\"box\" role=\"group\" tabindex=\"0\" aria-label=\"Drills\">"
+	      "<table>\n<tr><th>drill</th><th>verdict</th><th>the client knew "
+	      "after</th><th>how</th><th>about</th></tr>\n",
 	      to);
 	for (unsigned i = 0; i < count; i++)
 		if (at[i].done)
@@ -205,6 +207,6 @@ int picture_index(const struct summary *at, unsigned count, FILE *to)
 	for (unsigned i = 0; i < count; i++)
 		if (at[i].done)
 			put_figure(&at[i], to);
-	fputs("</body>\n</html>\n", to);
+	fputs("</main>\n</body>\n</html>\n", to);
 	return fflush(to) == 0 && !ferror(to) ? 0 : -EIO;
 }

@@ -376,7 +376,8 @@
 		const main = document.getElementById("main");
 		main.append(...(several ? [comparison()] : [origin(runs[0]), cards(runs[0])]));
 		const made = await charts();
-		const box = element("section", { class: "charts", "aria-label": "Charts" }, ...made.map(c => c.figure));
+		const box = element("section", { class: "charts", "aria-labelledby": "charts" },
+			element("h2", { class: "unseen", id: "charts" }, "Charts"), ...made.map(c => c.figure));
 		if (model.seconds.length <= 1)
 			box.append(element("p", { class: "hint" }, "These results have no intervals: a sum of results has none of its own."));
 		for (const r of runs.filter(r => r.intervals_unlisted > 0))

@@ -27,10 +27,11 @@ const table = (() => {
 			element("thead", {}, element("tr", {}, ...names)), element("tbody", {}, ...body));
 	}
 
-	/* In a box of its own that scrolls, by keyboard too. */
+	/* In a box of its own that scrolls, by keyboard too. A group, for a region is a landmark, whose
+	 * name must be its own: each of several runs has the same tables. */
 	function scrolling(t) {
 		const caption = t.querySelector("caption").textContent;
-		return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, t);
+		return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": caption }, t);
 	}
 
 	function section(title, ...children) {
