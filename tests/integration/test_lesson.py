@@ -187,6 +187,7 @@ class Pages(TestCase):
                 self.assertLessEqual(made.count("\n"), 40, what)
 
     def test_every_language_has_the_same_blocks(self):
+        self.assertEqual({p.name for p in LESSON.glob("*.md")}, {p.name for p in LESSON.glob("zh/*.md")})
         for page in tool.pages():
             with self.subTest(page=page):
                 self.assertEqual(tool.blocks(page), tool.blocks(LESSON / page.name))
