@@ -120,14 +120,14 @@ static int epoll_turn(struct worker *w, int64_t wait_ns)
 	n = epoll_wait_events(w, list_empty(&s->ready) ? wait_ns : 0);
 	if (n < 0 && errno != EINTR)
 		return -errno;
-	w->now_ns = clock_now_ns();
+	worker_woke(w);
 	for (int i = 0; i < n; i++) {
 		if (i + 1 < n)
 			conn_prefetch(w, s->events[i + 1].data.u64);
 		epoll_dispatch(w, &s->events[i]);
 	}
 	epoll_run_ready(w);
-	w->found = n > 0 || !list_empty(&s->ready);
+	w->found = (n > 0 ? (uint32_t)n : 0) + !list_empty(&s->ready);
 	return 0;
 }
 

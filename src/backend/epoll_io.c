@@ -62,7 +62,7 @@ static inline size_t epoll_may_receive(const struct conn *c)
 {
 	const struct epoll_state *s = c->worker->state;
 
-	if (c->out.len == 0 && c->worker->pool.blocks_free >= s->ample)
+	if (c->out.len == 0 && unsent_free(&c->worker->pool) >= s->ample)
 		return s->scratch_len;
 	return epoll_room(c);
 }
@@ -171,6 +171,9 @@ static bool epoll_pass(struct conn *c)
 	ssize_t n;
 
 	if (c->out.len > 0) { /* the flush that empties its queue resumes reading */
+		if (!(c->backend_flags & EPOLL_PAUSED))
+			stats_add(&c->worker->stats.paused, 1);
+		c->backend_flags |= EPOLL_PAUSED;
 		if (c->out.len < c->worker->config->max_unsent)
 			stats_add(&c->worker->stats.starved, 1);
 		return false;
@@ -262,6 +265,7 @@ void epoll_flush(struct conn *c)
 		epoll_flush_span(c);
 	if (c->state != CONN_OPEN || conn_unsent(c) > 0)
 		return;
+	c->backend_flags &= (uint8_t)~EPOLL_PAUSED;
 	conn_drained(c);
 	if (c->state == CONN_OPEN && (c->backend_flags & EPOLL_READABLE) &&
 	    !list_linked(&epoll_of(c)->link))

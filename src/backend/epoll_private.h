@@ -21,6 +21,7 @@ enum {
 	EPOLL_READABLE = 1,  /* may have more to receive: only recv knows */
 	EPOLL_TO_EAGAIN = 2, /* until then a short receive does not mean that the socket is empty */
 	EPOLL_FULL = 4,      /* its socket refused what pass_step looked at: until EPOLLOUT */
+	EPOLL_PAUSED = 8,    /* is not read from until its queue has drained */
 };
 
 /* What the backend keeps of a connection. */

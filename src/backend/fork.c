@@ -98,12 +98,15 @@ static void fork_count(struct conn *c, void *arg)
 	struct fork_conn *f = fork_of(c);
 	uint64_t received = stats_get(&s->cells[c->slot].received);
 	uint64_t sent = stats_get(&s->cells[c->slot].sent);
+	uint64_t echoes = stats_get(&s->cells[c->slot].echoes);
 
 	(void)arg;
 	stats_add(&c->worker->stats.bytes_in, received - f->received);
 	stats_add(&c->worker->stats.bytes_out, sent - f->sent);
+	stats_add(&c->worker->stats.echoes, echoes - f->echoes);
 	f->received = received;
 	f->sent = sent;
+	f->echoes = echoes;
 }
 
 static void fork_count_timer(struct timer *t, int64_t now_ns)
@@ -247,9 +250,9 @@ static int fork_turn(struct worker *w, int64_t wait_ns)
 	}
 	if (ppoll(p, count, wait_ns < 0 ? NULL : &wait, NULL) < 0 && errno != EINTR)
 		return -errno;
-	w->now_ns = clock_now_ns();
+	worker_woke(w);
 	for (unsigned i = 0; i < count; i++)
-		w->found |= p[i].revents != 0;
+		w->found += p[i].revents != 0;
 	if (p[0].revents)
 		fork_signalled(w); /* before accepting: slots become free */
 	if (p[1].revents)

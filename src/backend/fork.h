@@ -17,7 +17,7 @@ struct conn;
 /* What a child tells, in memory that it shares with its parent: one for each slot, on a cache line
  * of its own. The child alone writes it; the parent looks at any time. */
 struct fork_cell {
-	alignas(64) _Atomic uint64_t received, sent;
+	alignas(64) _Atomic uint64_t received, sent, echoes;
 	_Atomic int64_t moved_ns; /* when the last of these bytes was */
 	_Atomic int err, cause;   /* how it ended; cause is CAUSE_NONE for as long as it has not */
 };
@@ -26,9 +26,9 @@ struct fork_cell {
 struct fork_conn {
 	struct conn *next; /* in its bucket */
 	pid_t pid;
-	bool closing;            /* fork_close was called: who reaps the child releases it */
-	uint64_t received, sent; /* of its cell, counted already */
-	int64_t cut_off_ns;      /* the child's: it is shutting down, at most until then */
+	bool closing; /* fork_close was called: who reaps the child releases it */
+	uint64_t received, sent, echoes; /* of its cell, counted already */
+	int64_t cut_off_ns;              /* the child's: it is shutting down, at most until then */
 };
 
 /* What the parent sends to a child that shall close now: nothing else can tell whether it owes

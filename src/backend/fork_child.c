@@ -190,6 +190,8 @@ static void child_publish(const struct conn *c, struct fork_cell *cell)
 		atomic_store_explicit(&cell->moved_ns, c->worker->now_ns, memory_order_relaxed);
 	atomic_store_explicit(&cell->received, c->received, memory_order_relaxed);
 	atomic_store_explicit(&cell->sent, c->sent, memory_order_relaxed);
+	atomic_store_explicit(&cell->echoes, stats_get(&c->worker->stats.echoes),
+			      memory_order_relaxed);
 }
 
 /* As the parent treats them: what it waits for is caught, what it ignores is ignored already, and
@@ -227,7 +229,8 @@ noreturn void fork_child(struct conn *c, struct fork_cell *cell)
 
 	assert(c->state == CONN_OPEN && c->inflight == 0);
 	child_descriptors(c);
-	w->closing = NULL; /* what the parent still has to end */
+	w->stats.echoes = 0; /* a copy of the parent's: from here on this connection's own */
+	w->closing = NULL;   /* what the parent still has to end */
 	w->closing_tail = &w->closing;
 	w->now_ns = clock_now_ns();
 	conn_opened(c);

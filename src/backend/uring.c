@@ -185,7 +185,10 @@ static void uring_dispatch_all(struct worker *w)
 	struct io_uring_cqe *next[GLANCE];
 	unsigned ready = io_uring_cq_ready(&s->ring), left = ready < BATCH ? ready : BATCH, n;
 
-	w->found = ready > 0;
+	w->found = left;
+	/* what finds no room waits in the kernel, which says so, and comes with the next call */
+	if (ready >= s->room && (IO_URING_READ_ONCE(*s->ring.sq.kflags) & IORING_SQ_CQ_OVERFLOW))
+		stats_add(&w->stats.overflowed, 1);
 	for (; left > 0; left -= n) {
 		n = io_uring_peek_batch_cqe(&s->ring, next, left < GLANCE ? left : GLANCE);
 		assert(n > 0);
@@ -271,7 +274,7 @@ static int uring_turn(struct worker *w, int64_t wait_ns)
 		return r;
 	if (r == -EAGAIN && io_uring_cq_ready(&s->ring) == 0)
 		uring_nap();
-	w->now_ns = clock_now_ns();
+	worker_woke(w);
 	uring_dispatch_all(w);
 	return s->error;
 }
@@ -304,6 +307,7 @@ static int uring_init_rings(struct worker *w)
 	r = uring_ring_open(&s->ring, config->entries < cq ? config->entries : cq, cq);
 	if (r < 0)
 		return r;
+	s->room = *s->ring.cq.kring_entries;
 	r = uring_bufs_init(&s->bufs, &s->ring, config->buffers, config->buffer_size);
 	if (r < 0)
 		uring_ring_close(&s->ring);

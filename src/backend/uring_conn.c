@@ -106,13 +106,13 @@ static bool spill_one(struct conn *c)
 	struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
 	const struct uring_span *b = &s->bufs.spans[u->held.first];
-	uint32_t before = pool->blocks_free;
+	uint32_t before = unsent_free(pool);
 
 	if (s->spilled + b->len / (UNSENT_BLOCK / 2) >= pool->blocks / 2 ||
 	    unsent_push(pool, &u->spilled, uring_bufs_at(&s->bufs, u->held.first) + b->off,
 			b->len) < 0)
 		return false;
-	s->spilled += before - pool->blocks_free;
+	s->spilled += before - unsent_free(pool);
 	uring_bufs_give(&s->bufs, uring_queue_take(&s->bufs, &u->held));
 	return true;
 }
@@ -121,10 +121,10 @@ static void unspill(struct conn *c, size_t n)
 {
 	struct unsent_pool *pool = &c->worker->pool;
 	struct uring_state *s = c->worker->state;
-	uint32_t before = pool->blocks_free;
+	uint32_t before = unsent_free(pool);
 
 	unsent_pop(pool, &uring_of(c)->spilled, n);
-	s->spilled -= pool->blocks_free - before;
+	s->spilled -= unsent_free(pool) - before;
 }
 
 /* Delivers a span that does not stay where it is. */
@@ -283,8 +283,15 @@ void uring_update_recv(struct conn *c)
 		u->cancelling = true;
 		uring_cancel(c->worker->state, conn_token(c, URING_RECV));
 	}
-	if (u->receiving != RECEIVE_NONE || wanted == RECEIVE_NONE)
+	if (u->receiving != RECEIVE_NONE)
 		return;
+	if (wanted == RECEIVE_NONE) {
+		if (!u->paused)
+			stats_add(&c->worker->stats.paused, 1);
+		u->paused = true;
+		return;
+	}
+	u->paused = false;
 	if (must_pass(c)) {
 		list_remove(&u->link);
 		arm_poll(c);
@@ -329,6 +336,7 @@ static void receive_ended(struct conn *c, int res)
 	struct uring_conn *u = uring_of(c);
 
 	if (res == -ENOBUFS) {
+		stats_add(&c->worker->stats.no_buffer, 1);
 		uring_bufs_deepen(&s->bufs);
 		if (c->state == CONN_OPEN)
 			list_append(&s->starved, &u->link);

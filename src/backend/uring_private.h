@@ -134,7 +134,8 @@ struct uring_listener {
 struct uring_state {
 	struct io_uring ring;
 	struct uring_bufs bufs;
-	int error; /* -errno: the ring takes no more requests, or is over */
+	int error;     /* -errno: the ring takes no more requests, or is over */
+	unsigned room; /* completions that the ring holds */
 	unsigned deliveries;
 	unsigned conn_buffers;
 	uint32_t files;      /* slots in the table of registered files; 0: there is none */
@@ -167,6 +168,7 @@ struct uring_conn {
 	bool leaving : 1;     /* all that is in flight is being cancelled: it is MOVING */
 	bool full : 1;        /* its socket takes nothing: the poll waits for that */
 	bool entered : 1;     /* uring_register_fd was called */
+	bool paused : 1;      /* nothing is received until what is unsent has drained */
 	struct unsent spilled; /* as `held`, copied to the pool */
 	struct list link;      /* in s->starved */
 	int failed;            /* errno of its socket that came while it was MOVING, or 0 */

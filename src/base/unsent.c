@@ -23,11 +23,16 @@ struct unsent_block {
 
 static_assert(sizeof(struct unsent_block) == UNSENT_BLOCK, "blocks must tile the pool");
 
+static void free_set(struct unsent_pool *p, uint32_t n)
+{
+	atomic_store_explicit(&p->blocks_free, n, memory_order_relaxed);
+}
+
 static struct unsent_block *block_take(struct unsent_pool *p)
 {
 	struct unsent_block *b = p->free;
 
-	assert(p->blocks_free > 0);
+	assert(unsent_free(p) > 0);
 	assert(b || p->fresh < p->end);
 	if (b) {
 		p->free = b->next;
@@ -35,18 +40,18 @@ static struct unsent_block *block_take(struct unsent_pool *p)
 		b = (struct unsent_block *)(void *)p->fresh;
 		p->fresh += UNSENT_BLOCK;
 	}
-	p->blocks_free--;
+	free_set(p, unsent_free(p) - 1);
 	b->next = NULL;
 	return b;
 }
 
 static void block_give(struct unsent_pool *p, struct unsent_block *b)
 {
-	assert(p->blocks_free < p->blocks);
+	assert(unsent_free(p) < p->blocks);
 	assert((char *)b >= (char *)p->map && (char *)b < p->fresh);
 	b->next = p->free;
 	p->free = b;
-	p->blocks_free++;
+	free_set(p, unsent_free(p) + 1);
 }
 
 int unsent_pool_init(struct unsent_pool *p, size_t bytes)
@@ -93,7 +98,7 @@ uint32_t unsent_blocks(size_t len)
 
 size_t unsent_room(const struct unsent_pool *p, const struct unsent *q)
 {
-	return (size_t)p->blocks_free * DATA + tail_room(q);
+	return (size_t)unsent_free(p) * DATA + tail_room(q);
 }
 
 static void tail_add(struct unsent *q, struct unsent_block *b)

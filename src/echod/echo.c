@@ -38,6 +38,7 @@ static enum conn_action echo_data(struct conn *c, const void *span, size_t len)
 {
 	(void)span;
 	(void)len;
+	stats_add(&c->worker->stats.echoes, 1);
 	echo_touch(c);
 	return CONN_ECHO;
 }

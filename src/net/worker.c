@@ -149,10 +149,10 @@ static void worker_turn(struct worker *w)
 
 	if (wait_ns == 0 && w->late_turns == 0 && timers_next(&w->timers, begin_ns - LATE_NS) == 0)
 		w->late_turns = 2 + w->live / TURN_CONNS;
-	w->found = false;
+	w->found = 0;
 	w->error = w->config->backend->turn(w, wait_ns);
 	if (w->late_turns > 0)
-		w->late_turns = w->found ? w->late_turns - 1 : 0;
+		w->late_turns = w->found > 0 ? w->late_turns - 1 : 0;
 	if (w->late_turns == 0)
 		timers_run(&w->timers, begin_ns);
 }
@@ -186,6 +186,18 @@ static void worker_end_calls(struct worker *w)
 		worker_finish_call(call, -ECANCELED);
 }
 
+/* A turn is over. Where it failed w->woke_ns may be of the one before. */
+static void worker_count_turn(struct worker *w)
+{
+	stats_observe(&w->stats.events, STATS_STEP_EVENTS, w->found, w->found);
+	if (w->turn++ % STATS_TIMED_EVERY == 0 && w->error == 0) {
+		const uint64_t ns = (uint64_t)(clock_now_ns() - w->woke_ns);
+
+		stats_observe(&w->stats.turns, STATS_STEP_TIME,
+			      (ns + STATS_TIME_NS - 1) / STATS_TIME_NS, ns);
+	}
+}
+
 static void worker_loop(struct worker *w)
 {
 	while (w->error == 0 && (w->live > 0 || w->stopping == WORKER_RUN)) {
@@ -195,6 +207,7 @@ static void worker_loop(struct worker *w)
 		if (w->role->turned)
 			w->role->turned(w);
 		conn_reap(w);
+		worker_count_turn(w);
 		if (w->stopping == WORKER_QUIT)
 			break;
 	}
@@ -312,6 +325,7 @@ int worker_await(struct worker_call *call)
 /* Starts the backend, and accepts when it is told to. Returns whether the loop is to run. */
 static bool worker_set_out(struct worker *w)
 {
+	w->tid = gettid();
 	w->begun_error = worker_begin(w);
 	(void)sem_post(&w->begun);
 	if (w->begun_error < 0)

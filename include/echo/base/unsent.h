@@ -7,6 +7,7 @@
 #ifndef ECHO_UNSENT_H
 #define ECHO_UNSENT_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -20,7 +21,8 @@ struct unsent_pool {
 	char *fresh, *end;         /* never used yet */
 	void *map;
 	size_t map_len;
-	uint32_t blocks, blocks_free;
+	uint32_t blocks;
+	_Atomic uint32_t blocks_free; /* written by the owner alone; anybody may look */
 };
 
 struct unsent {     /* zeroed: empty */
@@ -34,6 +36,12 @@ struct unsent {     /* zeroed: empty */
 int unsent_pool_init(struct unsent_pool *p, size_t bytes);
 /* Gives the memory back, with what is still queued. Nothing for a pool of zeroes. */
 void unsent_pool_fini(struct unsent_pool *p);
+
+/* Blocks that no queue holds now. */
+static inline uint32_t unsent_free(const struct unsent_pool *p)
+{
+	return atomic_load_explicit(&p->blocks_free, memory_order_relaxed);
+}
 
 /* Blocks that @len bytes fill; UINT32_MAX if there are not so many. */
 uint32_t unsent_blocks(size_t len);

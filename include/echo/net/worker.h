@@ -16,6 +16,7 @@
 
 #include "acceptor.h"
 #include "conn.h"
+#include "echo/base/clock.h"
 #include "echo/base/stats.h"
 #include "echo/base/timer.h"
 #include "echo/base/unsent.h"
@@ -73,7 +74,9 @@ struct worker {
 	int64_t now_ns;  /* when the last wait returned; refreshed every few deliveries */
 	int64_t pace_ns; /* the role wants to be called at this very time, not a tick later; 0: none
 			  */
-	bool found;      /* by backends: this turn delivered something, or left some for the next */
+	int64_t woke_ns; /* as now_ns was when the last wait returned: worker_woke */
+	uint32_t found;  /* by backends: events that this turn delivered, or left for the next */
+	uint32_t turn;   /* counts turns, for STATS_TIMED_EVERY */
 	uint32_t late_turns; /* timers are late: they wait for a turn that finds nothing, at most so
 				many; backends look for all that has come */
 	void *state;         /* the backend's */
@@ -96,6 +99,7 @@ struct worker {
 	/* of the thread, set when it has ended */
 	_Atomic int64_t cpu_ns, wait_ns; /* on a CPU; ready, but without one, -1: not known */
 	pthread_t thread;
+	pid_t tid;   /* as the kernel calls the thread; set when it is prepared */
 	sem_t begun; /* by its thread, when begun_error is set: it is prepared, or it has gone */
 	int begun_error;
 	sem_t go;
@@ -108,7 +112,13 @@ static inline void *conn_role(const struct conn *c)
 	return (char *)(uintptr_t)c + c->worker->table.role_at;
 }
 
-/* ---- for backends: what every message passes ---- */
+/* ---- for backends: what every turn and every message passes ---- */
+
+/* The wait of this turn is over. */
+static inline void worker_woke(struct worker *w)
+{
+	w->now_ns = w->woke_ns = clock_now_ns();
+}
 
 /* The connection that a token names. NULL: it is gone, or is CLOSING with nothing in flight. */
 static inline struct conn *conn_find(const struct worker *w, uint64_t token)
