@@ -51,7 +51,7 @@ HARDEN  += $(if $(OPT.$(VARIANT)),,$(if $(FORTIFY),-U_FORTIFY_SOURCE -D_FORTIFY_
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Werror
 FLAGS   := -std=$(STD) -D_GNU_SOURCE -Iinclude -Isrc -Itests -I$(B) -pthread $(HARDEN) $(WARN) $(SAN)
 LDALL    = -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
-LDLIBS  := -luring -linih -ljansson -lpcap -lz -pthread -lm
+LDLIBS  := -luring -linih -ljansson -lmicrohttpd -lpcap -lz -pthread -lm
 
 # --- sources -------------------------------------------------------------------------------------------------
 
@@ -69,7 +69,7 @@ CFILES   := $(call files,src tests bench docs,*.c)
 HFILES   := $(call files,include src tests bench,*.h)
 # what is in a program as it is, its name asset_page_css
 ASSETS   := $(filter-out %.c %.h,$(wildcard src/*/page/*.*)) $(wildcard src/*/*/*.gp)
-CONFIGS  := $(wildcard configs/*.conf configs/*/*.conf configs/*/*/*.conf)
+CONFIGS  := $(wildcard configs/*.conf configs/*/*.conf configs/*/*/*.conf configs/*/*.yml)
 MANPAGES := $(PROGRAMS:%=$(B)/man/%.1)
 
 LIBS := $(B)/lib/lab.a $(B)/lib/echo.a

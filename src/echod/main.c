@@ -68,7 +68,8 @@ static int server_check_descriptors(const struct server *s, uint64_t have)
 {
 	const unsigned workers = server_worker_count(s);
 	const uint64_t each = DESCRIPTORS_OF_WORKER + s->config.listen.count;
-	const uint64_t need = DESCRIPTORS_OF_MAIN + workers * each;
+	const uint64_t need = DESCRIPTORS_OF_MAIN + workers * each +
+			      metrics_server_descriptors(&s->config.metrics);
 
 	if (have >= need)
 		return 0;
@@ -98,7 +99,7 @@ static int server_print(const struct server *s)
 
 	if (!to)
 		return -errno;
-	metrics_print(to, s->group.workers, s->group.count);
+	metrics_report(to, &s->group);
 	r = fclose(to) == 0 ? output_write(STDOUT_FILENO, text, len, reader_patience_ns) : -errno;
 	free(text);
 	return r;
@@ -196,8 +197,8 @@ static int server_next(struct server *s)
 		takeover_retire(&s->takeover);
 	takeover_watch(&s->takeover);
 	signal = server_understand(s, worker_group_wait(&s->group, takeover_wait_ms(&s->takeover)));
-	if (s->group.done == 0)
-		(void)takeover_poll(&s->takeover);
+	if (s->group.done == 0 && takeover_poll(&s->takeover))
+		metrics_leave(&s->metrics);
 	if (takeover_overdue(&s->takeover) && !s->stopping) {
 		s->stopping = true;
 		worker_group_stop(&s->group, server_end(s));
@@ -226,6 +227,21 @@ static int server_wait(struct server *s)
 	return code;
 }
 
+/* Not before the workers have tables of descriptors of their own, if they have: this is in none of
+ * them. */
+static int server_open_metrics(struct server *s)
+{
+	int r;
+
+	s->metrics.server.options = &s->config.metrics;
+	s->metrics.group = &s->group;
+	metrics_limit(&s->metrics, s->config.max_conns);
+	r = metrics_open(&s->metrics, s->takeover.taking, &s->opts);
+	if (r < 0)
+		log_error("%s", s->opts.error);
+	return r;
+}
+
 static int server_start(struct server *s)
 {
 	struct settings *now = s->now;
@@ -246,9 +262,11 @@ static int server_start(struct server *s)
 		log_error("cannot start: %s", s->backend.why);
 		return EXIT_ENVIRONMENT;
 	}
-	if (takeover_ready(&s->takeover) < 0)
+	if (server_open_metrics(s) < 0 || takeover_ready(&s->takeover) < 0)
 		return EXIT_ENVIRONMENT;
 	r = worker_group_start(&s->group);
+	if (r == 0)
+		r = metrics_start(&s->metrics);
 out:
 	if (r < 0)
 		log_error("cannot start: %s", strerror(-r));
@@ -281,11 +299,13 @@ static int server_run(struct server *s)
 	code = server_start(s);
 	if (code == EXIT_OK) {
 		server_announce(s);
+		metrics_announce(&s->metrics);
 		server_warn_nofile(nofile, s->config.max_conns);
 		code = server_serve(s);
 	} else {
 		worker_group_stop(&s->group, WORKER_QUIT);
 	}
+	metrics_stop(&s->metrics);
 	takeover_end(&s->takeover);
 	r = worker_group_join(&s->group);
 	if (r < 0) {

@@ -9,6 +9,7 @@
 #include "echo/base/addr.h"
 #include "echo/base/cpu_list.h"
 #include "echo/base/program.h"
+#include "echo/net/metrics_server.h"
 #include "echo/net/sock.h"
 #include "takeover/path.h"
 
@@ -51,6 +52,7 @@ struct echod_config {
 	char takeover[PATH_TEXT_MAX];
 	unsigned handover;
 	int64_t handover_time;
+	struct metrics_options metrics;
 };
 
 /* Reads the configuration, all of it: file, environment, command line, into structs of zeroes. So

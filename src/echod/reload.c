@@ -249,6 +249,7 @@ static void reload_commit(struct reload *r)
 	opt_take(&s->opts, &r->opts);
 	s->bound = r->bound;
 	s->now = r->next;
+	metrics_limit(&s->metrics, s->config.max_conns);
 	e = server_signals(s, &s->config.shutdown);
 	if (e < 0)
 		log_error("SIGHUP: signals are taken as before: %s", strerror(-e));

@@ -49,6 +49,7 @@
 	X(page)           \
 	X(plot)           \
 	X(process)        \
+	X(prom)           \
 	X(provenance)     \
 	X(report)         \
 	X(report_json)    \

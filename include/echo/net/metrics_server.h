@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * metrics_server: a thread that shows a program's metrics to Prometheus: by HTTP (libmicrohttpd),
+ * and as a file for node_exporter's textfile collector.
+ *
+ * It looks at what others count and asks nobody: they do not know that it is there. Whatever is
+ * asked of it, it rests nine times as long as it worked, so that it takes at most a tenth of a CPU.
+ */
+#ifndef ECHO_METRICS_SERVER_H
+#define ECHO_METRICS_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "echo/base/addr.h"
+#include "echo/base/opt.h"
+
+struct MHD_Daemon;
+
+/* A section [metrics] of a program's options: rows and what they fill. */
+struct metrics_options {
+	struct addr listen;      /* len 0: nowhere */
+	char file[OPT_TEXT_MAX]; /* "": none */
+	int64_t interval;        /* between two writes of it */
+};
+extern const struct opt metrics_server_opts[];
+
+/* Descriptors that it may have open; 0: nothing is asked for. */
+unsigned metrics_server_descriptors(const struct metrics_options *o);
+
+enum { METRICS_SERVER_PEERS = 16 }; /* connections at one time */
+
+struct metrics_server {
+	/* set by the caller */
+	const struct metrics_options *options;
+	void (*print)(FILE *to, void *arg); /* the text; in the server's own thread */
+	/* the file could not be written any more: -@err says why. In that thread, once. */
+	void (*failed)(const char *path, int err);
+	void *arg;
+
+	/* its own; zeroes before it is opened */
+	struct addr bound; /* where it listens */
+	int listen_fd, stop_fd;
+	bool opened, running;
+	_Atomic bool leaving;
+	bool file_failed;        /* which has been said */
+	int64_t file_due_ns;     /* monotonic */
+	struct MHD_Daemon *http; /* NULL: it does not listen */
+	int http_fd;             /* readable when there is something to do */
+	pthread_t thread;
+};
+
+/* Opens what the options, a section "metrics" of @set, ask for; nothing is served yet. @join:
+ * another process of this user that listens there now is going to leave. Returns 0, or -errno with
+ * set->error set. */
+int metrics_server_open(struct metrics_server *s, bool join, struct opt_set *set);
+
+/* Serves. Returns 0 or -errno. Signals are not delivered to its thread. */
+int metrics_server_start(struct metrics_server *s);
+
+/* Ends it, if it runs: answers what has been asked, and writes the file a last time. */
+void metrics_server_stop(struct metrics_server *s);
+
+/* The same, but the file is another process's by now. */
+void metrics_server_leave(struct metrics_server *s);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT
+ * metrics_server: the thread, what it waits for, and the rows of [metrics].
+ */
+#include "echo/net/metrics_server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/net/sock.h"
+#include "metrics_private.h"
+
+enum {
+	REST = 9, /* times as long as it has worked */
+	REST_MAX_MS = 1000,
+	/* its listener, what it polls, what ends it, the file, and those of struct prom_process */
+	OWN_DESCRIPTORS = 6,
+};
+
+/* ---- rows ---- */
+
+/* A bare port is one of the loopback: to be open to the world is never meant by accident. */
+static int listen_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
+{
+	char local[OPT_TEXT_MAX];
+	struct addr a = { 0 };
+
+	(void)o;
+	snprintf(local, sizeof(local), "127.0.0.1:%.200s", text);
+	if (strcmp(text, "off") != 0 && addr_parse(&a, text) < 0 && addr_parse(&a, local) < 0) {
+		snprintf(why, OPT_ERROR_MAX,
+			 "must be off, PORT (of 127.0.0.1) or ADDR:PORT, such as 9907 or "
+			 "[::1]:9907");
+		return -EINVAL;
+	}
+	memcpy(field, &a, sizeof(a));
+	return 0;
+}
+
+static bool listen_print(const struct opt *o, const void *field, unsigned nth,
+			 char text[OPT_TEXT_MAX])
+{
+	const struct addr *a = field;
+	char buf[ADDR_TEXT_MAX];
+
+	(void)o;
+	snprintf(text, OPT_TEXT_MAX, "%s", a->len > 0 ? addr_format(a, buf) : "off");
+	return nth == 0;
+}
+
+static const struct opt_type opt_listen = { "ADDR:PORT", listen_parse, listen_print };
+
+/* node_exporter reads no other files. */
+static int file_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
+{
+	static const char suffix[] = ".prom";
+	const size_t len = strlen(text), end = sizeof(suffix) - 1;
+
+	memset(field, 0, o->size);
+	if (strcmp(text, "off") == 0)
+		return 0;
+	if (len <= end || strcmp(text + len - end, suffix) != 0) {
+		snprintf(why, OPT_ERROR_MAX, "must be off or end in %s", suffix);
+		return -EINVAL;
+	}
+	return opt_string.parse(o, text, field, why);
+}
+
+static bool file_print(const struct opt *o, const void *field, unsigned nth,
+		       char text[OPT_TEXT_MAX])
+{
+	const char *path = field;
+
+	(void)o;
+	snprintf(text, OPT_TEXT_MAX, "%s", path[0] ? path : "off");
+	return nth == 0;
+}
+
+static const struct opt_type opt_file = { "PATH", file_parse, file_print };
+
+const struct opt metrics_server_opts[] = {
+	OPT(metrics_options, listen, opt_listen, "off",
+	    "serve metrics to Prometheus at http://ADDR:PORT/metrics; a PORT alone: of 127.0.0.1"),
+	OPT(metrics_options, file, opt_file, "off",
+	    "write metrics to this file, for node_exporter's textfile collector; it must end in "
+	    ".prom"),
+	OPT_TIME(metrics_options, interval, "15s", MSEC(100), SEC(3600),
+		 "how often that file is written"),
+	OPT_END,
+};
+
+unsigned metrics_server_descriptors(const struct metrics_options *o)
+{
+	if (o->listen.len == 0 && !o->file[0])
+		return 0;
+	return OWN_DESCRIPTORS + (o->listen.len > 0 ? METRICS_SERVER_PEERS : 0);
+}
+
+/* ---- the thread ---- */
+
+static void metrics_server_file(struct metrics_server *s)
+{
+	int r = metrics_file_write(s);
+
+	if (r < 0 && !s->file_failed)
+		s->failed(s->options->file, r);
+	s->file_failed = r < 0;
+	s->file_due_ns = clock_now_ns() + s->options->interval;
+}
+
+static int metrics_server_wait_ms(const struct metrics_server *s)
+{
+	const int64_t left_ns = s->file_due_ns - clock_now_ns();
+	const int http_ms = metrics_http_wait_ms(s);
+	int file_ms = left_ns > 0 ? (int)(left_ns / MSEC(1)) + 1 : 0;
+
+	if (!s->options->file[0])
+		return http_ms;
+	return http_ms >= 0 && http_ms < file_ms ? http_ms : file_ms;
+}
+
+/* Waits until it is asked to end, at most so long. Returns whether it was. */
+static bool metrics_server_rest(const struct metrics_server *s, int64_t worked_ns)
+{
+	struct pollfd p = { s->stop_fd, POLLIN, 0 };
+	const int64_t ms = (worked_ns * REST + MSEC(1) - 1) / MSEC(1);
+
+	return poll(&p, 1, ms < REST_MAX_MS ? (int)ms : REST_MAX_MS) > 0;
+}
+
+/* A round of it. Returns whether it shall end. */
+static bool metrics_server_turn(struct metrics_server *s)
+{
+	struct pollfd p[] = { { s->stop_fd, POLLIN, 0 }, { s->http_fd, POLLIN, 0 } };
+	int64_t begin_ns;
+
+	(void)poll(p, ARRAY_LEN(p), metrics_server_wait_ms(s)); /* EINTR: a look too many */
+	if (p[0].revents)
+		return true;
+	begin_ns = clock_now_ns();
+	metrics_http_run(s);
+	if (s->options->file[0] && begin_ns >= s->file_due_ns)
+		metrics_server_file(s);
+	return metrics_server_rest(s, clock_now_ns() - begin_ns);
+}
+
+static void *metrics_server_main(void *arg)
+{
+	struct metrics_server *s = arg;
+
+	(void)pthread_setname_np(pthread_self(), "metrics");
+	while (!metrics_server_turn(s))
+		;
+	metrics_http_end(s);
+	if (s->options->file[0] && !s->leaving)
+		metrics_server_file(s);
+	return NULL;
+}
+
+/* ---- its life ---- */
+
+static int metrics_server_listen(struct metrics_server *s, bool join)
+{
+	const struct sock_options options = { .backlog = METRICS_SERVER_PEERS };
+	int r;
+
+	s->bound = s->options->listen;
+	r = join ? sock_join(&s->bound, &options)
+		 : sock_listen(&s->bound, &options, &s->listen_fd, 1);
+	if (join && r >= 0)
+		s->listen_fd = r;
+	return r < 0 ? r : 0;
+}
+
+static void metrics_server_close(struct metrics_server *s)
+{
+	metrics_http_end(s);
+	if (s->listen_fd >= 0)
+		close(s->listen_fd);
+	if (s->stop_fd >= 0)
+		close(s->stop_fd);
+	s->listen_fd = s->stop_fd = -1;
+	s->opened = false;
+}
+
+int metrics_server_open(struct metrics_server *s, bool join, struct opt_set *set)
+{
+	char at[ADDR_TEXT_MAX];
+	int r = 0;
+
+	s->listen_fd = s->stop_fd = s->http_fd = -1;
+	if (metrics_server_descriptors(s->options) == 0)
+		return 0;
+	s->opened = true;
+	if (s->options->listen.len > 0)
+		r = metrics_server_listen(s, join);
+	if (r < 0)
+		(void)opt_error_at(set, "metrics.listen", "cannot listen on %s: %s",
+				   addr_format(&s->options->listen, at), strerror(-r));
+	if (r == 0 && s->options->file[0]) {
+		r = metrics_file_write(s);
+		s->file_due_ns = clock_now_ns() + s->options->interval;
+		if (r < 0)
+			(void)opt_error_at(set, "metrics.file", "cannot write %s: %s",
+					   s->options->file, strerror(-r));
+	}
+	if (r < 0)
+		metrics_server_close(s);
+	return r;
+}
+
+int metrics_server_start(struct metrics_server *s)
+{
+	sigset_t all, old;
+	int r = 0;
+
+	if (!s->opened)
+		return 0;
+	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = s->stop_fd < 0 ? -errno : 0;
+	if (r == 0 && s->listen_fd >= 0)
+		r = metrics_http_begin(s);
+	if (r == 0) {
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &old);
+		r = -pthread_create(&s->thread, NULL, metrics_server_main, s);
+		pthread_sigmask(SIG_SETMASK, &old, NULL);
+	}
+	s->running = r == 0;
+	if (r < 0)
+		metrics_server_close(s);
+	return r;
+}
+
+void metrics_server_stop(struct metrics_server *s)
+{
+	const uint64_t one = 1;
+
+	if (s->running) {
+		/* fails only for a counter that is full, which is readable too */
+		ssize_t n = write(s->stop_fd, &one, sizeof(one));
+
+		(void)n;
+		(void)pthread_join(s->thread, NULL);
+	}
+	s->running = false;
+	if (s->opened)
+		metrics_server_close(s);
+}
+
+void metrics_server_leave(struct metrics_server *s)
+{
+	s->leaving = true;
+	metrics_server_stop(s);
+}
