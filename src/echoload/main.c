@@ -27,6 +27,7 @@
 #include "echoload/tools/merge.h"
 #include "echoload/tools/plot.h"
 #include "interactive.h"
+#include "load_metrics.h"
 
 extern char **environ;
 
@@ -47,6 +48,8 @@ struct client {
 	struct run run;
 	struct provenance provenance;
 	struct result result;
+	struct metrics_options metrics_options;
+	struct load_metrics metrics;
 };
 
 static int client_usage_error(const struct client *c)
@@ -96,8 +99,9 @@ static int client_prepare(struct client *c)
 {
 	const uint64_t connections = (uint64_t)c->config.connections + c->config.idle;
 	const unsigned threads = run_threads(&c->config);
-	const uint64_t want =
-		connections + OWN_DESCRIPTORS + (uint64_t)threads * DESCRIPTORS_OF_THREAD;
+	const uint64_t want = connections + OWN_DESCRIPTORS +
+			      (uint64_t)threads * DESCRIPTORS_OF_THREAD +
+			      metrics_server_descriptors(&c->metrics_options);
 	uint64_t have = sock_raise_nofile(want);
 	int r;
 
@@ -120,6 +124,12 @@ static int client_prepare(struct client *c)
 	}
 	c->result.backend = c->backend.ops->name;
 	c->result.backend_why = c->backend.why;
+	c->run.metrics = &c->metrics;
+	c->metrics.server.options = &c->metrics_options;
+	if (load_metrics_start(&c->metrics, &c->run, &c->opts) < 0) {
+		log_error("%s", c->opts.error);
+		return EXIT_ENVIRONMENT;
+	}
 	return EXIT_OK;
 }
 
@@ -170,6 +180,7 @@ static int client_run(struct client *c)
 			code = EXIT_ENVIRONMENT;
 		}
 	}
+	load_metrics_stop(&c->metrics);
 	if (code == EXIT_OK)
 		code = client_report(c, &outputs);
 	else
@@ -282,6 +293,7 @@ static int client_main(struct client *c)
 	int r, code;
 
 	opt_add(&c->opts, "global", load_opts, &c->config);
+	opt_add(&c->opts, "metrics", metrics_server_opts, &c->metrics_options);
 	r = backend_options(&c->backend, BACKEND_CONNECT, &c->opts);
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));

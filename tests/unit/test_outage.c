@@ -367,6 +367,27 @@ START_TEST(one_that_never_ends_is_closed_with_the_run)
 }
 END_TEST
 
+START_TEST(all_of_them_are_summed_up_while_they_last_and_afterwards)
+{
+	struct outage_summary s;
+
+	outage_summarize(&o, ms(50), &s);
+	ck_assert(s.count == 0 && s.ns == 0 && !s.open);
+	errors(SEATS, ms(100));
+	outage_summarize(&o, ms(300), &s);
+	ck_assert(s.count == 1 && s.ns == MSEC(300) && s.open); /* it began with the run */
+	heal(0, SEATS, ms(400));
+	outage_summarize(&o, ms(900), &s);
+	ck_assert(s.count == 1 && s.ns == MSEC(400) && !s.open);
+	echo(0, ms(4000));
+	errors(SEATS, ms(5000));
+	outage_finish(&o);
+	outage_summarize(&o, ms(6000), &s);
+	ck_assert(s.count == 2 && s.ns == MSEC(400) + MSEC(2000) &&
+		  s.open); /* it never recovered */
+}
+END_TEST
+
 START_TEST(times_are_shifted_to_those_of_the_run_and_never_stays_never)
 {
 	struct outage at;
@@ -412,6 +433,7 @@ Suite *outage_suite(void)
 	tcase_add_test(tc, the_next_outage_is_another_one);
 	tcase_add_test(tc, those_that_find_no_room_in_the_list_are_counted);
 	tcase_add_test(tc, one_that_never_ends_is_closed_with_the_run);
+	tcase_add_test(tc, all_of_them_are_summed_up_while_they_last_and_afterwards);
 	tcase_add_test(tc, times_are_shifted_to_those_of_the_run_and_never_stays_never);
 	suite_add_tcase(s, tc);
 	return s;

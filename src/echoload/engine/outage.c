@@ -281,6 +281,19 @@ bool outage_nth(struct outage_watch *o, unsigned nth, struct outage *copy)
 	return there;
 }
 
+void outage_summarize(struct outage_watch *o, int64_t now_ns, struct outage_summary *s)
+{
+	pthread_mutex_lock(&o->lock);
+	*s = (struct outage_summary){ .count = o->count + o->uncounted };
+	s->open = o->count > 0 && outage_current(o)->recovered_ns < 0;
+	for (unsigned i = 0; i < o->count; i++) {
+		const struct outage *at = &o->list[i];
+
+		s->ns += (at->recovered_ns < 0 ? now_ns : at->recovered_ns) - at->begin_ns;
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
 void outage_shift(struct outage *o, int64_t start_ns)
 {
 	int64_t *times[] = { &o->begin_ns, &o->noticed_ns, &o->first_success_ns, &o->recovered_ns };

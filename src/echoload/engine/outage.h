@@ -113,6 +113,15 @@ void outage_resume(struct outage_watch *o, int64_t now_ns);
 /* A copy of the @nth outage in the list, from 0. False: there is none yet. */
 bool outage_nth(struct outage_watch *o, unsigned nth, struct outage *copy);
 
+/* All outages so far. */
+struct outage_summary {
+	uint64_t count;
+	int64_t ns; /* how long they have lasted, the open one up to now, those that found no room
+		       in the list left out */
+	bool open;  /* the last has not recovered, even if the run is over */
+};
+void outage_summarize(struct outage_watch *o, int64_t now_ns, struct outage_summary *s);
+
 /* Its times become those since @start_ns. */
 void outage_shift(struct outage *o, int64_t start_ns);
 

@@ -12,11 +12,13 @@
 
 struct backend_choice;
 struct hist;
+struct load_metrics;
 struct result;
 struct outputs;
 
 struct run {
-	const char *phase; /* of a profile; NULL: it has none */
+	const char *phase;            /* of a profile; NULL: it has none */
+	struct load_metrics *metrics; /* NULL: none are shown */
 	struct net_config net;
 	struct role role;
 	struct load_run shared;

@@ -11,6 +11,7 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/hist.h"
+#include "echoload/load_metrics.h"
 #include "echoload/options/opts.h"
 #include "echoload/report/outputs.h"
 #include "run.h"
@@ -168,6 +169,8 @@ static void series_close(struct series *s)
 		s->unlisted++;
 	if (s->outputs)
 		outputs_interval(s->outputs, &row, s->now);
+	if (s->run->metrics)
+		load_metrics_interval(s->run->metrics, s);
 	s->p99_ns = row.latency.p99;
 	s->before = s->total;
 	s->begin_ns = s->end_ns;

@@ -203,11 +203,20 @@ static bool interactive_takes(const struct load_config *c, const struct opt *o)
 /* A person waits as long as the kernel does, unless told otherwise. */
 static int load_check_interactive(struct opt_set *s, struct load_config *c)
 {
+	static const char *const metrics[] = { "metrics.listen", "metrics.file",
+					       "metrics.interval" };
+
 	for (const struct opt *o = load_opts; o->key; o++) {
 		if (opt_origin_of(s, o->key)->level != OPT_DEFAULT && !interactive_takes(c, o))
 			return opt_error_at(s, o->key, "means nothing to %s",
 					    c->textbook ? "the textbook's client"
 							: "--interactive");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(metrics); i++) {
+		const struct opt_origin *origin = opt_origin_of(s, metrics[i]);
+
+		if (origin && origin->level != OPT_DEFAULT)
+			return opt_error_at(s, metrics[i], "means nothing to --interactive");
 	}
 	if (opt_origin_of(s, "timeout")->level == OPT_DEFAULT)
 		c->timeout = 0;
