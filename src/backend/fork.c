@@ -423,7 +423,7 @@ static void fork_fini(struct worker *w)
 		while (s->buckets[i])
 			fork_finish(s, s->buckets[i]);
 	}
-	conn_reap(w); /* those that nobody had closed before */
+	conn_reap(w); /* the slots of those that were still open */
 	for (unsigned i = 0; i < ARRAY_LEN(s->acceptors); i++) {
 		if (s->acceptors[i].fd >= 0)
 			acceptor_fini(&s->acceptors[i]);

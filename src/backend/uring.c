@@ -171,7 +171,7 @@ static void uring_dispatch(struct worker *w, const struct io_uring_cqe *cqe)
 	case URING_CANCEL:
 		uring_not_cancelled(w, cqe);
 		break;
-	case URING_CLOSE: /* an error, which close(2) would tell nobody either */
+	case URING_CLOSE: /* an error of close(2): the descriptor is gone all the same */
 		break;
 	default:
 		uring_conn_event(w, cqe);

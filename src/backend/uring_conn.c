@@ -356,7 +356,7 @@ static void poll_ended(struct conn *c, int res)
 	ssize_t n = res < 0 && res != -ECANCELED ? res : (ssize_t)b->size;
 
 	if (c->state == CONN_MOVING)
-		return; /* whoever serves it next looks at its socket anew */
+		return; /* the process that serves it next polls its socket anew */
 	for (int i = 0; i < PASS_BUDGET && n == (ssize_t)b->size && c->state == CONN_OPEN; i++) {
 		tick_clock(c);
 		n = pass_step(c, b->scratch, b->size);
@@ -475,8 +475,9 @@ void uring_cancel_all(struct conn *c)
 		uring_cancel(s, conn_token(c, URING_POLL));
 }
 
-/* There was nothing to cancel: what it was has told, or tells soon. Or it was between two attempts,
- * its poll just woken (ENOENT, Linux 6.18): then it may wait again, for a peer that never reads. */
+/* The kernel found nothing to cancel. Mostly the operation has completed. But a send whose poll has
+ * just woken is not found either (ENOENT, Linux 6.18), and may wait again, for a peer that never
+ * reads: so it is cancelled again. */
 void uring_not_cancelled(struct worker *w, const struct io_uring_cqe *cqe)
 {
 	struct conn *c = cqe->res == -ENOENT ? conn_find(w, cqe->user_data) : NULL;

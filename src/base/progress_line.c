@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * progress_line: each text takes the place of the one before. A reader that does not read holds
- * nobody up: what it does not take is left out.
+ * progress_line: each text takes the place of the one before. A terminal that takes no more text
+ * holds up no run: what it does not take is left out.
  */
 #include "echo/base/progress_line.h"
 

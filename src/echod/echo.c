@@ -78,7 +78,7 @@ static void echo_expired(struct conn *c)
 }
 
 /* Its deadline counts from when its peer was last heard of, which may have been in another process:
- * else a server that is restarted often would have nobody end. */
+ * else no connection would ever be idle for long enough at a server that is restarted often. */
 static void echo_resumed(struct conn *c)
 {
 	const int64_t idle_ns = echo_idle_ns(c);

@@ -226,7 +226,7 @@ int sock_configure(int fd, const struct sock_options *o)
 {
 	int r = 0;
 
-	/* what it was given before, and is off now */
+	/* its old configuration may have had these on: off is set explicitly */
 	if (o->keepalive.idle_s == 0)
 		r = sock_set(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
 	if (r == 0 && o->user_timeout_ns == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * test_drill_report: cells, and the table of faults by means.
+ * test_drill_report: cells, and the table of faults by detectors.
  */
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static struct summary cell(const struct drill *d, enum detector_id detector, int
 	return s;
 }
 
-/* Two drills; the second has not been run with all means, and has failed with one. */
+/* Two drills; the second has not been run with all detectors, and has failed with one. */
 static unsigned some(struct summary at[4])
 {
 	static struct drill a = { .name = "grid-silent" }, b = { .name = "other" };
@@ -45,7 +45,7 @@ static unsigned some(struct summary at[4])
 	return 4;
 }
 
-START_TEST(the_table_has_a_row_for_each_drill_and_a_column_for_each_of_the_means)
+START_TEST(the_table_has_a_row_for_each_drill_and_a_column_for_each_detector)
 {
 	struct summary at[4];
 	unsigned count = some(at);
@@ -92,7 +92,7 @@ START_TEST(nobody_says_never_of_a_drill_that_was_not_run_to_its_end)
 }
 END_TEST
 
-START_TEST(without_drills_that_have_means_there_is_no_table)
+START_TEST(without_drills_that_have_detectors_there_is_no_table)
 {
 	struct summary at[4];
 
@@ -109,10 +109,10 @@ Suite *drill_report_suite(void)
 	TCase *c = written_tcase("report");
 
 	tcase_add_test(c, a_text_stays_in_its_cell);
-	tcase_add_test(c, the_table_has_a_row_for_each_drill_and_a_column_for_each_of_the_means);
+	tcase_add_test(c, the_table_has_a_row_for_each_drill_and_a_column_for_each_detector);
 	tcase_add_test(c, the_page_says_what_was_seen_and_when);
 	tcase_add_test(c, nobody_says_never_of_a_drill_that_was_not_run_to_its_end);
-	tcase_add_test(c, without_drills_that_have_means_there_is_no_table);
+	tcase_add_test(c, without_drills_that_have_detectors_there_is_no_table);
 	suite_add_tcase(s, c);
 	return s;
 }

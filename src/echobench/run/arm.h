@@ -25,7 +25,7 @@ int arm_serve(struct arm *p, char why[WHY_MAX]);
 int arm_ready(struct arm *p, char why[WHY_MAX]);
 
 /* Loads it for @ns. @calls: how many system calls of the server there were for a message, which
- * costs time; < 0: -errno, they cannot be counted; NULL: nobody wants to know. */
+ * costs time; < 0: -errno, they cannot be counted; NULL: they are not counted. */
 int arm_round(struct arm *p, int64_t ns, struct sample *out, double *calls, char why[WHY_MAX]);
 
 /* Ends the load, and asks the client for its latencies. */

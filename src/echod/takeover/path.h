@@ -33,7 +33,8 @@ struct path_id {
 };
 struct path_id path_identify(const char *path);
 
-/* Removes @path, if it is what it was. */
+/* Removes @path if it is still the file of which @id was taken, not one that another process made.
+ */
 void path_remove(const char *path, struct path_id id);
 
 #endif

@@ -18,7 +18,7 @@ struct run;
 
 /* One drill that has been run. */
 struct result {
-	const char *name; /* of the drill, and of the means: "silent-idle/keepalive" */
+	const char *name; /* of the drill, and of the detector: "silent-idle/keepalive" */
 	const char *file; /* what its files are called, but for their endings */
 	const struct drill *drill;
 	const struct run *run;

@@ -226,7 +226,7 @@ static const struct opt detector_rows[] = {
 	DETECTOR_ROW("user", DETECTOR_USER), DETECTOR_ROW("keepalive", DETECTOR_KEEPALIVE),
 	DETECTOR_ROW("icmp", DETECTOR_ICMP), OPT_END,
 };
-static_assert(ARRAY_LEN(detector_rows) == DETECTOR_COUNT + 1, "every means has a row");
+static_assert(ARRAY_LEN(detector_rows) == DETECTOR_COUNT + 1, "every detector has a row");
 
 bool drill_has_detectors(const struct drill *d)
 {

@@ -46,7 +46,8 @@ static struct load_conn *arrivals_first(struct load *l)
 	return NULL;
 }
 
-/* The last message was sent: connections that owe nothing hear of it from nobody else. */
+/* The last message was sent: connections that owe nothing are closed here, since no answer that
+ * comes for them will do it. */
 static void arrivals_finish(struct load *l)
 {
 	while (!list_empty(&l->ready)) {

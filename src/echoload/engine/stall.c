@@ -63,8 +63,8 @@ static void stall_check(struct timer *t, int64_t now_ns)
 		outage_resume(watch, now_ns);
 	if (!outage_open(watch) && stall_is_quiet(l, now_ns)) {
 		conn_each(l->worker, stall_check_conn, &progress);
-		/* with very many connections that took long: neither is it time in which we did not
-		 * run, nor may the next turn sleep for so much longer */
+		/* with very many connections that took long: the time must not count as a pause of
+		 * this process, and the next turn must not sleep for so much longer */
 		l->worker->now_ns = clock_now_ns();
 	}
 	if (progress)
