@@ -30,7 +30,7 @@ import unittest
 from pathlib import Path
 
 from echolab import (BIN, ENVIRONMENT, OK, PATIENCE, USAGE, Failed, Process, TestCase, as_options, children,
-                     class_name, clean_env, offered, program, run, slow)
+                     class_name, clean_env, offered, program, run, slow, ss)
 
 INCONCLUSIVE, SIGINT, SIGTERM = 5, 130, 143  # exit codes, beside those of echolab
 LONG = {"timeout": "10m", "connect_timeout": "10m"}  # deadlines that no slow machine meets
@@ -418,6 +418,20 @@ class LoadCase(TestCase):
         peer = Peer(script, **how)
         self.addCleanup(peer.close)
         return peer
+
+    def full_peer(self):
+        """A listener that never accepts, whose queue is full: SYNs are dropped."""
+        peer = self.peer(silence, backlog=0, accepts=False)
+        for _ in range(50):
+            sock = socket.socket()
+            self.addCleanup(sock.close)
+            sock.setblocking(False)
+            sock.connect_ex(peer.addr)
+        return peer
+
+    def nothing_leaves(self, port):
+        """Whether a connection to that port waits for its peer to read."""
+        return "timer:(persist" in "".join(ss("-tno", "state", "established", f"dport = :{port}"))
 
     def closed_port(self):
         """An address where nothing listens, and nobody else will while the test runs."""

@@ -360,13 +360,7 @@ class EachConnect(LoadCase):
 
     @covers("echoload", "connect_timeout")
     def test_a_listener_that_never_accepts(self):
-        """Its queue is full: SYNs are dropped."""
-        peer = self.peer(silence, backlog=0, accepts=False)
-        for _ in range(50):
-            sock = socket.socket()
-            self.addCleanup(sock.close)
-            sock.setblocking(False)
-            sock.connect_ex(peer.addr)
+        peer = self.full_peer()
         self.wait_until(lambda: self.queued(peer) > 0, "its queue is full")
         r = self.run_load(peer, connections=5, messages=100, code=NO_ANSWER, connect_timeout="400ms")
         self.assertEnds(r, {("timeout_connect", "connecting", None): 5})

@@ -178,7 +178,7 @@ class Right(InteractiveCase):
         client = self.start(peer)
         typing = threading.Thread(target=self.type_without_end, args=[client], daemon=True)
         typing.start()
-        self.wait_until(lambda: self.is_full(peer.port), "nothing more leaves", 60)
+        self.wait_until(lambda: self.nothing_leaves(peer.port), "nothing more leaves", 60)
         go.set()
         self.says(client, r"(recv|send): ECONNRESET: the server is gone \(reset, phase sending\)")
         self.assertEqual(client.wait(), NO_ANSWER)
@@ -209,9 +209,6 @@ class Right(InteractiveCase):
                 client.stdin.write(bytes(65536))
         except BrokenPipeError:
             pass
-
-    def is_full(self, port):
-        return "timer:(persist" in "".join(ss("-tno", "state", "established", f"dport = :{port}"))
 
     def test_much_is_typed_faster_than_it_comes_back(self):
         """It reads while it cannot write: neither end waits for the other."""

@@ -5,7 +5,7 @@ before a FIN is a reset, although the receive that comes after a failed send say
 import subprocess
 import threading
 
-from echolab import Process, half_close, program, recv_exactly, recv_to_end, rst, slow, ss
+from echolab import Process, half_close, program, recv_exactly, recv_to_end, rst, slow
 from loadlab import LONG, LoadCase, for_each_client, readable, target_text
 
 MIB = 1 << 20
@@ -160,7 +160,7 @@ class Interactive(OrderCase):
             typing = threading.Thread(target=self.type, args=[client, how.get("rcvbuf")], daemon=True)
             typing.start()
             if how.get("rcvbuf"):
-                self.wait_until(lambda: self.is_full(peer.port), "nothing more leaves", 60)
+                self.wait_until(lambda: self.nothing_leaves(peer.port), "nothing more leaves", 60)
             self.act(client)
             self.assertTrue(client.err.wait_for(said), client.said())
             client.wait()
@@ -173,9 +173,6 @@ class Interactive(OrderCase):
                 client.stdin.write(bytes(65536))
         except BrokenPipeError:
             pass
-
-    def is_full(self, port):
-        return "timer:(persist" in "".join(ss("-tno", "state", "established", f"dport = :{port}"))
 
     def test_while_the_line_is_awaited(self):
         self.ends("TF", r"\(eof_early, phase awaiting\)")
