@@ -28,7 +28,7 @@ MISSED = {
     (1, "client"): ["it waits for its user", "SIGPIPE has killed it"],
     (2, "client"): ["waits for an answer without a limit", "TCP sends nothing on an idle connection"],
     (3, "client"): ["read fails with ECONNRESET, and it went on", "only what is sent to it is answered, by RST"],
-    (4, "client"): ["did not look: it waits for its user"],
+    (4, "client"): ["most likely it waits for its user and for nothing else"],
     (1, "server"): ["stays behind as a zombie", "bind fails with EADDRINUSE"],
     (2, "server"): ["keeps a connection whose client is gone", "Bound unacknowledged data with TCP_USER_TIMEOUT"],
     (3, "server"): ["a connection that its client's host has forgotten"],
@@ -57,7 +57,7 @@ class Graded(TestCase):
         """Run again while a busy machine leaves it open."""
         for _ in range(6):
             r = self.once(*args)
-            if r.code != INCONCLUSIVE:
+            if r.code != INCONCLUSIVE and "cannot be said" not in r.out:
                 break
         return r
 

@@ -2,6 +2,7 @@
  * report_lesson: what a student's program missed: first what was not met, then what that means, in
  * the words of the drill's file.
  */
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "echo/base/base.h"
@@ -40,10 +41,11 @@ static void lesson_finding(const struct finding *f, FILE *to)
 	textwrap_put(to, f->ruling == RULING_NO ? "    NO" : "    ??", FINDING_AT, 0, text);
 }
 
-/* What was not met. The first of it is explained, the rest may have come of that; where a step was
- * missed the drill ended, and its expectations say nothing more. */
+/* What was not met. Of a verdict that is one the first of it is explained, the rest may have come
+ * of that; where a step was missed the drill ended, and its expectations say nothing more. */
 static void lesson_findings(const struct result *r, FILE *to)
 {
+	const bool failed = r->judgement->verdict == VERDICT_FAIL;
 	char missed[REPORT_MISSED_MAX] = "";
 
 	for (unsigned i = 0; i < r->judgement->count; i++) {
@@ -52,9 +54,9 @@ static void lesson_findings(const struct result *r, FILE *to)
 		if (f->ruling == RULING_OK || f->ruling == RULING_SKIPPED)
 			continue;
 		/* a fault that was not reached says nothing where a program missed a step */
-		if (f->ruling == RULING_NO || r->judgement->verdict != VERDICT_FAIL)
+		if (f->ruling == RULING_NO || !failed)
 			lesson_finding(f, to);
-		if (f->ruling != RULING_NO)
+		if (f->ruling != RULING_NO || !failed)
 			continue;
 		if (!missed[0] && report_missed(r, f, missed)[0])
 			textwrap_put(to, "", FINDING_AT, 0, missed);
@@ -89,9 +91,10 @@ static void lesson_end(const struct summary *at, unsigned count)
 	if (verdicts[VERDICT_PASS] == count)
 		printf("\npassed: all %u\n", count);
 	else if (verdicts[VERDICT_FAIL] > 0)
-		printf("\nmissed: %u of %u (--timeline always shows what happened, --html DIR "
+		printf("\nmissed: %u of %u%s (--timeline always shows what happened, --html DIR "
 		       "draws it)\n",
-		       verdicts[VERDICT_FAIL], count);
+		       verdicts[VERDICT_FAIL], count,
+		       verdicts[VERDICT_INCONCLUSIVE] > 0 ? ", and not all can be said" : "");
 	else
 		printf("\nnot graded: the program took no part, or this machine was too slow: run "
 		       "it again\n");
