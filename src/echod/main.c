@@ -185,6 +185,16 @@ static enum worker_stop server_end(const struct server *s)
 	return s->now->net.on_term != WORKER_RUN ? s->now->net.on_term : WORKER_CLOSE;
 }
 
+/* Until something is due that no descriptor tells of; -1: nothing. */
+static int server_wait_ms(const struct server *s)
+{
+	const int takeover_ms = takeover_wait_ms(&s->takeover), log_ms = log_left_out(false);
+
+	if (takeover_ms < 0 || log_ms < 0)
+		return takeover_ms < 0 ? log_ms : takeover_ms;
+	return takeover_ms < log_ms ? takeover_ms : log_ms;
+}
+
 /* Waits for what is next: returns a signal, or 0. */
 static int server_next(struct server *s)
 {
@@ -196,7 +206,7 @@ static int server_next(struct server *s)
 	if (s->stopping)
 		takeover_retire(&s->takeover);
 	takeover_watch(&s->takeover);
-	signal = server_understand(s, worker_group_wait(&s->group, takeover_wait_ms(&s->takeover)));
+	signal = server_understand(s, worker_group_wait(&s->group, server_wait_ms(s)));
 	if (s->group.done == 0 && takeover_poll(&s->takeover))
 		metrics_leave(&s->metrics);
 	if (takeover_overdue(&s->takeover) && !s->stopping) {
@@ -333,6 +343,7 @@ static int server_main(struct server *s, int argc, char **argv)
 	r = echod_load(&s->opts, &s->config, &s->backend, argc, argv);
 	if (r < 0)
 		return server_usage_error(s);
+	log_configure(&s->config.log);
 	if (program_answer(&s->opts, &s->config.program))
 		return program_exit(EXIT_OK);
 	if (r > 0) {
@@ -364,6 +375,7 @@ int main(int argc, char **argv)
 
 	program_begin("echod");
 	code = server_main(&s, argc, argv);
+	(void)log_left_out(true);
 	backend_choice_free(&s.backend);
 	return code;
 }

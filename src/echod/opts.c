@@ -102,6 +102,15 @@ static const struct opt_type opt_takeover = { "unix:PATH", takeover_parse, takeo
 
 static const char *const handover_names[] = { "move", "serve", NULL };
 
+static const char *const log_format_names[] = { "text", "json", NULL };
+static const char *const log_level_names[] = { "error", "warning", "info", NULL };
+
+#define LOG_ROW(key_, field_, type_, fallback_, names_, help_)                                     \
+	{                                                                                          \
+		.key = (key_), .type = &(type_), .fallback = (fallback_), .names = (names_),       \
+		.help = (help_), OPT_FIELD(echod_config, log.field_), .live = true                 \
+	}
+
 static const struct opt echod_opts[] = {
 	OPT(echod_config, listen, opt_addr, "127.0.0.1:7007",
 	    "address to serve, or a name: all of its addresses; may be repeated; port 0: any free "
@@ -151,6 +160,13 @@ static const struct opt echod_opts[] = {
 		"how long it serves connections that stay with it after a takeover; then `shutdown` "
 		"ends them",
 		.live = true),
+	LOG_ROW("log", format, opt_enum, "text", log_format_names,
+		"what is said on standard error; json: an object a line"),
+	LOG_ROW("log_level", level, opt_enum, "info", log_level_names,
+		"say what is at least so grave"),
+	LOG_ROW("log_burst", burst, opt_uint, "100", NULL,
+		"lines of a kind within 5 s; those beyond are counted, and that is said; 0: any "
+		"number"),
 	OPT_FLAG(echod_config, check, "check the configuration and exit"),
 	PROGRAM_ROWS(echod_config),
 	OPT_END,

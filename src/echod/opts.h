@@ -8,6 +8,7 @@
 
 #include "echo/base/addr.h"
 #include "echo/base/cpu_list.h"
+#include "echo/base/log.h"
 #include "echo/base/program.h"
 #include "echo/net/metrics_server.h"
 #include "echo/net/sock.h"
@@ -53,6 +54,7 @@ struct echod_config {
 	unsigned handover;
 	int64_t handover_time;
 	struct metrics_options metrics;
+	struct log_options log;
 };
 
 /* Reads the configuration, all of it: file, environment, command line, into structs of zeroes. So

@@ -243,6 +243,7 @@ static int reload_workers(struct reload *r)
 static void reload_commit(struct reload *r)
 {
 	struct server *s = r->s;
+	const unsigned level = s->config.log.level;
 	int e;
 
 	takeover_change(&s->takeover, &r->takeover);
@@ -250,6 +251,8 @@ static void reload_commit(struct reload *r)
 	s->bound = r->bound;
 	s->now = r->next;
 	metrics_limit(&s->metrics, s->config.max_conns);
+	if (s->config.log.level > level)
+		log_configure(&s->config.log); /* what has changed is said under either level */
 	e = server_signals(s, &s->config.shutdown);
 	if (e < 0)
 		log_error("SIGHUP: signals are taken as before: %s", strerror(-e));
@@ -295,5 +298,6 @@ void reload_run(struct server *s)
 		reload_tell(&r);
 	else
 		log_error("SIGHUP: %s; nothing has changed", r.why);
+	log_configure(&s->config.log);
 	backend_choice_free(&r.backend);
 }

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What tests of reloads share: an echod with a file, which is written anew, and what it says to that."""
 import os
+import re
 import signal
 import socket
+from pathlib import Path
 
 from loadlab import LoadCase
 
@@ -30,7 +32,7 @@ class ReloadCase(LoadCase):
         self.path = self.config_file(self.lines(keys))
         return self.echod("-f", str(self.path), *argv, listen=None, **(options or {}))
 
-    LAST = r"^echod: (?:error: )?SIGHUP: (now [^\n]*|[^\n]*nothing has changed[^\n]*)\n"
+    LAST = r"^(?:echod: (?:error: )?|\{[^\n]*)SIGHUP: (now [^\n]*|[^\n]*nothing has changed[^\n]*)\n"
 
     def reload(self, server, text=None, **keys):
         """Writes the file and sends SIGHUP; what it said when it was done, warnings and all."""
@@ -41,6 +43,18 @@ class ReloadCase(LoadCase):
         last = server.err.wait_for(self.LAST, start=start)
         self.assertTrue(last, server.said())
         return server.err.text.encode()[start:].decode().replace(str(self.path), "FILE")
+
+    def wait_taken(self, server, number):
+        """Until a signal does not wait any more: one that waits is one, however often it is sent."""
+        def waits():
+            return int(re.search(r"ShdPnd:\s*(\w+)", Path(f"/proc/{server.pid}/status").read_text())[1], 16)
+        self.wait_until(lambda: not waits() & 1 << number - 1, "the signal is taken")
+
+    def signal(self, server, number):
+        """Sends a signal that echod handles; returns when it has."""
+        server.send_signal(number)
+        self.wait_taken(server, number)
+        server.counters()  # one thing after the other
 
     def assertChanged(self, server, what, **keys):
         self.assertRegex(self.reload(server, **keys), rf"\Aechod: SIGHUP: now {what}\n\Z")

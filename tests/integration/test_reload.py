@@ -122,7 +122,7 @@ class EachReload(ReloadCase):
         descriptors = server.descriptors()
         self.assertUnchanged(server, "192.0.2.1:7: Cannot assign requested address",
                              listen=["127.0.0.1:0", text_of(free), "192.0.2.1:7"])
-        self.wait_until(lambda: server.descriptors() == descriptors, "none of them is open")
+        self.wait_until(lambda: server.descriptors() <= descriptors, "none of them is open")
 
     def test_a_bad_file_changes_nothing(self):
         server = self.serve(listen="127.0.0.1:0", max_conns=1)
@@ -275,7 +275,7 @@ class Rows(ReloadCase):
                 name = key if section == "server" else f"{section}.{key}"
                 said = self.reload(server, f"[{section}]\n{key} = {other}\n")
                 if live:
-                    self.assertRegex(said, rf"(?m)^echod: SIGHUP: now ([^\n]*, )?{name} = ")
+                    self.assertRegex(said, rf"SIGHUP: now ([^\n]*, )?{name} = ")
                     self.assertNotIn("takes a restart", said)
                 else:
                     self.assertRegex(said, rf"(?m)^echod: warning: SIGHUP: FILE:2: {name}: [^\n]* takes a restart")

@@ -2,10 +2,8 @@
 """SIGHUP beside other things that happen: a terminal that goes, a takeover."""
 import os
 import pty
-import re
 import signal
 import sys
-from pathlib import Path
 
 from echolab import OK, PATIENCE, covers, recv_to_end, slow
 from reloadlab import ReloadCase, text_of
@@ -46,8 +44,7 @@ class Hangups(ReloadCase):
             server, master = self.in_terminal(*prefix, **keys)
             sock = self.connect(server)
             os.close(master)
-            pending = lambda: int(re.search(r"ShdPnd:\s*(\w+)", Path(f"/proc/{server.pid}/status").read_text())[1], 16)
-            self.wait_until(lambda: not pending() & 1 << signal.SIGHUP - 1, "it is taken")
+            self.wait_taken(server, signal.SIGHUP)
             self.assertNotIn("SIGHUP", server.err.text)
             self.assertIn("SIGHUP: nothing has changed\n", self.reload(server))
             self.assertServes(sock)

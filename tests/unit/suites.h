@@ -35,6 +35,7 @@
 	X(hist_codec)     \
 	X(hist_merge)     \
 	X(log)            \
+	X(log_limit)      \
 	X(merge)          \
 	X(net_opt)        \
 	X(opt)            \

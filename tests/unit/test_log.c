@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
@@ -27,6 +30,7 @@ static void setup(void)
 	ck_assert_int_ge(old_stderr, 3);
 	ck_assert_int_eq(dup2(sock[1], STDERR_FILENO), STDERR_FILENO);
 	log_init("echod");
+	log_configure(&(struct log_options){ LOG_TEXT, LOG_LEVEL_INFO, 0 });
 }
 
 static void teardown(void)
@@ -116,6 +120,94 @@ START_TEST(errno_is_printed_and_survives)
 }
 END_TEST
 
+static void configure(enum log_format format, enum log_level level, unsigned burst)
+{
+	log_configure(&(struct log_options){ format, level, burst });
+}
+
+START_TEST(less_grave_lines_are_left_out)
+{
+	for (unsigned level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_INFO; level++) {
+		configure(LOG_TEXT, (enum log_level)level, 0);
+		log_error("e");
+		ck_assert_str_eq(next_write(), "echod: error: e\n");
+		log_warn("w");
+		ck_assert_str_eq(next_write(),
+				 level >= LOG_LEVEL_WARNING ? "echod: warning: w\n" : "");
+		log_info("i");
+		ck_assert_str_eq(next_write(), level >= LOG_LEVEL_INFO ? "echod: i\n" : "");
+	}
+}
+END_TEST
+
+START_TEST(a_line_of_json_is_one_object_whatever_is_said)
+{
+	char text[3000], *message;
+	size_t n;
+
+	configure(LOG_JSON, LOG_LEVEL_INFO, 0);
+	log_warn("%s", "say \"hello\\\" \n caf\xc3\xa9");
+	next_write();
+	ck_assert_int_eq(strncmp(line, "{\"unix_ns\":", strlen("{\"unix_ns\":")), 0);
+	ck_assert_ptr_nonnull(
+		strstr(line, ",\"level\":\"warning\",\"program\":\"echod\",\"pid\":"));
+	message = strstr(line, ",\"message\":");
+	ck_assert_ptr_nonnull(message);
+	ck_assert_str_eq(message, ",\"message\":\"say \\\"hello\\\\\\\" \\\\x0a caf\xc3\xa9\"}\n");
+	memset(text, _i == 0 ? '"' : '\n', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	log_info("%s", text);
+	n = strlen(next_write());
+	ck_assert_uint_le(n, 2048);
+	ck_assert_str_eq(&line[n - strlen("...\"}\n")], "...\"}\n");
+	ck_assert_str_eq(next_write(), "");
+}
+END_TEST
+
+START_TEST(lines_beyond_a_burst_are_counted_and_told)
+{
+	configure(_i == 0 ? LOG_TEXT : LOG_JSON, LOG_LEVEL_INFO, 2);
+	for (int i = 0; i < 5; i++)
+		log_warn("peer %d", i);
+	for (int i = 0; i < 2; i++)
+		ck_assert_str_ne(next_write(), "");
+	ck_assert_str_eq(next_write(), "");
+	ck_assert_int_gt(log_left_out(false), 0);
+	log_info("another");
+	ck_assert_str_ne(next_write(), "");
+	ck_assert_int_eq(log_left_out(true), -1);
+	next_write();
+	if (_i == 0)
+		ck_assert_str_eq(line, "echod: warning: 3 more lines such as: peer 4\n");
+	else
+		ck_assert_ptr_nonnull(strstr(line, ",\"left_out\":3,\"message\":\"peer 4\"}\n"));
+	ck_assert_str_eq(next_write(), "");
+}
+END_TEST
+
+START_TEST(the_journal_gets_priorities_when_stderr_is_its_stream)
+{
+	struct stat st;
+	char stream[64];
+
+	ck_assert_int_eq(fstat(STDERR_FILENO, &st), 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev,
+		 (uintmax_t)st.st_ino + (_i == 1));
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_init("echod");
+	log_error("e");
+	ck_assert_str_eq(next_write(), _i == 0 ? "<3>echod: error: e\n" : "echod: error: e\n");
+	log_warn("w");
+	ck_assert_str_eq(next_write(), _i == 0 ? "<4>echod: warning: w\n" : "echod: warning: w\n");
+	log_info("i");
+	ck_assert_str_eq(next_write(), _i == 0 ? "<6>echod: i\n" : "echod: i\n");
+	configure(LOG_JSON, LOG_LEVEL_INFO, 0);
+	log_info("i");
+	ck_assert_int_eq(strncmp(next_write(), _i == 0 ? "<6>{" : "{", _i == 0 ? 4 : 1), 0);
+	unsetenv("JOURNAL_STREAM");
+}
+END_TEST
+
 static void *shout(void *arg)
 {
 	for (int i = 0; i < LINES; i++)
@@ -162,6 +254,10 @@ Suite *log_suite(void)
 	tcase_add_test(tc, a_long_name_of_the_program_leaves_room);
 	tcase_add_test(tc, errno_is_printed_and_survives);
 	tcase_add_test(tc, threads_do_not_mix_their_lines);
+	tcase_add_test(tc, less_grave_lines_are_left_out);
+	tcase_add_loop_test(tc, a_line_of_json_is_one_object_whatever_is_said, 0, 2);
+	tcase_add_loop_test(tc, lines_beyond_a_burst_are_counted_and_told, 0, 2);
+	tcase_add_loop_test(tc, the_journal_gets_priorities_when_stderr_is_its_stream, 0, 2);
 	suite_add_tcase(s, tc);
 	return s;
 }
