@@ -301,7 +301,7 @@ class EachTime(TestCase):
         """The socket alone owes it more than it takes in many times idle_timeout; what it acknowledges is progress."""
         server = self.echod(idle_timeout=f"{slow(1):g}s")  # filling the socket must take less
         sock = self.connect(server, rcvbuf=8192)
-        data = pattern(32 * MIB)
+        data = pattern(1 * MIB)
         went = fill(server, sock, data, quiet=0.1)
         got = 0
         for _ in range(35):  # for more than three times as long as it may be silent
