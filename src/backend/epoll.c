@@ -299,6 +299,7 @@ const struct backend_ops backend_epoll = {
 	.fini = epoll_fini,
 	.turn = epoll_turn,
 	.listen = epoll_listen,
+	.serve = epoll_take,
 	.unlisten = epoll_unlisten,
 	.dial = epoll_add_conn,
 	.send = epoll_send,

@@ -367,6 +367,7 @@ const struct backend_ops backend_uring = {
 	.turn = uring_turn,
 	.listen = uring_listen,
 	.unlisten = uring_unlisten,
+	.serve = uring_serve,
 	.dial = uring_dial,
 	.send = uring_send,
 	.shutdown = uring_shutdown,

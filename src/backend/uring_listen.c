@@ -76,8 +76,9 @@ static void uring_take(struct worker *w, int fd)
 	uring_update_recv(c);
 }
 
-/* Of the acceptor: the ring waits only for descriptors that may block. */
-static void uring_take_nonblocking(struct worker *w, int fd)
+/* What accept(2) brought, here or in another worker: the ring waits only for descriptors that may
+ * block. */
+void uring_serve(struct worker *w, int fd)
 {
 	(void)fcntl(fd, F_SETFL, O_RDWR);
 	uring_take(w, fd);
@@ -95,8 +96,7 @@ void uring_accepted(struct worker *w, const struct io_uring_cqe *cqe)
 		listener_set_blocking(l, false);
 		acceptor_run(&l->acceptor);
 	} else if (cqe->res >= 0 && !polled) {
-		if (acceptor_keeps(&l->acceptor, cqe->res))
-			uring_take(w, cqe->res);
+		acceptor_take(&l->acceptor, cqe->res, uring_take);
 	} else if (cqe->res < 0 && cqe->res != -ECANCELED) {
 		listener_set_blocking(l, false);
 		(void)acceptor_failed(&l->acceptor, -cqe->res);
@@ -114,7 +114,7 @@ int uring_listen(struct worker *w, int fd)
 
 		if (l->acceptor.fd >= 0)
 			continue;
-		*l = (struct uring_listener){ .acceptor.take = uring_take_nonblocking };
+		*l = (struct uring_listener){ .acceptor.take = uring_serve };
 		l->acceptor.mute = listener_mute;
 		acceptor_init(&l->acceptor, w, fd);
 		listener_start(l);

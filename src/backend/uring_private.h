@@ -205,6 +205,8 @@ void uring_nap(void);
 /* ---- uring_listen.c ---- */
 
 int uring_listen(struct worker *w, int fd);
+/* ops->serve: what was accepted. */
+void uring_serve(struct worker *w, int fd);
 /* Nothing is accepted after this: waits for the end of the accept itself, and meanwhile delivers
  * whatever else comes. */
 void uring_unlisten(struct worker *w, int fd, bool drain);

@@ -12,6 +12,7 @@
 #include "echo/base/cpu_list.h"
 #include "echo/base/opt.h"
 #include "echo/net/backend.h"
+#include "echo/net/balance.h"
 #include "echo/net/net_opt.h"
 
 extern char **environ;
@@ -100,6 +101,7 @@ static bool takeover_print(const struct opt *o, const void *field, unsigned nth,
 
 static const struct opt_type opt_takeover = { "unix:PATH", takeover_parse, takeover_print };
 
+static const char *const balance_names[] = { "kernel", "least", NULL };
 static const char *const handover_names[] = { "move", "serve", NULL };
 
 static const char *const log_format_names[] = { "text", "json", NULL };
@@ -123,6 +125,10 @@ static const struct opt echod_opts[] = {
 		"threads, each with its own loop; 0: one for each CPU it may use, within its CPU quota"),
 	OPT(echod_config, cpus, opt_cpus, "all",
 	    "pin workers to these CPUs in turn; all: do not pin"),
+	OPT_ENUM(echod_config, balance, "kernel", balance_names,
+		 "which worker serves a connection; kernel: the one that its hash leads to; least: "
+		 "one that has clearly more connections gives it to the one that has least",
+		 .live = true),
 	SOCK_ROW(echod_config, backlog, backlog, opt_uint, "4096",
 		 "connections that may wait to be accepted, on each listener", .min = 1,
 		 .max = 65535, .live = true),
@@ -209,7 +215,7 @@ int echod_load(struct opt_set *s, struct echod_config *c, struct backend_choice 
 static int fork_cannot(struct opt_set *s, const struct echod_config *c)
 {
 	static const char *const keys[] = { "busy_poll", "max_unsent", "max_unsent_total",
-					    "own_descriptors" };
+					    "own_descriptors", "balance" };
 
 	if (c->workers > 1)
 		return opt_error_at(s, "workers", "fork serves with a single acceptor");
@@ -232,5 +238,9 @@ int echod_check(struct opt_set *s, const struct echod_config *c, const struct ba
 		return opt_error_at(
 			s, "own_descriptors",
 			"no successor could get them: takeover needs them in one table");
+	if (c->balance == BALANCE_LEAST && c->own_descriptors)
+		return opt_error_at(s, "own_descriptors",
+				    "no other worker could get them: balance = least needs them in "
+				    "one table");
 	return backend->caps & BACKEND_SINGLE ? fork_cannot(s, c) : 0;
 }

@@ -43,6 +43,7 @@ struct echod_config {
 	const struct backend_ops *backend; /* NULL: auto */
 	unsigned workers;                  /* 0: one for each CPU */
 	struct cpu_list cpus;
+	unsigned balance; /* enum balance_mode */
 	struct sock_options sock;
 	unsigned max_conns;
 	uint64_t max_unsent, max_unsent_total;

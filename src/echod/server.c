@@ -43,6 +43,7 @@ void server_configure(const struct server *s, const struct echod_config *c, stru
 	n->max_unsent_total = c->max_unsent_total;
 	n->busy_poll_ns = c->busy_poll;
 	n->own_descriptors = c->own_descriptors;
+	n->balance = (enum balance_mode)c->balance;
 	n->drain_ns = c->shutdown.drain_ns;
 	n->on_term = how[c->shutdown.mode];
 	to->echo.idle_timeout_ns = c->idle_timeout;

@@ -117,7 +117,8 @@ static void acceptor_shed(struct acceptor *a)
 	pthread_mutex_unlock(&r->lock);
 }
 
-bool acceptor_keeps(struct acceptor *a, int fd)
+/* Whether @fd may be kept. If not, it was the reserve's: its peer has been turned away. */
+static bool acceptor_keeps(struct acceptor *a, int fd)
 {
 	struct acceptor_reserve *r = a->reserve;
 	bool keeps;
@@ -132,6 +133,12 @@ bool acceptor_keeps(struct acceptor *a, int fd)
 	}
 	pthread_mutex_unlock(&r->lock);
 	return keeps;
+}
+
+void acceptor_take(struct acceptor *a, int fd, void (*serve)(struct worker *w, int fd))
+{
+	if (acceptor_keeps(a, fd) && !balance_give(a->worker, fd))
+		serve(a->worker, fd);
 }
 
 bool acceptor_failed(struct acceptor *a, int err)
@@ -164,9 +171,9 @@ static int acceptor_batch(struct acceptor *a, int max)
 	for (; i < max && !a->muted; i++) {
 		int fd = accept4(a->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd >= 0 && acceptor_keeps(a, fd))
-			a->take(a->worker, fd);
-		else if (fd < 0 && !acceptor_failed(a, errno))
+		if (fd >= 0)
+			acceptor_take(a, fd, a->take);
+		else if (!acceptor_failed(a, errno))
 			break;
 	}
 	return i;

@@ -116,6 +116,7 @@ static void worker_check_stop(struct worker *w)
 		return;
 	deadline_ns = clock_now_ns() + (how == WORKER_DRAIN ? w->config->drain_ns : 0);
 	worker_end_listeners(w);
+	balance_close(w);
 	w->stopping = how;
 	if (backend->stop)
 		backend->stop(w);

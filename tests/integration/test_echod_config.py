@@ -146,7 +146,8 @@ class EachPort(TestCase):
 
 class ForkCannot(TestCase):
     def test_a_key_that_fork_cannot_honour_is_an_error(self):
-        for key, value in (("workers", "2"), ("busy_poll", "1ms"), ("own_descriptors", "on"), ("max_unsent", "1Mi"), ("max_unsent_total", "1Mi")):
+        for key, value in (("workers", "2"), ("busy_poll", "1ms"), ("own_descriptors", "on"), ("balance", "least"),
+                           ("max_unsent", "1Mi"), ("max_unsent_total", "1Mi")):
             r = self.run_echod("--check", backend="fork", **{key: value})
             self.assertEqual(r.code, USAGE, r)
             self.assertRegex(r.err, rf"\Aechod: error: [^\n]*{key.replace('_', '.')}[^\n]*fork[^\n]*\n\Z")

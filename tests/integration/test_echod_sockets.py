@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from echolab import TestCase, covers, for_each_backend, not_in, only, pattern, ss
+from echolab import USAGE, TestCase, covers, for_each_backend, not_in, only, pattern, ss
 
 CPUS = sorted(os.sched_getaffinity(0))
 
@@ -159,6 +159,29 @@ class EachSocket(TestCase):
                 for sock in socks:
                     sock.close()
                 self.assertEqual(server.wait(), 0)
+
+    @only("epoll", "io_uring")
+    @covers("echod", "balance")
+    def test_connections_are_given_to_the_worker_that_has_fewer(self):
+        for workers, count, most in ((2, 64, 0.55 * 64), (8, 16, 4)):
+            with self.subTest(workers=workers):
+                server = self.echod(workers=workers, balance="least", max_conns=100)
+                socks = [self.connect(server) for _ in range(count)]
+                for sock in socks:
+                    self.assertEcho(sock, b"x" * 100)
+                c = server.counters()
+                open_ = [w.open for w in c.workers]
+                self.assertEqual(sum(open_), count, c)
+                self.assertLessEqual(max(open_), most, c)
+                self.assertTrue(c.balanced(), c)
+                server.send_signal(signal.SIGTERM)
+                for sock in socks:
+                    self.assertEqual(sock.recv(1), b"")
+                    sock.close()
+                self.assertEqual(server.wait(), 0)
+        r = self.run_echod(balance="least", own_descriptors=True)
+        self.assertEqual((r.code, r.out), (USAGE, ""), r)
+        self.assertIn("--own-descriptors: no other worker could get them", r.err)
 
     def dial(self, server):
         """The errno of an attempt to connect."""

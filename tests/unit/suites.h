@@ -13,6 +13,7 @@
 	X(addr)           \
 	X(arrivals)       \
 	X(backend)        \
+	X(balance)        \
 	X(baseline)       \
 	X(books)          \
 	X(bottleneck)     \

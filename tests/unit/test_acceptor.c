@@ -203,7 +203,8 @@ START_TEST(whoever_got_the_number_of_the_reserve_gives_it_back)
 	l.rlim_cur = (rlim_t)full;
 	close(full);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
-	ck_assert(!acceptor_keeps(&a, fd));
+	acceptor_take(&a, fd, take);
+	ck_assert_uint_eq(taken, 0);
 	ck_assert_int_ge(a.reserve->fd, 0);
 	ck_assert_uint_eq(stats_get(&fake.w.stats.closed[CAUSE_LOCAL_LIMIT]), 1);
 	p = (struct pollfd){ peers[0], POLLIN, 0 };

@@ -29,6 +29,7 @@ struct stats {
 	_Atomic uint64_t echoes;              /* receives whose bytes go back; of a server */
 	_Atomic uint64_t opened;              /* accepted or connected */
 	_Atomic uint64_t adopted;             /* of another process, open already */
+	_Atomic uint64_t given;               /* to a worker that had fewer */
 	_Atomic uint64_t open;                /* now */
 	_Atomic uint64_t closed[CAUSE_COUNT]; /* by cause */
 	_Atomic uint64_t accept_errors;       /* accept(2) failed: descriptors or memory ran out */

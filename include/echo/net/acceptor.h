@@ -54,9 +54,9 @@ void acceptor_fini(struct acceptor *a);
  * listener is readable. Batches grow while they are filled. */
 void acceptor_run(struct acceptor *a);
 
-/* Whether @fd, which has just been accepted otherwise than by acceptor_run, may be kept. If not, it
- * was the reserve's: its peer has been turned away and counted. */
-bool acceptor_keeps(struct acceptor *a, int fd);
+/* @fd has just been accepted: has it served, unless it was the reserve's, whose peer is turned away
+ * and counted, or another worker gets it (balance.h). */
+void acceptor_take(struct acceptor *a, int fd, void (*serve)(struct worker *w, int fd));
 
 /* accept failed with @err (> 0). Returns whether to go on accepting; if not, nothing is queued or
  * the listener has been muted. */

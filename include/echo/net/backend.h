@@ -55,6 +55,10 @@ struct backend_ops {
 	/* Stops to accept; before that accepts what is queued, if @drain. */
 	void (*unlisten)(struct worker *w, int fd, bool drain);
 
+	/* Serves @fd, which another worker has accepted as `listen` has it done; NULL where there
+	 * is only one worker. */
+	void (*serve)(struct worker *w, int fd);
+
 	/* c->fd is connecting; tells conn_opened or conn_fail later. 0 or -errno. */
 	int (*dial)(struct conn *c);
 	void (*send)(struct conn *c);     /* c->span, c->span_len; see conn_send */

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "acceptor.h"
+#include "balance.h"
 #include "conn.h"
 #include "echo/base/clock.h"
 #include "echo/base/stats.h"
@@ -40,6 +41,7 @@ struct net_config {
 	uint64_t max_unsent;       /* bytes of one connection */
 	uint64_t max_unsent_total; /* bytes of one worker */
 	int64_t busy_poll_ns;      /* look for events this long before sleeping */
+	enum balance_mode balance; /* who serves what a worker has accepted */
 	bool own_descriptors;      /* a worker's thread has a table of its own: nothing to count */
 	int64_t drain_ns;          /* WORKER_DRAIN: then close what is left */
 	enum worker_stop on_term;  /* what SIGTERM asks for; WORKER_RUN: it is not handled */
@@ -87,6 +89,7 @@ struct worker {
 	struct conn_table table;
 	struct unsent_pool pool;
 	struct shed shed;
+	struct balance balance;
 	struct timers timers;
 	struct timer drain_timer;
 	struct acceptor_reserve own_reserve;
