@@ -42,7 +42,7 @@ struct client {
 	int operands;
 	struct addr_list targets[TARGETS_MAX];
 	unsigned target_count;
-	struct load_config config;
+	struct load_config config, share; /* of the whole load, and of this part of it */
 	struct opt_set opts;
 	struct backend_choice backend;
 	struct run run;
@@ -97,8 +97,8 @@ static int client_targets(struct client *c)
 /* The environment that the run needs. */
 static int client_prepare(struct client *c)
 {
-	const uint64_t connections = (uint64_t)c->config.connections + c->config.idle;
-	const unsigned threads = run_threads(&c->config);
+	const uint64_t connections = (uint64_t)c->share.connections + c->share.idle;
+	const unsigned threads = run_threads(&c->share);
 	const uint64_t want = connections + OWN_DESCRIPTORS +
 			      (uint64_t)threads * DESCRIPTORS_OF_THREAD +
 			      metrics_server_descriptors(&c->metrics_options);
@@ -113,7 +113,7 @@ static int client_prepare(struct client *c)
 			  (unsigned long long)have);
 		return EXIT_ENVIRONMENT;
 	}
-	r = run_init(&c->run, &c->config, &c->backend);
+	r = run_init(&c->run, &c->share, &c->backend);
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));
 		return EXIT_ENVIRONMENT;
@@ -230,7 +230,9 @@ static int client_once(struct client *c, const char *phase)
 
 	memset(&c->run, 0, sizeof(c->run));
 	memset(&c->result, 0, sizeof(c->result));
-	c->result = (struct result){ .config = &c->config,
+	part_share(&c->config, &c->share);
+	c->result = (struct result){ .config = &c->share,
+				     .whole = c->config.part.count > 1 ? &c->config : NULL,
 				     .opts = &c->opts,
 				     .provenance = &c->provenance,
 				     .argc = c->argc,
@@ -245,6 +247,7 @@ static int client_once(struct client *c, const char *phase)
 		addr_format(&c->targets[i].at[0], c->result.targets[i].address);
 	}
 	c->run.shared.target_count = c->target_count;
+	c->run.shared.whole = &c->config;
 	c->run.phase = phase;
 	code = client_run(c);
 	run_fini(&c->run);

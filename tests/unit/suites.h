@@ -21,6 +21,7 @@
 	X(cell)           \
 	X(child)          \
 	X(clock)          \
+	X(clock_steps)    \
 	X(conn)           \
 	X(conn_slot)      \
 	X(cpu_quota)      \
@@ -42,6 +43,8 @@
 	X(opt)            \
 	X(opts_type)      \
 	X(pace)           \
+	X(part)           \
+	X(part)           \
 	X(outage)         \
 	X(output)         \
 	X(outputs)        \
@@ -57,6 +60,7 @@
 	X(report_json)    \
 	X(rng)            \
 	X(series)         \
+	X(service)        \
 	X(size)           \
 	X(shed)           \
 	X(sock)           \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_outage: when an outage opens, what it counts, and when service is back. The times are ours.
  */
-#include "echoload/engine/outage.h"
+#include "echoload/watch/outage.h"
 
 #include <string.h>
 
@@ -174,12 +174,33 @@ START_TEST(one_that_has_recovered_and_fails_again_is_not_healthy)
 	errors(SEATS, ms(100));
 	heal(0, SEATS - 1, ms(400));
 	outage_error(&o, &seats[0], ms(450), 1);
-	outage_closed(&o, &seats[1]);
+	outage_closed(&o, &seats[1], ms(450));
 	heal(SEATS - 1, SEATS, ms(500));
 	ck_assert_uint_eq(outage_open(&o), 1);
 	heal(0, 2, ms(600));
 	ck_assert_uint_eq(outage_open(&o), 0);
 	ck_assert_uint_eq(o.list[0].messages_lost, SEATS + 1);
+}
+END_TEST
+
+/* It is too few for an outage of this part, but the whole load may have one. */
+START_TEST(what_is_lost_without_an_outage_is_kept_for_the_whole_load)
+{
+	const struct service_row *r = o.service.rows;
+
+	echo(0, ms(99));
+	errors(2, ms(100));
+	outage_error(&o, &seats[0], ms(110), 0); /* again within the stall time */
+	outage_closed(&o, &seats[2], ms(120));
+	ck_assert_uint_eq(outage_open(&o), 0);
+	outage_echo(&o, &seats[0], ms(130), ms(140));
+	ck_assert(!seats[0].down && seats[1].down && seats[2].down);
+	ck_assert_uint_eq(o.service.count, 4);
+	ck_assert(r[0].errors == 2 && r[0].messages_lost == 2 && r[0].down == 2);
+	ck_assert_int_eq(r[0].last_echo_ns, ms(99));
+	ck_assert(r[1].errors == 0 && r[1].down == 2);
+	ck_assert(r[2].errors == 0 && r[2].down == 3);
+	ck_assert(r[3].down == 2 && r[3].back_ns == ms(140));
 }
 END_TEST
 
@@ -419,6 +440,7 @@ Suite *outage_suite(void)
 	tcase_add_test(tc, without_an_echo_it_begins_with_the_run);
 	tcase_add_test(tc, it_is_over_when_every_connection_has_echoed_again);
 	tcase_add_test(tc, one_that_has_recovered_and_fails_again_is_not_healthy);
+	tcase_add_test(tc, what_is_lost_without_an_outage_is_kept_for_the_whole_load);
 	tcase_add_test(tc, an_echo_under_way_when_connections_died_is_no_success);
 	tcase_add_test(tc, silence_opens_one_without_an_error);
 	tcase_add_test(tc, it_is_noticed_when_the_time_was_over_though_we_look_late);

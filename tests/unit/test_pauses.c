@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_pauses: what is a pause, and what it explains. The times are ours.
  */
-#include "echoload/engine/pauses.h"
+#include "echoload/watch/pauses.h"
 
 #include "echo/base/base.h"
 

@@ -17,7 +17,7 @@
 
 enum {
 	OPT_SECTIONS_MAX = 8,
-	OPT_ROWS_MAX = 64,  /* of one section */
+	OPT_ROWS_MAX = 96,  /* of one section */
 	OPT_TEXT_MAX = 256, /* longest value, as text */
 	OPT_LINE_MAX = 512, /* longest line of a config file */
 	OPT_ERROR_MAX = 512,

@@ -89,13 +89,11 @@ void arrivals_run(struct load *l)
 
 void arrivals_start(struct load *l)
 {
-	const struct load_config *c = l->run->config;
-	const double part = (double)l->seats_live / c->connections;
+	const struct load_config *whole = l->run->whole;
 
-	pace_init(&l->pace, l->run->start_ns, c->rate * part,
-		  (double)l->next_number / (double)l->number_step);
-	if (c->arrivals == ARRIVALS_POISSON)
-		pace_set_poisson(&l->pace, rng_mix(c->seed) + l->next_number);
+	pace_init(&l->pace, l->run->start_ns, whole->rate, &l->turns);
+	if (whole->arrivals == ARRIVALS_POISSON)
+		pace_set_poisson(&l->pace, whole->seed, l->pace_heap);
 }
 
 void arrivals_resume(struct load *l, int64_t since_ns)

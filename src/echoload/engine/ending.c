@@ -109,7 +109,7 @@ static void load_book_end(struct load *l, const struct conn *c, const struct out
 		outage_error(&l->run->outages, seat, l->last_event_ns, o->messages_lost);
 	else if (o->cause !=
 		 CAUSE_FINISHED) /* churn: its seat has been served, and will be again */
-		outage_closed(&l->run->outages, seat);
+		outage_closed(&l->run->outages, seat, l->last_event_ns);
 }
 
 void ending_book(struct conn *c)

@@ -104,7 +104,7 @@ static int64_t load_answered(struct conn *c, uint64_t upto)
 	atomic_store_explicit(&l->watched->last_echo_ns, now_ns, memory_order_relaxed);
 	load_unowe(l, all, now_ns);
 	lc->seat->failures = 0;
-	if (outage && !lc->seat->idle)
+	if ((outage || lc->seat->outage.down) && !lc->seat->idle)
 		outage_echo(&l->run->outages, &lc->seat->outage, last->sent_ns, now_ns);
 	return now_ns;
 }
@@ -308,17 +308,23 @@ int load_init(struct load *l, struct load_run *run, uint32_t seats)
 	l->uncorrected = hist_new(HIST_DIGITS);
 	l->lateness = hist_new(HIST_DIGITS);
 	l->connect = hist_new(HIST_DIGITS);
+	l->turns = (struct pace_turns){ l->next_number, l->number_step, run->whole->connections };
+	if (load_is_open_loop(l) && run->config->arrivals == ARRIVALS_POISSON)
+		l->pace_heap = calloc(pace_connections(&l->turns), sizeof(*l->pace_heap));
+	else
+		l->pace_heap = NULL;
 	if (!l->seats || !l->uncorrected || !l->lateness || !l->connect ||
 	    interval_tally_init(&l->handoff) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < seats; i++)
-		seat_init(&l->seats[i], l, (uint32_t)(l->next_number + i * l->number_step));
+		seat_init(&l->seats[i], l, l->next_number + i * l->number_step);
 	return 0;
 }
 
 void load_fini(struct load *l)
 {
 	free(l->seats);
+	free(l->pace_heap);
 	interval_tally_fini(&l->handoff);
 	hist_free(l->uncorrected);
 	hist_free(l->lateness);

@@ -13,9 +13,9 @@
 #include "echo/base/list.h"
 #include "echo/base/timer.h"
 #include "echoload/result/books.h"
+#include "echoload/watch/outage.h"
 #include "gate.h"
 #include "interval.h"
-#include "outage.h"
 #include "pace.h"
 #include "payload.h"
 
@@ -48,7 +48,8 @@ struct target {
 
 /* What all workers share; constant while they run, but for the watch. */
 struct load_run {
-	const struct load_config *config;
+	const struct load_config *config; /* this process's share */
+	const struct load_config *whole;  /* the load that it is a share of; both may be one */
 	struct target targets[TARGETS_MAX];
 	unsigned target_count;
 	struct payload payload;
@@ -70,6 +71,8 @@ struct load {
 	uint64_t next_number, number_step; /* of connections: every attempt has one of its own */
 	uint64_t quota;                    /* messages that may still be sent */
 	struct pace pace;                  /* open loop: when the next message is due */
+	struct pace_turns turns;           /* connections of the whole load that are its own */
+	struct pace_next *pace_heap;       /* room for them, if messages are due at random */
 	struct list ready;                 /* open loop: connections that could send now */
 	int64_t room_since_ns;             /* when one became so after none was */
 	uint64_t missed;                   /* open loop: due, but not sent in their time */

@@ -144,8 +144,8 @@ bool seat_tries_on(struct seat *s, const struct conn *c);
 void seat_again(struct seat *s, const struct conn *c);
 /* Nothing more is sent: seats without a connection leave. */
 void seat_stop_all(struct load *l);
-/* Seat @number of the run; those past --connections are idle ones. */
-void seat_init(struct seat *s, struct load *l, uint32_t number);
+/* Seat @number of the whole load; those past --connections are idle ones. */
+void seat_init(struct seat *s, struct load *l, uint64_t number);
 
 /* stall.c: looks for silence until it is stopped. */
 void stall_start(struct load *l);

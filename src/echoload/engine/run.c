@@ -59,6 +59,7 @@ static void run_configure(struct run *r, const struct load_config *c,
 
 static int run_init_loads(struct run *r, const struct load_config *c, unsigned threads)
 {
+	const struct part *part = &r->shared.whole->part;
 	int e = 0;
 
 	r->loads = calloc(threads, sizeof(*r->loads));
@@ -72,9 +73,9 @@ static int run_init_loads(struct run *r, const struct load_config *c, unsigned t
 
 		l->worker = w;
 		l->watched = &r->shared.outages.workers[i];
-		l->next_number = i;
-		l->number_step = threads;
-		l->rng = c->seed + i;
+		l->next_number = part->number - 1 + (uint64_t)part->count * i;
+		l->number_step = (uint64_t)part->count * threads;
+		l->rng = c->seed + l->next_number;
 		e = load_init(l, &r->shared, (uint32_t)run_share(seats, i, threads));
 		if (c->messages)
 			l->quota = run_share(c->messages, i, threads);
@@ -104,6 +105,8 @@ int run_init(struct run *r, const struct load_config *c, const struct backend_ch
 
 	run_configure(r, c, b);
 	r->shared.config = c;
+	if (!r->shared.whole)
+		r->shared.whole = c;
 	stop_signals(&mask);
 	e = payload_init(&r->shared.payload, c->seed);
 	if (e == 0)
@@ -156,6 +159,7 @@ static int run_wait_once(struct run *r, const struct progress *progress)
 	/* The clock is read first: what delays us from here on is no pause. Opening the file of the
 	 * wait blocks while the sockets of another thread make the table of descriptors larger. */
 	pauses_tick(&r->pauses, due_ns, now_ns, clock_thread_wait_ns());
+	clock_steps_now(&r->clock);
 	return signal;
 }
 
@@ -256,6 +260,10 @@ static void run_collect_outages(struct run *r, struct result *result)
 	result->outages = o->list;
 	result->outage_count = o->count;
 	result->outages_unlisted = o->uncounted;
+	for (unsigned i = 0; i < o->service.count; i++)
+		service_shift(&o->service.rows[i], r->shared.start_ns);
+	result->service = o->service.rows;
+	result->service_count = o->service.count;
 }
 
 /* What this machine is doing beside us, before and after a run. */
@@ -333,9 +341,22 @@ static void run_describe(const struct run *r, struct result *result)
 
 	result->threads = r->group.count;
 	for (unsigned i = 0; i < count; i++)
-		result->targets[i].requested =
-			(uint32_t)run_share(r->shared.config->connections, i, count);
+		result->targets[i].requested = part_requested(r->shared.whole, i, count);
 	result->start_unix_ns = clock_unix_ns();
+}
+
+/* Its times count from here, by both clocks. */
+static void run_begin(struct run *r, struct result *result)
+{
+	struct load_run *s = &r->shared;
+
+	s->start_ns = clock_now_ns();
+	result->start_unix_ns = clock_unix_ns();
+	result->start_skew_ns = result->start_unix_ns - s->config->start_at;
+	clock_steps_now(&r->clock);
+	s->measure_ns = s->start_ns + s->config->warmup;
+	s->end_ns = s->config->messages || s->gate.used ? INT64_MAX
+							: s->measure_ns + s->config->duration;
 }
 
 int run_load(struct run *r, struct result *result, struct outputs *to)
@@ -349,10 +370,7 @@ int run_load(struct run *r, struct result *result, struct outputs *to)
 	run_describe(r, result);
 	if (to)
 		outputs_start(to, result);
-	s->start_ns = clock_now_ns();
-	s->measure_ns = s->start_ns + s->config->warmup;
-	s->end_ns = s->config->messages || s->gate.used ? INT64_MAX
-							: s->measure_ns + s->config->duration;
+	run_begin(r, result);
 	outage_start(&s->outages, s->start_ns);
 	series_start(&r->series, to);
 	if (begun)
@@ -368,6 +386,7 @@ int run_load(struct run *r, struct result *result, struct outputs *to)
 	run_collect_outages(r, result);
 	run_measured(r, result);
 	run_collect_surroundings(&before, result);
+	result->clock_stepped_ns = r->clock.total_ns;
 	bottleneck_find(result);
 	return e;
 }

@@ -6,8 +6,9 @@
 
 #include "echo/net/worker.h"
 #include "echo/net/worker_group.h"
+#include "echoload/watch/clock_steps.h"
+#include "echoload/watch/pauses.h"
 #include "load.h"
-#include "pauses.h"
 #include "series.h"
 
 struct backend_choice;
@@ -26,6 +27,7 @@ struct run {
 	struct worker_group group;
 	struct series series;
 	struct pauses pauses;
+	struct clock_steps clock;
 	struct hist *uncorrected, *lateness, *connect;
 };
 

@@ -166,7 +166,8 @@ static struct conn *seat_connect(struct seat *s, uint64_t number)
 	to = &run->targets[s->target].addrs.at[s->address];
 	if (run->config->source.count == 0)
 		return conn_dial(s->load->worker, to, NULL);
-	from = srcaddr_nth(&run->config->source, number);
+	/* counted within this part: addresses are this host's, and all of them take turns */
+	from = srcaddr_nth(&run->config->source, number / run->whole->part.count);
 	return conn_dial(s->load->worker, to, &from);
 }
 
@@ -210,11 +211,13 @@ void seat_stop_all(struct load *l)
 	seat_dial(l);
 }
 
-void seat_init(struct seat *s, struct load *l, uint32_t number)
+void seat_init(struct seat *s, struct load *l, uint64_t number)
 {
+	const struct load_config *whole = l->run->whole;
+
 	s->load = l;
-	s->target = number % l->run->target_count;
-	s->idle = number >= l->run->config->connections;
+	s->target = (unsigned)(part_place(whole, number) % l->run->target_count);
+	s->idle = number >= whole->connections;
 	l->seats_live += !s->idle;
 	s->books = &l->books[s->target];
 	s->retry.fire = seat_retry;

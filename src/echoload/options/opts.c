@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "echo/base/base.h"
@@ -57,6 +58,15 @@ const struct opt load_opts[] = {
 	OPT_FLAG(load_config, ipv6, "of a name's addresses, use only those of IPv6", .letter = '6'),
 	OPT(load_config, start_at, opt_start_at, "now",
 	    "begin at this time, to run several together: HH:MM:SS, or seconds since the epoch"),
+	OPT(load_config, part, opt_part, "1/1",
+	    "make part K of N of this load, on a host of its own, and name files with {part}; auto "
+	    "or auto/N: as mpirun, srun or Kubernetes tells it"),
+	OPT_STRING(load_config, run_id, NULL,
+		   "a name that all parts of one run have: results of others are not merged with "
+		   "them"),
+	OPT(load_config, clock, opt_clock, "unknown",
+	    "by how many nanoseconds this host's clock is ahead of part 1's, and how uncertain "
+	    "that is, such as -1500/200"),
 	OPT_UINT(load_config, gate, "0", 0, 1023,
 		 "a descriptor on which another program says when to send, and for how long; 0: "
 		 "none"),
@@ -254,13 +264,20 @@ static int load_check_family(struct opt_set *s, const struct load_config *c)
 
 int load_check(struct opt_set *s, struct load_config *c, const struct backend_ops *backend)
 {
+	unsigned connections;
+
 	if (!(backend->caps & BACKEND_CONNECT))
 		return opt_error_at(s, "backend", "%s only serves: it cannot dial", backend->name);
 	if (cpu_list_count(&c->cpus) == 0)
 		return opt_error_at(s, "cpus", "this process may use none of them");
-	if (c->threads > c->connections)
+	if (part_resolve(s, &c->part, getenv) == 0 && !c->run_id[0])
+		memcpy(c->run_id, c->part.run, sizeof(c->run_id));
+	if (c->part.number == 0 || part_check(s, c) < 0)
+		return -EINVAL;
+	connections = (unsigned)part_share_of(&c->part, c->connections);
+	if (c->threads > connections)
 		return opt_error_at(s, "threads", "%u for %u connection%s: each needs one",
-				    c->threads, c->connections, c->connections == 1 ? "" : "s");
+				    c->threads, connections, connections == 1 ? "" : "s");
 	if (load_check_files(s, c) < 0 || load_check_family(s, c) < 0)
 		return -EINVAL;
 	if (c->textbook && !c->interactive)

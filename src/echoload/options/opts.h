@@ -10,6 +10,7 @@
 #include "echo/base/program.h"
 #include "echo/net/net_opt.h"
 #include "echo/net/sock.h"
+#include "part.h"
 #include "size.h"
 #include "srcaddr.h"
 
@@ -35,6 +36,12 @@ enum close_mode { CLOSE_FIN, CLOSE_RST };
 	X(hist, "write latency to this file: NAME.hgrm is text by percentile, NAME.hlog a log of " \
 		"HdrHistogram")
 #define LOAD_FILE_NAME(key_, help_) char key_[OPT_TEXT_MAX];
+
+/* How far the clock of this host is ahead of part 1's, as somebody has measured it. */
+struct clock_offset {
+	bool known;
+	int64_t offset_ns, uncertainty_ns;
+};
 
 struct load_config {
 	struct program_options program;
@@ -73,10 +80,13 @@ struct load_config {
 	unsigned progress;         /* enum progress_mode */
 	LOAD_FILES(LOAD_FILE_NAME) /* "": none */
 	int64_t start_at;          /* ns since the epoch; 0: at once */
-	unsigned gate;             /* a descriptor; 0: none */
+	struct part part;
+	char run_id[PART_TEXT_MAX]; /* what all parts of a run have alike; "": nothing */
+	struct clock_offset clock;
+	unsigned gate; /* a descriptor; 0: none */
 };
 
-extern const struct opt_type opt_reconnect, opt_start_at;
+extern const struct opt_type opt_reconnect, opt_start_at, opt_clock;
 extern const struct opt load_opts[];
 extern const char load_after[]; /* the end of --help */
 

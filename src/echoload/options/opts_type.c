@@ -163,3 +163,56 @@ static bool start_at_print(const struct opt *o, const void *field, unsigned nth,
 }
 
 const struct opt_type opt_start_at = { "TIME", start_at_parse, start_at_print };
+
+/* ---- --clock ---- */
+
+enum { CLOCK_MAX_DIGITS = 18 };
+
+/* A whole number of nanoseconds up to @end; false: it is none. */
+static bool clock_number(const char *text, const char *end, int64_t *ns)
+{
+	const char *digits = text + (text[0] == '-');
+	char *stop;
+
+	if (digits[0] < '0' || digits[0] > '9' || end - digits > CLOCK_MAX_DIGITS)
+		return false;
+	*ns = strtoll(text, &stop, 10);
+	return stop == end;
+}
+
+static int clock_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
+{
+	const char *slash = strchr(text, '/');
+	struct clock_offset c = { .known = false };
+
+	(void)o;
+	if (strcmp(text, "unknown") != 0) {
+		c.known = slash && clock_number(text, slash, &c.offset_ns) &&
+			  clock_number(slash + 1, text + strlen(text), &c.uncertainty_ns) &&
+			  c.uncertainty_ns >= 0;
+		if (!c.known) {
+			snprintf(why, OPT_ERROR_MAX,
+				 "must be unknown or OFFSET/UNCERTAINTY in nanoseconds, such as "
+				 "-1500/200");
+			return -EINVAL;
+		}
+	}
+	memcpy(field, &c, sizeof(c));
+	return 0;
+}
+
+static bool clock_print(const struct opt *o, const void *field, unsigned nth,
+			char text[OPT_TEXT_MAX])
+{
+	const struct clock_offset *c = field;
+
+	(void)o;
+	if (c->known)
+		snprintf(text, OPT_TEXT_MAX, "%" PRId64 "/%" PRId64, c->offset_ns,
+			 c->uncertainty_ns);
+	else
+		snprintf(text, OPT_TEXT_MAX, "unknown");
+	return nth == 0;
+}
+
+const struct opt_type opt_clock = { "OFFSET/UNCERTAINTY", clock_parse, clock_print };

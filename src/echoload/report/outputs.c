@@ -29,6 +29,26 @@ static const char *outputs_name(const struct report_format *format, const struct
 	return name[0] && report_format_of(format->option, name) == format ? name : "";
 }
 
+static const char part_word[] = "{part}";
+
+/* Puts the number of this part where {part} stands. Returns 0 or -ENAMETOOLONG. */
+static int with_part(char name[PATH_MAX], const char *given, const struct load_config *c)
+{
+	const unsigned number = c->part.number > 0 ? c->part.number : 1;
+	const char *at;
+	size_t len = 0;
+
+	name[0] = '\0';
+	while ((at = strstr(given, part_word)) && len < PATH_MAX) {
+		len += (size_t)snprintf(name + len, PATH_MAX - len, "%.*s%u", (int)(at - given),
+					given, number);
+		given = at + strlen(part_word);
+	}
+	if (len < PATH_MAX)
+		len += (size_t)snprintf(name + len, PATH_MAX - len, "%s", given);
+	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
 /* The name that a file of @phase gets: "run.json" is "run.warm.json" in phase "warm", and itself in
  * none (NULL). Returns 0 or -ENAMETOOLONG. */
 static int file_name(char name[PATH_MAX], const char *given, const char *phase)
@@ -46,12 +66,14 @@ static int outputs_open_one(struct outputs *s, unsigned i, const struct result *
 {
 	const char *given = outputs_name(report_files[i], r->config);
 	struct outfile *f = &s->files[i];
-	char name[PATH_MAX];
+	char named[PATH_MAX], name[PATH_MAX];
 	int e;
 
 	if (!given[0])
 		return 0;
-	e = file_name(name, given, r->phase);
+	e = with_part(named, given, r->config);
+	if (e == 0)
+		e = file_name(name, named, r->phase);
 	if (e == 0)
 		e = outfile_open(f, name, report_files[i]->followed);
 	if (e < 0 && !f->name[0])

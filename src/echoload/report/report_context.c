@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "echo/base/base.h"
 #include "echo/base/opt.h"
 #include "echo/lab/provenance.h"
+#include "echoload/options/opts.h"
 #include "echoload/result/result.h"
 #include "report_private.h"
 
@@ -67,6 +69,33 @@ bool report_json_configs(json_t *root, const struct result *r)
 	out.failed |= !report_json_put(root, "config", out.values);
 	out.failed |= !report_json_put(root, "config_source", out.origins);
 	return !out.failed;
+}
+
+bool report_json_part(json_t *root, const struct result *r)
+{
+	const struct part *p;
+	json_t *o;
+	bool ok;
+
+	if (!r->whole)
+		return true;
+	p = &r->whole->part;
+	const struct field fields[] = {
+		{ "number", p->number },
+		{ "count", p->count },
+		{ "connections", r->whole->connections },
+		{ "start_skew_ns", r->whole->start_at > 0 ? r->start_skew_ns : UNKNOWN },
+		{ "clock_offset_ns", r->whole->clock.known ? r->whole->clock.offset_ns : UNKNOWN },
+		{ "clock_uncertainty_ns",
+		  r->whole->clock.known ? r->whole->clock.uncertainty_ns : UNKNOWN },
+		{ "clock_stepped_ns", r->clock_stepped_ns },
+	};
+	o = report_json_numbers(fields, ARRAY_LEN(fields));
+	ok = report_json_put(o, "ignore_errors", json_boolean(r->whole->ignore_errors));
+	ok &= report_json_put(o, "from", p->from[0] ? tojson_text(p->from) : json_null());
+	ok &= report_json_put(o, "run",
+			      r->whole->run_id[0] ? tojson_text(r->whole->run_id) : json_null());
+	return report_json_put(root, "part", o) && ok;
 }
 
 struct context_out {

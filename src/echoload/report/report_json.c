@@ -286,6 +286,7 @@ json_t *report_json_result(const struct result *r)
 	ok &= report_json_put(root, "interrupted", json_boolean(r->interrupted));
 	ok &= report_json_configs(root, r);
 	ok &= report_json_put(root, "context", report_json_context(r));
+	ok &= report_json_part(root, r);
 	if (r->phase)
 		ok &= report_json_put(root, "phase", tojson_text(r->phase));
 	ok &= report_json_put(root, "duration_ns", json_integer(r->duration_ns));
@@ -305,6 +306,9 @@ json_t *report_json_result(const struct result *r)
 	ok &= report_json_put(root, "outages", outages_json(r));
 	ok &= report_json_put(root, "outages_unlisted",
 			      json_integer((json_int_t)r->outages_unlisted));
+	if (r->whole)
+		ok &= report_json_put(root, "service",
+				      report_json_service(r->service, r->service_count));
 	ok &= report_json_put(root, "corruption", corruption_json(&r->books.corruption));
 	ok &= report_json_put(root, "intervals", intervals_json(r));
 	ok &= report_json_put(root, "intervals_unlisted",

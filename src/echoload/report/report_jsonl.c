@@ -43,6 +43,7 @@ static int jsonl_start(const struct result *r, FILE *to)
 
 	if (r->phase)
 		ok &= report_json_put(more, "phase", tojson_text(r->phase));
+	ok &= report_json_part(more, r);
 	ok &= report_json_configs(more, r);
 	ok &= report_json_put(more, "context", report_json_context(r));
 	if (ok)

@@ -127,6 +127,40 @@ json_t *report_json_outage(const struct outage *o)
 		{ "recovered_ns", report_json_or_unknown(o->recovered_ns) },
 		{ "messages_lost", (int64_t)o->messages_lost },
 	};
+	json_t *json = report_json_numbers(fields, ARRAY_LEN(fields));
 
-	return report_json_numbers(fields, ARRAY_LEN(fields));
+	if (report_json_put(json, "by_silence", json_boolean(o->by_silence)))
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
+/* [first_ns, last_ns, errors, messages_lost, down, last_echo_ns, back_ns] */
+json_t *report_json_service(const struct service_row *rows, unsigned count)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct service_row *r = &rows[i];
+		const json_int_t numbers[] = {
+			r->first_ns,
+			r->last_ns,
+			(json_int_t)r->errors,
+			(json_int_t)r->messages_lost,
+			r->down,
+			r->last_echo_ns,
+			r->back_ns,
+		};
+		json_t *row = json_array();
+
+		for (size_t k = 0; k < ARRAY_LEN(numbers); k++)
+			(void)json_array_append_new(row, numbers[k] < 0 ? json_null()
+									: json_integer(numbers[k]));
+		if (json_array_size(row) == ARRAY_LEN(numbers) &&
+		    json_array_append_new(a, row) == 0)
+			continue;
+		json_decref(a);
+		return NULL;
+	}
+	return a;
 }

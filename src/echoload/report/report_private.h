@@ -15,6 +15,7 @@ struct interval;
 struct latency;
 struct outage;
 struct result;
+struct service_row;
 
 /* A key and its number; UNKNOWN becomes null. */
 struct field {
@@ -36,10 +37,13 @@ json_t *report_json_rate(double per_second);
 json_t *report_json_latency(const struct latency *l);
 json_t *report_json_interval(const struct interval *i);
 json_t *report_json_outage(const struct outage *o);
+json_t *report_json_service(const struct service_row *rows, unsigned count);
 
 /* report_context.c: puts "config" and "config_source". Returns whether all went well. */
 bool report_json_configs(json_t *root, const struct result *r);
 json_t *report_json_context(const struct result *r);
+/* Puts "part", if the result is that of a part. Returns whether all went well. */
+bool report_json_part(json_t *root, const struct result *r);
 
 /* report_json.c: the whole result. */
 json_t *report_json_result(const struct result *r);

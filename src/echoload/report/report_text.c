@@ -18,28 +18,14 @@
 #include "echoload/options/opts.h"
 #include "echoload/result/result.h"
 #include "para.h"
+#include "report_text_private.h"
 
 enum {
 	TARGETS_NAMED = 2, /* in the first line */
-	ROWS_MAX = 20,     /* of a table; JSON has all of them */
 };
 
 /* The part of the threads' time from which on waiting for a CPU is worth a word. */
 static const double wait_said = 0.1;
-
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
-/* A count for a column of 9 characters: without commas when it would not fit. */
-static char *narrow(uint64_t n, char text[UNITS_MAX])
-{
-	units_count(n, text);
-	if (strlen(text) > 9)
-		snprintf(text, UNITS_MAX, "%llu", (unsigned long long)n);
-	return text;
-}
 
 /* ---- what was asked for ---- */
 
@@ -87,7 +73,8 @@ static void add_ways(struct para *t, const struct load_config *c)
 	if (c->churn > 0)
 		para_count(t, "; a new connection after ", c->churn, " message");
 	if (c->churn > 0)
-		para_add(t, "%s%s", plural(c->churn), c->close == CLOSE_RST ? ", by RST" : "");
+		para_add(t, "%s%s", report_text_plural(c->churn),
+			 c->close == CLOSE_RST ? ", by RST" : "");
 }
 
 /* At least in part: a sum of several has no one rate, but messages that were due. */
@@ -101,7 +88,7 @@ static void print_load(const struct result *r, FILE *to)
 	const struct load_config *c = r->config;
 	struct para t = { .len = 0 };
 
-	para_add(&t, "%s, %u thread%s; ", r->backend, r->threads, plural(r->threads));
+	para_add(&t, "%s, %u thread%s; ", r->backend, r->threads, report_text_plural(r->threads));
 	if (c->rate >= 100)
 		para_count(&t, "open loop of ", (uint64_t)(c->rate + 0.5), "/s");
 	else if (c->rate > 0)
@@ -125,8 +112,27 @@ static void print_sum(const struct result *r, FILE *to)
 	if (!r->merged_how)
 		return;
 	para_count(&t, "of ", r->merged_count, " result");
-	para_add(&t, "%s, %s", plural(r->merged_count), r->merged_how);
+	para_add(&t, "%s, %s", report_text_plural(r->merged_count), r->merged_how);
 	para_print(&t, "sum", to);
+}
+
+/* What is no whole load. */
+static void print_part(const struct result *r, FILE *to)
+{
+	const struct load_config *whole = r->whole;
+	struct para t = { .len = 0 };
+
+	if (!whole)
+		return;
+	para_count(&t, "", whole->part.number, " of ");
+	para_count(&t, "", whole->part.count, "");
+	para_add(&t, " (%s)", whole->part.from[0] ? whole->part.from : "--part");
+	para_count(&t, ", of a load of ", whole->connections, " connections");
+	if (r->start_skew_ns > REPORT_TEXT_SKEW_NS && whole->start_at > 0)
+		para_time(&t, "; began ", r->start_skew_ns, " after its time");
+	if (r->clock_stepped_ns > REPORT_TEXT_SKEW_NS)
+		para_time(&t, "; the clock of this host was set, by ", r->clock_stepped_ns, "");
+	para_print(&t, "part", to);
 }
 
 static void print_time(const struct result *r, FILE *to)
@@ -251,62 +257,6 @@ static void print_latency(const struct result *r, FILE *to)
 
 /* ---- what went wrong ---- */
 
-static void print_more(uint64_t n, const char *what, FILE *to)
-{
-	char number[UNITS_MAX];
-
-	if (n > 0)
-		fprintf(to, "  and %s more %s%s\n", units_count(n, number), what, plural(n));
-}
-
-static void print_outcomes(const struct books *b, const char *title, FILE *to)
-{
-	if (books_errors(b) == 0)
-		return;
-	fprintf(to, "\n%-16s %-10s %-13s %9s %9s %8s %8s\n", title, "phase", "errno", "count",
-		"lost", "first", "last");
-	for (unsigned i = 0; i < b->outcome_count && i < ROWS_MAX; i++) {
-		const struct outcome *o = &b->outcomes[i];
-		char count[UNITS_MAX], lost[UNITS_MAX], first[UNITS_MAX], last[UNITS_MAX];
-
-		fprintf(to, "%-16s %-10s %-13s %9s %9s %8s %8s\n", cause_name(o->cause),
-			cause_phase_name(o->at), o->err ? cause_errno_name(o->err) : "-",
-			narrow(o->count, count), narrow(o->messages_lost, lost),
-			units_time(o->first_ns, 4, first), units_time(o->last_ns, 4, last));
-	}
-	if (b->outcome_count > ROWS_MAX)
-		print_more(b->outcome_count - ROWS_MAX, "way", to);
-}
-
-/* One table, or one for each of several targets under a line of what it got. */
-static void print_targets(const struct result *r, FILE *to)
-{
-	if (r->target_count == 1) {
-		print_outcomes(&r->books, "ended by", to);
-		return;
-	}
-	fprintf(to, "\n%-30s %9s %9s %9s %9s %9s\n", "target", "opened", "failed", "sent", "echoed",
-		"lost");
-	for (unsigned i = 0; i < r->target_count; i++) {
-		const struct books *b = &r->targets[i].books;
-		char opened[UNITS_MAX], failed[UNITS_MAX], sent[UNITS_MAX], echoed[UNITS_MAX];
-		char lost[UNITS_MAX];
-
-		escape_line(to, "%-30s %9s %9s %9s %9s %9s", r->targets[i].address,
-			    narrow(b->established, opened), narrow(b->failed, failed),
-			    narrow(b->all.sent, sent), narrow(b->all.echoed, echoed),
-			    narrow(b->all.lost, lost));
-	}
-	for (unsigned i = 0; i < r->target_count; i++) {
-		char address[4 * ADDR_TEXT_MAX];
-
-		if (books_errors(&r->targets[i].books) == 0)
-			continue;
-		fprintf(to, "\n%s", escape_text(r->targets[i].address, address, sizeof(address)));
-		print_outcomes(&r->targets[i].books, "ended by", to);
-	}
-}
-
 static void print_lost(const struct result *r, FILE *to)
 {
 	static const char *const how_far[] = {
@@ -346,7 +296,7 @@ static void print_outages(const struct result *r, FILE *to)
 		return;
 	fprintf(to, "\n%-12s%10s %12s %14s %12s %9s\n", "outage", "began", "noticed",
 		"first success", "recovered", "lost");
-	for (unsigned i = 0; i < r->outage_count && i < ROWS_MAX; i++) {
+	for (unsigned i = 0; i < r->outage_count && i < REPORT_TEXT_ROWS; i++) {
 		const struct outage *o = &r->outages[i];
 		char began[UNITS_MAX], noticed[UNITS_MAX], first[UNITS_MAX], recovered[UNITS_MAX];
 		char lost[UNITS_MAX];
@@ -354,11 +304,11 @@ static void print_outages(const struct result *r, FILE *to)
 		fprintf(to, "%-12u%10s %12s %14s %12s %9s\n", i + 1,
 			units_time(o->begin_ns, 4, began), after(o, o->noticed_ns, noticed),
 			after(o, o->first_success_ns, first), after(o, o->recovered_ns, recovered),
-			narrow(o->messages_lost, lost));
+			report_text_narrow(o->messages_lost, lost));
 	}
-	if (r->outage_count > ROWS_MAX)
-		print_more(r->outage_count - ROWS_MAX, "outage", to);
-	print_more(r->outages_unlisted, "outage", to);
+	if (r->outage_count > REPORT_TEXT_ROWS)
+		report_text_more(r->outage_count - REPORT_TEXT_ROWS, "outage", to);
+	report_text_more(r->outages_unlisted, "outage", to);
 }
 
 static void print_corruption(const struct result *r, FILE *to)
@@ -432,7 +382,8 @@ static void print_generator(const struct result *r, FILE *to)
 	struct para t = { .len = 0 };
 
 	para_time(&t, "", r->cpu_ns, " of CPU");
-	para_add(&t, ", %.0f%% of %u thread%s", 100 * busy, r->threads, plural(r->threads));
+	para_add(&t, ", %.0f%% of %u thread%s", 100 * busy, r->threads,
+		 report_text_plural(r->threads));
 	add_starvation(&t, r);
 	if (r->books.measured.echoed > 0 || r->bottleneck == BOTTLENECK_CLIENT)
 		para_add(&t, "; bottleneck: %s", bottlenecks[r->bottleneck]);
@@ -468,6 +419,7 @@ static int text_end(const struct result *r, FILE *to)
 	print_phase(r, to);
 	print_target(r, to);
 	print_load(r, to);
+	print_part(r, to);
 	print_sum(r, to);
 	print_time(r, to);
 	fputc('\n', to);
@@ -476,7 +428,7 @@ static int text_end(const struct result *r, FILE *to)
 	print_rate(r, to);
 	print_latency(r, to);
 	print_outages(r, to);
-	print_targets(r, to);
+	report_text_targets(r, to);
 	print_lost(r, to);
 	print_corruption(r, to);
 	print_generator(r, to);

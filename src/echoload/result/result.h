@@ -12,8 +12,8 @@
 #include "echo/base/addr.h"
 #include "echo/lab/tcp_counters.h"
 #include "echoload/engine/interval.h"
-#include "echoload/engine/outage.h"
-#include "echoload/engine/pauses.h"
+#include "echoload/watch/outage.h"
+#include "echoload/watch/pauses.h"
 
 struct hist;
 struct load_config;
@@ -54,8 +54,9 @@ struct target_result {
 };
 
 struct result {
-	const struct load_config *config;
-	const struct opt_set *opts; /* the effective configuration as text, and its origins */
+	const struct load_config *config; /* what this process was asked for: its share */
+	const struct load_config *whole;  /* that of which it is a part; NULL: of nothing */
+	const struct opt_set *opts;       /* the effective configuration as text, and its origins */
 	const struct provenance *provenance; /* NULL: not known */
 	int argc;
 	char *const *argv;       /* the command line as it was given */
@@ -75,11 +76,15 @@ struct result {
 	const struct outage *outages;   /* times are ns since the start of the run, -1: never */
 	unsigned outage_count;
 	uint64_t outages_unlisted;
+	const struct service_row *service; /* of a part of a load; since the start of the run */
+	unsigned service_count;
 	const struct interval *intervals;
 	unsigned interval_count;
 	uint64_t intervals_unlisted;
 	int64_t start_unix_ns;
-	int64_t duration_ns;                      /* from the start to the last event */
+	int64_t start_skew_ns;    /* after --start-at */
+	int64_t clock_stepped_ns; /* by how much the clock of this host was set while it ran */
+	int64_t duration_ns;      /* from the start to the last event */
 	int64_t measure_begin_ns, measure_end_ns; /* since the start of the run */
 	int64_t cpu_ns;                           /* of all worker threads */
 	int64_t steal_ns;                         /* of this machine while it ran; -1: not known */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "echoload/engine/outage.h"
+#include "echoload/watch/outage.h"
 
 /* What has been read so far. */
 struct run_file {

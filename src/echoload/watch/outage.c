@@ -65,6 +65,7 @@ void outage_fini(struct outage_watch *o)
 void outage_start(struct outage_watch *o, int64_t start_ns)
 {
 	o->start_ns = o->resumed_ns = start_ns;
+	service_start(&o->service, start_ns);
 	for (unsigned i = 0; i < o->worker_count; i++) {
 		o->workers[i].checked_ns = start_ns;
 		atomic_store(&o->workers[i].last_echo_ns, start_ns);
@@ -138,6 +139,23 @@ static void outage_unhealthy(struct outage_watch *o, struct outage_seat *seat)
 	}
 }
 
+/* For the whole load, of which this may be a part: it does not know when one is open there. */
+static void outage_down(struct outage_watch *o, struct outage_seat *seat, int64_t now_ns,
+			uint64_t messages_lost)
+{
+	const struct service_loss loss = {
+		.last_echo_ns = outage_last_echo(o),
+		.messages_lost = messages_lost,
+		.counts = seat->down_ns == 0 || now_ns - seat->down_ns > o->stall_ns,
+		.was_up = !seat->down,
+	};
+
+	if (loss.counts)
+		seat->down_ns = now_ns;
+	seat->down = true;
+	service_lost(&o->service, now_ns, &loss);
+}
+
 void outage_error(struct outage_watch *o, struct outage_seat *seat, int64_t now_ns,
 		  uint64_t messages_lost)
 {
@@ -148,6 +166,7 @@ void outage_error(struct outage_watch *o, struct outage_seat *seat, int64_t now_
 	lost_before = o->messages_lost;
 	o->messages_lost += messages_lost;
 	outage_unhealthy(o, seat);
+	outage_down(o, seat, now_ns, messages_lost);
 	/* a connection that fails again and again is still one connection */
 	if (!outage_open(o) && (seat->error_ns == 0 || now_ns - seat->error_ns > o->stall_ns)) {
 		seat->error_ns = now_ns;
@@ -162,32 +181,44 @@ void outage_error(struct outage_watch *o, struct outage_seat *seat, int64_t now_
 	pthread_mutex_unlock(&o->lock);
 }
 
-void outage_closed(struct outage_watch *o, struct outage_seat *seat)
+void outage_closed(struct outage_watch *o, struct outage_seat *seat, int64_t now_ns)
 {
-	if (!outage_open(o))
-		return;
+	const struct service_loss loss = { .last_echo_ns = -1, .was_up = !seat->down };
+
 	pthread_mutex_lock(&o->lock);
 	outage_unhealthy(o, seat);
+	seat->down = true;
+	service_lost(&o->service, now_ns, &loss);
 	pthread_mutex_unlock(&o->lock);
+}
+
+/* In the open outage. */
+static void outage_healthy(struct outage_watch *o, struct outage_seat *seat, int64_t sent_ns,
+			   int64_t now_ns)
+{
+	struct outage *at = outage_current(o);
+
+	if (seat->healthy == outage_open(o) || (at->by_silence ? now_ns : sent_ns) < at->noticed_ns)
+		return;
+	seat->healthy = outage_open(o);
+	o->healthy++;
+	if (at->first_success_ns < 0)
+		at->first_success_ns = now_ns;
+	if (o->healthy == o->requested) {
+		at->recovered_ns = now_ns;
+		outage_end(o);
+	}
 }
 
 void outage_echo(struct outage_watch *o, struct outage_seat *seat, int64_t sent_ns, int64_t now_ns)
 {
-	struct outage *at;
-
 	pthread_mutex_lock(&o->lock);
-	at = outage_current(o);
-	if (outage_open(o) && seat->healthy != outage_open(o) &&
-	    (at->by_silence ? now_ns : sent_ns) >= at->noticed_ns) {
-		seat->healthy = outage_open(o);
-		o->healthy++;
-		if (at->first_success_ns < 0)
-			at->first_success_ns = now_ns;
-		if (o->healthy == o->requested) {
-			at->recovered_ns = now_ns;
-			outage_end(o);
-		}
+	if (seat->down) {
+		seat->down = false;
+		service_back(&o->service, now_ns);
 	}
+	if (outage_open(o))
+		outage_healthy(o, seat, sent_ns, now_ns);
 	pthread_mutex_unlock(&o->lock);
 }
 

@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "service.h"
+
 enum {
 	OUTAGES_MAX = 64, /* a run that has more lists the first ones and counts the rest */
 };
@@ -63,6 +65,7 @@ struct outage_watch {
 	struct outage list[OUTAGES_MAX + 1]; /* the last is of outages that find no room */
 	unsigned count;                      /* in the list */
 	uint64_t uncounted;                  /* outages that found no room in it */
+	struct service service;              /* of this part of a load */
 	uint64_t lost_before;                /* messages_lost when the open outage began */
 };
 
@@ -81,7 +84,10 @@ static inline uint32_t outage_open(const struct outage_watch *o)
 
 /* What one requested connection remembers; zeroed at start. */
 struct outage_seat {
+	bool down;        /* it has ended by an error, or for a reason of this side, and has not
+			     echoed since; an echo looks here */
 	int64_t error_ns; /* its last error that counted */
+	int64_t down_ns;  /* its last error that counted for the whole load */
 	uint32_t healthy; /* the outage in which it has echoed again */
 };
 
@@ -90,9 +96,10 @@ void outage_error(struct outage_watch *o, struct outage_seat *seat, int64_t now_
 		  uint64_t messages_lost);
 
 /* It ended for a reason of this side, not because it had finished: it is not healthy any more. */
-void outage_closed(struct outage_watch *o, struct outage_seat *seat);
+void outage_closed(struct outage_watch *o, struct outage_seat *seat, int64_t now_ns);
 
-/* It has echoed a message that was sent at @sent_ns while an outage is open; call it only then.
+/* It has echoed a message that was sent at @sent_ns while an outage is open, or it was down; call
+ * it only then.
  * Where connections died, an echo that was under way when it opened does not show that service is
  * back. */
 void outage_echo(struct outage_watch *o, struct outage_seat *seat, int64_t sent_ns, int64_t now_ns);

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""A load in parts: together they are what one process would have been asked for, and each says which part it is."""
+import json
+import time
+
+from echolab import OK, USAGE, covers, recv_exactly
+from loadlab import INCONCLUSIVE, LONG, LoadCase, echo_all, target_text
+from schemas import problems
+
+
+class Parts(LoadCase):
+    def parts(self, to, count, *argv, codes=(OK,), **options):
+        """The results of all parts of a load, which run at the same time."""
+        loads = [self.load(to, *argv, part=f"{k}/{count}", **options) for k in range(1, count + 1)]
+        results = [load.done() for load in loads]
+        for r in results:
+            self.assertIn(r.code, codes, r)
+            self.assertEqual(problems("echoload-1", r.json), [], r)
+        return results
+
+    @covers("echoload", "part")
+    def test_they_add_up_to_the_load_and_differ_by_one_at_most(self):
+        server, other = self.echod(), self.echod()
+        results = self.parts(server, 3, target_text(other), connections=10, idle=4, messages=101, threads=2, **LONG)
+        self.assertEqual([r["connections"]["requested"] for r in results], [4, 3, 3])
+        self.assertEqual([r["connections"]["reached"] for r in results], [5, 5, 4])
+        self.assertEqual([r["messages"]["sent"] for r in results], [34 + 1, 34 + 2, 33 + 1])  # idle ones echo once
+        self.assertEqual([[t["connections"]["requested"] for t in r["targets"]] for r in results],
+                         [[2, 2], [2, 1], [1, 2]])
+        self.assertEqual([(r["part"]["number"], r["part"]["count"], r["part"]["connections"]) for r in results],
+                         [(1, 3, 10), (2, 3, 10), (3, 3, 10)])
+        self.assertEqual({r["config"]["connections"] for r in results}, {"10"})  # the whole load
+
+    def test_an_open_loop_shares_its_rate(self):
+        results = self.parts(self.echod(), 3, connections=7, rate=1000, messages=70, arrivals="poisson",
+                             codes=(OK, INCONCLUSIVE), **LONG)
+        self.assertEqual([r["messages"]["planned"] for r in results], [24, 23, 23])
+        self.assertEqual([r["messages"]["planned_per_second"] for r in results], [428.571, 285.714, 285.714])
+
+    def streams(self, parts):
+        """The first 64 bytes of every connection of a load in so many parts."""
+        seen = []
+
+        def script(sock, _):
+            first = recv_exactly(sock, 64)
+            seen.append(first)
+            sock.sendall(first)
+            echo_all(sock)
+        peer = self.peer(script)
+        self.parts(peer, parts, connections=11, messages=11, threads=1, **LONG)
+        return sorted(seen)
+
+    def test_their_connections_are_those_of_one_load(self):
+        """Numbered through: streams of bytes, and so the sizes of messages, never meet."""
+        one, all_parts = self.streams(1), self.streams(4)
+        self.assertEqual(len(set(one)), 11)
+        self.assertEqual(one, all_parts)
+
+    def test_each_names_its_files(self):
+        folder = self.folder()
+        self.parts(self.echod(), 2, connections=2, messages=10, jsonl=folder / "run.{part}.jsonl",
+                   hist=folder / "h{part}{part}.hgrm")
+        self.assertEqual(sorted(p.name for p in folder.iterdir()),
+                         ["h11.hgrm", "h22.hgrm", "run.1.jsonl", "run.2.jsonl"])
+        start = json.loads((folder / "run.2.jsonl").read_text().splitlines()[0])
+        self.assertEqual((start["part"]["number"], start["part"]["count"]), (2, 2))
+
+    def launched(self, *argv, **env):
+        return self.run_echoload("-c4", "-n40", *argv, target_text(self.server), env=env)
+
+    def test_launchers_say_which_it_is(self):
+        self.server = self.echod()
+        for part, env, said in (
+                ("auto", {"OMPI_COMM_WORLD_RANK": 1, "OMPI_COMM_WORLD_SIZE": 4}, "2 of 4 (OMPI_COMM_WORLD_RANK)"),
+                ("auto", {"SLURM_PROCID": 0, "SLURM_STEP_NUM_TASKS": 2}, "1 of 2 (SLURM_PROCID)"),
+                ("auto/4", {"JOB_COMPLETION_INDEX": 3}, "4 of 4 (JOB_COMPLETION_INDEX)")):
+            with self.subTest(env=env):
+                r = self.launched("--part", part, **env)
+                self.assertEqual(r.code, 0, r)
+                self.assertRegex(r.out, rf"(?m)^part +{said.replace('(', '[(]').replace(')', '[)]')}, of a load of 4")
+        r = self.launched(OMPI_COMM_WORLD_RANK=1, OMPI_COMM_WORLD_SIZE=4)
+        self.assertNotIn("\npart ", r.out)  # nobody asked
+
+    def test_a_part_that_cannot_be_is_one_clear_line(self):
+        self.server = self.echod()
+        for argv, env, said in ((["--part", "5/4"], {}, "--part: '5/4' must be K/N"),
+                                (["--part", "auto"], {}, "no launcher has set"),
+                                (["--part", "auto"], {"PMI_RANK": "\033[2Jx", "PMI_SIZE": 2}, "PMI_RANK is"),
+                                (["--part", "1/5"], {}, "4 for 5 parts of the load"),
+                                (["--part", "1/2", "-t", "3"], {}, "3 for 2 connections")):
+            with self.subTest(argv=argv):
+                r = self.launched(*argv, **env)
+                self.assertEqual((r.code, r.out), (USAGE, ""), r)
+                self.assertIn(said, r.err)
+                self.assertNotIn("\033", r.err)
+                self.assertEqual(len(r.err.splitlines()), 1, r)
+
+    @covers("echoload", "run_id")
+    @covers("echoload", "clock")
+    def test_what_was_measured_of_its_clock_and_its_start_is_in_the_result(self):
+        r = self.run_load(self.echod(), connections=2, messages=10, part="2/2", run_id="night 7", clock="-1500/200",
+                          start_at=f"{time.time() + 1:.3f}", **LONG)
+        p = r["part"]
+        self.assertEqual((p["run"], p["clock_offset_ns"], p["clock_uncertainty_ns"]), ("night 7", -1500, 200))
+        self.assertGreaterEqual(p["start_skew_ns"], 0)
+        self.assertEqual(problems("echoload-1", r.json), [])
+        r = self.run_load(self.echod(), connections=2, messages=10, part="2/2", **LONG)
+        self.assertEqual([r["part"][k] for k in ("run", "clock_offset_ns", "start_skew_ns")], [None, None, None])
+
+    def test_a_start_that_came_late_is_said(self):
+        """It was stopped when it should have begun."""
+        at = time.time() + 2
+        load = self.load(self.echod(), connections=2, messages=10, part="2/2", start_at=f"{at:.3f}", **LONG)
+        self.wait_until(load.sleeps, "it waits for its time")
+        with load.held():
+            time.sleep(max(0, at + 0.1 - time.time()))  # its time passes
+        r = load.done()
+        self.assertGreater(r["part"]["start_skew_ns"], 50_000_000, r)
+        self.assertRegex(r.out, r"(?m)^part .*began \d+ ms after")
+        self.assertLess(abs(r["context"]["start_unix_ns"] / 1e9 - at - r["part"]["start_skew_ns"] / 1e9), 0.001)
