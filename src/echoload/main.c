@@ -41,6 +41,7 @@ struct client {
 	char **original, **argv; /* as given; with the operands in front */
 	int operands;
 	struct addr_list targets[TARGETS_MAX];
+	struct target_result target_results[TARGETS_MAX];
 	unsigned target_count;
 	struct load_config config, share; /* of the whole load, and of this part of it */
 	struct opt_set opts;
@@ -230,6 +231,7 @@ static int client_once(struct client *c, const char *phase)
 
 	memset(&c->run, 0, sizeof(c->run));
 	memset(&c->result, 0, sizeof(c->result));
+	memset(c->target_results, 0, c->target_count * sizeof(c->target_results[0]));
 	part_share(&c->config, &c->share);
 	c->result = (struct result){ .config = &c->share,
 				     .whole = c->config.part.count > 1 ? &c->config : NULL,
@@ -240,6 +242,7 @@ static int client_once(struct client *c, const char *phase)
 				     .phase = phase,
 				     .backend = c->backend.ops->name,
 				     .backend_why = c->backend.why,
+				     .targets = c->target_results,
 				     .target_count = c->target_count };
 	for (unsigned i = 0; i < c->target_count; i++) {
 		c->run.shared.targets[i].addrs = c->targets[i];

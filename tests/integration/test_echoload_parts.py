@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A load in parts: together they are what one process would have been asked for, and each says which part it is."""
 import json
+import signal
 import time
 
 from echolab import OK, USAGE, covers, recv_exactly
-from loadlab import INCONCLUSIVE, LONG, LoadCase, echo_all, target_text
+from loadlab import INCONCLUSIVE, LONG, LoadCase, echo_all, parse, target_text
+from loadlab import problems as books
 from schemas import problems
 
 
@@ -118,3 +120,113 @@ class Parts(LoadCase):
         self.assertGreater(r["part"]["start_skew_ns"], 50_000_000, r)
         self.assertRegex(r.out, r"(?m)^part .*began \d+ ms after")
         self.assertLess(abs(r["context"]["start_unix_ns"] / 1e9 - at - r["part"]["start_skew_ns"] / 1e9), 0.001)
+
+
+class Merged(LoadCase):
+    """What echoload merge makes of the files that parts leave."""
+
+    def load_parts(self, to, count, only=None, **options):
+        """Starts parts that begin together; {K: (Echoload, its JSON Lines)}."""
+        folder, at = self.folder(), time.time() + 2
+        loads = {k: (self.load(to, part=f"{k}/{count}", start_at=f"{at:.3f}", jsonl=folder / "p.{part}.jsonl",
+                               **options), folder / f"p.{k}.jsonl") for k in only or range(1, count + 1)}
+        return loads
+
+    def merge(self, *files, code):
+        r = self.run_echoload("merge", "-o", "json", *map(str, files))
+        self.assertEqual(r.code, code, r)
+        j = parse(r.out)
+        self.assertEqual(problems("echoload-1", j), [])
+        self.assertEqual(books(j), [])
+        text = self.run_echoload("merge", *map(str, files))
+        self.assertEqual(text.code, code, text)
+        return j, text.out
+
+    def test_all_parts_are_one_load(self):
+        loads = self.load_parts(self.echod(), 3, connections=10, messages=1000, interval="10ms", **LONG)
+        results = [load.done() for load, _ in loads.values()]
+        j, text = self.merge(*(file for _, file in loads.values()), code=OK)
+        self.assertEqual((j["connections"]["requested"], j["messages"]["sent"], j["messages"]["echoed"]),
+                         (10, 1000, 1000))
+        self.assertEqual(j["latency_ns"]["count"], 1000)
+        self.assertEqual(j["latency_ns"]["max"], max(r["latency_ns"]["max"] for r in results))
+        self.assertEqual((j["parts"]["count"], j["parts"]["present"], j["parts"]["missing"]), (3, 3, []))
+        starts = [r["context"]["start_unix_ns"] for r in results]
+        self.assertEqual(j["parts"]["start_spread_ns"], max(starts) - min(starts))
+        self.assertEqual(sum(i["echoed"] for i in j["intervals"]), 1000)
+        self.assertEqual(sum(n for i in j["intervals"] for _, n in i["latency_buckets"]), 1000)
+        self.assertRegex(text, r"(?m)^parts +3 of 3; they began within ")
+
+    def test_a_part_that_was_killed_is_missing_and_named(self):
+        """What it had written until then is told, and not in the sum."""
+        loads = self.load_parts(self.echod(), 4, connections=10, duration="60s", warmup="0s", interval="10ms", **LONG)
+        self.wait_until(lambda: all(file.exists() and file.read_text().count("\n") > 4 for _, file in loads.values()),
+                        "all have begun")
+        loads[3][0].kill9()
+        results = [loads[k][0].interrupted(signal.SIGTERM) for k in (1, 2, 4)]
+        j, text = self.merge(*(file for _, file in loads.values()), code=INCONCLUSIVE)
+        missing, = j["parts"]["missing"]
+        self.assertEqual((missing["number"], missing["connections"]), (3, 2))
+        self.assertGreater(missing["echoed"], 0)
+        self.assertEqual(missing["file"], str(loads[3][1]))
+        self.assertEqual(j["messages"]["sent"], sum(r["messages"]["sent"] for r in results))
+        self.assertRegex(j["exit"]["reason"], r"^1 of 4 parts is missing \(3\), with 2 of 10 connections; the others: "
+                                              r"interrupted by SIGTERM")
+        self.assertRegex(text, r"(?m)^parts +3 of 4; missing: 3, with 2 of 10 connections")
+        j, _ = self.merge(loads[1][1], code=INCONCLUSIVE)
+        self.assertEqual([m["number"] for m in j["parts"]["missing"]], [2, 3, 4])
+        r = self.run_echoload("merge", str(loads[3][1]))
+        self.assertEqual((r.code, "no part has a result" in r.err), (USAGE, True), r)
+
+    def test_a_server_that_dies_is_one_outage_of_the_whole_load(self):
+        server = self.echod()
+        loads = self.load_parts(server, 3, connections=9, duration="60s", warmup="0s", reconnect="backoff 1ms..50ms",
+                                interval="50ms", stall="10m", **LONG)
+        self.wait_counters(server, lambda c: c.open == 9, "all are open")
+        self.kill(server)
+        self.wait_until(lambda: all("outage_opened" in file.read_text() for _, file in loads.values()), "all saw it")
+        self.echod(listen=f"127.0.0.1:{server.port}")
+        self.wait_until(lambda: all("outage_recovered" in file.read_text() for _, file in loads.values()), "it is back")
+        results = [load.interrupted(signal.SIGTERM) for load, _ in loads.values()]
+        j, text = self.merge(*(file for _, file in loads.values()), code=128 + signal.SIGTERM)
+        outage, = j["outages"]
+        first = min(r["context"]["start_unix_ns"] for r in results)
+        each = [{k: v + r["context"]["start_unix_ns"] - first for k, v in r["outages"][0].items() if k.endswith("_ns")}
+                for r in results]
+        self.assertEqual(outage["recovered_ns"], max(o["recovered_ns"] for o in each))
+        self.assertEqual(outage["first_success_ns"], min(o["first_success_ns"] for o in each))
+        self.assertLessEqual(outage["noticed_ns"], max(o["noticed_ns"] for o in each) + 1_000_000)
+        self.assertGreaterEqual(outage["noticed_ns"], min(o["noticed_ns"] for o in each))
+        self.assertEqual(outage["messages_lost"], sum(r["outages"][0]["messages_lost"] for r in results))
+        self.assertRegex(text, r"(?m)^outage +began")
+
+    def test_an_outage_of_one_part_is_none_of_the_load(self):
+        """A third of the connections is not half of them."""
+        good, bad = self.echod(), self.echod()
+        at, folder = time.time() + 2, self.folder()
+        loads = [self.load(target_text(bad if k == 2 else good), part=f"{k}/3", connections=9, duration="60s",
+                           warmup="0s", start_at=f"{at:.3f}", jsonl=folder / "{part}.jsonl", stall="10m", **LONG)
+                 for k in (1, 2, 3)]
+        for server, count in ((good, 6), (bad, 3)):
+            self.wait_counters(server, lambda c, n=count: c.open == n, "all are open")
+        self.kill(bad)
+        loads[1].done()
+        results = [loads[k].interrupted(signal.SIGTERM) for k in (0, 2)]
+        # the one path that leads elsewhere has no place in a load: it is given the name of the other
+        text = (folder / "2.jsonl").read_text().replace(target_text(bad), target_text(good))
+        (folder / "2.jsonl").write_text(text)
+        self.assertEqual(json.loads(text.splitlines()[-1])["result"]["outages"][0]["recovered_ns"], None)
+        j, _ = self.merge(*sorted(folder.iterdir()), code=128 + signal.SIGTERM)
+        self.assertEqual(j["outages"], [])
+        self.assertEqual({m["part"]["number"]: len(m["outages"]) for m in j["context"]["merged"]}, {1: 0, 2: 1, 3: 0})
+        self.assertEqual(len(results), 2)
+
+    def test_what_is_of_another_run_is_refused_by_name(self):
+        server, folder = self.echod(), self.folder()
+        for name, k, run in (("a", 1, "x"), ("b", 2, "y"), ("c", 1, "x")):
+            self.run_load(server, connections=2, messages=10, part=f"{k}/2", run_id=run, jsonl=folder / name, **LONG)
+        for files, said in (("ab", "run is 'x' and 'y'"), ("ac", "are both part 1 of 2")):
+            r = self.run_echoload("merge", *(str(folder / f) for f in files))
+            self.assertEqual((r.code, r.out), (USAGE, ""), r)
+            self.assertIn(said, r.err)
+            self.assertIn(str(folder / files[0]), r.err)

@@ -19,6 +19,7 @@ const struct outage sample_outages[SAMPLE_OUTAGES] = {
 };
 
 static struct hist *latency, *outside, *empty;
+static struct target_result sample_targets[SAMPLE_TARGETS];
 
 void sample_clear(void)
 {
@@ -38,6 +39,10 @@ static void setup(void)
 						 .last_ns = SEC(11) + 5 };
 	struct books *b = &sample.books;
 
+	memset(sample_targets, 0, sizeof(sample_targets));
+	sample_targets[0] = (struct target_result){ .name = "h:7007",
+						    .address = "192.0.2.1:7007",
+						    .requested = 4 };
 	latency = hist_new(3);
 	outside = hist_new(3);
 	empty = hist_new(3);
@@ -47,29 +52,27 @@ static void setup(void)
 					      .pipeline = 1,
 					      .size = { .min = 64, .max = 64 },
 					      .verify = true };
-	sample = (struct result){
-		.config = &sample_config,
-		.argc = 2,
-		.argv = argv,
-		.backend = "epoll",
-		.backend_why = "",
-		.targets = { { .name = "h:7007", .address = "192.0.2.1:7007", .requested = 4 } },
-		.target_count = 1,
-		.threads = 2,
-		.latency = latency,
-		.outside = outside,
-		.uncorrected = latency,
-		.lateness = empty,
-		.connect = empty,
-		.start_unix_ns = 1,
-		.duration_ns = SEC(11),
-		.measure_begin_ns = SEC(1),
-		.measure_end_ns = SEC(11),
-		.cpu_ns = SEC(11),
-		.steal_ns = -1,
-		.bottleneck = BOTTLENECK_SERVER,
-		.interrupted_by = SIGINT
-	};
+	sample = (struct result){ .config = &sample_config,
+				  .argc = 2,
+				  .argv = argv,
+				  .backend = "epoll",
+				  .backend_why = "",
+				  .targets = sample_targets,
+				  .target_count = 1,
+				  .threads = 2,
+				  .latency = latency,
+				  .outside = outside,
+				  .uncorrected = latency,
+				  .lateness = empty,
+				  .connect = empty,
+				  .start_unix_ns = 1,
+				  .duration_ns = SEC(11),
+				  .measure_begin_ns = SEC(1),
+				  .measure_end_ns = SEC(11),
+				  .cpu_ns = SEC(11),
+				  .steal_ns = -1,
+				  .bottleneck = BOTTLENECK_SERVER,
+				  .interrupted_by = SIGINT };
 	b->attempts = b->established = b->reached = b->peak = 4;
 	b->planned = b->all.sent = b->all.echoed = 100;
 	b->measured.sent = b->measured.echoed = 80;

@@ -14,7 +14,10 @@ extern struct result sample;
 extern struct load_config sample_config;
 
 /* One that ended and one that did not; sample does not have them. */
-enum { SAMPLE_OUTAGES = 2 };
+enum {
+	SAMPLE_OUTAGES = 2,
+	SAMPLE_TARGETS = 12, /* for which it has room; it has one */
+};
 extern const struct outage sample_outages[SAMPLE_OUTAGES];
 
 /* A test case with this fixture: `sample` is new for every test. */

@@ -39,6 +39,10 @@
 	X(log)            \
 	X(log_limit)      \
 	X(merge)          \
+	X(merge_outages)  \
+	X(merge_parts)    \
+	X(merge_outages)  \
+	X(merge_parts)    \
 	X(net_opt)        \
 	X(opt)            \
 	X(opts_type)      \

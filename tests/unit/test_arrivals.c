@@ -22,9 +22,10 @@ static void begin(double rate, int64_t ago_ns)
 {
 	memset(loads, 0, sizeof(loads));
 	memset(workers, 0, sizeof(workers));
-	config = (struct load_config){
-		.connections = CONNECTIONS, .rate = rate, .seed = 1, .part = { 1, 1 }
-	};
+	config = (struct load_config){ .connections = CONNECTIONS,
+				       .rate = rate,
+				       .seed = 1,
+				       .part = { .number = 1, .count = 1 } };
 	run = (struct load_run){ .config = &config, .whole = &config, .target_count = 1 };
 	run.start_ns = clock_now_ns() - ago_ns;
 	run.measure_ns = run.start_ns;

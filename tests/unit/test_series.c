@@ -26,6 +26,7 @@ static struct run run;
 static struct load_config config;
 static struct worker workers[WORKERS];
 static struct load loads[WORKERS];
+static struct books books[WORKERS];
 static int64_t start_ns;
 
 static void setup(void)
@@ -33,6 +34,7 @@ static void setup(void)
 	memset(&run, 0, sizeof(run));
 	memset(workers, 0, sizeof(workers));
 	memset(loads, 0, sizeof(loads));
+	memset(books, 0, sizeof(books));
 	config = (struct load_config){ .interval = INTERVAL, .connections = WORKERS };
 	start_ns = clock_now_ns();
 	run.shared.config = &config;
@@ -46,6 +48,7 @@ static void setup(void)
 	for (unsigned i = 0; i < WORKERS; i++) {
 		timers_init(&workers[i].timers, start_ns);
 		loads[i].run = &run.shared;
+		loads[i].books = &books[i];
 		loads[i].worker = &workers[i];
 		loads[i].tally = &loads[i].handoff.tallies[0];
 		ck_assert_int_eq(interval_tally_init(&loads[i].handoff), 0);

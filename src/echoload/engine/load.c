@@ -304,6 +304,7 @@ int load_init(struct load *l, struct load_run *run, uint32_t seats)
 	l->waiting_tail = &l->waiting;
 	list_init(&l->ready);
 	l->seats = calloc(seats, sizeof(*l->seats));
+	l->books = calloc(run->target_count, sizeof(*l->books));
 	l->tally = &l->handoff.tallies[0];
 	l->uncorrected = hist_new(HIST_DIGITS);
 	l->lateness = hist_new(HIST_DIGITS);
@@ -313,7 +314,7 @@ int load_init(struct load *l, struct load_run *run, uint32_t seats)
 		l->pace_heap = calloc(pace_connections(&l->turns), sizeof(*l->pace_heap));
 	else
 		l->pace_heap = NULL;
-	if (!l->seats || !l->uncorrected || !l->lateness || !l->connect ||
+	if (!l->seats || !l->books || !l->uncorrected || !l->lateness || !l->connect ||
 	    interval_tally_init(&l->handoff) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < seats; i++)
@@ -324,6 +325,7 @@ int load_init(struct load *l, struct load_run *run, uint32_t seats)
 void load_fini(struct load *l)
 {
 	free(l->seats);
+	free(l->books);
 	free(l->pace_heap);
 	interval_tally_fini(&l->handoff);
 	hist_free(l->uncorrected);

@@ -84,12 +84,12 @@ struct load {
 	bool stopping;    /* nothing more is sent */
 	bool interrupted; /* what is open now is counted as open */
 	struct timer end, stall, dial, interval;
-	struct books books[TARGETS_MAX]; /* one set for each target */
-	struct tally *tally;             /* latency of this interval */
-	struct handoff handoff;          /* what main has collected, and has not */
-	struct hist *uncorrected;        /* open loop: from the time of sending */
-	struct hist *lateness;           /* open loop: of sends, by this generator's own fault */
-	struct hist *connect;            /* how long connects took */
+	struct books *books;      /* one set for each target */
+	struct tally *tally;      /* latency of this interval */
+	struct handoff handoff;   /* what main has collected, and has not */
+	struct hist *uncorrected; /* open loop: from the time of sending */
+	struct hist *lateness;    /* open loop: of sends, by this generator's own fault */
+	struct hist *connect;     /* how long connects took */
 	int64_t last_event_ns;
 	/* for the line of progress; others read them while the worker runs */
 	_Atomic uint64_t progress_echoed, progress_errors;

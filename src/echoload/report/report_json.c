@@ -287,6 +287,8 @@ json_t *report_json_result(const struct result *r)
 	ok &= report_json_configs(root, r);
 	ok &= report_json_put(root, "context", report_json_context(r));
 	ok &= report_json_part(root, r);
+	if (r->merged_parts)
+		ok &= report_json_put(root, "parts", json_incref(r->merged_parts));
 	if (r->phase)
 		ok &= report_json_put(root, "phase", tojson_text(r->phase));
 	ok &= report_json_put(root, "duration_ns", json_integer(r->duration_ns));

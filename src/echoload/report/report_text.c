@@ -109,7 +109,7 @@ static void print_sum(const struct result *r, FILE *to)
 {
 	struct para t = { .len = 0 };
 
-	if (!r->merged_how)
+	if (!r->merged_how || r->parts)
 		return;
 	para_count(&t, "of ", r->merged_count, " result");
 	para_add(&t, "%s, %s", report_text_plural(r->merged_count), r->merged_how);
@@ -133,6 +133,34 @@ static void print_part(const struct result *r, FILE *to)
 	if (r->clock_stepped_ns > REPORT_TEXT_SKEW_NS)
 		para_time(&t, "; the clock of this host was set, by ", r->clock_stepped_ns, "");
 	para_print(&t, "part", to);
+}
+
+/* What is there of a load in parts, and how well they kept together. */
+static void print_parts(const struct result *r, FILE *to)
+{
+	const struct merged_parts *p = r->parts;
+	struct para t = { .len = 0 };
+
+	if (!p)
+		return;
+	para_count(&t, "", p->present, " of ");
+	para_count(&t, "", p->count, "");
+	if (p->missing[0]) {
+		para_add(&t, "; missing: %s", p->missing);
+		para_count(&t, ", with ", p->missing_connections, " of ");
+		para_count(&t, "", p->connections, " connections");
+	}
+	if (p->present > 1)
+		para_time(&t, "; they began within ", p->spread_ns, "");
+	if (p->present > 1 && p->uncertainty_ns >= 0)
+		para_time(&t, ", clocks known to ", p->uncertainty_ns, "");
+	if (p->spread_ns > REPORT_TEXT_SKEW_NS)
+		para_add(&t, ", which is more than a moment: times of all together are as vague");
+	if (p->stepped_ns > REPORT_TEXT_SKEW_NS) {
+		para_count(&t, "; the clock of part ", p->stepped, " was set");
+		para_time(&t, ", by ", p->stepped_ns, "");
+	}
+	para_print(&t, "parts", to);
 }
 
 static void print_time(const struct result *r, FILE *to)
@@ -421,6 +449,7 @@ static int text_end(const struct result *r, FILE *to)
 	print_load(r, to);
 	print_part(r, to);
 	print_sum(r, to);
+	print_parts(r, to);
 	print_time(r, to);
 	fputc('\n', to);
 	print_connections(r, to);

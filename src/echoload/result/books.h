@@ -15,7 +15,7 @@
 
 enum {
 	BOOKS_OUTCOMES_MAX = 96,
-	TARGETS_MAX = 16, /* each has books of its own */
+	TARGETS_MAX = 1024, /* each has books of its own */
 };
 
 /* How far a message that was lost is known to have come; what a retry policy must know. Only the

@@ -36,16 +36,23 @@ static double share(double part, double of)
 	return of > 0 && part > 0 ? fmin(1, part / of) : 0;
 }
 
+static double processes_of(const struct result *r)
+{
+	return r->processes > 0 ? r->processes : 1;
+}
+
 static struct shares shares_of(const struct result *r)
 {
 	const double took = (double)r->duration_ns, threads = took * r->threads;
+	const double processes = processes_of(r); /* steal and pauses are of each */
 	const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	return (struct shares){
 		.busy = share((double)r->cpu_ns, threads),
 		.waiting = share((double)r->wait_ns, threads),
-		.paused = share((double)r->pauses.total_ns, took),
-		.stolen = share((double)r->steal_ns, took * (double)(cpus > 0 ? cpus : 1)),
+		.paused = share((double)r->pauses.total_ns, took * processes),
+		.stolen = share((double)r->steal_ns,
+				took * processes * (double)(cpus > 0 ? cpus : 1)),
 	};
 }
 
@@ -137,7 +144,7 @@ bool bottleneck_explains_errors(const struct result *r)
 
 bool bottleneck_spoils(const struct result *r)
 {
-	const double span = (double)(r->measure_end_ns - r->measure_begin_ns);
+	const double span = (double)(r->measure_end_ns - r->measure_begin_ns) * processes_of(r);
 	const double paused =
 		(double)pauses_between(&r->pauses, r->measure_begin_ns, r->measure_end_ns);
 

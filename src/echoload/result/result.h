@@ -53,17 +53,28 @@ struct target_result {
 	struct books books;
 };
 
+/* How much of a load in parts a sum has. */
+struct merged_parts {
+	uint32_t count, present;
+	char missing[RESULT_REASON_MAX / 4]; /* "3, 5-7"; "": none */
+	uint64_t connections, missing_connections;
+	int64_t spread_ns;      /* the last one began as long after the first */
+	int64_t uncertainty_ns; /* of their clocks; -1: they were not measured */
+	int64_t stepped_ns;     /* the most that one of their clocks was set */
+	uint32_t stepped;       /* that part; 0: none */
+};
+
 struct result {
 	const struct load_config *config; /* what this process was asked for: its share */
 	const struct load_config *whole;  /* that of which it is a part; NULL: of nothing */
 	const struct opt_set *opts;       /* the effective configuration as text, and its origins */
 	const struct provenance *provenance; /* NULL: not known */
 	int argc;
-	char *const *argv;       /* the command line as it was given */
-	const char *phase;       /* of a profile that was run; NULL: it has none */
-	const char *backend;     /* the one that ran */
-	const char *backend_why; /* what better ones lack, or "" */
-	struct target_result targets[TARGETS_MAX];
+	char *const *argv;             /* the command line as it was given */
+	const char *phase;             /* of a profile that was run; NULL: it has none */
+	const char *backend;           /* the one that ran */
+	const char *backend_why;       /* what better ones lack, or "" */
+	struct target_result *targets; /* room for as many as it has */
 	unsigned target_count;
 	unsigned threads;
 	struct books books;
@@ -99,9 +110,12 @@ struct result {
 	bool interrupted;
 	int interrupted_by;                    /* signal */
 	struct json_t *merged, *merged_config; /* a sum of results: what each is; what all have */
+	struct json_t *merged_parts;           /* what is there of a load in parts; NULL: none is */
+	const struct merged_parts *parts;      /* the same */
 	const char *merged_how;                /* NULL: it is none */
 	unsigned merged_count;
-	int exit_code; /* verdict.h */
+	unsigned processes; /* that made the load side by side; 0: one */
+	int exit_code;      /* verdict.h */
 	char exit_reason[RESULT_REASON_MAX];
 };
 

@@ -24,17 +24,6 @@
 
 enum { HIST_DIGITS = 3 };
 
-struct merge {
-	struct load_config config; /* of the sum; and what the command line asks for */
-	struct opt_set opts;
-	struct merge_part *parts; /* in order of time */
-	unsigned count;
-	bool together;
-	struct hist *hists[MERGE_HISTS];
-	struct outage *outages;
-	struct result sum;
-};
-
 static const struct opt merge_opts[] = {
 	OPT_ENUM(load_config, output, "text", report_printed, "what is printed on standard output",
 		 .letter = 'o'),
@@ -48,8 +37,17 @@ static int by_start(const void *a, const void *b)
 {
 	const struct merge_part *x = a, *y = b;
 
+	if (x->dead != y->dead)
+		return x->dead - y->dead;
 	return (x->result.start_unix_ns > y->result.start_unix_ns) -
 	       (x->result.start_unix_ns < y->result.start_unix_ns);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct merge_part *x = a, *y = b;
+
+	return (x->part.number > y->part.number) - (x->part.number < y->part.number);
 }
 
 static int by_begin(const void *a, const void *b)
@@ -82,6 +80,8 @@ static void merge_shift(struct merge_part *p, int64_t by_ns)
 
 	for (unsigned i = 0; i < r->outage_count; i++)
 		outage_shift(&p->outages[i], -by_ns);
+	for (unsigned i = 0; i < p->service_count; i++)
+		service_shift(&p->service[i], -by_ns);
 	pauses_shift(&r->pauses, -by_ns);
 	for (unsigned t = 0; t <= r->target_count; t++) {
 		struct books *b = t < r->target_count ? &r->targets[t].books : &r->books;
@@ -196,9 +196,7 @@ static int merge_add(struct merge *m, struct merge_part *p)
 	to->books.peak = m->together                   ? peak + p->result.books.peak
 			 : peak > p->result.books.peak ? peak
 						       : p->result.books.peak;
-	for (unsigned i = 0; i < MERGE_HISTS; i++)
-		hist_merge(m->hists[i], p->hists[i]);
-	for (unsigned i = 0; i < p->result.outage_count; i++)
+	for (unsigned i = 0; i < p->result.outage_count && p->part.count == 0; i++)
 		m->outages[to->outage_count++] = p->outages[i];
 	merge_rest(m, p);
 	return merge_targets(to, &p->result);
@@ -221,67 +219,51 @@ static void merge_judge(struct merge *m)
 	}
 }
 
-/* ---- where it comes from ---- */
-
-/* Values that all parts have alike. */
-static json_t *merge_config(const struct merge *m)
-{
-	json_t *common = json_object(), *first = json_object_get(m->parts[0].root, "config"),
-	       *value;
-	const char *key;
-
-	json_object_foreach(first, key, value)
-	{
-		bool alike = true;
-
-		for (unsigned i = 1; i < m->count; i++)
-			alike &= json_equal(
-				value,
-				json_object_get(json_object_get(m->parts[i].root, "config"), key));
-		if (alike && json_object_set(common, key, value) < 0) {
-			json_decref(common);
-			return NULL;
-		}
-	}
-	return common;
-}
-
-/* The configuration and context of each part. */
-static json_t *merge_inputs(const struct merge *m)
-{
-	static const char *const keys[] = { "phase", "exit", "config", "context" };
-	json_t *a = json_array();
-	bool ok = true;
-
-	for (unsigned i = 0; i < m->count; i++) {
-		json_t *o = json_object();
-
-		ok &= report_json_put(o, "file", tojson_text(m->parts[i].name));
-		for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
-			json_t *value = json_object_get(m->parts[i].root, keys[k]);
-
-			ok &= !value || json_object_set(o, keys[k], value) == 0;
-		}
-		ok &= json_array_append_new(a, o) == 0;
-	}
-	if (ok)
-		return a;
-	json_decref(a);
-	return NULL;
-}
-
 /* ---- the command ---- */
+
+/* Reserves what all results are added to. */
+static int merge_reserve(struct merge *m)
+{
+	m->parts = calloc(m->count, sizeof(*m->parts));
+	m->targets = calloc(TARGETS_MAX, sizeof(*m->targets));
+	m->intervals = merge_intervals_new();
+	for (unsigned i = 0; i < MERGE_HISTS; i++) {
+		m->hists[i] = hist_new(HIST_DIGITS);
+		if (!m->hists[i])
+			return -ENOMEM;
+	}
+	return m->parts && m->targets && m->intervals ? 0 : -ENOMEM;
+}
+
+/* What is big is added up as it comes, and not kept: there may be a thousand. */
+static int merge_take(struct merge *m, struct merge_part *p)
+{
+	static const char *const big[] = { "intervals", "histograms", "service", "config_source" };
+
+	if (p->part.count > 0 && !p->dead)
+		merge_intervals_add(m->intervals, p);
+	if (p->error[0])
+		return -EINVAL;
+	for (unsigned i = 0; i < MERGE_HISTS && !p->dead; i++) {
+		hist_merge(m->hists[i], p->hists[i]);
+		hist_free(p->hists[i]);
+		p->hists[i] = NULL;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(big); i++)
+		(void)json_object_del(p->root, big[i]);
+	return 0;
+}
 
 static int merge_read_all(struct merge *m, char **names)
 {
 	uint64_t total = 0, seats = 0; /* and threads */
 	size_t outages = 1;
+	int e = merge_reserve(m);
 
-	m->parts = calloc(m->count, sizeof(*m->parts));
-	if (!m->parts)
-		return -ENOMEM;
+	if (e < 0)
+		return e;
 	for (unsigned i = 0; i < m->count; i++) {
-		if (merge_read(&m->parts[i], names[i]) < 0) {
+		if (merge_read(&m->parts[i], names[i]) < 0 || merge_take(m, &m->parts[i]) < 0) {
 			log_error("%s: %s", names[i], m->parts[i].error);
 			return -EINVAL;
 		}
@@ -294,53 +276,9 @@ static int merge_read_all(struct merge *m, char **names)
 			return -EINVAL;
 		}
 	}
+	outages = outages > OUTAGES_MAX ? outages : OUTAGES_MAX;
 	m->outages = calloc(outages, sizeof(*m->outages));
-	for (unsigned i = 0; i < MERGE_HISTS; i++)
-		m->hists[i] = hist_new(HIST_DIGITS);
-	for (unsigned i = 0; i < MERGE_HISTS; i++)
-		if (!m->hists[i] || !m->outages)
-			return -ENOMEM;
-	return 0;
-}
-
-/* The load of the first one; where the sum goes only the command line says. */
-static void merge_first(struct merge *m, const struct load_config *c)
-{
-	struct load_config *to = &m->config;
-
-	to->connections = c->connections;
-	to->idle = c->idle;
-	to->rate = c->rate;
-	to->size = c->size;
-	to->pipeline = c->pipeline;
-	to->churn = c->churn;
-	to->arrivals = c->arrivals;
-	to->close = c->close;
-	to->verify = c->verify;
-}
-
-/* What the text says of the load: of all, as far as it is one. */
-static void merge_load(struct merge *m, const struct load_config *c)
-{
-	struct load_config *to = &m->config;
-
-	to->connections += c->connections;
-	to->idle += c->idle;
-	if (to->rate == 0 || c->rate == 0 || (!m->together && to->rate != c->rate))
-		to->rate = 0;
-	else if (m->together)
-		to->rate += c->rate;
-	if (to->size.count != c->size.count || to->size.total != c->size.total ||
-	    to->size.min != c->size.min || to->size.max != c->size.max) {
-		to->size.count = 1;
-		to->size.min = to->size.min < c->size.min ? to->size.min : c->size.min;
-		to->size.max = to->size.max > c->size.max ? to->size.max : c->size.max;
-	}
-	to->pipeline = to->pipeline > c->pipeline ? to->pipeline : c->pipeline;
-	to->churn = to->churn == c->churn ? c->churn : 0;
-	to->arrivals = to->arrivals == c->arrivals ? c->arrivals : ARRIVALS_CONSTANT;
-	to->close = to->close == c->close ? c->close : CLOSE_FIN;
-	to->verify &= c->verify;
+	return m->outages ? 0 : -ENOMEM;
 }
 
 /* A run that was named twice would be counted twice. In order of time they are neighbours. */
@@ -355,25 +293,33 @@ static int merge_refuse_twice(const struct merge *m)
 	return 0;
 }
 
-static int merge_all(struct merge *m)
+/* Of parts: those that have a result are in front. */
+static int merge_leave_dead(struct merge *m)
+{
+	while (m->count > 0 && m->parts[m->count - 1].dead) {
+		m->count--;
+		m->dead_count++;
+	}
+	if (m->count > 0)
+		return 0;
+	log_error("%s: no part has a result", m->parts[0].name);
+	return -EINVAL;
+}
+
+/* All of them, into the sum. */
+static int merge_sum(struct merge *m)
 {
 	struct result *r = &m->sum;
-	int e;
+	int e = 0;
 
-	qsort(m->parts, m->count, sizeof(*m->parts), by_start);
-	e = merge_refuse_twice(m);
-	if (e < 0)
-		return e;
-	for (unsigned i = 0; i < m->count; i++) /* they have moved */
-		m->parts[i].result.config = &m->parts[i].config;
-	m->together = merge_overlap(m);
-	merge_first(m, &m->parts[0].config);
+	merge_load_first(m, &m->parts[0].config);
 	for (unsigned i = 1; i < m->count; i++)
-		merge_load(m, &m->parts[i].config);
+		merge_load_add(m, &m->parts[i].config);
 	r->config = &m->config;
 	r->start_unix_ns = m->parts[0].result.start_unix_ns;
 	r->backend_why = "";
 	r->outages = m->outages;
+	r->targets = m->targets;
 	merge_point(r, m->hists);
 	for (unsigned i = 0; i < m->count && e == 0; i++)
 		e = merge_add(m, &m->parts[i]);
@@ -385,7 +331,49 @@ static int merge_all(struct merge *m)
 	books_sort(&r->books);
 	for (unsigned i = 0; i < r->target_count; i++)
 		books_sort(&r->targets[i].books);
-	merge_judge(m);
+	return 0;
+}
+
+/* What is more to a sum of parts. */
+static int merge_whole_load(struct merge *m)
+{
+	struct result *r = &m->sum;
+	const int e = merge_parts_sum(m);
+
+	if (e < 0)
+		return e;
+	r->outages_unlisted = 0; /* they were of parts */
+	r->outage_count = merge_outages_find(m, m->outages);
+	merge_intervals_sum(m->intervals, r);
+	merge_parts_judge(m);
+	return 0;
+}
+
+static int merge_all(struct merge *m)
+{
+	struct result *r = &m->sum;
+	int e;
+
+	qsort(m->parts, m->count, sizeof(*m->parts), by_number);
+	e = merge_parts_check(m);
+	if (e < 0)
+		return e;
+	qsort(m->parts, m->count, sizeof(*m->parts), by_start);
+	e = merge_leave_dead(m);
+	if (e == 0)
+		e = merge_refuse_twice(m);
+	if (e < 0)
+		return e;
+	for (unsigned i = 0; i < m->count; i++) /* they have moved */
+		m->parts[i].result.config = &m->parts[i].config;
+	m->together = m->parts[0].part.count > 0 || merge_overlap(m);
+	e = merge_sum(m);
+	if (e == 0 && m->parts[0].part.count > 0)
+		e = merge_whole_load(m);
+	else
+		merge_judge(m);
+	if (e < 0)
+		return e;
 	r->merged_how = m->together ? "together" : "one after the other";
 	r->merged_count = m->count;
 	r->merged_config = merge_config(m);
@@ -428,12 +416,15 @@ static int merge_run(struct merge *m, char **names)
 
 static void merge_fini(struct merge *m)
 {
-	for (unsigned i = 0; m->parts && i < m->count; i++)
+	for (unsigned i = 0; m->parts && i < m->count + m->dead_count; i++)
 		merge_free(&m->parts[i]);
 	for (unsigned i = 0; i < MERGE_HISTS; i++)
 		hist_free(m->hists[i]);
 	json_decref(m->sum.merged);
 	json_decref(m->sum.merged_config);
+	json_decref(m->sum.merged_parts);
+	merge_intervals_free(m->intervals);
+	free(m->targets);
 	free(m->outages);
 	free(m->parts);
 }

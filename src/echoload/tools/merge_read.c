@@ -148,14 +148,20 @@ static void read_targets(struct merge_part *p)
 
 	if (json_array_size(rows) == 0)
 		merge_value_fail(p, "'targets' is missing");
+	if (json_array_size(rows) > TARGETS_MAX) {
+		merge_value_fail(p, "more than %d targets", TARGETS_MAX);
+		return;
+	}
+	p->targets = calloc(json_array_size(rows) + 1, sizeof(*p->targets));
+	p->result.targets = p->targets;
+	if (!p->targets) {
+		merge_value_fail(p, "no memory");
+		return;
+	}
 	json_array_foreach(rows, i, row)
 	{
-		struct target_result *t = &p->result.targets[i];
+		struct target_result *t = &p->targets[i];
 
-		if (i == TARGETS_MAX) {
-			merge_value_fail(p, "more than %d targets", TARGETS_MAX);
-			return;
-		}
 		t->name = merge_value_text(p, row, "target");
 		snprintf(t->address, sizeof(t->address), "%s", merge_value_text(p, row, "address"));
 		read_connections(p, merge_value_object(p, row, "connections"), &t->books,
@@ -218,6 +224,7 @@ static void read_outages(struct merge_part *p)
 			.first_success_ns = merge_value_number_or_none(p, row, "first_success_ns"),
 			.recovered_ns = merge_value_number_or_none(p, row, "recovered_ns"),
 			.messages_lost = merge_value_count(p, row, "messages_lost"),
+			.by_silence = json_is_true(json_object_get(row, "by_silence")),
 		};
 		if (!in_order(&p->outages[i]))
 			merge_value_fail(p, "'outages' %zu: its times are not in order", i);
@@ -319,30 +326,6 @@ static void read_context(struct merge_part *p)
 		 merge_value_text(p, end, "reason"));
 }
 
-static const struct opt *row_of(const char *key)
-{
-	const struct opt *o = load_opts;
-
-	while (strcmp(o->key, key) != 0)
-		o++;
-	return o;
-}
-
-/* One value of the configuration, as its row reads it; an empty one is none. */
-static void read_value(struct merge_part *p, const char *key, const char *value)
-{
-	const struct opt *o = row_of(key);
-	char why[OPT_ERROR_MAX];
-
-	if (p->error[0] || !value[0])
-		return;
-	if (strlen(value) >= OPT_TEXT_MAX)
-		merge_value_fail(p, "'config.%s' is longer than %d characters", key,
-				 OPT_TEXT_MAX - 1);
-	else if (o->type->parse(o, value, (char *)&p->config + o->offset, why) < 0)
-		merge_value_fail(p, "'config.%s': '%.100s' %s", key, value, why);
-}
-
 /* Those values of the configuration that the text for people speaks of, and no other. One that is
  * not there (a sum has those that all have alike) has its default. */
 static void read_config(struct merge_part *p)
@@ -352,8 +335,8 @@ static void read_config(struct merge_part *p)
 	const json_t *config = merge_value_object(p, p->root, "config");
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		read_value(p, keys[i], row_of(keys[i])->fallback);
-		read_value(p, keys[i], merge_value_text(p, config, keys[i]));
+		merge_config_value(p, &p->config, keys[i], merge_config_row(keys[i])->fallback);
+		merge_config_value(p, &p->config, keys[i], merge_value_text(p, config, keys[i]));
 	}
 }
 
@@ -379,6 +362,7 @@ static int read_all(struct merge_part *p)
 	if (broken)
 		return merge_value_fail(p, "its books do not balance: %s", broken);
 	check_targets(p);
+	merge_part_read(p);
 	if (p->total > (uint64_t)merge_number_max)
 		merge_value_fail(p, "its numbers are more than can be added up");
 	return p->error[0] ? -EINVAL : 0;
@@ -386,13 +370,13 @@ static int read_all(struct merge_part *p)
 
 int merge_read(struct merge_part *p, const char *name)
 {
-	json_error_t at;
-
 	*p = (struct merge_part){ .name = name };
-	p->root = json_load_file(name, JSON_REJECT_DUPLICATES, &at);
-	if (!p->root)
-		return at.line > 0 ? merge_value_fail(p, "line %d: %s", at.line, at.text)
-				   : merge_value_fail(p, "%s", at.text);
+	if (merge_file_load(p) < 0)
+		return -EINVAL;
+	if (p->dead) {
+		merge_part_read(p);
+		return p->error[0] ? -EINVAL : 0;
+	}
 	return read_all(p);
 }
 
@@ -401,5 +385,7 @@ void merge_free(struct merge_part *p)
 	for (unsigned i = 0; i < MERGE_HISTS; i++)
 		hist_free(p->hists[i]);
 	free(p->outages);
+	free(p->targets);
+	free(p->service);
 	json_decref(p->root);
 }

@@ -78,3 +78,27 @@ const char *merge_value_text(struct merge_part *p, const json_t *from, const cha
 		merge_value_fail(p, "'%s' has control characters", key);
 	return s ? s : "";
 }
+
+const struct opt *merge_config_row(const char *key)
+{
+	const struct opt *o = load_opts;
+
+	while (strcmp(o->key, key) != 0)
+		o++;
+	return o;
+}
+
+void merge_config_value(struct merge_part *p, struct load_config *to, const char *key,
+			const char *value)
+{
+	const struct opt *o = merge_config_row(key);
+	char why[OPT_ERROR_MAX];
+
+	if (p->error[0] || !value[0])
+		return;
+	if (strlen(value) >= OPT_TEXT_MAX)
+		merge_value_fail(p, "'config.%s' is longer than %d characters", key,
+				 OPT_TEXT_MAX - 1);
+	else if (o->type->parse(o, value, (char *)to + o->offset, why) < 0)
+		merge_value_fail(p, "'config.%s': '%.100s' %s", key, value, why);
+}

@@ -145,8 +145,7 @@ static int run_file_take(struct run_file *f, json_t *o)
 	return 0;
 }
 
-/* All that can be read of a file. Returns 0 or -errno; @text is to be freed in any case. */
-static int run_file_load(const char *name, char **text, size_t *size)
+int run_file_load(const char *name, char **text, size_t *size)
 {
 	FILE *from = fopen(name, "re"), *to = open_memstream(text, size);
 	char block[65536];

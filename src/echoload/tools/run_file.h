@@ -23,4 +23,7 @@ int64_t run_file_number(const json_t *o, const char *key, int64_t otherwise);
 /* "": there is none. */
 const char *run_file_text(const json_t *o, const char *key);
 
+/* All that can be read of a file. Returns 0 or -errno; @text is to be freed in any case. */
+int run_file_load(const char *name, char **text, size_t *size);
+
 #endif
