@@ -46,6 +46,18 @@ struct hist *hist_new(unsigned digits)
 	return h;
 }
 
+unsigned hist_digits(const struct hist *h)
+{
+	uint64_t unit_max = 2; /* see hist.h */
+	unsigned digits = 0;
+
+	while (unit_max * 10 < 1ull << h->bits) {
+		unit_max *= 10;
+		digits++;
+	}
+	return digits;
+}
+
 void hist_free(struct hist *h)
 {
 	if (!h)

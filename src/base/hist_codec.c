@@ -46,19 +46,6 @@ static uint8_t *put_number(uint8_t *to, int64_t value)
 	return to;
 }
 
-/* The significant decimal digits that it was made with. */
-static unsigned digits_of(const struct hist *h)
-{
-	uint64_t unit_max = 2; /* see hist.h */
-	unsigned digits = 0;
-
-	while (unit_max * 10 < 1ull << h->bits) {
-		unit_max *= 10;
-		digits++;
-	}
-	return digits;
-}
-
 /* Writes the first @len counters, the last of which is not zero unless it is the only one. */
 static uint8_t *put_counts(uint8_t *to, const struct hist *h, uint32_t len)
 {
@@ -91,7 +78,7 @@ static size_t encode(uint8_t *to, const struct hist *h, uint32_t len)
 	p = put_be(p, COOKIE_V2, 4);
 	p = put_be(p, (uint64_t)(end - to) - HEADER, 4);
 	p = put_be(p, 0, 4); /* normalizing index offset */
-	p = put_be(p, digits_of(h), 4);
+	p = put_be(p, hist_digits(h), 4);
 	p = put_be(p, 1, 8); /* lowest value told from 0 */
 	p = put_be(p, (uint64_t)(highest > range_ns ? highest : range_ns), 8);
 	p = put_be(p, ratio_bits, 8);

@@ -42,6 +42,7 @@ struct client {
 	int operands;
 	struct addr_list targets[TARGETS_MAX];
 	struct target_result target_results[TARGETS_MAX];
+	const char *target_names[TARGETS_MAX];
 	unsigned target_count;
 	struct load_config config, share; /* of the whole load, and of this part of it */
 	struct opt_set opts;
@@ -67,32 +68,83 @@ static const char *client_why_family(const struct client *c)
 	return "; --source is one";
 }
 
-/* Looks up the operands. */
-static int client_targets(struct client *c)
+/* Looks up one target, which keeps @name; @place stands before what is said of it. */
+static int client_target(struct client *c, const char *name, const char *place)
 {
 	const unsigned max = c->config.interactive ? 1 : TARGETS_MAX;
 	const char *why = "";
 	int r;
 
-	if (c->operands == 0) {
-		log_error("no target: echoload HOST:PORT (see --help)");
+	if (c->target_count == max) {
+		log_error("%s'%s': more than %u target%s", place, name, max, max == 1 ? "" : "s");
 		return EXIT_USAGE;
 	}
-	if (c->operands > (int)max) {
-		log_error("'%s': more than %u target%s", c->argv[1 + max], max,
-			  max == 1 ? "" : "s");
+	r = addr_resolve(&c->targets[c->target_count], name, load_family(&c->config), &why);
+	if (r < 0) {
+		log_error("%starget '%s': %s%s", place, name, why,
+			  r == -EAFNOSUPPORT ? client_why_family(c) : "");
 		return EXIT_USAGE;
 	}
-	for (int i = 0; i < c->operands; i++) {
-		r = addr_resolve(&c->targets[i], c->argv[1 + i], load_family(&c->config), &why);
-		if (r < 0) {
-			log_error("target '%s': %s%s", c->argv[1 + i], why,
-				  r == -EAFNOSUPPORT ? client_why_family(c) : "");
-			return EXIT_USAGE;
-		}
-		c->target_count++;
-	}
+	c->target_names[c->target_count++] = name;
 	return EXIT_OK;
+}
+
+/* A line of the file of targets, @n-th: blanks around it, and what follows a '#', do not count. */
+static int client_target_line(struct client *c, char *line, unsigned n)
+{
+	char place[OPT_TEXT_MAX + 16], *name;
+
+	line[strcspn(line, "#\n")] = '\0';
+	line += strspn(line, " \t\r");
+	line[strcspn(line, " \t\r")] = '\0';
+	if (!*line)
+		return EXIT_OK;
+	name = strdup(line);
+	if (!name) {
+		log_error("cannot start: %s", strerror(ENOMEM));
+		return EXIT_ENVIRONMENT;
+	}
+	snprintf(place, sizeof(place), "%s:%u: ", c->config.targets, n);
+	return client_target(c, name, place);
+}
+
+/* Those of --targets. */
+static int client_targets_file(struct client *c)
+{
+	FILE *f = fopen(c->config.targets, "re");
+	char *line = NULL;
+	size_t size = 0;
+	int code = EXIT_OK;
+
+	if (!f) {
+		log_error("--targets: %s: %s", c->config.targets, strerror(errno));
+		return EXIT_USAGE;
+	}
+	for (unsigned n = 1; code == EXIT_OK && getline(&line, &size, f) >= 0; n++)
+		code = client_target_line(c, line, n);
+	if (code == EXIT_OK && ferror(f)) {
+		log_error("--targets: %s: %s", c->config.targets, strerror(errno));
+		code = EXIT_USAGE;
+	}
+	free(line);
+	fclose(f);
+	return code;
+}
+
+/* Looks up the operands, and the targets of the file. */
+static int client_targets(struct client *c)
+{
+	int code = EXIT_OK;
+
+	for (int i = 0; i < c->operands && code == EXIT_OK; i++)
+		code = client_target(c, c->argv[1 + i], "");
+	if (code == EXIT_OK && c->config.targets[0])
+		code = client_targets_file(c);
+	if (code == EXIT_OK && c->target_count == 0) {
+		log_error("no target: echoload HOST:PORT (see --help)");
+		code = EXIT_USAGE;
+	}
+	return code;
 }
 
 /* The environment that the run needs. */
@@ -246,7 +298,7 @@ static int client_once(struct client *c, const char *phase)
 				     .target_count = c->target_count };
 	for (unsigned i = 0; i < c->target_count; i++) {
 		c->run.shared.targets[i].addrs = c->targets[i];
-		c->result.targets[i].name = c->argv[1 + i];
+		c->result.targets[i].name = c->target_names[i];
 		addr_format(&c->targets[i].at[0], c->result.targets[i].address);
 	}
 	c->run.shared.target_count = c->target_count;

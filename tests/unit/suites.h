@@ -70,6 +70,7 @@
 	X(sock)           \
 	X(srcaddr)        \
 	X(tcp_counters)   \
+	X(targets)        \
 	X(textwrap)       \
 	X(throttle)       \
 	X(timer)          \

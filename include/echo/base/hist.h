@@ -26,6 +26,8 @@ struct hist {
 /* Reserves an empty histogram for values of @digits (1..5) significant digits. NULL: no memory. */
 struct hist *hist_new(unsigned digits);
 void hist_free(struct hist *h);
+/* Those digits. */
+unsigned hist_digits(const struct hist *h);
 void hist_clear(struct hist *h);
 
 /* The counter that @value belongs to. */

@@ -45,6 +45,8 @@ static void load_time(struct load_conn *lc, const struct batch *of, uint64_t n, 
 		return;
 	}
 	hist_record_many(outage ? l->tally->inside : l->tally->outside, now_ns - of->due_ns, n);
+	if (lc->seat->latency)
+		hist_record_many(lc->seat->latency, now_ns - of->due_ns, n);
 	if (load_is_open_loop(l))
 		hist_record_many(l->uncorrected, now_ns - of->sent_ns, n);
 	b->measured.echoed += n;
@@ -100,6 +102,7 @@ static int64_t load_answered(struct conn *c, uint64_t upto)
 		all += n;
 	} while (load_has_answer(lc, upto));
 	lc->seat->books->all.echoed += all;
+	lc->seat->books->last_echo_ns = now_ns - l->run->start_ns;
 	stats_add(&l->progress_echoed, all);
 	atomic_store_explicit(&l->watched->last_echo_ns, now_ns, memory_order_relaxed);
 	load_unowe(l, all, now_ns);
@@ -296,6 +299,25 @@ static void load_stop(struct worker *w, enum worker_stop how)
 		conn_close_all(w, CAUSE_FINISHED, false);
 }
 
+/* Latency of each of several targets that this worker has connections for; of one it is that of
+ * all. */
+static int load_init_targets(struct load *l)
+{
+	const unsigned count = l->run->target_count;
+
+	l->latency = calloc(count, sizeof(struct hist *));
+	for (uint32_t i = 0; l->latency && count > 1 && i < l->seat_count && i < count; i++) {
+		const uint64_t number = l->next_number + i * l->number_step;
+		struct hist **h = &l->latency[part_place(l->run->whole, number) % count];
+
+		if (!*h)
+			*h = hist_new(TARGET_DIGITS);
+		if (!*h)
+			return -ENOMEM;
+	}
+	return l->latency ? 0 : -ENOMEM;
+}
+
 int load_init(struct load *l, struct load_run *run, uint32_t seats)
 {
 	l->run = run;
@@ -317,6 +339,8 @@ int load_init(struct load *l, struct load_run *run, uint32_t seats)
 	if (!l->seats || !l->books || !l->uncorrected || !l->lateness || !l->connect ||
 	    interval_tally_init(&l->handoff) < 0)
 		return -ENOMEM;
+	if (load_init_targets(l) < 0)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < seats; i++)
 		seat_init(&l->seats[i], l, l->next_number + i * l->number_step);
 	return 0;
@@ -326,6 +350,9 @@ void load_fini(struct load *l)
 {
 	free(l->seats);
 	free(l->books);
+	for (unsigned i = 0; l->latency && i < l->run->target_count; i++)
+		hist_free(l->latency[i]);
+	free(l->latency);
 	free(l->pace_heap);
 	interval_tally_fini(&l->handoff);
 	hist_free(l->uncorrected);

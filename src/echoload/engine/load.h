@@ -19,6 +19,8 @@
 #include "pace.h"
 #include "payload.h"
 
+enum { TARGET_DIGITS = 2 }; /* of the latency of one target among many */
+
 enum { LOAD_LATE_NS = 1000 * 1000 };
 
 struct conn;
@@ -28,9 +30,10 @@ struct worker;
 
 struct seat {
 	struct load *load;
-	struct books *books; /* of its target; this worker's */
-	unsigned target;     /* it is dialed to this one, every time */
-	struct seat *next;   /* of those that wait to be dialed */
+	struct books *books;  /* of its target; this worker's */
+	struct hist *latency; /* the same; NULL: there is only one target */
+	unsigned target;      /* it is dialed to this one, every time */
+	struct seat *next;    /* of those that wait to be dialed */
 	struct timer retry;
 	uint32_t failures; /* since its last echo: how far the back-off has grown */
 	bool reached;      /* it has had a connection */
@@ -85,6 +88,7 @@ struct load {
 	bool interrupted; /* what is open now is counted as open */
 	struct timer end, stall, dial, interval;
 	struct books *books;      /* one set for each target */
+	struct hist **latency;    /* of each of several targets; NULL: no seat has it */
 	struct tally *tally;      /* latency of this interval */
 	struct handoff handoff;   /* what main has collected, and has not */
 	struct hist *uncorrected; /* open loop: from the time of sending */

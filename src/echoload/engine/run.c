@@ -94,6 +94,11 @@ static int run_init_hists(struct run *r)
 		if (!*hists[i])
 			return -ENOMEM;
 	}
+	for (unsigned t = 0; t < r->shared.target_count && r->shared.target_count > 1; t++) {
+		r->of_targets[t] = hist_new(TARGET_DIGITS);
+		if (!r->of_targets[t])
+			return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -138,6 +143,8 @@ void run_fini(struct run *r)
 	payload_fini(&r->shared.payload);
 	for (size_t i = 0; i < ARRAY_LEN(hists); i++)
 		hist_free(*hists[i]);
+	for (unsigned t = 0; t < r->shared.target_count; t++)
+		hist_free(r->of_targets[t]);
 }
 
 static int run_wait_ms(const struct run *r, const struct progress *progress)
@@ -213,8 +220,11 @@ static void run_collect(struct run *r, struct result *result)
 	for (unsigned i = 0; i < r->group.count; i++) {
 		const struct load *l = &r->loads[i];
 
-		for (unsigned t = 0; t < result->target_count; t++)
+		for (unsigned t = 0; t < result->target_count; t++) {
 			books_merge(&result->targets[t].books, &l->books[t]);
+			if (l->latency[t])
+				hist_merge(r->of_targets[t], l->latency[t]);
+		}
 		hist_merge(r->uncorrected, l->uncorrected);
 		hist_merge(r->lateness, l->lateness);
 		hist_merge(r->connect, l->connect);
@@ -234,6 +244,7 @@ static void run_collect(struct run *r, struct result *result)
 		books_sort(b);
 		books_merge(&result->books, b);
 		run_address(&r->shared.targets[t], &result->targets[t]);
+		result->targets[t].latency = r->of_targets[t];
 	}
 	result->books.planned += result->books.missed;
 	books_sort(&result->books);

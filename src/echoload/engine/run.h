@@ -29,6 +29,7 @@ struct run {
 	struct pauses pauses;
 	struct clock_steps clock;
 	struct hist *uncorrected, *lateness, *connect;
+	struct hist *of_targets[TARGETS_MAX]; /* latency of each, if there are several */
 };
 
 /* How many threads this configuration means. */

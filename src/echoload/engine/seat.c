@@ -220,5 +220,6 @@ void seat_init(struct seat *s, struct load *l, uint64_t number)
 	s->idle = number >= whole->connections;
 	l->seats_live += !s->idle;
 	s->books = &l->books[s->target];
+	s->latency = l->latency[s->target];
 	s->retry.fire = seat_retry;
 }

@@ -58,6 +58,8 @@ const struct opt load_opts[] = {
 	OPT_FLAG(load_config, ipv6, "of a name's addresses, use only those of IPv6", .letter = '6'),
 	OPT(load_config, start_at, opt_start_at, "now",
 	    "begin at this time, to run several together: HH:MM:SS, or seconds since the epoch"),
+	OPT_STRING(load_config, targets, NULL,
+		   "also the targets that this file names, HOST:PORT each on a line of its own"),
 	OPT(load_config, part, opt_part, "1/1",
 	    "make part K of N of this load, on a host of its own, and name files with {part}; auto "
 	    "or auto/N: as mpirun, srun or Kubernetes tells it"),
@@ -278,6 +280,8 @@ int load_check(struct opt_set *s, struct load_config *c, const struct backend_op
 	if (c->threads > connections)
 		return opt_error_at(s, "threads", "%u for %u connection%s: each needs one",
 				    c->threads, connections, connections == 1 ? "" : "s");
+	if (c->targets[0] && opt_origin_of(s, "targets")->phase)
+		return opt_error_at(s, "targets", "are the same in all phases");
 	if (load_check_files(s, c) < 0 || load_check_family(s, c) < 0)
 		return -EINVAL;
 	if (c->textbook && !c->interactive)

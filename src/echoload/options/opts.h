@@ -81,6 +81,7 @@ struct load_config {
 	LOAD_FILES(LOAD_FILE_NAME) /* "": none */
 	int64_t start_at;          /* ns since the epoch; 0: at once */
 	struct part part;
+	char targets[OPT_TEXT_MAX]; /* a file; "": none */
 	char run_id[PART_TEXT_MAX]; /* what all parts of a run have alike; "": nothing */
 	struct clock_offset clock;
 	unsigned gate; /* a descriptor; 0: none */

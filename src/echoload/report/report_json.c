@@ -19,6 +19,7 @@
 #include "echo/base/hist_codec.h"
 #include "echoload/options/opts.h"
 #include "echoload/result/result.h"
+#include "echoload/result/targets.h"
 #include "report_private.h"
 
 /* ---- the books ---- */
@@ -134,6 +135,23 @@ static json_t *intervals_json(const struct result *r)
 	return a;
 }
 
+static json_t *hist_json(const struct hist *h)
+{
+	struct latency l;
+
+	result_latency(h, &l);
+	return report_json_latency(&l);
+}
+
+static json_t *histogram_json(const struct hist *h)
+{
+	char *text = hist_codec_encode(h);
+	json_t *s = text ? json_string(text) : NULL;
+
+	free(text);
+	return s;
+}
+
 static json_t *target_json(const struct result *r, unsigned i)
 {
 	const struct target_result *t = &r->targets[i];
@@ -146,6 +164,15 @@ static json_t *target_json(const struct result *r, unsigned i)
 	ok &= json_object_del(connections, "peak") == 0; /* known of all targets together only */
 	ok &= report_json_put(o, "messages", with_books(json_object(), b, BOOKS_MESSAGES));
 	ok &= report_json_put(o, "outcomes", outcomes_json(b));
+	ok &= report_json_put(o, "last_echo_ns",
+			      b->last_echo_ns > 0 ? json_integer(b->last_echo_ns) : json_null());
+	if (r->target_count > 1)
+		ok &= report_json_put(o, "state",
+				      json_string(targets_state_name(targets_state(r, i))));
+	if (t->latency) {
+		ok &= report_json_put(o, "latency_ns", hist_json(t->latency));
+		ok &= report_json_put(o, "histogram", histogram_json(t->latency));
+	}
 	if (ok)
 		return o;
 	json_decref(o);
@@ -176,25 +203,6 @@ static json_t *corruption_json(const struct corruption *c)
 	};
 
 	return c->found ? report_json_numbers(fields, ARRAY_LEN(fields)) : json_null();
-}
-
-/* ---- latency ---- */
-
-static json_t *hist_json(const struct hist *h)
-{
-	struct latency l;
-
-	result_latency(h, &l);
-	return report_json_latency(&l);
-}
-
-static json_t *histogram_json(const struct hist *h)
-{
-	char *text = hist_codec_encode(h);
-	json_t *s = text ? json_string(text) : NULL;
-
-	free(text);
-	return s;
 }
 
 static json_t *histograms_json(const struct result *r)

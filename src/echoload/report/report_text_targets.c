@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * report_text_targets: how connections ended, of all targets or of each.
+ * report_text_targets: how connections ended, of all targets or of each, and which were worse off.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "echo/base/escape.h"
+#include "echo/base/hist.h"
 #include "echo/base/units.h"
 #include "echoload/result/result.h"
+#include "echoload/result/targets.h"
 #include "report_text_private.h"
+
+enum { TABLES_MAX = 5 }; /* of targets with errors; JSON has all of them */
 
 const char *report_text_plural(uint64_t n)
 {
@@ -51,32 +55,64 @@ static void print_outcomes(const struct books *b, const char *title, FILE *to)
 		report_text_more(b->outcome_count - REPORT_TEXT_ROWS, "way", to);
 }
 
+/* What it had of latency; "-" where that is not known. */
+static char *latency_text(const struct target_result *t, double percent, char text[UNITS_MAX])
+{
+	if (t->latency && t->latency->count > 0)
+		return units_time(hist_percentile(t->latency, percent), 3, text);
+	snprintf(text, UNITS_MAX, "-");
+	return text;
+}
+
+static void print_row(const struct result *r, unsigned i, FILE *to)
+{
+	const struct target_result *t = &r->targets[i];
+	char asked[UNITS_MAX], echoed[UNITS_MAX], lost[UNITS_MAX], p50[UNITS_MAX], p99[UNITS_MAX];
+
+	escape_line(to, "%-27s %6s %9s %8s %9s %9s %6s", t->address,
+		    report_text_narrow(t->requested, asked),
+		    report_text_narrow(t->books.all.echoed, echoed),
+		    report_text_narrow(t->books.all.lost, lost), latency_text(t, 50, p50),
+		    latency_text(t, 99, p99), targets_state_name(targets_state(r, i)));
+}
+
+/* Those that are worst off stand first: of many not all are listed. */
+static void print_table(const struct result *r, FILE *to)
+{
+	unsigned rows = 0;
+
+	fprintf(to, "\n%-27s %6s %9s %8s %9s %9s %6s\n", "target", "conns", "echoed", "lost", "p50",
+		"p99", "state");
+	for (int s = TARGET_STATES - 1; s >= TARGET_OK; s--) {
+		for (unsigned i = 0; i < r->target_count; i++) {
+			if ((int)targets_state(r, i) != s || ++rows > REPORT_TEXT_ROWS)
+				continue;
+			print_row(r, i, to);
+		}
+	}
+	if (rows > REPORT_TEXT_ROWS)
+		report_text_more(rows - REPORT_TEXT_ROWS, "target", to);
+}
+
 void report_text_targets(const struct result *r, FILE *to)
 {
+	unsigned tables = 0;
+
 	if (r->target_count == 1) {
 		print_outcomes(&r->books, "ended by", to);
 		return;
 	}
-	fprintf(to, "\n%-30s %9s %9s %9s %9s %9s\n", "target", "opened", "failed", "sent", "echoed",
-		"lost");
-	for (unsigned i = 0; i < r->target_count; i++) {
-		const struct books *b = &r->targets[i].books;
-		char opened[UNITS_MAX], failed[UNITS_MAX], sent[UNITS_MAX], echoed[UNITS_MAX];
-		char lost[UNITS_MAX];
-
-		escape_line(to, "%-30s %9s %9s %9s %9s %9s", r->targets[i].address,
-			    report_text_narrow(b->established, opened),
-			    report_text_narrow(b->failed, failed),
-			    report_text_narrow(b->all.sent, sent),
-			    report_text_narrow(b->all.echoed, echoed),
-			    report_text_narrow(b->all.lost, lost));
-	}
+	print_table(r, to);
 	for (unsigned i = 0; i < r->target_count; i++) {
 		char address[4 * ADDR_TEXT_MAX];
 
-		if (books_errors(&r->targets[i].books) == 0)
+		if (books_errors(&r->targets[i].books) == 0 || ++tables > TABLES_MAX)
 			continue;
 		fprintf(to, "\n%s", escape_text(r->targets[i].address, address, sizeof(address)));
 		print_outcomes(&r->targets[i].books, "ended by", to);
+	}
+	if (tables > TABLES_MAX) {
+		fputc('\n', to);
+		report_text_more(tables - TABLES_MAX, "target with errors", to);
 	}
 }

@@ -107,6 +107,8 @@ void books_merge(struct books *to, const struct books *from)
 	}
 	for (unsigned i = 0; i < from->outcome_count; i++)
 		books_outcome(to, &from->outcomes[i]);
+	if (from->last_echo_ns > to->last_echo_ns)
+		to->last_echo_ns = from->last_echo_ns;
 	if (!to->corruption.found)
 		to->corruption = from->corruption;
 }

@@ -61,7 +61,10 @@ struct books {
 	uint64_t reached; /* of those that were requested, or held idle: open at least once */
 	uint64_t peak;    /* most open at one time, of all: the highest that any worker saw */
 	/* messages of the whole run, and of the measured part */
-	struct message_counts all, measured;
+	struct message_counts all;
+	int64_t last_echo_ns; /* when the last one came, as outcomes have it; 0: none did. Beside
+				 the count that it comes with */
+	struct message_counts measured;
 	uint64_t planned, missed; /* closed loop: planned = sent, missed = 0 */
 	uint64_t lost[LOST_COUNT];
 	uint64_t echoed_in_outage; /* measured ones */

@@ -51,6 +51,8 @@ struct target_result {
 	char address[ADDR_TEXT_MAX]; /* the one of its addresses that was used */
 	uint32_t requested;          /* connections */
 	struct books books;
+	struct hist *latency; /* of measured messages, to two digits; NULL: it is the only target,
+				 or that is not known */
 };
 
 /* How much of a load in parts a sum has. */

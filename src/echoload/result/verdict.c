@@ -19,6 +19,7 @@
 #include "echo/base/units.h"
 #include "echoload/options/opts.h"
 #include "result.h"
+#include "targets.h"
 
 enum {
 	KINDS_NAMED = 3, /* of errors; the rest is a number */
@@ -113,6 +114,15 @@ static void say_errors(struct sentence *s, const struct books *b)
 	if (b->all.unfinished > 0)
 		say(s, "%s%llu message%s unfinished", s->len > begin ? ", " : "",
 		    (unsigned long long)b->all.unfinished, plural(b->all.unfinished));
+}
+
+/* Targets that the sum hides. */
+static void say_targets(struct sentence *s, const struct result *r)
+{
+	char text[RESULT_REASON_MAX / 2];
+
+	targets_say(r, text, sizeof(text));
+	say(s, "%s", text);
 }
 
 /* What would help, where that is known. */
@@ -213,6 +223,7 @@ static int judge_never_opened(const struct result *r, struct sentence *s)
 	    (unsigned long long)connections_asked(c));
 	if (c->idle > 0)
 		say(s, ", those of --idle included");
+	say_targets(s, r);
 	if (c->connect_rate > 0)
 		say(s, "; --connect-rate is %u each second", c->connect_rate);
 	return EXIT_INCONCLUSIVE;
@@ -275,6 +286,7 @@ static int judge_errors(const struct result *r, struct sentence *s)
 	char paused[UNITS_MAX];
 
 	say_errors(s, &r->books);
+	say_targets(s, r);
 	say_help(s, r);
 	if (!bottleneck_explains_errors(r))
 		return EXIT_VERDICT;
@@ -420,6 +432,7 @@ static int judge(const struct result *r, struct sentence *s)
 	if (errors) {
 		say(s, r->config->ignore_errors ? ", errors ignored: " : ", within --max-errors: ");
 		say_errors(s, b);
+		say_targets(s, r);
 	}
 	return EXIT_OK;
 }

@@ -15,6 +15,7 @@
 #include "echo/base/hist.h"
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
+#include "echoload/engine/load.h"
 #include "echoload/report/outputs.h"
 #include "echoload/report/report.h"
 #include "echoload/report/report_private.h"
@@ -86,6 +87,8 @@ static void merge_shift(struct merge_part *p, int64_t by_ns)
 	for (unsigned t = 0; t <= r->target_count; t++) {
 		struct books *b = t < r->target_count ? &r->targets[t].books : &r->books;
 
+		if (b->last_echo_ns > 0)
+			b->last_echo_ns += by_ns;
 		for (unsigned i = 0; i < b->outcome_count; i++) {
 			b->outcomes[i].first_ns += by_ns;
 			b->outcomes[i].last_ns += by_ns;
@@ -111,22 +114,42 @@ static void merge_span(struct merge *m, const struct merge_part *p, int64_t by_n
 		to->measure_end_ns = end_ns;
 }
 
+/* The sum of both, in place of @sum; NULL: it is not known of all (@from is NULL), or there is no
+ * memory. Of a first one it is a copy. */
+static struct hist *target_latency(struct hist *sum, const struct hist *from)
+{
+	if (!from) {
+		hist_free(sum);
+		return NULL;
+	}
+	if (!sum)
+		sum = hist_new(TARGET_DIGITS);
+	if (sum)
+		hist_merge(sum, from);
+	return sum;
+}
+
 static int merge_targets(struct result *to, const struct result *from)
 {
 	for (unsigned i = 0; i < from->target_count; i++) {
 		const struct target_result *t = &from->targets[i];
 		unsigned n = 0;
 
+		/* mostly all have the same ones in the same order */
+		if (i < to->target_count && strcmp(to->targets[i].address, t->address) == 0)
+			n = i;
 		while (n < to->target_count && strcmp(to->targets[n].address, t->address) != 0)
 			n++;
 		if (n == TARGETS_MAX)
 			return -E2BIG;
 		if (n == to->target_count) {
 			to->targets[n] = *t;
+			to->targets[n].latency = target_latency(NULL, t->latency);
 			to->target_count++;
 			continue;
 		}
 		to->targets[n].requested += t->requested;
+		to->targets[n].latency = target_latency(to->targets[n].latency, t->latency);
 		books_merge(&to->targets[n].books, &t->books);
 	}
 	return 0;
@@ -424,6 +447,8 @@ static void merge_fini(struct merge *m)
 	json_decref(m->sum.merged_config);
 	json_decref(m->sum.merged_parts);
 	merge_intervals_free(m->intervals);
+	for (unsigned i = 0; i < m->sum.target_count; i++)
+		hist_free(m->sum.targets[i].latency);
 	free(m->targets);
 	free(m->outages);
 	free(m->parts);

@@ -10,6 +10,7 @@
 #include "echo/base/base.h"
 #include "echo/base/hist.h"
 #include "echo/base/hist_codec.h"
+#include "echoload/engine/load.h"
 #include "echoload/result/verdict.h"
 #include "merge_private.h"
 
@@ -141,6 +142,20 @@ static void read_books(struct merge_part *p)
 	read_corruption(p, &b->corruption);
 }
 
+/* Of several targets each has its own; older results do not have it. */
+static void read_target_latency(struct merge_part *p, const json_t *row, struct target_result *t)
+{
+	const char *code = merge_value_text(p, row, "histogram");
+
+	if (!code[0] || p->error[0])
+		return;
+	if (hist_codec_decode(code, &t->latency) < 0 || hist_digits(t->latency) != TARGET_DIGITS ||
+	    t->latency->count > (uint64_t)merge_number_max)
+		merge_value_fail(p, "'targets': 'histogram' is none of %d digits", TARGET_DIGITS);
+	else
+		p->total += t->latency->count;
+}
+
 static void read_targets(struct merge_part *p)
 {
 	const json_t *row, *rows = json_object_get(p->root, "targets");
@@ -168,7 +183,9 @@ static void read_targets(struct merge_part *p)
 				 &t->requested);
 		read_numbers(p, merge_value_object(p, row, "messages"), &t->books, BOOKS_MESSAGES);
 		read_outcomes(p, row, &t->books);
+		t->books.last_echo_ns = merge_value_number_or_none(p, row, "last_echo_ns");
 		p->result.target_count++;
+		read_target_latency(p, row, t);
 	}
 }
 
@@ -385,6 +402,8 @@ void merge_free(struct merge_part *p)
 	for (unsigned i = 0; i < MERGE_HISTS; i++)
 		hist_free(p->hists[i]);
 	free(p->outages);
+	for (unsigned i = 0; i < p->result.target_count; i++)
+		hist_free(p->targets[i].latency);
 	free(p->targets);
 	free(p->service);
 	json_decref(p->root);
