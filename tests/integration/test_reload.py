@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """SIGHUP: the configuration is read again, and what can change while echod runs does: all of it, or nothing."""
+import errno
 import os
 import re
 import resource
@@ -7,7 +8,8 @@ import signal
 import socket
 import subprocess
 
-from echolab import OK, USAGE, WRAP, covers, end_of, for_each_backend, not_in, only, program, recv_to_end, run
+from echolab import (BIN, OK, SANITIZERS, USAGE, WRAP, covers, end_of, for_each_backend, not_in, only, program,
+                     recv_to_end, run)
 from reloadlab import ReloadCase, text_of
 
 
@@ -185,7 +187,7 @@ class EachReload(ReloadCase):
         self.assertEqual(server.counters().open, 700)
 
     @only("epoll", "io_uring")
-    @not_in("tsan")  # believes in one table of descriptors
+    @not_in("tsan", "valgrind")  # the one believes in one table of descriptors, the other knows no pidfd
     def test_a_listener_for_threads_with_tables_of_their_own(self):
         new = self.free()
         server = self.serve(listen="127.0.0.1:0", own_descriptors="on", workers=2)
@@ -227,6 +229,26 @@ class EachReload(ReloadCase):
             os.kill(pid, signal.SIGHUP)
         self.assertIn("nothing has changed", self.reload(server))
         self.assertServes(*socks)
+
+
+class Workers(ReloadCase):
+    """What fails in one of them changes none."""
+
+    @not_in(*SANITIZERS, "valgrind")  # whose runtimes must be loaded first
+    def test_a_worker_that_cannot_listen(self):
+        listens = 4  # calls until two workers wait for their listeners and to be woken
+        for failing in (1, 2):
+            env = {"ECHOLAB_FAULT": f"epoll_ctl:{listens + failing}:{errno.ENOMEM}", "ECHOLAB_FAULT_LOG": "/dev/null",
+                   "LD_PRELOAD": BIN / "preload" / "fault.so"}
+            server = self.serve(options={"backend": "epoll", "env": env}, workers=2, max_conns=10)
+            new, descriptors = self.free(), server.descriptors()
+            keys = {"workers": 2, "max_conns": 7, "listen": ["127.0.0.1:0", text_of(new)]}
+            self.assertUnchanged(server, "the workers cannot change: Cannot allocate memory", **keys)
+            self.assertNobodyHome(new)
+            self.wait_until(lambda: server.descriptors() <= descriptors, "what was opened is closed")
+            self.assertServes(self.connect(server))
+            self.assertChanged(server, "listen = [^\n]*, max_conns = 7; listening on [^\n]*", **keys)
+            self.assertServes(*[self.connect(new) for _ in range(4)])
 
 
 class Rows(ReloadCase):
