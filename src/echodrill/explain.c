@@ -10,6 +10,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/units.h"
+#include "echodrill/script/drill.h"
 #include "opts.h"
 
 enum { RTO_MIN_MS = 200, TICK_MAX = 64 };
@@ -134,6 +135,32 @@ static void explain_read(struct explain_tcp *t, const struct drill_config *c)
 					   ? c->keepalive_count
 					   : (unsigned)host_value("tcp_keepalive_probes", 9),
 	};
+}
+
+void explain_defaults(struct explain_tcp *t)
+{
+	static const struct drill_config nothing;
+
+	explain_read(t, &nothing);
+}
+
+int64_t explain_fault(const struct explain_tcp *t, unsigned fault)
+{
+	switch ((enum drill_explain)fault) {
+	case EXPLAIN_NOTHING:
+		return 0;
+	case EXPLAIN_AT_ONCE:
+		return 1;
+	case EXPLAIN_NEVER:
+		return -1;
+	case EXPLAIN_CONNECTING:
+		return explain_connect(t);
+	case EXPLAIN_FLIGHT:
+		return explain_retries(t);
+	case EXPLAIN_UNREACHABLE:
+		return explain_unreachable(t);
+	}
+	return 0;
 }
 
 static void line(FILE *to, const char *fault, const char *how, int64_t ns)

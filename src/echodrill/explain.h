@@ -32,6 +32,13 @@ int64_t explain_keepalive(const struct explain_tcp *t);
 /* Connecting, silence. */
 int64_t explain_connect(const struct explain_tcp *t);
 
+/* What decides on this host for a client that sets nothing. */
+void explain_defaults(struct explain_tcp *t);
+
+/* When TCP tells such a client of a fault (enum drill_explain): -1: never; 1: at once, after a
+ * round trip; 0: the drill does not say. */
+int64_t explain_fault(const struct explain_tcp *t, unsigned fault);
+
 /* The table for people. */
 void explain(const struct drill_config *c, FILE *to);
 

@@ -17,11 +17,12 @@
 #include "echodrill/script/drill.h"
 #include "explain.h"
 #include "opts.h"
+#include "pairs.h"
 #include "suite.h"
 
 extern char **environ;
 
-enum { DRILLS_MAX = 192 };
+enum { DRILLS_MAX = 192, PROBE_JOBS = 16 };
 
 struct master {
 	struct drill_config config;
@@ -81,7 +82,7 @@ static int master_list(struct master *m, int count, char **names)
 
 	(void)count;
 	(void)names;
-	for (unsigned g = GROUP_CLASSIC; g <= GROUP_LONG && code == EXIT_OK; g++)
+	for (unsigned g = GROUP_CLASSIC; g <= GROUP_PROGRAM && code == EXIT_OK; g++)
 		for (unsigned i = 0; i < m->count; i++)
 			if (m->drills[i].group == g)
 				print_line(drill_groups[g], &m->drills[i]);
@@ -113,6 +114,16 @@ static int master_check(struct master *m, int count, char **names)
 	return code;
 }
 
+/* What is run when no drill is named. */
+static bool master_is_chosen(const struct master *m, const struct drill *d)
+{
+	const bool named = m->config.programs[0] || m->config.probe;
+
+	if (m->config.group <= GROUP_PROGRAM)
+		return d->group == m->config.group;
+	return named ? d->group == GROUP_PROGRAM : d->group < GROUP_LONG;
+}
+
 /* Without names: those of the group. */
 static int master_choose(struct master *m, int count, char **names)
 {
@@ -125,9 +136,7 @@ static int master_choose(struct master *m, int count, char **names)
 		return code;
 	code = master_read_all(m);
 	for (unsigned i = 0; i < m->count; i++) {
-		bool all_short = m->config.group > GROUP_LONG && m->drills[i].group < GROUP_LONG;
-
-		if (all_short || m->drills[i].group == m->config.group)
+		if (master_is_chosen(m, &m->drills[i]))
 			m->drills[kept++] = m->drills[i];
 	}
 	m->count = kept;
@@ -136,13 +145,40 @@ static int master_choose(struct master *m, int count, char **names)
 
 static int master_run(struct master *m, int count, char **names)
 {
-	int code = master_choose(m, count, names);
+	static struct pair_list pairs;
+	int code = pairs_read(&pairs, &m->config);
 
+	if (code == EXIT_OK)
+		code = master_choose(m, count, names);
 	if (code == EXIT_OK && m->count == 0) {
 		log_error("there is no drill of that group in '%s'", m->directory);
 		code = EXIT_USAGE;
 	}
-	return code == EXIT_OK ? suite_run(&m->config, m->drills, m->count) : code;
+	return code == EXIT_OK ? suite_run(&m->config, m->drills, m->count, &pairs) : code;
+}
+
+static int master_programs(struct master *m, int count, char **names)
+{
+	(void)count;
+	(void)names;
+	return pairs_list(&m->config, stdout);
+}
+
+/* All that matters at once: the drills wait, and it is over in three minutes. */
+static int master_probe(struct master *m, int count, char **names)
+{
+	struct drill_config *c = &m->config;
+
+	if (!c->client[0] && !c->programs[0]) {
+		log_error("probe needs --client CMD, or --programs NAME");
+		return EXIT_USAGE;
+	}
+	c->probe = true;
+	if (opt_origin_of(&m->opts, "jobs")->level == OPT_DEFAULT)
+		c->jobs = PROBE_JOBS;
+	if (opt_origin_of(&m->opts, "output")->level == OPT_DEFAULT)
+		c->output = REPORT_page;
+	return master_run(m, count, names);
 }
 
 /* What a program of the user's does in the drills of a lesson, which lie beside all others. */
@@ -152,6 +188,7 @@ static int master_lesson(struct master *m, int count, char **names)
 	const struct lesson *l = count > 0 ? lesson_find(names[0]) : NULL;
 	const char *const *drills = l ? server ? l->server : l->client : NULL;
 	const size_t len = strlen(m->directory);
+	static struct pair_list pairs;
 	int code = EXIT_OK;
 
 	if (count == 0) {
@@ -173,7 +210,9 @@ static int master_lesson(struct master *m, int count, char **names)
 		m->config.output = REPORT_lesson;
 	if (m->config.timeline == TIMELINE_AUTO)
 		m->config.timeline = TIMELINE_NEVER;
-	return code == EXIT_OK ? suite_run(&m->config, m->drills, m->count) : code;
+	if (code == EXIT_OK)
+		code = pairs_read(&pairs, &m->config);
+	return code == EXIT_OK ? suite_run(&m->config, m->drills, m->count, &pairs) : code;
 }
 
 static int master_explain(struct master *m, int count, char **names)
@@ -193,6 +232,8 @@ static const struct {
 	{ "show", " NAME...", 1, DRILLS_MAX, master_show },
 	{ "run", " [NAME...]", 0, DRILLS_MAX, master_run },
 	{ "check", " FILE...", 1, DRILLS_MAX, master_check },
+	{ "programs", "", 0, 0, master_programs },
+	{ "probe", " [NAME...]", 0, DRILLS_MAX, master_probe },
 	{ "explain", "", 0, 0, master_explain },
 	{ "lesson", " [N]", 0, 1, master_lesson },
 };
@@ -210,9 +251,12 @@ static int master_command(struct master *m, int operands, char **argv)
 		return EXIT_USAGE;
 	}
 	if (operands == 0)
-		log_error("no command: list, show, run, check, explain or lesson (see --help)");
+		log_error(
+			"no command: list, show, run, check, programs, probe, explain or lesson (see --help)");
 	else
-		log_error("unknown command '%s': list, show, run, check, explain or lesson", name);
+		log_error(
+			"unknown command '%s': list, show, run, check, programs, probe, explain or lesson",
+			name);
 	return EXIT_USAGE;
 }
 
@@ -235,7 +279,7 @@ int main(int argc, char **argv)
 		.drills = drills,
 		.opts = { .program = "echodrill",
 			  .usage = "[OPTION]... list | show NAME | run [NAME...] | check FILE | "
-				   "explain | lesson [N]",
+				   "programs | probe [NAME...] | explain | lesson [N]",
 			  .about = "Failure drills: makes hosts of its own, starts a server and a "
 				   "client on them, injects a fault, and checks what the client "
 				   "saw, and when, against what TCP says it must see." },

@@ -16,7 +16,8 @@
 static const char *const outputs[] = { REPORT_FORMATS(FORMAT_NAME) NULL };
 
 static const char *const timelines[] = { "auto", "always", "never", NULL };
-static const char *const groups[] = { "classic", "relative", "matrix", "long", "default", NULL };
+static const char *const groups[] = { "classic", "relative", "matrix", "long",
+				      "program", "default",  NULL };
 
 const struct opt drill_opts[] = {
 	OPT_UINT(drill_config, jobs, "1", 1, 64, "drills at a time", .letter = 'j'),
@@ -28,8 +29,10 @@ const struct opt drill_opts[] = {
 		 "show what happened, in order; auto: of a single drill, and of those that do not "
 		 "pass"),
 	OPT_ENUM(drill_config, progress, "auto", progress_line_modes, PROGRESS_LINE_HELP),
-	OPT_ENUM(drill_config, group, "default", groups,
-		 "what is run when no drill is named; default: all but the long ones"),
+	OPT_ENUM(
+		drill_config, group, "default", groups,
+		"what is run when no drill is named; default: all but the long ones and those for any "
+		"program, which are the default with --programs"),
 	OPT_STRING(drill_config, json, NULL, "write the results to this file too, as JSON lines"),
 	OPT_STRING(drill_config, pcap, NULL, "keep what went over the wire in this directory"),
 	OPT_STRING(drill_config, svg, NULL,
@@ -42,6 +45,16 @@ const struct opt drill_opts[] = {
 		   "run this instead of echod; {server} and {port} are where it must listen"),
 	OPT_STRING(drill_config, client, NULL,
 		   "run this instead of echoload; {server} and {port} are its target"),
+	OPT_STRING(
+		drill_config, request, NULL,
+		"with --client: a line for its input that makes it ask; without it the client asks as "
+		"soon as it is started, and keeps no connection"),
+	OPT_STRING(
+		drill_config, programs, NULL,
+		"run these clients, each with its server: program files, NAME[:cure][/SERVER],..., or "
+		"all"),
+	OPT_STRING(drill_config, programs_dir, NULL,
+		   "directory of the program files; without it those that came with echodrill"),
 	OPT_STRING(drill_config, server_backend, NULL,
 		   "backend of echod, where the drill does not say"),
 	OPT_STRING(drill_config, client_backend, NULL,
@@ -73,13 +86,17 @@ static const char before_verbs[] =
 	"  show NAME           all that a drill does: hosts, programs, steps, expectations\n"
 	"  run [NAME...]       run drills; a NAME may be a file\n"
 	"  check FILE...       is this a drill?\n"
+	"  programs            the program files, and what of them is missing here\n"
+	"  probe               the faults that matter against --client: what it notices, what it\n"
+	"                      never does, what to set; exit 1 if there is one that it never does\n"
 	"  explain             when a client notices each fault, on this host, by TCP's formulas\n"
 	"  lesson [N]          grades a program of yours (--client CMD or --server CMD) in the drills\n"
 	"                      of lesson N and says what it missed; without N: the lessons\n"
 	"\n"
 	"Drill files:\n"
 	"  [drill]   story (repeats), sooner, group, family = ipv4|ipv6, delay, limit,\n"
-	"            words = on (what programs print counts, whoever's they are)\n"
+	"            words = on (what programs print counts, whoever's they are),\n"
+	"            needs, explain, answered (of drills for any client)\n"
 	"  [hosts]   sysctl = HOST NAME VALUE, ip = HOST TEXT (both repeat)\n"
 	"  [server]  options, count = 1|2, fork = on (a server of many processes will do)\n"
 	"  [client]  options\n"

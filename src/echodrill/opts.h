@@ -18,8 +18,10 @@ struct drill_config {
 	char json[OPT_TEXT_MAX], pcap[OPT_TEXT_MAX], drills[OPT_TEXT_MAX];
 	char svg[OPT_TEXT_MAX], html[OPT_TEXT_MAX];
 	char server[OPT_TEXT_MAX], client[OPT_TEXT_MAX];
+	char programs[OPT_TEXT_MAX], programs_dir[OPT_TEXT_MAX], request[OPT_TEXT_MAX];
 	char server_backend[32], client_backend[32];
 	bool all, without_fault, negate;
+	bool probe; /* the command: a client that never notices a fault has failed */
 	/* explain */
 	int64_t user_timeout, answer_timeout;
 	bool icmp_errors;

@@ -16,7 +16,7 @@
 #include "echo/base/output.h"
 #include "echo/base/stop.h"
 #include "echodrill/report/report.h"
-#include "echodrill/script/drill.h"
+#include "echodrill/script/program.h"
 #include "echodrill/stage/backends.h"
 #include "echodrill/stage/run.h"
 #include "echodrill/verdict/capture.h"
@@ -24,6 +24,7 @@
 #include "echodrill/verdict/observe.h"
 #include "keep.h"
 #include "opts.h"
+#include "pairs.h"
 #include "suite_progress.h"
 
 enum { SUITE_MAX = 1024, SUITE_WIRE_EVENTS = 400 };
@@ -32,13 +33,16 @@ struct job {
 	const struct drill *drill;
 	struct run_options options;
 	struct run run;
-	pid_t pid; /* 0: not started or done */
+	char skip[OPT_TEXT_MAX]; /* why it cannot be run here; "": it can */
+	bool not_applicable;     /* ... nor anywhere */
+	pid_t pid;               /* 0: not started or done */
 	int64_t started_ns;
 };
 
 struct suite {
 	const struct drill_config *config;
 	unsigned count, next, running, reported;
+	bool named; /* clients are program files, and results have their names */
 	int signal; /* that ends us, 0: none */
 	unsigned verdicts[4];
 	struct suite_progress progress;
@@ -67,6 +71,15 @@ static void suite_judge(const struct suite *s, const struct run *r, struct judge
 	}
 }
 
+/* Of the client, before the clean-up. */
+static int suite_exit_code(const struct record *rec)
+{
+	const struct ending *e = &rec->ending[WHO_CLIENT];
+
+	return e->ended && e->t_ns <= rec->end_ns && WIFEXITED(e->status) ? WEXITSTATUS(e->status)
+									  : -1;
+}
+
 static void suite_report(struct suite *s, struct job *p)
 {
 	static struct judgement j;
@@ -76,6 +89,7 @@ static void suite_report(struct suite *s, struct job *p)
 				 .drill = p->drill,
 				 .run = &p->run,
 				 .judgement = &j,
+				 .not_applicable = p->not_applicable ? p->skip : NULL,
 				 .took_ns = clock_now_ns() - p->started_ns };
 	bool whole;
 
@@ -93,6 +107,9 @@ static void suite_report(struct suite *s, struct job *p)
 	sum->verdict = j.verdict;
 	sum->knew_ns = j.knew_ns;
 	snprintf(sum->knew, sizeof(sum->knew), "%s", j.knew);
+	snprintf(sum->reason, sizeof(sum->reason), "%.159s", j.reason);
+	sum->not_applicable = p->not_applicable;
+	sum->ended = suite_exit_code(p->run.record);
 	if (p->run.record->environment)
 		s->trouble = EXIT_ENVIRONMENT;
 	whole = s->config->timeline == TIMELINE_ALWAYS ||
@@ -112,6 +129,13 @@ static void suite_start(struct suite *s)
 	int r = run_open(&p->run, p->drill, &p->options);
 
 	p->started_ns = clock_now_ns();
+	if (r == 0 && p->skip[0]) {
+		snprintf(p->run.record->why.text, sizeof(p->run.record->why.text), "%s", p->skip);
+		suite_progress_started(&s->progress, p->started_ns);
+		suite_report(s, p);
+		run_close(&p->run);
+		return;
+	}
 	if (r == 0)
 		p->pid = r = run_start(&p->run);
 	if (r < 0) {
@@ -174,15 +198,31 @@ static void suite_name_file(struct suite *s, unsigned job)
 		same += strcmp(s->summary[i].name, sum->name) == 0 &&
 			strcmp(s->at[i].options.server_backend, o->server_backend) == 0 &&
 			strcmp(s->at[i].options.client_backend, o->client_backend) == 0;
-	snprintf(sum->file, sizeof(sum->file), "%s%s%s%s%s%s%s", s->at[job].drill->name,
-		 o->detector ? "-" : "", o->detector ? o->detector->name : "",
-		 o->server_backend[0] ? "-" : "", o->server_backend,
-		 o->client_backend[0] ? "-" : "", o->client_backend);
+	snprintf(sum->file, sizeof(sum->file), "%s%s%s%s%s%s%s%s%s", s->at[job].drill->name,
+		 o->detector ? "-" : "", o->detector ? o->detector->name : "", s->named ? "-" : "",
+		 s->named ? o->client->name : "", o->server_backend[0] ? "-" : "",
+		 o->server_backend, o->client_backend[0] ? "-" : "", o->client_backend);
 	if (same > 0)
 		snprintf(sum->file + strlen(sum->file), sizeof(sum->file) - strlen(sum->file),
 			 ".%u", same + 1);
 	for (char *c = sum->file; *c; c++)
-		*c = *c == '/' ? '-' : *c;
+		*c = *c == '/' || *c == ':' ? '-' : *c;
+}
+
+/* Whether this client can be drilled so, and the programs are here. */
+static void suite_look(struct job *p)
+{
+	const struct program *client = p->options.client, *server = p->options.server;
+
+	if (p->drill->needs == NEEDS_CONNECTION && client && !client->client.request[0])
+		snprintf(p->skip, sizeof(p->skip), "not applicable: it keeps no connection");
+	if (p->drill->needs == NEEDS_TRANSFER && (!client || !client->client.transfer[0]))
+		snprintf(p->skip, sizeof(p->skip), "not applicable: it has no long transfer");
+	p->not_applicable = p->skip[0];
+	if (!p->skip[0] && server)
+		program_check(server, p->skip);
+	if (!p->skip[0] && client)
+		program_check(client, p->skip);
 }
 
 static void suite_add(struct suite *s, const struct drill *d, const struct run_options *o)
@@ -197,20 +237,23 @@ static void suite_add(struct suite *s, const struct drill *d, const struct run_o
 	p->drill = sum->drill = d;
 	p->options = *o;
 	sum->detector = o->detector;
-	snprintf(sum->name, sizeof(sum->name), "%s%s%s", d->name, o->detector ? "/" : "",
+	snprintf(sum->name, sizeof(sum->name), "%s%s%s%s%s", s->named ? o->client->name : "",
+		 s->named ? "/" : "", d->name, o->detector ? "/" : "",
 		 o->detector ? o->detector->name : "");
+	suite_look(p);
 	suite_name_file(s, s->count - 1);
 }
 
 /* Once, or with each of its detectors. */
-static void suite_add_detectors(struct suite *s, const struct drill *d, const char *server,
-				const char *client)
+static void suite_add_detectors(struct suite *s, const struct drill *d,
+				const struct run_options *backends)
 {
-	struct run_options o = { .without_fault = s->config->without_fault,
-				 .server = s->config->server,
-				 .client = s->config->client,
-				 .server_backend = server,
-				 .client_backend = d->client_lines ? "" : client };
+	struct run_options o = *backends;
+
+	o.without_fault = s->config->without_fault;
+	o.must_notice = s->config->probe;
+	if (d->client_lines)
+		o.client_backend = "";
 
 	if (!drill_has_detectors(d))
 		suite_add(s, d, &o);
@@ -222,7 +265,8 @@ static void suite_add_detectors(struct suite *s, const struct drill *d, const ch
 }
 
 /* Each drill once, or with every pair of backends that it leaves open. */
-static void suite_fill(struct suite *s, const struct drill *drills, unsigned count)
+static void suite_fill(struct suite *s, const struct drill *drills, unsigned count,
+		       const struct pair *pair)
 {
 	const struct drill_config *c = s->config;
 	static struct backend_list servers, clients;
@@ -240,9 +284,15 @@ static void suite_fill(struct suite *s, const struct drill *drills, unsigned cou
 			if (server && !d->server_fork && strcmp(servers.name[a], "fork") == 0)
 				continue;
 			for (unsigned b = 0; b < (client ? clients.count : 1); b++)
-				suite_add_detectors(s, d,
-						    server ? servers.name[a] : c->server_backend,
-						    client ? clients.name[b] : c->client_backend);
+				suite_add_detectors(
+					s, d,
+					&(struct run_options){
+						.server = pair->server,
+						.client = pair->client,
+						.server_backend = server ? servers.name[a]
+									 : c->server_backend,
+						.client_backend = client ? clients.name[b]
+									 : c->client_backend });
 		}
 	}
 }
@@ -270,7 +320,8 @@ static int suite_backend(const char *program, const char *name)
 	return EXIT_USAGE;
 }
 
-int suite_run(const struct drill_config *c, const struct drill *drills, unsigned count)
+int suite_run(const struct drill_config *c, const struct drill *drills, unsigned count,
+	      const struct pair_list *pairs)
 {
 	static struct suite s;
 	sigset_t signals;
@@ -282,7 +333,9 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 		return code;
 	s.config = c;
 	suite_progress_begin(&s.progress, c->progress, c->jobs);
-	suite_fill(&s, drills, count);
+	s.named = c->programs[0];
+	for (unsigned i = 0; i < pairs->count; i++)
+		suite_fill(&s, drills, count, &pairs->at[i]);
 	code = keep_check(c, s.count);
 	if (code != EXIT_OK)
 		return code;

@@ -6,8 +6,10 @@
 
 struct drill;
 struct drill_config;
+struct pair_list;
 
-/* Returns the exit code. */
-int suite_run(const struct drill_config *c, const struct drill *drills, unsigned count);
+/* Runs every drill with every pair of programs. Returns the exit code. */
+int suite_run(const struct drill_config *c, const struct drill *drills, unsigned count,
+	      const struct pair_list *pairs);
 
 #endif

@@ -14,12 +14,14 @@
 
 struct judgement;
 struct detector;
+struct program;
 struct run;
 
 /* One drill that has been run. */
 struct result {
-	const char *name; /* of the drill, and of the detector: "silent-idle/keepalive" */
-	const char *file; /* what its files are called, but for their endings */
+	const char *name;           /* of the drill, and of the detector: "silent-idle/keepalive" */
+	const char *not_applicable; /* why this client cannot be drilled so; NULL: it can */
+	const char *file;           /* what its files are called, but for their endings */
 	const struct drill *drill;
 	const struct run *run;
 	const struct judgement *judgement;
@@ -28,8 +30,8 @@ struct result {
 
 /* What is kept of it until all are done. */
 struct summary {
-	char name[DRILL_NAME_MAX + 16];
-	char file[DRILL_NAME_MAX + 96]; /* each run has its own */
+	char name[DRILL_NAME_MAX * 2 + 16];
+	char file[DRILL_NAME_MAX * 3 + 96]; /* each run has its own */
 	const struct drill *drill;
 	const struct detector *detector; /* NULL: no drill of the matrix */
 	bool done;
@@ -37,10 +39,16 @@ struct summary {
 	enum verdict verdict;
 	int64_t knew_ns; /* as of struct judgement */
 	char knew[64];
+	char reason[160];    /* of its verdict */
+	bool not_applicable; /* this client cannot be drilled so */
+	int ended; /* exit code of the client while the drill lasted; -1: it had not ended so */
 };
 
 /* `echodrill show`: what it does, as files and commands that a reader could use. */
 void report_drill(const struct drill *d, FILE *to);
+
+/* `echodrill programs`: what it is, and what of it is missing here. */
+void report_program(const struct program *p, FILE *to);
 
 /* One line of JSON: echodrill/1. Returns 0 or -errno. */
 int report_run_json(const struct result *r, FILE *to);
@@ -82,7 +90,7 @@ struct reporter {
 
 /* All formats: for each the option --output takes its name, and report_NAME.c defines
  * reporter_NAME. The first one is the default. */
-#define REPORT_FORMATS(X)    X(text) X(json) X(tap) X(markdown) X(lesson)
+#define REPORT_FORMATS(X)    X(text) X(json) X(tap) X(markdown) X(lesson) X(page)
 #define REPORT_EXTERN(name_) extern const struct reporter reporter_##name_;
 #define REPORT_INDEX(name_)  REPORT_##name_,
 REPORT_FORMATS(REPORT_EXTERN)

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "echo/lab/tojson.h"
+#include "echodrill/explain.h"
+#include "echodrill/script/program.h"
+#include "echodrill/stage/notice.h"
 #include "echodrill/stage/run.h"
 #include "echodrill/verdict/judge.h"
 #include "report.h"
@@ -67,6 +70,71 @@ static json_t *commands_json(const struct record *rec)
 	return list;
 }
 
+/* What the client noticed, in order of time, since what it is measured from. */
+static json_t *noticed_json(const struct record *rec)
+{
+	json_t *list = json_array();
+	int64_t base = notice_base(rec);
+
+	for (unsigned i = 0; i < NOTICE_KINDS; i++) {
+		const struct notice *n = &rec->notice[i];
+		size_t at = 0;
+
+		if (!n->seen)
+			continue;
+		while (at < json_array_size(list) &&
+		       json_integer_value(json_object_get(json_array_get(list, at), "after_ns")) <=
+			       n->t_ns - base)
+			at++;
+		json_array_insert_new(list, at,
+				      json_pack("{s:s,s:I,s:o}", "how", notice_name(i), "after_ns",
+						(json_int_t)(n->t_ns - base), "what",
+						tojson_text(n->text)));
+	}
+	return list;
+}
+
+/* "exit code 7", "killed by SIGPIPE", "running", while the drill lasted. */
+static json_t *client_end_json(const struct record *rec)
+{
+	const struct ending *e = &rec->ending[WHO_CLIENT];
+	const bool ended = e->ended && e->t_ns <= rec->end_ns; /* not in the clean-up */
+	const struct proc p = { .pid = e->started, .ended = ended, .status = e->status };
+	char text[64];
+
+	return tojson_text(proc_status(&p, text));
+}
+
+static json_t *program_json(const struct program *p)
+{
+	return p ? tojson_text(p->name) : json_null();
+}
+
+/* Adds what is about other people's programs. */
+static void programs_json(const struct result *r, json_t *o)
+{
+	const struct run_options *options = r->run->options;
+	const struct record *rec = r->run->record;
+	struct explain_tcp tcp;
+	int64_t ns;
+
+	explain_defaults(&tcp);
+	ns = explain_fault(&tcp, r->drill->explain);
+	json_object_set_new(o, "client_program", program_json(options->client));
+	json_object_set_new(o, "server_program", program_json(options->server));
+	json_object_set_new(o, "not_applicable", json_boolean(r->not_applicable));
+	json_object_set_new(o, "client_end", client_end_json(rec));
+	json_object_set_new(o, "connections", json_integer(rec->connections));
+	json_object_set_new(o, "noticed", noticed_json(rec));
+	json_object_set_new(o, "tcp_tells_ns",
+			    ns == 0 || ns == -1 ? json_null() : json_integer(ns == 1 ? 0 : ns));
+	json_object_set_new(o, "tcp_tells",
+			    json_string(ns == 0    ? "unknown"
+					: ns == -1 ? "never"
+					: ns == 1  ? "at_once"
+						   : "later"));
+}
+
 int report_run_json(const struct result *r, FILE *to)
 {
 	const struct judgement *j = r->judgement;
@@ -86,6 +154,7 @@ int report_run_json(const struct result *r, FILE *to)
 		"expectations", expectations_json(r), "timeline", timeline_json(rec), "commands",
 		commands_json(rec), "load", load ? load : json_null());
 
+	programs_json(r, o);
 	return tojson_write(o, JSON_COMPACT, to);
 }
 

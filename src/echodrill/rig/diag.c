@@ -66,25 +66,29 @@ static bool is_drill_port(unsigned port)
 	return port == HOSTS_PORT || port == HOSTS_PORT + 1;
 }
 
-static void diag_socket(struct diag_states *s, const struct inet_diag_msg *m)
-{
-	unsigned state = m->idiag_state == SYN_RECV_NEW ? TCP_SYN_RECV : m->idiag_state;
+struct dump {
+	void (*each)(void *arg, const struct diag_socket *s);
+	void *arg;
+};
 
-	if (!is_drill_port(ntohs(m->id.idiag_sport)) && !is_drill_port(ntohs(m->id.idiag_dport)))
-		return;
-	if (state >= DIAG_STATES)
-		return;
-	s->count[state]++;
-	if (state == TCP_LISTEN) {
-		s->backlog += m->idiag_rqueue;
-	} else {
-		s->unread += m->idiag_rqueue;
-		s->unsent += m->idiag_wqueue;
-	}
+static void dump_socket(const struct dump *d, const struct inet_diag_msg *m)
+{
+	const unsigned to = ntohs(m->id.idiag_dport);
+	const struct diag_socket s = {
+		.local = ntohs(m->id.idiag_sport),
+		.to_server = is_drill_port(to),
+		.state = m->idiag_state == SYN_RECV_NEW ? TCP_SYN_RECV : m->idiag_state,
+		.inode = m->idiag_inode,
+		.unread = m->idiag_rqueue,
+		.unsent = m->idiag_wqueue,
+	};
+
+	if ((s.to_server || is_drill_port(s.local)) && s.state < DIAG_STATES)
+		d->each(d->arg, &s);
 }
 
 /* Returns 1 at the end, 0 when more is to come, or -errno. */
-static int diag_take(struct diag_states *s, const char *buf, size_t len)
+static int dump_take(const struct dump *d, const char *buf, size_t len)
 {
 	const struct nlmsghdr *h = (const void *)buf;
 
@@ -93,28 +97,55 @@ static int diag_take(struct diag_states *s, const char *buf, size_t len)
 			return 1;
 		if (h->nlmsg_type == NLMSG_ERROR)
 			return -EIO;
-		diag_socket(s, NLMSG_DATA(h));
+		dump_socket(d, NLMSG_DATA(h));
 	}
 	return 0;
 }
 
-int diag_read(struct diag_states *s, int family)
+int diag_open(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int diag_each(int fd, int family, void (*each)(void *arg, const struct diag_socket *s), void *arg)
 {
 	static _Alignas(struct nlmsghdr) char buf[32768];
-	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	int r;
+	const struct dump d = { each, arg };
+	int r = diag_ask(fd, family);
 
-	memset(s, 0, sizeof(*s));
-	if (fd < 0)
-		return -errno;
-	r = diag_ask(fd, family);
 	while (r == 0) {
 		ssize_t n = recv(fd, buf, sizeof(buf), 0);
 
-		r = n < 0 ? -errno : diag_take(s, buf, (size_t)n);
+		r = n < 0 ? -errno : dump_take(&d, buf, (size_t)n);
 	}
-	close(fd);
 	return r < 0 ? r : 0;
+}
+
+static void count_socket(void *arg, const struct diag_socket *at)
+{
+	struct diag_states *s = arg;
+
+	s->count[at->state]++;
+	if (at->state == TCP_LISTEN) {
+		s->backlog += at->unread;
+	} else {
+		s->unread += at->unread;
+		s->unsent += at->unsent;
+	}
+}
+
+int diag_read(struct diag_states *s, int family)
+{
+	int fd = diag_open(), r;
+
+	memset(s, 0, sizeof(*s));
+	if (fd < 0)
+		return fd;
+	r = diag_each(fd, family, count_socket, s);
+	close(fd);
+	return r;
 }
 
 const char *diag_words(const struct diag_states *s, char *text, size_t size)

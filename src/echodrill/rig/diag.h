@@ -5,6 +5,7 @@
 #ifndef ECHODRILL_DIAG_H
 #define ECHODRILL_DIAG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,22 @@ struct diag_states {
 
 /* "ESTAB", "CLOSE-WAIT", ... as ss says it; 0 if there is none of that name. */
 unsigned diag_state(const char *name);
+
+/* One TCP socket of the drill's ports. */
+struct diag_socket {
+	unsigned local; /* port */
+	bool to_server; /* its peer's port is one of the drill's */
+	unsigned state; /* TCP_ESTABLISHED, ... */
+	uint32_t inode; /* 0: no program has it */
+	uint32_t unread, unsent;
+};
+
+/* A socket that asks the kernel of the network namespace that this thread is in. Returns it or
+ * -errno; the caller closes it. */
+int diag_open(void);
+
+/* Calls @each for all of that namespace's sockets. Returns 0 or -errno. */
+int diag_each(int fd, int family, void (*each)(void *arg, const struct diag_socket *s), void *arg);
 
 /* Asks the kernel of the network namespace that this thread is in. Returns 0 or -errno. */
 int diag_read(struct diag_states *s, int family);

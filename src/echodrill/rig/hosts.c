@@ -22,6 +22,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echodrill/script/program.h"
 #include "echodrill/stage/proc.h"
 
 const char *const host_names[] = { "client", "wire", "router", "server", NULL };
@@ -330,6 +331,7 @@ static const struct {
 	{ "{port}", "7007", "7007" },
 	{ "{port2}", "7008", "7008" },
 	{ "{ip}", "ip", "ip6" },
+	{ "{dir}", PROGRAM_FOLDER, PROGRAM_FOLDER },
 };
 
 void hosts_expand(int family, const char *text, char *to, size_t size)

@@ -67,7 +67,7 @@ const char *hosts_dial(const struct hosts *h, int64_t limit_ns);
 /* Packets that the router's counter `fault` has counted, or -errno. */
 int64_t hosts_fault_packets(struct hosts *h);
 
-/* Puts {server}, {client}, {port}, {port2} and {ip} in a text. */
+/* Puts {server}, {client}, {port}, {port2}, {ip} and {dir} in a text. */
 void hosts_expand(int family, const char *text, char *to, size_t size);
 
 #endif

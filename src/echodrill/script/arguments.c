@@ -41,7 +41,7 @@ int argument_program(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 /* A program, or a process that is no program of its own. */
 int argument_process(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
-	static const char *const names[] = { "child", "children", "listener" };
+	static const char *const names[] = { "child", "children", "listener", "parent" };
 
 	if (argument_program(s, text, why) == 0)
 		return 0;
@@ -50,8 +50,8 @@ int argument_process(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 		if (strcmp(s->who, names[i]) == 0)
 			return 0;
 	}
-	return word_refuse(why, "needs a process: client, server, server2, child, children or "
-				"listener");
+	return word_refuse(why, "needs a process: client, server, server2, child, children, parent "
+				"or listener");
 }
 
 int argument_rest(struct step *s, const char **text, char why[OPT_ERROR_MAX])

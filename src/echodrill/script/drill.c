@@ -20,7 +20,10 @@
 #include "verb.h"
 #include "words.h"
 
-const char *const drill_groups[] = { "classic", "relative", "matrix", "long", NULL };
+const char *const drill_groups[] = { "classic", "relative", "matrix", "long", "program", NULL };
+static const char *const explains[] = { "nothing", "at_once",     "never", "connecting",
+					"flight",  "unreachable", NULL };
+static const char *const needs[] = { "nothing", "connection", "transfer", NULL };
 static const char *const families[] = { "ipv4", "ipv6", NULL };
 
 static int text_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
@@ -161,7 +164,7 @@ char *drill_missed(const struct missed_list *l, unsigned nth, char *text, size_t
 static const struct opt_type step_missed_type = { "TEXT", step_missed_parse, missed_print };
 static const struct opt_type expect_missed_type = { "TEXT", expect_missed_parse, missed_print };
 static const struct opt_type labelled_type = { "EXPECTATION", labelled_parse, labelled_print };
-static const struct opt_type text_type = { "TEXT", text_parse, text_print };
+const struct opt_type drill_text_type = { "TEXT", text_parse, text_print };
 static const struct opt_type words_type = { "WORDS", words_parse, text_print };
 static const struct opt_type host_text_type = { "TEXT", host_text_parse, text_print };
 
@@ -172,11 +175,18 @@ static const struct opt_type host_text_type = { "TEXT", host_text_parse, text_pr
 	}
 
 static const struct opt drill_rows[] = {
-	OPT(drill, story, text_type, NULL, "what happens, and why, in a few lines",
+	OPT(drill, story, drill_text_type, NULL, "what happens, and why, in a few lines",
 	    .repeats = true),
-	OPT(drill, sooner, text_type, NULL, "what to set to see it sooner", .repeats = true),
+	OPT(drill, sooner, drill_text_type, NULL, "what to set to see it sooner", .repeats = true),
 	OPT_ENUM(drill, group, "relative", drill_groups,
-		 "classic, relative, matrix or long (opt-in)"),
+		 "classic, relative, matrix, long (opt-in), or program: for any client"),
+	OPT_ENUM(drill, needs, "nothing", needs,
+		 "what not every client has: a connection that it keeps, a long transfer"),
+	OPT_BOOL(
+		drill, answered, "off",
+		"the client may have its answer in spite of the fault: that it ends with 0 is right"),
+	OPT_ENUM(drill, explain, "nothing", explains,
+		 "what `echodrill explain` computes for a client that sets nothing"),
 	OPT_ENUM(drill, family, "ipv4", families, "ipv4 or ipv6"),
 	OPT_TIME(drill, delay, "1ms", 0, MSEC(500), "of the wire, each way"),
 	OPT_TIME(drill, limit, "30s", SEC(1), SEC(3600), "the whole drill ends after this"),
@@ -256,7 +266,7 @@ static int drill_whole(struct drill *d, struct opt_set *s)
 	if (!fault)
 		return opt_error_at(s, "steps.step",
 				    "no step is a fault: what is the drill about?");
-	if (d->expect.count == 0 && !drill_has_detectors(d))
+	if (d->expect.count == 0 && !drill_has_detectors(d) && d->group != GROUP_PROGRAM)
 		return opt_error_at(s, "expect.expect",
 				    "a drill without expectations shows nothing");
 	return 0;
@@ -305,16 +315,20 @@ void drill_path(const char *dir, const char *name, char path[OPT_TEXT_MAX])
 		snprintf(path, OPT_TEXT_MAX, "%.180s/%.60s.conf", dir, name);
 }
 
-int drill_directory(char path[OPT_TEXT_MAX])
+int drill_beside(const char *name, char path[OPT_TEXT_MAX])
 {
 	/* beside build/VARIANT/echodrill, and beside PREFIX/bin/echodrill */
-	static const char *const places[] = { "../../configs/drills",
-					      "../share/echolab/configs/drills" };
+	static const char *const places[] = { "../../configs", "../share/echolab/configs" };
 
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		snprintf(path, OPT_TEXT_MAX, "%.160s/%s", program_folder(), places[i]);
+		snprintf(path, OPT_TEXT_MAX, "%.160s/%s/%.40s", program_folder(), places[i], name);
 		if (access(path, R_OK | X_OK) == 0)
 			return 0;
 	}
 	return -ENOENT;
+}
+
+int drill_directory(char path[OPT_TEXT_MAX])
+{
+	return drill_beside("drills", path);
 }

@@ -2,7 +2,7 @@
  * drill: a drill file: a named failure as data. What runs, what is done when, and what must be
  * seen.
  *
- *     [drill]   story, sooner, group, family, delay, limit, words
+ *     [drill]   story, sooner, group, needs, explain, answered, family, delay, limit, words
  *     [hosts]   sysctl = HOST NAME VALUE, ip = HOST TEXT (repeat)
  *     [server]  [client]  options = words of the command line
  *     [steps]   step = [at T|after T] [LABEL:] [fault] VERB ... (repeats; step.c)
@@ -33,7 +33,18 @@ enum {
 	DRILL_MISSED_MAX = 24,
 };
 
-enum await_what { AWAIT_SAID, AWAIT_EXIT, AWAIT_STATE, AWAIT_UNREAD, AWAIT_BACKLOG, AWAIT_CAUGHT };
+enum await_what {
+	AWAIT_SAID,
+	AWAIT_NOTICED,
+	AWAIT_EXIT,
+	AWAIT_STATE,
+	AWAIT_UNREAD,
+	AWAIT_BACKLOG,
+	AWAIT_ACKED,
+	AWAIT_CAUGHT
+};
+
+enum step_asked { ASKED_NOTHING, ASKED_END, ASKED_RELOAD };
 
 struct step {
 	const struct verb *verb;
@@ -47,14 +58,16 @@ struct step {
 	unsigned host;            /* enum host */
 	unsigned proc;            /* enum who, or one of those below */
 	int number;               /* signal; state */
+	unsigned asked;           /* signal: the one that the program's service sends */
 	enum await_what what;
 	uint64_t count;
 	int64_t limit_ns;        /* await: at most so long */
 	char rest[OPT_TEXT_MAX]; /* regular expression, command, NAME VALUE */
 };
 
-/* The server's youngest child, all of them, the process of the verb share. */
-enum { STEP_CHILD = 100, STEP_CHILDREN, STEP_LISTENER };
+/* The server's youngest child, all of them, the process of the verb share, and the server's process
+ * that listens, without those that it has started. */
+enum { STEP_CHILD = 100, STEP_CHILDREN, STEP_LISTENER, STEP_PARENT };
 
 struct step_list {
 	unsigned count;
@@ -95,6 +108,9 @@ struct missed_list {
 struct drill {
 	int64_t delay, limit;
 	unsigned group;    /* enum drill_group */
+	unsigned needs;    /* enum drill_needs */
+	bool answered;     /* the client may have its answer in spite of the fault */
+	unsigned explain;  /* enum drill_explain */
 	unsigned family;   /* 4 or 6, after drill_read */
 	unsigned servers;  /* 1 or 2 */
 	bool server_fork;  /* a server of many processes will do */
@@ -110,10 +126,22 @@ struct drill {
 	struct detector_notice detector[DETECTOR_COUNT];
 };
 
-enum drill_group { GROUP_CLASSIC, GROUP_RELATIVE, GROUP_MATRIX, GROUP_LONG };
+/* The last one has no expectations: its drills measure what any client notices, and when. */
+enum drill_group { GROUP_CLASSIC, GROUP_RELATIVE, GROUP_MATRIX, GROUP_LONG, GROUP_PROGRAM };
+enum drill_explain {
+	EXPLAIN_NOTHING,
+	EXPLAIN_AT_ONCE,
+	EXPLAIN_NEVER,
+	EXPLAIN_CONNECTING,
+	EXPLAIN_FLIGHT,
+	EXPLAIN_UNREACHABLE
+};
+enum drill_needs { NEEDS_NOTHING, NEEDS_CONNECTION, NEEDS_TRANSFER };
 extern const char *const drill_groups[];
 
 extern const struct opt_type step_type, expect_type;
+/* A line of text, in a struct text_list. */
+extern const struct opt_type drill_text_type;
 
 /* Reads a drill file into *d. Returns 0, or -errno with the place and the reason in @error. */
 int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX]);
@@ -128,6 +156,10 @@ bool drill_has_detectors(const struct drill *d);
 /* Finds the file of the drill @name: a path if it has a '/' or ends in .conf, else NAME.conf in
  * @dir. */
 void drill_path(const char *dir, const char *name, char path[OPT_TEXT_MAX]);
+
+/* A folder of the configurations that came with the program: the source tree's or the installed
+ * one. Returns 0 or -ENOENT. */
+int drill_beside(const char *name, char path[OPT_TEXT_MAX]);
 
 /* Directory of the drills that came with the program: the source tree's or the installed one.
  * Returns 0 or -ENOENT. */

@@ -4,13 +4,14 @@
 #include "act.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "echo/base/clock.h"
 #include "echodrill/script/verb.h"
 #include "echodrill/verbs/doing.h"
-#include "echodrill/verbs/target.h"
 #include "loop.h"
 #include "run.h"
+#include "target.h"
 
 static void act_mark(struct record *rec, const char *label, int64_t begin_ns)
 {
@@ -29,6 +30,7 @@ static int act_step(struct run *r, unsigned nth)
 	const struct step *s = &r->drill->step.at[nth];
 	struct record *rec = r->record;
 	struct doing d = { .r = r, .s = s, .o = &rec->outcome[nth] };
+	const bool ran = r->procs[WHO_CLIENT].pid != 0;
 	int64_t begin;
 	int result;
 
@@ -48,8 +50,10 @@ static int act_step(struct run *r, unsigned nth)
 			     doing_left_out(&d) || d.o->foreign ? "(left out) " : "", s->text);
 	result = s->verb->act(&d);
 	act_mark(rec, s->label, begin);
-	if (s->verb == &verb_start && s->proc == WHO_CLIENT)
+	if (!ran && r->procs[WHO_CLIENT].pid)
 		act_mark(rec, RECORD_CLIENT_STARTED, begin);
+	if (strcmp(s->label, "from") == 0) /* what came before is not what is measured */
+		memset(rec->notice, 0, sizeof(rec->notice));
 	if (s->fault) {
 		act_mark(rec, "fault", begin);
 		if (s->verb->after)

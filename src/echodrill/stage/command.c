@@ -11,6 +11,7 @@
 #include "echo/base/program.h"
 #include "echo/lab/child.h"
 #include "echodrill/rig/hosts.h"
+#include "echodrill/script/program.h"
 #include "run.h"
 
 static const char load_file[] = "/run/load.json"; /* of the private machine */
@@ -103,6 +104,15 @@ static void put_foreign(struct writer *w, const struct run *r, const char *comma
 	put(w, line);
 }
 
+static const char *foreign_command(const struct run *r, enum who who)
+{
+	const struct program_client *c = r->options->client ? &r->options->client->client : NULL;
+
+	if (who != WHO_CLIENT)
+		return r->options->server->server.start;
+	return r->transfers ? c->transfer : c->start;
+}
+
 static void command_show(struct command *c)
 {
 	size_t len = 0;
@@ -120,12 +130,11 @@ void command_make(struct command *c, const struct run *r, enum who who)
 {
 	const struct run_options *o = r->options;
 	const struct drill *d = r->drill;
-	const char *foreign = who == WHO_CLIENT ? o->client : o->server;
 	struct writer w = { .c = c };
 
 	memset(c, 0, sizeof(*c));
-	if (foreign[0]) {
-		put_foreign(&w, r, foreign);
+	if (run_is_foreign(r, who)) {
+		put_foreign(&w, r, foreign_command(r, who));
 	} else if (who == WHO_CLIENT) {
 		put_program(&w, "echoload");
 		put_options(&w, &d->client_options, d->client_lines ? "" : o->client_backend);

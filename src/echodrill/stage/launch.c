@@ -4,8 +4,10 @@
 #include "launch.h"
 
 #include <errno.h>
+#include <regex.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,20 +15,109 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echodrill/rig/sockets.h"
+#include "echodrill/script/program.h"
 #include "loop.h"
 #include "run.h"
 
-enum { LEFT_MAX = 64 };
+/* Other people's servers may make a database first. */
+enum { LEFT_MAX = 64, OURS_UP_S = 20, FOREIGN_UP_S = 60 };
 
-/* echod says so when all of it has started; of a foreign server only the port is known. */
-static bool has_announced(const struct run *r, enum who who)
+bool launch_has_said(const struct run *r, enum who who, const char *pattern)
 {
 	const struct timeline *t = &r->record->timeline;
+	bool said = false;
+	regex_t re;
 
-	for (unsigned i = t->count; i-- > 0 && t->at[i].t_ns >= r->procs[who].started_ns;)
-		if (t->at[i].who == who && strstr(t->at[i].text, "listening on"))
-			return true;
-	return r->options->server[0];
+	if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+		return false; /* program_read has looked */
+	for (unsigned i = t->count; !said && i-- > 0 && t->at[i].t_ns >= r->procs[who].started_ns;)
+		said = t->at[i].who == who && regexec(&re, t->at[i].text, 0, NULL, 0) == 0;
+	regfree(&re);
+	return said;
+}
+
+/* echod says so when all of it has started; of a foreign server often only the port is known. */
+static bool has_announced(const struct run *r, enum who who)
+{
+	if (!run_is_foreign(r, who))
+		return launch_has_said(r, who, "listening on");
+	return !r->options->server->server.ready[0] ||
+	       launch_has_said(r, who, r->options->server->server.ready);
+}
+
+static bool client_said(struct run *r, void *arg)
+{
+	return r->procs[WHO_CLIENT].ended || launch_has_said(r, WHO_CLIENT, arg);
+}
+
+bool launch_is_ready(struct run *r, int64_t until_ns)
+{
+	char ready[OPT_TEXT_MAX] = "connected to";
+
+	if (r->options->client)
+		snprintf(ready, sizeof(ready), "%s", r->options->client->client.ready);
+	return !ready[0] ||
+	       (loop_until(r, until_ns, client_said, ready) && !r->procs[WHO_CLIENT].ended);
+}
+
+bool launch_keeps_connection(const struct run *r)
+{
+	return !r->options->client || r->options->client->client.request[0];
+}
+
+void launch_request(struct run *r)
+{
+	char text[OPT_TEXT_MAX * 2] = "anybody there";
+
+	if (r->options->client)
+		hosts_expand(r->hosts.family, r->options->client->client.request, text,
+			     sizeof(text));
+	timeline_add(&r->record->timeline, clock_now_ns(), WHO_CLIENT, "> %s", text);
+	proc_type(&r->procs[WHO_CLIENT], text);
+}
+
+/* A text with its words replaced, line by line; other bytes as they are. */
+static int copy_file(const struct run *r, const char *from, const char *to)
+{
+	char line[OPT_LINE_MAX], text[OPT_LINE_MAX * 2];
+	FILE *in = fopen(from, "re"), *out = in ? fopen(to, "we") : NULL;
+	int e = out ? 0 : -errno;
+
+	while (e == 0 && fgets(line, sizeof(line), in)) {
+		hosts_expand(r->hosts.family, line, text, sizeof(text));
+		fputs(text, out);
+	}
+	if (in)
+		fclose(in);
+	if (out && (fchmod(fileno(out), 0755) < 0 || fclose(out) != 0))
+		e = -errno;
+	return e;
+}
+
+static int launch_copy(struct run *r, const struct program *p)
+{
+	char from[OPT_TEXT_MAX * 2 + 16], to[OPT_TEXT_MAX + 32];
+	int e = 0;
+
+	for (unsigned i = 0; p && e == 0 && i < p->file.count; i++) {
+		snprintf(from, sizeof(from), "%s/files/%s", p->folder, p->file.at[i]);
+		snprintf(to, sizeof(to), PROGRAM_FOLDER "/%s", p->file.at[i]);
+		e = copy_file(r, from, to);
+		if (e < 0)
+			loop_problem(r, e, from, strerror(-e));
+	}
+	return e;
+}
+
+int launch_files(struct run *r)
+{
+	int e;
+
+	/* users of their own write there too: it is nobody's but this drill's */
+	if (mkdir(PROGRAM_FOLDER, 0755) < 0 || chmod(PROGRAM_FOLDER, 01777) < 0)
+		return loop_problem(r, -errno, PROGRAM_FOLDER, strerror(errno));
+	e = launch_copy(r, r->options->server);
+	return e < 0 ? e : launch_copy(r, r->options->client);
 }
 
 /* What a command that has ended left behind, as one in the background or a daemon: the process that
@@ -63,6 +154,12 @@ static bool is_listening(struct run *r, void *arg)
 	       s.count[10] >= (*who == WHO_SERVER2 ? 2u : 1u); /* LISTEN */
 }
 
+bool launch_not_run(int status)
+{
+	/* what is above is another program's own, or a signal's */
+	return WIFEXITED(status) && (WEXITSTATUS(status) == 126 || WEXITSTATUS(status) == 127);
+}
+
 /* A program that is not up: why, in its own last words. */
 int launch_failed(struct run *r, enum who who, const char *shown)
 {
@@ -74,7 +171,7 @@ int launch_failed(struct run *r, enum who who, const char *shown)
 	for (unsigned i = 0; i < t->count; i++)
 		if (t->at[i].who == who && t->at[i].text[0] != '(')
 			said = t->at[i].text;
-	if (p->ended && WIFEXITED(p->status) && WEXITSTATUS(p->status) >= LAUNCH_NOT_RUN)
+	if (p->ended && launch_not_run(p->status))
 		r->record->environment = true;
 	snprintf(r->record->problem, sizeof(r->record->problem), "%.120s: does not %s%s%.100s",
 		 shown, who == WHO_CLIENT ? "run" : "listen", said[0] ? ": " : "", said);
@@ -99,7 +196,8 @@ int launch_program(struct run *r, enum who who)
 		return loop_problem(r, err, c.shown, strerror(-err));
 	if (who == WHO_CLIENT)
 		return 0;
-	if (!loop_until(r, clock_now_ns() + SEC(20), is_listening, &who))
+	if (!loop_until(r, clock_now_ns() + SEC(run_is_foreign(r, who) ? FOREIGN_UP_S : OURS_UP_S),
+			is_listening, &who))
 		return launch_failed(r, who, c.shown);
 	if (p->ended && run_is_foreign(r, who))
 		proc_adopt(p, left_behind(r));

@@ -9,6 +9,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "notice.h"
 #include "run.h"
 
 enum { WAITS_STEP_MS = 20 };
@@ -48,6 +49,7 @@ bool loop_until(struct run *r, int64_t until_ns, bool (*done)(struct run *r, voi
 		proc_turn(r->procs, RUN_PROCS, next < end ? next : end, &r->record->timeline);
 		sample_waits(r);
 		proc_reap(r->procs, RUN_PROCS, &r->record->timeline);
+		notice_look(r);
 	}
 }
 

@@ -126,8 +126,7 @@ static void stream_take(struct proc *p, struct proc_stream *s, struct timeline *
 	s->fd = -1;
 }
 
-/* "running", "killed by SIGKILL", "exit code 3" */
-static const char *proc_status(const struct proc *p, char text[64])
+const char *proc_status(const struct proc *p, char text[64])
 {
 	if (!p->pid)
 		snprintf(text, 64, "never started");

@@ -52,6 +52,9 @@ int proc_type(struct proc *p, const char *line);
 /* The end of its input. */
 void proc_hangup(struct proc *p);
 
+/* "running", "killed by SIGKILL", "exit code 3". Returns @text. */
+const char *proc_status(const struct proc *p, char text[64]);
+
 /* State of any process: a letter of ps ('T': stopped, 'Z': zombie), 0 when it is gone. */
 char proc_state(pid_t pid);
 /* Whether all of its threads stand still: the first one may, while a worker still accepts. */

@@ -54,10 +54,26 @@ struct ending {
 /* How a step that waits went; also whether a fault was shown to be active. */
 struct outcome {
 	bool waited, came, faulted, active;
-	bool foreign; /* left out: it was for a program of ours, and another one has its place */
+	bool foreign;  /* left out: it was for a program of ours, and another one has its place */
+	bool noticing; /* in its place it was awaited that the client notices anything */
 	int64_t took_ns;
 	int64_t counted;             /* packets before a fault that catches them */
 	char shown[128], doubt[128]; /* what showed that it is active, or that it is not */
+};
+
+/* What a client of other people did first, of each kind, since the fault. */
+enum notice_kind {
+	NOTICE_CLOSED,
+	NOTICE_SHUT,
+	NOTICE_ENDED,
+	NOTICE_SAID,
+	NOTICE_DIALED,
+	NOTICE_KINDS
+};
+struct notice {
+	bool seen;
+	int64_t t_ns;
+	char text[96];
 };
 
 struct record {
@@ -77,6 +93,8 @@ struct record {
 	struct outcome outcome[DRILL_STEPS_MAX];
 	struct diag_counters before[RECORD_HOSTS], after[RECORD_HOSTS];
 	int64_t fault_packets;
+	struct notice notice[NOTICE_KINDS];
+	unsigned connections; /* that the client had at a time, at most */
 	struct wire_counts wire;
 	_Atomic int64_t canary_ns;  /* how late a timer was at worst */
 	int64_t wait_ns;            /* the longest time that a program waited for a CPU */

@@ -26,8 +26,9 @@
 #include "echodrill/script/words.h"
 #include "launch.h"
 #include "loop.h"
+#include "notice.h"
 
-enum { CANARY_STEP_MS = 5, DISCARD_PORT = 9, ENDED_MAX = 256 };
+enum { CANARY_STEP_MS = 5, DISCARD_PORT = 9, ENDED_MAX = 256, SET_UP_S = 120 };
 
 int run_open(struct run *r, const struct drill *d, const struct run_options *o)
 {
@@ -176,6 +177,8 @@ static bool run_by_step(const struct run *r, enum who who)
 			return false; /* it lives before: the start is a restart */
 		if (s->verb == &verb_start && s->proc == who)
 			return true;
+		if (s->verb == &verb_client && who == WHO_CLIENT)
+			return true;
 	}
 	return false;
 }
@@ -230,6 +233,8 @@ static void run_tear_down(struct run *r)
 		loop_until(r, r->deadline_ns, client_ended, NULL);
 	loop_look(r, "end");
 	run_counters(r, rec->after);
+	if (run_is_foreign(r, WHO_CLIENT))
+		notice_any(r);
 	rec->end_ns = clock_now_ns();
 	timeline_add(&rec->timeline, rec->end_ns, WHO_DRILL, "end; what follows is the clean-up");
 	proc_hangup(&r->procs[WHO_CLIENT]);
@@ -240,8 +245,7 @@ static void run_tear_down(struct run *r)
 
 		rec->ending[i] = (struct ending){ p->pid != 0, p->ended, p->status, p->ended_ns };
 	}
-	if (r->procs[WHO_CLIENT].ended && WIFEXITED(r->procs[WHO_CLIENT].status) &&
-	    WEXITSTATUS(r->procs[WHO_CLIENT].status) >= LAUNCH_NOT_RUN)
+	if (r->procs[WHO_CLIENT].ended && launch_not_run(r->procs[WHO_CLIENT].status))
 		launch_failed(r, WHO_CLIENT, "the client");
 	rec->fault_packets = hosts_fault_packets(&r->hosts);
 	act_end(r);
@@ -260,13 +264,15 @@ static int run_inside(void *arg)
 	int err;
 
 	signal(SIGPIPE, SIG_IGN);
-	r->deadline_ns = clock_now_ns() + SEC(60); /* for the set-up */
+	r->deadline_ns = clock_now_ns() + SEC(SET_UP_S);
 	r->record->unix_offset_ns = clock_unix_ns() - clock_now_ns();
 	err = run_set_up(r);
 	if (err < 0)
 		return EXIT_ENVIRONMENT;
 	run_counters(r, r->record->before);
-	err = run_programs(r);
+	err = launch_files(r);
+	if (err == 0)
+		err = run_programs(r);
 	if (err == 0) {
 		r->deadline_ns = clock_now_ns() + r->drill->limit;
 		act(r);

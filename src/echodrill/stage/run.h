@@ -14,14 +14,26 @@
 #include "proc.h"
 #include "record.h"
 
+struct program;
+
+enum { RUN_SOCKETS_MAX = 128 };
 enum { RUN_PROCS = 3 }; /* client, server, server2: enum who */
 
 /* How a drill is to be run; the same for all of its steps. */
 struct run_options {
-	bool without_fault;          /* leave the faults out: the verdict must notice */
-	const char *server, *client; /* other people's programs: commands for a shell, or "" */
+	bool must_notice;   /* a client that never notices the fault has failed */
+	bool without_fault; /* leave the faults out: the verdict must notice */
+	const struct program *server, *client;       /* other people's; NULL: ours */
 	const char *server_backend, *client_backend; /* "": what the drill or the program says */
 	const struct detector *detector;             /* NULL: none beside the drill's own */
+};
+
+/* A connection of a client that is not ours (notice.h). */
+struct run_socket {
+	unsigned port;
+	uint32_t inode;
+	bool closed, shut;
+	char holder[48]; /* the descriptor that was seen to be it */
 };
 
 struct run {
@@ -38,6 +50,14 @@ struct run {
 	int64_t deadline_ns;
 	unsigned steps_done;
 	int probe[RECORD_HOSTS]; /* UDP sockets that knock at the other end */
+	struct run_socket socket[RUN_SOCKETS_MAX];
+	unsigned sockets;
+	uint32_t table_frames; /* on the wire when the kernel's table was read, and when that was */
+	int64_t table_ns;
+	int client_diag;  /* asks the kernel of the client's host; 0: not opened yet */
+	bool transfers;   /* the client runs its long transfer */
+	unsigned noticed; /* events of the timeline before it have been looked at */
+	int64_t looked_ns;
 	pid_t wire;
 	pid_t listener; /* that shares the server's port; 0: none */
 };
@@ -45,7 +65,7 @@ struct run {
 /* Whether a foreign program runs in place of ours. @who: enum who of a program */
 static inline bool run_is_foreign(const struct run *r, unsigned who)
 {
-	return (who == WHO_CLIENT ? r->options->client : r->options->server)[0] != '\0';
+	return (who == WHO_CLIENT ? r->options->client : r->options->server) != NULL;
 }
 
 /* Whether what that program prints is what the drill knows: it is ours, or the drill says what any

@@ -2,6 +2,7 @@
  * verb_await: something that must come before the drill goes on.
  */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <regex.h>
 #include <stdbool.h>
 #include <string.h>
@@ -13,11 +14,13 @@
 #include "echodrill/script/drill.h"
 #include "echodrill/script/verb.h"
 #include "echodrill/script/words.h"
+#include "echodrill/stage/launch.h"
 #include "echodrill/stage/loop.h"
+#include "echodrill/stage/notice.h"
 #include "echodrill/stage/run.h"
 
-/* await client /re/ | exit PROC | state HOST STATE N | unread HOST N | backlog HOST N
- * | caught N; all: [within T] */
+/* await client /re/ | noticed | exit PROC | state HOST STATE N | unread HOST N | backlog HOST N
+ * | acked HOST | caught N; all: [within T] */
 static int await_parse(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
 	const char *before = *text;
@@ -26,7 +29,10 @@ static int await_parse(struct step *s, const char **text, char why[OPT_ERROR_MAX
 
 	word_next(text, word, sizeof(word));
 	s->limit_ns = SEC(5);
-	if (strcmp(word, "exit") == 0) {
+	if (strcmp(word, "noticed") == 0) {
+		s->what = AWAIT_NOTICED;
+		r = 0;
+	} else if (strcmp(word, "exit") == 0) {
 		s->what = AWAIT_EXIT;
 		r = argument_program(s, text, why);
 	} else if (strcmp(word, "state") == 0) {
@@ -36,6 +42,9 @@ static int await_parse(struct step *s, const char **text, char why[OPT_ERROR_MAX
 		s->what = word[0] == 'u' ? AWAIT_UNREAD : AWAIT_BACKLOG;
 		r = argument_host(s, text, why);
 		r = r < 0 ? r : argument_number(&s->count, text, why);
+	} else if (strcmp(word, "acked") == 0) {
+		s->what = AWAIT_ACKED;
+		r = argument_host(s, text, why);
 	} else if (strcmp(word, "caught") == 0) {
 		s->what = AWAIT_CAUGHT;
 		r = argument_number(&s->count, text, why);
@@ -52,6 +61,8 @@ static int await_parse(struct step *s, const char **text, char why[OPT_ERROR_MAX
 		return word_refuse(why, "goes on with something else than 'within TIME'");
 	return 0;
 }
+
+enum { MORE_MS = 2000 };
 
 struct waiting {
 	const struct step *s;
@@ -74,6 +85,15 @@ static bool heard_it(struct run *r, void *arg)
 	return false;
 }
 
+/* Ours says so; another shows it in one way or another. */
+static bool has_noticed(struct run *r, void *arg)
+{
+	(void)arg;
+	return run_is_foreign(r, WHO_CLIENT)
+		       ? notice_any(r)
+		       : r->procs[WHO_CLIENT].ended || launch_has_said(r, WHO_CLIENT, NOTICE_WORDS);
+}
+
 static bool has_ended(struct run *r, void *arg)
 {
 	const struct waiting *w = arg;
@@ -86,7 +106,12 @@ static bool has_state(struct run *r, void *arg)
 	const struct waiting *w = arg;
 	struct diag_states now;
 
-	return loop_states(r, w->s->host, &now) == 0 && now.count[w->s->number] == w->s->count;
+	if (loop_states(r, w->s->host, &now) < 0)
+		return false;
+	/* how many connections another client makes is its own affair: they are counted */
+	if (!run_has_words(r, WHO_CLIENT) && w->s->count > 0 && w->s->number != TCP_LISTEN)
+		return now.count[w->s->number] > 0;
+	return now.count[w->s->number] == w->s->count;
 }
 
 static bool has_unread(struct run *r, void *arg)
@@ -94,7 +119,8 @@ static bool has_unread(struct run *r, void *arg)
 	const struct waiting *w = arg;
 	struct diag_states now;
 
-	return loop_states(r, w->s->host, &now) == 0 && now.unread >= w->s->count;
+	return loop_states(r, w->s->host, &now) == 0 &&
+	       now.unread >= (run_has_words(r, WHO_CLIENT) ? w->s->count : 1);
 }
 
 static bool has_backlog(struct run *r, void *arg)
@@ -105,6 +131,15 @@ static bool has_backlog(struct run *r, void *arg)
 	return loop_states(r, w->s->host, &now) == 0 && now.backlog >= w->s->count;
 }
 
+/* The peer's kernel has all that was sent. */
+static bool has_acked(struct run *r, void *arg)
+{
+	const struct waiting *w = arg;
+	struct diag_states now;
+
+	return loop_states(r, w->s->host, &now) == 0 && now.unsent == 0;
+}
+
 static bool has_caught(struct run *r, void *arg)
 {
 	const struct waiting *w = arg;
@@ -112,22 +147,40 @@ static bool has_caught(struct run *r, void *arg)
 	return hosts_fault_packets(&r->hosts) >= (int64_t)w->s->count;
 }
 
-static int await_act(struct doing *d)
+/* What stands for words of our client when another runs: none, or that it has noticed. */
+static int await_foreign(struct doing *d, int64_t began)
 {
-	static bool (*const done[])(struct run *, void *) = {
-		[AWAIT_SAID] = heard_it,       [AWAIT_EXIT] = has_ended,
-		[AWAIT_STATE] = has_state,     [AWAIT_UNREAD] = has_unread,
-		[AWAIT_BACKLOG] = has_backlog, [AWAIT_CAUGHT] = has_caught,
-	};
-	struct waiting w = { .s = d->s };
-	int64_t began = clock_now_ns();
-	bool said = d->s->what == AWAIT_SAID;
+	const bool notice = d->s->proc == WHO_CLIENT && notice_is_meant(d->s->rest);
 
-	if (d->o->foreign) {
+	if (!notice) {
 		/* it says what it likes: give it time */
 		loop_until(d->r, began + MSEC(300), NULL, NULL);
 		return 0;
 	}
+	d->o->noticing = true;
+	d->o->came = loop_until(d->r, began + d->s->limit_ns, has_noticed, NULL);
+	d->o->took_ns = clock_now_ns() - began;
+	return 0; /* the rest of the drill shows more of it */
+}
+
+static int await_act(struct doing *d)
+{
+	static bool (*const done[])(struct run *, void *) = {
+		[AWAIT_SAID] = heard_it,     [AWAIT_NOTICED] = has_noticed,
+		[AWAIT_EXIT] = has_ended,    [AWAIT_STATE] = has_state,
+		[AWAIT_UNREAD] = has_unread, [AWAIT_BACKLOG] = has_backlog,
+		[AWAIT_ACKED] = has_acked,   [AWAIT_CAUGHT] = has_caught,
+	};
+	static const struct step client = { .proc = WHO_CLIENT };
+	struct waiting w = { .s = d->s }, more = { .s = &client };
+	int64_t began = clock_now_ns();
+	bool said = d->s->what == AWAIT_SAID;
+
+	if (d->o->foreign)
+		return await_foreign(d, began);
+	if (d->s->what == AWAIT_UNREAD && !d->r->drill->client_lines &&
+	    !run_has_words(d->r, WHO_CLIENT))
+		launch_request(d->r); /* ours is a load there */
 	if (said && regcomp(&w.re, d->text, REG_EXTENDED | REG_NOSUB) != 0)
 		return doing_failed(d, "no regular expression");
 	d->o->waited = true;
@@ -135,7 +188,13 @@ static int await_act(struct doing *d)
 	d->o->took_ns = clock_now_ns() - began;
 	if (said)
 		regfree(&w.re);
-	return d->o->came ? 0 : -ETIMEDOUT;
+	if (d->s->what == AWAIT_NOTICED) {
+		d->o->waited = false; /* that nothing was noticed is a result */
+		if (d->o->came)       /* what else it does, up to its end */
+			loop_until(d->r, clock_now_ns() + MSEC(MORE_MS), has_ended, &more);
+		notice_any(d->r);
+	}
+	return d->o->came || d->s->what == AWAIT_NOTICED ? 0 : -ETIMEDOUT;
 }
 
 static bool await_is_for_ours(const struct step *s)
@@ -146,7 +205,7 @@ static bool await_is_for_ours(const struct step *s)
 const struct verb verb_await = {
 	.name = "await",
 	.usage =
-		"await PROC /RE/ | exit PROC | state HOST STATE N | unread HOST N | backlog HOST N | caught N [within T]",
+		"await PROC /RE/ | noticed | exit PROC | state HOST STATE N | unread HOST N | backlog HOST N | acked HOST | caught N [within T]",
 	.parse = await_parse,
 	.act = await_act,
 	.quiet = true,

@@ -38,6 +38,9 @@ static int destroy_act(struct doing *d)
 	void *step = (void *)(uintptr_t)d->s;
 	int r;
 
+	/* of any client a killed server may have left none: those with unread data are reset */
+	if (no_connections(d->r, step) && d->r->drill->group == GROUP_PROGRAM)
+		return 0;
 	if (no_connections(d->r, step))
 		return doing_failed(d, "there is nothing to destroy");
 	r = doing_left_out(d) ? 0 : hosts_tool(&d->r->hosts, d->s->host, argv, NULL);

@@ -10,7 +10,7 @@
 #include "echodrill/script/drill.h"
 #include "echodrill/script/verb.h"
 #include "echodrill/stage/run.h"
-#include "target.h"
+#include "echodrill/stage/target.h"
 
 static int exhaust_act(struct doing *d)
 {

@@ -8,7 +8,7 @@
 #include "echodrill/script/verb.h"
 #include "echodrill/script/words.h"
 #include "echodrill/stage/run.h"
-#include "target.h"
+#include "echodrill/stage/target.h"
 
 static int leak_parse(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {

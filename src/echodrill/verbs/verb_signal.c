@@ -13,21 +13,40 @@
 #include "echo/base/clock.h"
 #include "echodrill/script/arguments.h"
 #include "echodrill/script/drill.h"
+#include "echodrill/script/program.h"
 #include "echodrill/script/verb.h"
 #include "echodrill/script/words.h"
 #include "echodrill/stage/loop.h"
 #include "echodrill/stage/run.h"
-#include "target.h"
+#include "echodrill/stage/target.h"
+
+enum { STOP_ROUNDS = 5 };
 
 static int signal_parse(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
 	char word[DRILL_WORD_MAX] = "";
 
 	word_next(text, word, sizeof(word));
-	s->number = proc_signal_number(word);
+	s->asked = strcmp(word, "end") == 0      ? ASKED_END
+		   : strcmp(word, "reload") == 0 ? ASKED_RELOAD
+						 : 0;
+	s->number = s->asked == ASKED_END      ? SIGTERM
+		    : s->asked == ASKED_RELOAD ? SIGHUP
+					       : proc_signal_number(word);
 	if (s->number == 0)
-		return word_refuse(why, "needs a signal such as KILL, TERM, STOP or CONT");
+		return word_refuse(
+			why, "needs a signal such as KILL, TERM, STOP or CONT, end or reload");
 	return argument_process(s, text, why);
+}
+
+/* The one that this server's service sends. */
+static int signal_number(const struct doing *d)
+{
+	const struct program *p = d->r->options->server;
+
+	if (!p || d->s->asked == ASKED_NOTHING)
+		return d->s->number;
+	return (int)(d->s->asked == ASKED_END ? p->server.end : p->server.reload);
 }
 
 struct signalled {
@@ -83,7 +102,7 @@ static bool can_take(const struct signalled *t)
 
 static void check_before(struct doing *d, pid_t pid)
 {
-	if (d->s->number == SIGCONT && proc_state(pid) != 'T')
+	if (signal_number(d) == SIGCONT && proc_state(pid) != 'T')
 		doing_not_proven(d, "process %d was not stopped", (int)pid);
 }
 
@@ -97,10 +116,13 @@ static void check_after(struct doing *d, pid_t pid)
 		      { SIGSTOP, is_stopped, "is stopped" },
 		      { SIGCONT, goes_on, "goes on" },
 		      { 0, has_taken, "has taken it" } };
-	struct signalled t = { pid, d->s->number };
+	struct signalled t = { pid, signal_number(d) };
 	unsigned k = 0;
 
-	while (kinds[k].number && kinds[k].number != d->s->number)
+	/* one that is stopped takes it when it goes on */
+	if (d->s->asked && proc_is_stopped(pid))
+		return;
+	while (kinds[k].number && kinds[k].number != t.number)
 		k++;
 	/* it takes it when it goes on, which is another step */
 	if (!d->s->fault && kinds[k].number == 0 && proc_is_stopped(pid))
@@ -115,19 +137,13 @@ static void check_after(struct doing *d, pid_t pid)
 			 is_gone(d->r, &t) ? "is gone" : kinds[k].shown);
 }
 
-static int signal_act(struct doing *d)
+/* Sends it to these. Returns 0 or an error of doing. */
+static int signal_send(struct doing *d, const pid_t *pids, unsigned count)
 {
-	pid_t pids[TARGETS_MAX];
-	unsigned count = d->o->foreign ? 0 : target_pids(d->r, d->s, pids);
-
-	if (d->o->foreign)
-		return 0;
-	if (count == 0)
-		return doing_failed(d, "there is no such process");
 	for (unsigned i = 0; i < count; i++) {
 		check_before(d, pids[i]);
 		/* one of many may have ended with those before it */
-		if (!doing_left_out(d) && kill(pids[i], d->s->number) < 0 &&
+		if (!doing_left_out(d) && kill(pids[i], signal_number(d)) < 0 &&
 		    (errno != ESRCH || count == 1))
 			return doing_failed(d, strerror(errno));
 	}
@@ -136,16 +152,48 @@ static int signal_act(struct doing *d)
 	return 0;
 }
 
+/* Whether all that it is meant for stand still. */
+static bool all_stopped(const pid_t *pids, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (!proc_is_stopped(pids[i]))
+			return false;
+	return true;
+}
+
+static int signal_act(struct doing *d)
+{
+	pid_t pids[TARGETS_MAX];
+	unsigned count = d->o->foreign ? 0 : target_pids(d->r, d->s, pids);
+	int e;
+
+	if (d->o->foreign)
+		return 0;
+	if (count == 0)
+		return doing_failed(d, "there is no such process");
+	if (d->s->asked)
+		count = 1; /* a service asks its first process, which knows what to do */
+	e = signal_send(d, pids, count);
+	/* one that was started meanwhile is a part of it as well */
+	for (unsigned i = 0; i < STOP_ROUNDS && e == 0 && d->s->number == SIGSTOP; i++) {
+		count = target_pids(d->r, d->s, pids);
+		if (doing_left_out(d) || all_stopped(pids, count))
+			break;
+		e = signal_send(d, pids, count);
+	}
+	return e;
+}
+
 /* Signals to which each program gives a meaning of its own: they kill one that has given none. */
 static bool signal_is_for_ours(const struct step *s)
 {
-	return !s->fault && s->proc != STEP_LISTENER &&
+	return !s->fault && !s->asked && s->proc != STEP_LISTENER &&
 	       (s->number == SIGUSR1 || s->number == SIGUSR2 || s->number == SIGHUP);
 }
 
 const struct verb verb_signal = {
 	.name = "signal",
-	.usage = "signal NAME PROC",
+	.usage = "signal NAME | end | reload PROC",
 	.parse = signal_parse,
 	.act = signal_act,
 	.is_for_ours = signal_is_for_ours,

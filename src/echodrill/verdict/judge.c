@@ -4,11 +4,13 @@
 #include "judge.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "echo/base/base.h"
 #include "echo/base/cause.h"
@@ -16,13 +18,14 @@
 #include "echo/base/units.h"
 #include "echodrill/script/expect.h"
 #include "echodrill/script/verb.h"
+#include "echodrill/stage/notice.h"
 #include "echodrill/stage/run.h"
 #include "observe.h"
 
 /* A timer that is later than this, or a program that waited longer for a CPU, makes upper bounds of
  * times worthless, and one that is later than the second everything: requests are acknowledged
  * before they are answered, retransmissions overtake steps. */
-static const int64_t late_ns = MSEC(20), too_late_ns = MSEC(150);
+static const int64_t late_ns = MSEC(20), too_late_ns = MSEC(150), measured_late_ns = SEC(2);
 
 static const char *const ruling_words[] = {
 	[RULING_OK] = "",    [RULING_NO] = "",      [RULING_LATE] = ", but this machine was late",
@@ -121,12 +124,14 @@ static void judge_await(const struct run *r, unsigned nth, struct judgement *j)
 	char text[UNITS_MAX];
 	struct finding *f;
 
-	if (!o->waited)
+	if (!o->waited && !o->noticing)
 		return;
 	if (!o->came && s->limit_ns > 0 && was_late(r, s->limit_ns / late_part(r, nth)))
 		ruling = RULING_LATE;
+	if (!o->came && o->noticing) /* when it notices is for the expectations */
+		ruling = RULING_SKIPPED;
 	f = found_step(j, ruling, nth);
-	snprintf(f->what, sizeof(f->what), "%.200s", s->text);
+	snprintf(f->what, sizeof(f->what), "%.200s", o->noticing ? "the client notices" : s->text);
 	if (s->verb == &verb_start)
 		snprintf(f->expected, sizeof(f->expected), "again");
 	else
@@ -143,7 +148,7 @@ static void judge_left_out(const struct run *r, unsigned nth, struct judgement *
 {
 	struct finding *f;
 
-	if (!r->record->outcome[nth].foreign)
+	if (!r->record->outcome[nth].foreign || r->record->outcome[nth].noticing)
 		return;
 	f = found_step(j, RULING_SKIPPED, nth);
 	snprintf(f->what, sizeof(f->what), "%s", r->drill->step.at[nth].text);
@@ -161,21 +166,60 @@ static void rule(const struct run *r, struct finding *f, enum held held, bool ne
 		f->ruling = RULING_LATE;
 }
 
+/* What a drill expects of our client's connections, and as many as it makes, holds for another
+ * client's if it holds for any: how many it makes is its own affair. So is with which exit code it
+ * says that it failed. Returns what is to be compared. */
+static struct expect expect_of_any(const struct run *r, const struct expect *e)
+{
+	static const char *const counted[] = { "state.", "unread.", "unsent.", "backlog.",
+					       "wire." };
+	struct expect any = *e;
+
+	if (run_has_words(r, WHO_CLIENT) || e->op != EXPECT_EQ || e->is_text || e->is_time ||
+	    e->low < 1)
+		return any;
+	for (size_t i = 0; i < ARRAY_LEN(counted); i++)
+		if (strncmp(e->what, counted[i], strlen(counted[i])) == 0) {
+			any.op = EXPECT_GE;
+			any.low = any.high = 1;
+		}
+	if (strcmp(e->what, "client.exit") == 0) {
+		any.op = EXPECT_NE;
+		any.low = any.high = 0;
+	}
+	return any;
+}
+
+/* Another client that notices may end at once: no signal of a later step can end it then, and it
+ * has closed its connection. */
+static bool ended_by_itself(const struct run *r, const struct expect *e)
+{
+	const struct ending *client = &r->record->ending[WHO_CLIENT];
+	const bool about = strcmp(e->what, "client.signal") == 0 || strstr(e->what, ".c2s.fin");
+
+	return !run_has_words(r, WHO_CLIENT) && about && notice_first(r->record) && client->ended &&
+	       observe_signal(r, WHO_CLIENT) == 0;
+}
+
 static void judge_expect(const struct run *r, unsigned nth, bool negate, struct judgement *j)
 {
 	const struct expect *e = &r->drill->expect.at[nth];
+	const struct expect any = expect_of_any(r, e);
 	struct finding *f = found(j, RULING_OK);
 	struct seen seen;
 
 	f->of = FINDING_OF_EXPECT;
 	f->nth = nth;
-	if (observe(r, e->what, &seen) > 0)
+	if (observe(r, e->what, &seen) > 0 || ended_by_itself(r, e))
 		f->ruling = RULING_SKIPPED;
 	else
-		rule(r, f, expect_holds(e, &seen), negate);
+		rule(r, f, expect_holds(&any, &seen), negate);
 	snprintf(f->what, sizeof(f->what), "%s", e->what);
-	snprintf(f->expected, sizeof(f->expected), "%s%.100s", negate ? "not " : "",
-		 e->text + strlen(e->what) + 1);
+	snprintf(f->expected, sizeof(f->expected), "%s%.100s%s", negate ? "not " : "",
+		 e->text + strlen(e->what) + 1,
+		 any.op == e->op       ? ""
+		 : any.op == EXPECT_NE ? " (ours; not 0)"
+				       : " (ours; at least 1)");
 	snprintf(f->observed, sizeof(f->observed), "%s", seen.text);
 }
 
@@ -218,6 +262,20 @@ static void judge_trouble(const struct record *rec, struct judgement *j)
 		 why[0] ? why : "it did not come to its end");
 }
 
+/* A client that has crashed before anything happened to its server; 0: it has not. */
+static int crashed_by(const struct run *r)
+{
+	const struct record *rec = r->record;
+	const struct ending *client = &rec->ending[WHO_CLIENT];
+	const struct mark *fault = record_mark(rec, "fault");
+	const bool counts = rec->complete && client->ended && !run_has_words(r, WHO_CLIENT);
+	const int by = counts ? observe_signal(r, WHO_CLIENT) : 0;
+	const bool bug =
+		by == SIGSEGV || by == SIGABRT || by == SIGBUS || by == SIGILL || by == SIGFPE;
+
+	return bug && (!fault || client->t_ns < fault->begin_ns) ? by : 0;
+}
+
 /* The first step that a program missed, where the drill says what that means: the fault behind it
  * was not reached because of the program, and its limit had room for a late machine. */
 static const struct finding *missed_step(const struct run *r, const struct judgement *j)
@@ -234,16 +292,20 @@ static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 	const struct record *rec = r->record;
 	const struct finding *doubt = first_of(j, RULING_DOUBT), *no = first_of(j, RULING_NO);
 	const struct finding *late = first_of(j, RULING_LATE), *missed = missed_step(r, j);
+	const bool measures = r->drill->group == GROUP_PROGRAM; /* for a minute */
 	unsigned dropped = atomic_load(&rec->wire.dropped);
 	char late_text[UNITS_MAX];
 
-	if (!record_sound(rec))
+	if (crashed_by(r))
+		conclude(j, VERDICT_FAIL, "the client has crashed before the fault: SIG%s",
+			 sigabbrev_np(crashed_by(r)));
+	else if (!record_sound(rec))
 		judge_trouble(rec, j);
 	else if (doubt && (!missed || doubt < missed))
 		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
-	else if (no && dropped > 0)
+	else if (no && dropped > 0 && !measures)
 		conclude(j, VERDICT_INCONCLUSIVE, "the wire had no room for %u frames", dropped);
-	else if (no && !negate && !missed && was_late(r, too_late_ns))
+	else if (no && !negate && !missed && was_late(r, measures ? measured_late_ns : too_late_ns))
 		conclude(j, VERDICT_INCONCLUSIVE, "%.100s: %.90s, but this machine was late by %s",
 			 no->what, no->observed, units_time(late_by(rec), 3, late_text));
 	else if (no)
@@ -302,14 +364,36 @@ static bool judge_sooner(const struct run *r, const char *name, const char *base
 	return true;
 }
 
+/* Another client does not say what it knows: what it did first. */
+static struct seen judge_noticed(const struct record *rec, struct judgement *j)
+{
+	const struct notice *first = notice_first(rec);
+	struct seen s = { .kind = SEEN_NOTHING, .text = "never" };
+	char text[UNITS_MAX];
+
+	if (!first)
+		return s;
+	j->knew_ns = first->t_ns - notice_base(rec);
+	snprintf(j->knew, sizeof(j->knew), "%.63s",
+		 first == &rec->notice[NOTICE_ENDED]
+			 ? first->text
+			 : notice_name((unsigned)(first - rec->notice)));
+	s.kind = SEEN_TIME;
+	s.least = s.most = j->knew_ns;
+	snprintf(s.text, sizeof(s.text), "%s", units_time(j->knew_ns, 4, text));
+	return s;
+}
+
 /* What the client noticed first: that it said so, or an error of its result. */
 static struct seen judge_knew(const struct run *r, struct judgement *j)
 {
-	static const char said[] = "client.when./server is gone|write: E|connect: E|\\(timeout/";
+	static const char said[] = "client.when./" NOTICE_WORDS "/";
 	const char *base = knew_base(r->record);
 	struct seen first = { .kind = SEEN_NOTHING, .text = "never" };
 	char name[80];
 
+	if (!run_has_words(r, WHO_CLIENT))
+		return judge_noticed(r->record, j);
 	if (judge_sooner(r, said, base, j, &first))
 		judge_words(r, j);
 	for (enum cause cause = CAUSE_NONE; cause < CAUSE_COUNT; cause++) {
@@ -342,13 +426,26 @@ static void judge_detector(const struct run *r, const struct seen *s, bool negat
 	const struct detector_notice *c = &r->drill->detector[detector - detectors];
 	struct finding *f = found(j, RULING_OK);
 
-	if (r->options->client[0]) {
+	if (run_is_foreign(r, WHO_CLIENT)) {
 		f->ruling = RULING_SKIPPED;
 	} else {
 		rule(r, f, notice_holds(c, s, j), negate);
 	}
 	snprintf(f->what, sizeof(f->what), "the client knows, with %s,", detector->name);
 	snprintf(f->expected, sizeof(f->expected), "%s%s", negate ? "not " : "", c->text);
+	snprintf(f->observed, sizeof(f->observed), "%.60s %.60s", s->text,
+		 j->knew_ns >= 0 ? j->knew : "");
+}
+
+/* A drill for any client measures: that nothing was noticed is a result as well, unless somebody
+ * asks whether it notices (probe). */
+static void judge_measured(const struct run *r, const struct seen *s, struct judgement *j)
+{
+	const bool missed = r->options->must_notice && j->knew_ns < 0;
+	struct finding *f = found(j, missed ? RULING_NO : RULING_OK);
+
+	snprintf(f->what, sizeof(f->what), "the client notices");
+	snprintf(f->expected, sizeof(f->expected), "when it does");
 	snprintf(f->observed, sizeof(f->observed), "%.60s %.60s", s->text,
 		 j->knew_ns >= 0 ? j->knew : "");
 }
@@ -370,6 +467,8 @@ void judge(const struct run *r, unsigned negate, struct judgement *j)
 		for (unsigned i = 0; i < d->expect.count; i++)
 			judge_expect(r, i, negate == i + 1, j);
 		knew = judge_knew(r, j);
+		if (d->group == GROUP_PROGRAM)
+			judge_measured(r, &knew, j);
 		if (r->options->detector)
 			judge_detector(r, &knew, negate == d->expect.count + 1, j);
 	}

@@ -18,6 +18,7 @@
 #include "echodrill/rig/hosts.h"
 #include "echodrill/script/expect.h"
 #include "echodrill/script/selector.h"
+#include "echodrill/stage/notice.h"
 #include "echodrill/stage/run.h"
 
 static json_t *observe_load; /* the client's JSON, NULL: none */
@@ -103,8 +104,24 @@ static int see_lines(const struct run *r, const struct selector *n, int who, str
 	return count ? see_moment(r, n, s, first) : see_nothing(s, "never said");
 }
 
-/* The signal that has ended a program; 0: none. A shell in between says it in its exit code. */
-static int ending_signal(const struct run *r, int who)
+/* Of another client's words that it noticed is all that can be known. Returns 1 where the drill
+ * means something else. */
+static int see_notice(const struct run *r, const struct selector *n, int who, struct seen *s)
+{
+	const struct notice *first = notice_first(r->record);
+	bool acted = false; /* what it prints may be the answer of a server that serves on */
+
+	see_nothing(s, "somebody else's program has other words");
+	if (who != WHO_CLIENT || !strstr(n->part[2], "server is gone"))
+		return 1;
+	for (unsigned i = 0; i < NOTICE_KINDS; i++)
+		acted |= i != NOTICE_SAID && r->record->notice[i].seen;
+	if (strcmp(n->part[1], "said") == 0)
+		return see_number(s, acted);
+	return first ? see_moment(r, n, s, first->t_ns) : see_nothing(s, "it noticed nothing");
+}
+
+int observe_signal(const struct run *r, int who)
 {
 	const int status = r->record->ending[who].status;
 	const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
@@ -126,8 +143,7 @@ static int see_program(const struct run *r, const struct selector *n, struct see
 	if (n->count == 3) {
 		if (run_has_words(r, (unsigned)who))
 			return see_lines(r, n, who, s);
-		see_nothing(s, "somebody else's program has other words");
-		return 1;
+		return see_notice(r, n, who, s);
 	}
 	if (strcmp(n->part[1], "running") == 0)
 		return see_number(s, e->started && (!e->ended || e->t_ns > r->record->end_ns));
@@ -135,7 +151,7 @@ static int see_program(const struct run *r, const struct selector *n, struct see
 		return see_text(s, e->started ? "running" : "never-started");
 	if (strcmp(n->part[1], "ended") == 0)
 		return see_moment(r, n, s, e->t_ns);
-	signal = ending_signal(r, who);
+	signal = observe_signal(r, who);
 	if (strcmp(n->part[1], "exit") == 0)
 		return signal ? see_text(s, "signal") : see_number(s, WEXITSTATUS(e->status));
 	snprintf(text, sizeof(text), "%s", signal ? sigabbrev_np(signal) : "none");

@@ -34,6 +34,10 @@ struct seen;
  * ran (other people's): the expectation is to be skipped; *s says why. */
 int observe(const struct run *r, const char *what, struct seen *s);
 
+/* The signal that has ended a program (enum who); 0: none. A shell in between says it in its exit
+ * code. */
+int observe_signal(const struct run *r, int who);
+
 /* Once for each run, before and after all observe of it. */
 void observe_open(const struct run *r);
 void observe_close(void);

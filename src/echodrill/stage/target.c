@@ -18,6 +18,17 @@ static bool is_child(pid_t pid, pid_t listens)
 	return pid != listens && sockets_count(pid, SOCKETS_CONNECTED) > 0;
 }
 
+/* The first of them that listens, or the first of all. */
+static unsigned keep_parent(pid_t *pids, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (sockets_count(pids[i], SOCKETS_LISTENING) > 0) {
+			pids[0] = pids[i];
+			break;
+		}
+	return count > 0;
+}
+
 /* Keeps those of @pids that serve, the youngest first. */
 static unsigned keep_children(pid_t *pids, unsigned count)
 {
@@ -63,7 +74,7 @@ static bool is_asking(const struct step *s)
 unsigned target_pids(const struct run *r, const struct step *s, pid_t pids[TARGETS_MAX])
 {
 	const bool children = s->proc == STEP_CHILD || s->proc == STEP_CHILDREN;
-	const unsigned who = children ? WHO_SERVER : s->proc;
+	const unsigned who = s->proc >= STEP_CHILD ? WHO_SERVER : s->proc;
 	const struct proc *p;
 	unsigned count;
 
@@ -79,7 +90,9 @@ unsigned target_pids(const struct run *r, const struct step *s, pid_t pids[TARGE
 		count = children ? proc_children(p->pid, pids, TARGETS_MAX) : 1;
 	} else {
 		count = proc_tree(p->pid, pids, TARGETS_MAX);
-		count = children ? keep_children(pids, count) : count;
+		count = children                 ? keep_children(pids, count)
+			: s->proc == STEP_PARENT ? keep_parent(pids, count)
+						 : count;
 		if (!children && count > 1 && is_asking(s) && is_shell(pids[0]))
 			memmove(pids, pids + 1, --count * sizeof(*pids));
 	}

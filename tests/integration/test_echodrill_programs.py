@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: MIT
+"""Other people's clients and servers by program files, what they notice, and the probe."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from drilllab import INCONCLUSIVE, SKIPPED, NobodyCase, Runs, drill
+from echolab import ROOT, USAGE, clean_env, covers, no_namespaces, program, run
+
+PROGRAMS = ROOT / "configs/programs"
+SERVER = """[program]
+kind   = server
+needs  = socat
+[server]
+start  = exec socat TCP-LISTEN:{port},bind={server},fork,reuseaddr EXEC:cat
+"""
+
+
+class Programs(Runs):
+    def setUp(self):
+        if no_namespaces():
+            self.skipTest(no_namespaces())
+        self.place = Path(tempfile.mkdtemp(prefix="echolab-"))
+        self.addCleanup(shutil.rmtree, self.place)
+        for name in ("programs/files", "drills", "pcap"):
+            (self.place / name).mkdir(parents=True)
+        (self.place / "programs/cat.conf").write_text(SERVER)
+
+    def add_client(self, name="mine", start="exec socat - TCP:{server}:{port}", more="", program="", cure=""):
+        (self.place / f"programs/{name}.conf").write_text(
+            f"[program]\nserver = cat\n{program}\n[client]\nstart = {start}\n{more}\n{cure}")
+
+    def add_drill(self, name, within="2s", **changes):
+        """A drill for any client that does not wait for a minute."""
+        text = (ROOT / f"configs/drills/{name}.conf").read_text().replace("within 60s", f"within {within}")
+        for old, new in changes.items():
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        (self.place / f"drills/{name}.conf").write_text(text)
+
+    def of_mine(self, *args, folder=None, **more):
+        """Runs until a busy machine leaves nothing open: what was found."""
+        for _ in range(3):
+            report = drill("--programs-dir", str(folder or self.place / "programs"), *args, **more)
+            if report.code != INCONCLUSIVE:
+                break
+        return report
+
+    def one(self, *args, **more):
+        result, = self.of_mine(*args, **more).results.values()
+        return result
+
+
+class Files(Programs):
+    def test_every_program_file_is_one_and_is_listed(self):
+        r = run([*program("echodrill"), "programs"])
+        self.assertEqual(r.code, 0, r.err)
+        listed = dict(line.split()[1::-1] for line in r.out.splitlines() if line[0] != " ")
+        self.assertEqual(set(listed), {p.stem for p in PROGRAMS.glob("*.conf")})
+        self.assertEqual({listed["curl"], listed["nginx"], listed["haproxy-proxy"]}, {"client", "server", "proxy"})
+
+    def test_every_file_that_they_copy_is_there_and_none_is_left_over(self):
+        named = {line.split("=")[1].strip() for p in PROGRAMS.glob("*.conf") for line in p.read_text().splitlines()
+                 if re.match(r"file *=", line)}
+        self.assertEqual(named, {p.name for p in (PROGRAMS / "files").iterdir()})
+
+    @covers("echodrill", "programs", "programs_dir")
+    def test_what_is_wrong_is_one_line_with_its_place(self):
+        self.add_client("one", more="reqest = x")
+        self.add_client("two", program="file = ../x")
+        self.add_client("three", more="chatter = (")
+        self.add_client("four")
+        (self.place / "programs/five.conf").write_text("[program]\nserver = cat\n")
+        for names, words in (("one", "one.conf:6: unknown key 'reqest'; did you mean 'request'?"),
+                             ("two", "two.conf:3: file: '../x' is no NAME"), ("three", "is no regular expression"),
+                             ("four:cure", "four: has no section [cure]"), ("cat", "cat is a server: name a client of it"),
+                             ("four/four", "four is no server"), ("five", "a client needs one"), ("six", "No such file"),
+                             ("four:x", "':cure' or nothing")):
+            with self.subTest(names=names):
+                r = run([*program("echodrill"), "--programs-dir", str(self.place / "programs"), "--programs", names, "run", "server-killed"])
+                self.assertEqual((r.code, r.err.count("\n")), (USAGE, 1), r.err)
+                self.assertIn(words, r.err)
+        r = run([*program("echodrill"), "--programs", "nc", "--client", "true", "run"])
+        self.assertEqual(r.code, USAGE, r.err)
+
+    def test_what_is_not_installed_is_skipped_with_the_package_to_install(self):
+        self.add_client(program="needs = /nonexistent/rclient\npackage = rclient-tools")
+        report = self.of_mine("--programs", "mine", "run", "program-killed-busy")
+        result, = report.results.values()
+        self.assertEqual((report.code, result["verdict"], result["not_applicable"]), (SKIPPED, "skipped", False))
+        self.assertEqual(result["reason"], "/nonexistent/rclient is not here: install rclient-tools")
+        self.assertIn("install rclient-tools", run([*program("echodrill"), "--programs-dir", str(self.place / "programs"), "programs"]).out)
+
+
+class NotRoot(NobodyCase):
+    def test_a_program_with_users_of_its_own_runs_only_as_root(self):
+        (self.place / "cat.conf").write_text(SERVER.replace("needs", "root = on\nneeds"))
+        (self.place / "mine.conf").write_text("[program]\nserver = cat\n[client]\nstart = socat - TCP:{server}:{port}\n")
+        for name in ("cat.conf", "mine.conf"):
+            (self.place / name).chmod(0o644)
+        report = drill("--programs-dir", str(self.place), "--programs", "mine", "run", "server-killed", prefix=self.prefix, exe=self.exe)
+        result, = report.results.values()
+        self.assertEqual((report.code, result["reason"]), (SKIPPED, "cat has users of its own: it runs only as root"))
+
+
+class Notices(Programs):
+    """What counts as noticing, each kind by a client that does it and nothing else."""
+
+    def kinds(self, result):
+        return [n["how"] for n in result["noticed"]]
+
+    def test_a_client_that_ends_and_says_why(self):
+        r = self.one("--programs", "ncat", "run", "program-refused", folder=PROGRAMS)
+        self.assertEqual((r["verdict"], r["client_end"]), ("pass", "exit code 1"), r)
+        self.assertEqual((r["client_program"], r["server_program"], r["tcp_tells"]), ("ncat", "echo", "at_once"))
+        said, = (n for n in r["noticed"] if n["how"] == "said")
+        self.assertIn("Connection refused", said["what"])
+        self.assertEqual(r["knew_ns"], r["noticed"][0]["after_ns"])
+        self.assertEqual(sorted(n["after_ns"] for n in r["noticed"]), [n["after_ns"] for n in r["noticed"]])
+
+    def test_one_that_closes_shuts_or_connects_anew_and_lives(self):
+        script = ("import socket, sys, time\n"
+                  "at = (sys.argv[1], int(sys.argv[2]))\n"
+                  "s = socket.create_connection(at)\n"
+                  "sys.stdin.readline()\n"
+                  "s.send(b'hello\\n')\n"
+                  "s.recv(99)\n"
+                  "sys.stdin.readline()\n"
+                  "if sys.argv[3] == 'close': s.close()\n"
+                  "if sys.argv[3] == 'shut': s.shutdown(1)\n"
+                  "if sys.argv[3] == 'dial': socket.create_connection(at)\n"
+                  "time.sleep(60)\n")
+        (self.place / "programs/files/way.py").write_text(script)
+        self.add_drill("program-silent-request", "3s")
+        for way, kind in (("close", "closed"), ("shut", "shut"), ("dial", "dialed")):
+            with self.subTest(way=way):
+                self.add_client(way, f"exec {sys.executable} -u {{dir}}/way.py {{server}} {{port}} {way}", "request = hello", "file = way.py")
+                r = self.one("--drills", str(self.place / "drills"), "--programs", way, "run", "program-silent-request")
+                self.assertEqual((r["verdict"], self.kinds(r), r["client_end"]), ("pass", [kind], "running"), r)
+
+    def test_what_a_client_says_on_and_on_is_no_notice(self):
+        loop = "exec sh -c '(while sleep 0.1 && echo tick; do :; done) & exec socat -u TCP:{server}:{port} -'"
+        self.add_client("talks", loop, "request = x")
+        self.add_client("ticks", loop, "request = x\nchatter = ^tick$")
+        self.add_drill("program-killed-idle", "1500ms", **{"client connect": "client start\nstep = await state client ESTAB 1",
+                                                           "kill: fault signal KILL server": "kill: fault nft add rule inet drill forward counter name fault drop"})
+        for name, kinds in (("talks", ["said"]), ("ticks", [])):
+            with self.subTest(name=name):
+                r = self.one("--drills", str(self.place / "drills"), "--programs", name, "run", "program-killed-idle")
+                self.assertEqual((r["verdict"], self.kinds(r)), ("pass", kinds), r)
+
+    def test_that_nothing_is_noticed_is_a_result_and_the_clean_up_is_no_notice(self):
+        self.add_drill("program-hung")
+        self.add_client(more="request = hello")
+        r = self.one("--drills", str(self.place / "drills"), "--programs", "mine", "run", "program-hung")
+        self.assertEqual((r["verdict"], r["noticed"], r["knew_ns"], r["client_end"], r["tcp_tells"]),
+                         ("pass", [], None, "running", "never"), r)
+
+    def test_a_client_without_a_connection_that_it_keeps_is_not_drilled_idle(self):
+        self.add_client(start="echo hello | socat - TCP:{server}:{port}")
+        report = self.of_mine("--programs", "mine", "run", "program-killed-idle", "program-silent-transfer", "program-killed-busy")
+        self.assertEqual({name: (r["verdict"], r["not_applicable"]) for name, r in report.results.items()},
+                         {"program-killed-idle": ("skipped", True), "program-silent-transfer": ("skipped", True),
+                          "program-killed-busy": ("pass", False)})
+        self.assertEqual(report.code, 0)
+
+    def test_many_connections_are_counted_and_not_refused(self):
+        one = "socat - TCP:{server}:{port}"
+        self.add_client(start=f"(sleep 9 | {one}) & (sleep 9 | {one}) & exec {one}", more="request = hello")
+        r = self.one("--programs", "mine", "run", "server-killed-whole")
+        self.assertEqual(r["connections"], 3, r)
+        looked, = (e for e in r["expectations"] if e["what"] == "wire.client.s2c.fin")
+        self.assertEqual((looked["ruling"], looked["expected"]), ("ok", "== 1 (ours; at least 1)"))
+
+    def test_a_long_transfer_a_reload_and_the_end_of_a_service(self):
+        self.add_client(more="request = hello\ntransfer = exec socat -u /dev/zero TCP:{server}:{port}")
+        (self.place / "programs/cat.conf").write_text(SERVER + "end = USR1\nreload = WINCH\n")
+        for name in ("program-silent-transfer", "program-drained-idle", "program-reload"):
+            self.add_drill(name)
+        results = self.of_mine("-j", "3", "--drills", str(self.place / "drills"), "--programs", "mine", "run", "program-silent-transfer",
+                               "program-drained-idle", "program-reload").results
+        self.assertAllPass(results)
+        self.assertIn("socat -u /dev/zero", " ".join(results["program-silent-transfer"]["commands"]))
+        ends = {name: [e["what"] for e in r["timeline"] if e["who"] == "server" and e["what"].startswith("(")]
+                for name, r in results.items()}
+        self.assertEqual(ends["program-drained-idle"][:1], ["(killed by SIGUSR1)"])
+        self.assertIn("hello", [n["what"] for n in results["program-reload"]["noticed"]])
+
+    def test_a_drill_for_any_client_measures_ours_too(self):
+        self.add_drill("program-killed-idle")
+        r = self.one("--drills", str(self.place / "drills"), "run", "program-killed-idle")
+        self.assertEqual((r["verdict"], r["knew"], r["client_program"], r["noticed"]), ("pass", "eof", None, []), r)
+
+    def test_text_of_a_program_reaches_no_terminal_as_it_is(self):
+        self.add_client(start="printf '\\033[31mred\\n'; exec socat - TCP:{server}:{port}", more="request = x")
+        self.add_drill("program-hung", "1s")
+        args = ["--programs-dir", str(self.place / "programs"), "--drills", str(self.place / "drills"), "--programs", "mine"]
+        for command in ("run", "probe"):
+            r = run([*program("echodrill"), *args, "--timeline", "always", command, "program-hung"])
+            self.assertNotIn("\x1b", r.out + r.err)
+
+
+class Probe(Programs):
+    server = "socat TCP-LISTEN:{port},bind={server},fork,reuseaddr EXEC:cat"
+
+    def probe(self, *args, drills=("program-killed-busy", "program-silent-idle"), request="hello"):
+        for name in drills:
+            self.add_drill(name)
+        return run([*program("echodrill"), "--drills", str(self.place / "drills"), "--server", self.server, "--client",
+                    "ncat {server} {port}", *(["--request", request] if request else []), *args, "probe"], timeout=120)
+
+    @covers("echodrill", "request")
+    def test_it_prints_what_is_never_noticed_first_and_what_to_set(self):
+        r = self.probe()
+        self.assertEqual(r.code, 1, r.out + r.err)
+        text = " ".join(r.out.split())
+        self.assertRegex(text, "^Never noticed while the drill lasted program-silent-idle never The server's host vanishes.*"
+                               "To set: keepalive.* Noticed program-killed-busy .*1 of 2 faults are never noticed$")
+
+    def test_it_passes_a_client_that_notices_everything(self):
+        r = self.probe(drills=["program-killed-busy"])
+        self.assertEqual(r.code, 0, r.out + r.err)
+        self.assertIn("0 of 1 faults are never noticed", r.out)
+
+    def test_json_and_tap_are_for_ci(self):
+        r = self.probe("-o", "tap")
+        self.assertEqual(r.code, 1, r.out)
+        self.assertRegex(r.out, r"(?m)^ok \d - program-killed-busy$")
+        self.assertRegex(r.out, r"(?m)^not ok \d - program-silent-idle # the client notices when it does: never")
+        r = self.probe("-o", "json")
+        self.assertEqual({d["drill"]: d["verdict"] for d in map(json.loads, r.out.splitlines())},
+                         {"program-killed-busy": "pass", "program-silent-idle": "fail"})
+
+    def test_a_client_that_asks_by_itself_is_not_probed_idle(self):
+        r = run([*program("echodrill"), "--server", self.server, "--client", "echo x | ncat {server} {port}", "probe",
+                 "program-killed-busy", "program-killed-idle"], timeout=120)
+        self.assertRegex(r.out, r"(?s)Not applicable\n  program-killed-idle.*it keeps no connection")
+
+    def test_it_needs_a_client(self):
+        r = run([*program("echodrill"), "probe"])
+        self.assertEqual((r.code, r.err.strip()), (USAGE, "echodrill: error: probe needs --client CMD, or --programs NAME"))
+
+    def test_the_job_of_the_documents_runs_as_it_is(self):
+        """docs/probe-ci.sh, for a service that is socat here."""
+        self.add_drill("program-killed-busy")
+        self.add_drill("program-silent-idle")
+        env = clean_env() | {"ECHODRILL": " ".join([*program("echodrill"), "--drills", str(self.place / "drills")]),
+                             "SERVICE": self.server, "CLIENT": "ncat {server} {port}", "REQUEST": "hello"}
+        for known, code in (("", 1), ("program-silent-idle", 0)):
+            with self.subTest(known=known):
+                r = subprocess.run(["sh", ROOT / "docs/probe-ci.sh"], env=env | {"KNOWN": known}, cwd=self.place,
+                                   capture_output=True, text=True, timeout=120)
+                self.assertEqual(r.returncode, code, r.stdout + r.stderr)
+                self.assertEqual("never noticed: program-silent-idle" in r.stdout, not known, r.stdout)
+
+
+class Evidence(Programs):
+    def test_wireshark_reads_the_capture_and_sees_what_the_timeline_says(self):
+        r = self.one("--programs", "ncat", "--pcap", str(self.place / "pcap"), "run", "program-killed-busy", folder=PROGRAMS)
+        self.assertEqual(r["verdict"], "pass", r)
+        capture, = (self.place / "pcap").glob("program-killed-busy-ncat.client.pcap")
+        out = subprocess.run(["tshark", "-n", "-r", capture, "-Y", "tcp", "-T", "fields", "-e", "tcp.flags.syn", "-e", "tcp.flags.reset",
+                              "-e", "tcp.len", "-e", "tcp.checksum.status"], capture_output=True, text=True, timeout=60, check=True,
+                             env=clean_env() | {"HOME": str(self.place)}).stdout
+        frames = [line.split("\t") for line in out.splitlines()]
+        seen = [e["what"] for e in r["timeline"] if e["who"] == "wire"]
+        self.assertEqual(sum(f[0] in ("1", "True") for f in frames), sum("SYN" in what for what in seen), out)
+        self.assertEqual(sum(f[1] in ("1", "True") for f in frames), sum("RST" in what for what in seen), out)
+        self.assertEqual(sum(int(f[2]) > 0 for f in frames), sum("bytes" in what for what in seen), out)
