@@ -14,17 +14,19 @@ from echolab import BIN, ROOT, no_namespaces, program, run
 NOT_ITS = {"shutdown-drain", "shutdown-drain-load", "shutdown-ignored"}
 
 
-class Textbook(Runs):
-    """tests/others/textbook_server.c"""
+class TextbookCase(Runs):
+    """tests/others/textbook_server.c and textbook_client.c, compiled"""
 
     @classmethod
     def setUpClass(cls):
         cls.place = Path(tempfile.mkdtemp(prefix="echolab-"))
         cls.addClassCleanup(shutil.rmtree, cls.place)
-        cls.exe = cls.place / "textbook"
-        subprocess.run([os.environ.get("CC", "cc"), "-O1", "-D_GNU_SOURCE", "-o", cls.exe,
-                        ROOT / "tests/others/textbook_server.c"], check=True)
+        for name in ("server", "client"):
+            subprocess.run([os.environ.get("CC", "cc"), "-O1", "-D_GNU_SOURCE", "-o", cls.place / f"textbook_{name}",
+                            ROOT / f"tests/others/textbook_{name}.c"], check=True)
+        cls.exe = cls.place / "textbook_server"
         cls.server = f"{cls.exe} {{server}} {{port}}"
+        cls.client = f"stdbuf -oL {cls.place}/textbook_client {{server}} {{port}}"
 
     def setUp(self):
         if no_namespaces():
@@ -37,6 +39,10 @@ class Textbook(Runs):
             if result["verdict"] != "inconclusive":
                 break
         return result
+
+
+class Textbook(TextbookCase):
+    """The server with our client."""
 
     def test_it_passes_the_classic_drills(self):
         wanted = [name for name in names("classic") if name not in NOT_ITS]
@@ -95,3 +101,66 @@ class Textbook(Runs):
                 r = self.drill("--server", command, "run", "server-killed")
                 self.assertIn(r["verdict"], ("inconclusive", "skipped"))
                 self.assertIn(words, r["reason"])
+
+
+# What the textbook's client must do in every classic drill: pass, or fail for a reason that is its own
+LIMITLESS = "await exit client within 10s within 10.0 s: not within 10.0 s"  # it sets no limit of any kind
+BLOCKED = "await exit client within 5.00 s: not within 5.00 s"               # in fgets, it does not look at its socket
+CLASSIC = {
+    "host-crashed": "", "host-crashed-idle": "", "host-rebooted": "", "host-rebooted-idle": "", "server-killed": "",
+    "server-killed-whole": "", "server-killed-unread": "", "server-killed-midflight": "", "shutdown-default": "",
+    "host-crashed-answer-timeout": LIMITLESS, "host-crashed-user-timeout": LIMITLESS, "router-admin-prohibited": LIMITLESS,
+    "router-host-unreachable": LIMITLESS, "router-net-unreachable": LIMITLESS, "router-unreachable-recverr": LIMITLESS,
+    "host-crashed-keepalive": BLOCKED, "host-rebooted-keepalive": BLOCKED, "server-killed-cure": BLOCKED,
+    "shutdown-drain": BLOCKED, "shutdown-drain-load": BLOCKED,
+    "shutdown-ignored": None,  # its server does not ignore SIGTERM: what the drill is about does not happen
+}
+
+
+class TextbookBoth(TextbookCase):
+    """The textbook's own two programs."""
+
+    def both(self, *args, client=""):
+        return self.drill("--server", self.server, "--client", f"{self.client}{client}", *args)
+
+    def said(self, r):
+        return [e["what"] for e in r["timeline"] if e["who"] == "client"]
+
+    def test_it_passes_the_classic_drills(self):
+        """Every verdict is right, whatever it is."""
+        self.assertEqual(set(CLASSIC), set(names("classic")))
+        results = self.run_until_conclusive("--server", self.server, "--client", self.client,
+                                            wanted=[name for name, reason in CLASSIC.items() if reason is not None])
+        for name, reason in CLASSIC.items():
+            with self.subTest(name=name):
+                if reason is None:
+                    r = self.both("run", name)
+                    self.assertEqual((r["verdict"], r["reason"]), ("inconclusive", " signal KILL server: there is no such process"))
+                    continue
+                r = results[name]
+                self.assertEqual((r["verdict"], r["reason"]), ("fail" if reason else "pass", reason))
+
+    def test_it_is_killed_by_sigpipe_with_its_second_line(self):
+        r = self.both("run", "server-killed")
+        self.assertEqual((r["verdict"], r["client_end"], r["noticed"][0]["how"]), ("pass", "killed by SIGPIPE", "said"), r)
+        self.assertEqual([w for w in self.said(r) if w[0] not in "(>"], ["From server: hello", "From server: "])
+
+    def test_a_careful_one_ends_when_read_returns_0(self):
+        r = self.both("run", "server-killed", client=" careful")
+        self.assertEqual((r["verdict"], r["client_end"]), ("pass", "exit code 1"), r)
+        self.assertIn("the server has ended before its time", self.said(r))
+        skipped = [e["what"] for e in r["expectations"] if e["ruling"] == "skipped"]
+        self.assertIn("client.signal", skipped)  # it was gone before a signal could end it
+
+    def test_a_memset_of_the_wrong_size_crashes_it(self):
+        for name in ("server-killed", "host-crashed-idle"):
+            with self.subTest(name=name):
+                r = self.both("run", name, client=" memset")
+                self.assertEqual((r["verdict"], r["reason"]), ("fail", "the client has crashed before the fault: SIGSEGV"), r)
+
+    def test_a_server_whose_parent_alone_is_killed_serves_on(self):
+        for client in ("", " careful"):
+            r = self.both("run", "fork-parent-killed", client=client)
+            self.assertEqual((r["verdict"], r["client_end"]), ("pass", "running"), r)
+            self.assertIn("From server: still there", self.said(r))
+        self.assertEqual(self.drill("--server", self.server, "run", "fork-parent-killed")["verdict"], "pass")
