@@ -11,6 +11,7 @@
 #   make lesson           outputs and pictures of docs/lesson, from runs
 #   make vm-check         what a kernel can change, on Debian's own: hours
 #   make vm-selection     some of it, on Linux 6.1: seven minutes
+#   make mpi              echoload-mpi, which needs MPI   make hosts-check  it and four hosts: a minute
 #   make failures         docs/failures.md: what clients see, from a run of every drill
 #   make install          into $(DESTDIR)$(PREFIX)       make uninstall    take it out again
 #   make man              manual pages                   make dist         release archive
@@ -127,6 +128,12 @@ $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/src/%/main.o $(B)/lib/%.a $(LIBS)
 	$(call say,LD)
 	$(link)
 
+# The one program that needs MPI (libopenmpi-dev), and nothing else does: make mpi
+mpi: all $(B)/echoload-mpi
+$(B)/echoload-mpi: mpi/echoload_mpi.c $(LIBS) $(B)/flags
+	$(call say,MPICC)
+	$(Q)OMPI_CC='$(CC)' mpicc $(CFLAGS) $(FLAGS) $(LDALL) -o $@ $< $(LIBS) $(LDLIBS)
+
 # --- tests ---------------------------------------------------------------------------------------------------
 
 # What tests are told: where the programs are, how they were built, how much more time they need, and what to
@@ -172,6 +179,10 @@ $(B)/preload/%.so: tests/preload/%.c $(B)/flags | $(B)/config.h $(B)/version.h
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(filter-out $(SAN),$(FLAGS)) -MMD -MP -fPIC -shared -o $@ $< -ldl
 integration: all $(PRELOADS) bench-programs
 	$(Q)$(RUN) tests/run $(TESTFLAGS) $(T)
+
+# one load from four hosts, by mpirun: namespaces stand for hosts; a minute, root, tools/deps --mpi
+hosts-check: mpi
+	$(Q)PYTHONPATH=tests/integration /usr/bin/python3 -m unittest discover -v -s tests/hosts
 
 # what the kernel has a part in, on the one that runs: what is left out compares, or reads only files
 kernel-check: check-programs
@@ -256,7 +267,7 @@ shellcheck:
 tidy: all $(B)/unit bench-programs
 	$(Q)tools/tidy
 format:
-	$(Q)clang-format -i $(CFILES) $(HFILES)
+	$(Q)clang-format -i $(CFILES) $(HFILES) mpi/*.c
 format-check:
 	$(Q)$(if $(CFILES)$(HFILES),clang-format --dry-run -Werror $(CFILES) $(HFILES))
 
@@ -290,7 +301,7 @@ clean:
 help:
 	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all check check-programs kernel-check vm-check vm-selection unit integration demo pictures lesson failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
+.PHONY: all mpi hosts-check check check-programs kernel-check vm-check vm-selection unit integration demo pictures lesson failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
 	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man install uninstall dist compdb clean \
 	help FORCE
 .DELETE_ON_ERROR:
