@@ -42,7 +42,7 @@ def compared(*options, blocks=8, max_blocks=60, width=0.01):
     cell = json.loads(done.stdout)["cells"][0] if done.stdout else {"measured": False, "reason": done.stderr}
     if not cell["measured"]:
         sys.exit(f"{options}: {cell['reason']}")
-    return {"blocks": cell["blocks"]} | {
+    return {"blocks": cell["blocks"], "noise": cell["noise_ratio"]} | {
         key: {"a": cell["a"][key], "b": cell["b"][key], "ratio": cell.get(ratio)}
         for key, ratio in (("rate", "ratio"), ("server_cpu_ns_per_message", "cpu_ratio"), ("key", "key_ratio"),
                            ("client_cpu_ns_per_message", "client_cpu_ratio"), ("server_busy", None),
