@@ -272,10 +272,10 @@ int metrics_start(struct metrics *m)
 
 void metrics_announce(const struct metrics *m)
 {
-	char at[ADDR_TEXT_MAX];
+	char where[METRICS_WHERE_MAX];
 
-	if (m->server.http)
-		log_info("metrics at http://%s/metrics", addr_format(&m->server.bound, at));
+	if (metrics_server_where(&m->server, where)[0])
+		log_info("metrics at %s", where);
 }
 
 void metrics_stop(struct metrics *m)

@@ -203,7 +203,7 @@ int echod_load(struct opt_set *s, struct echod_config *c, struct backend_choice 
 	s->after = echod_after;
 	s->reloads = true;
 	opt_add(s, "server", echod_opts, c);
-	opt_add(s, "metrics", metrics_server_opts, &c->metrics);
+	opt_add(s, "metrics", metrics_opts, &c->metrics);
 	r = backend_options(b, BACKEND_ACCEPT, s);
 	if (r < 0) {
 		snprintf(s->error, sizeof(s->error), "cannot be read: %s", strerror(-r));

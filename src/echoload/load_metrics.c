@@ -137,7 +137,7 @@ static void load_metrics_failed(const char *path, int err)
 
 int load_metrics_start(struct load_metrics *m, struct run *run, struct opt_set *set)
 {
-	char at[ADDR_TEXT_MAX];
+	char where[METRICS_WHERE_MAX];
 	int r;
 
 	m->run = run;
@@ -160,8 +160,8 @@ int load_metrics_start(struct load_metrics *m, struct run *run, struct opt_set *
 out:
 	if (r < 0)
 		prom_process_close(&m->process);
-	else if (m->server.http)
-		log_info("metrics at http://%s/metrics", addr_format(&m->server.bound, at));
+	else if (metrics_server_where(&m->server, where)[0])
+		log_info("metrics at %s", where);
 	return r;
 }
 

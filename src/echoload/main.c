@@ -351,7 +351,7 @@ static int client_main(struct client *c)
 	int r, code;
 
 	opt_add(&c->opts, "global", load_opts, &c->config);
-	opt_add(&c->opts, "metrics", metrics_server_opts, &c->metrics_options);
+	opt_add(&c->opts, "metrics", metrics_opts, &c->metrics_options);
 	r = backend_options(&c->backend, BACKEND_CONNECT, &c->opts);
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * metrics_server: the thread, what it waits for, and the rows of [metrics].
+ * metrics_server: the thread, and what it waits for.
  */
 #include "echo/net/metrics_server.h"
 
@@ -23,83 +23,13 @@ enum {
 	OWN_DESCRIPTORS = 6,
 };
 
-/* ---- rows ---- */
-
-/* A bare port is one of the loopback: to be open to the world is never meant by accident. */
-static int listen_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
-{
-	char local[OPT_TEXT_MAX];
-	struct addr a = { 0 };
-
-	(void)o;
-	snprintf(local, sizeof(local), "127.0.0.1:%.200s", text);
-	if (strcmp(text, "off") != 0 && addr_parse(&a, text) < 0 && addr_parse(&a, local) < 0) {
-		snprintf(why, OPT_ERROR_MAX,
-			 "must be off, PORT (of 127.0.0.1) or ADDR:PORT, such as 9907 or "
-			 "[::1]:9907");
-		return -EINVAL;
-	}
-	memcpy(field, &a, sizeof(a));
-	return 0;
-}
-
-static bool listen_print(const struct opt *o, const void *field, unsigned nth,
-			 char text[OPT_TEXT_MAX])
-{
-	const struct addr *a = field;
-	char buf[ADDR_TEXT_MAX];
-
-	(void)o;
-	snprintf(text, OPT_TEXT_MAX, "%s", a->len > 0 ? addr_format(a, buf) : "off");
-	return nth == 0;
-}
-
-static const struct opt_type opt_listen = { "ADDR:PORT", listen_parse, listen_print };
-
-/* node_exporter reads no other files. */
-static int file_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
-{
-	static const char suffix[] = ".prom";
-	const size_t len = strlen(text), end = sizeof(suffix) - 1;
-
-	memset(field, 0, o->size);
-	if (strcmp(text, "off") == 0)
-		return 0;
-	if (len <= end || strcmp(text + len - end, suffix) != 0) {
-		snprintf(why, OPT_ERROR_MAX, "must be off or end in %s", suffix);
-		return -EINVAL;
-	}
-	return opt_string.parse(o, text, field, why);
-}
-
-static bool file_print(const struct opt *o, const void *field, unsigned nth,
-		       char text[OPT_TEXT_MAX])
-{
-	const char *path = field;
-
-	(void)o;
-	snprintf(text, OPT_TEXT_MAX, "%s", path[0] ? path : "off");
-	return nth == 0;
-}
-
-static const struct opt_type opt_file = { "PATH", file_parse, file_print };
-
-const struct opt metrics_server_opts[] = {
-	OPT(metrics_options, listen, opt_listen, "off",
-	    "serve metrics to Prometheus at http://ADDR:PORT/metrics; a PORT alone: of 127.0.0.1"),
-	OPT(metrics_options, file, opt_file, "off",
-	    "write metrics to this file, for node_exporter's textfile collector; it must end in "
-	    ".prom"),
-	OPT_TIME(metrics_options, interval, "15s", MSEC(100), SEC(3600),
-		 "how often that file is written"),
-	OPT_END,
-};
-
 unsigned metrics_server_descriptors(const struct metrics_options *o)
 {
-	if (o->listen.len == 0 && !o->file[0])
+	const bool listens = o->listen.at.len > 0 || o->listen.path[0];
+
+	if (!listens && !o->file[0])
 		return 0;
-	return OWN_DESCRIPTORS + (o->listen.len > 0 ? METRICS_SERVER_PEERS : 0);
+	return OWN_DESCRIPTORS + (listens ? METRICS_SERVER_PEERS : 0);
 }
 
 /* ---- the thread ---- */
@@ -171,16 +101,32 @@ static int metrics_server_listen(struct metrics_server *s, bool join)
 	int r;
 
 	s->bound = s->options->listen;
-	r = join ? sock_join(&s->bound, &options)
-		 : sock_listen(&s->bound, &options, &s->listen_fd, 1);
-	if (join && r >= 0)
-		s->listen_fd = r;
+	if (s->bound.path[0])
+		r = s->listen_fd = metrics_unix_listen(s->bound.path, join, &s->unix_id);
+	else if (join)
+		r = s->listen_fd = sock_join(&s->bound.at, &options);
+	else
+		r = sock_listen(&s->bound.at, &options, &s->listen_fd, 1);
 	return r < 0 ? r : 0;
+}
+
+char *metrics_server_where(const struct metrics_server *s, char text[METRICS_WHERE_MAX])
+{
+	char at[ADDR_TEXT_MAX];
+
+	text[0] = '\0';
+	if (s->http && s->bound.path[0])
+		snprintf(text, METRICS_WHERE_MAX, "unix:%s", s->bound.path);
+	else if (s->http)
+		snprintf(text, METRICS_WHERE_MAX, "http://%s/metrics",
+			 addr_format(&s->bound.at, at));
+	return text;
 }
 
 static void metrics_server_close(struct metrics_server *s)
 {
 	metrics_http_end(s);
+	metrics_unix_remove(s->bound.path, &s->unix_id);
 	if (s->listen_fd >= 0)
 		close(s->listen_fd);
 	if (s->stop_fd >= 0)
@@ -191,18 +137,18 @@ static void metrics_server_close(struct metrics_server *s)
 
 int metrics_server_open(struct metrics_server *s, bool join, struct opt_set *set)
 {
-	char at[ADDR_TEXT_MAX];
+	char at[OPT_TEXT_MAX];
 	int r = 0;
 
 	s->listen_fd = s->stop_fd = s->http_fd = -1;
 	if (metrics_server_descriptors(s->options) == 0)
 		return 0;
 	s->opened = true;
-	if (s->options->listen.len > 0)
+	if (s->options->listen.at.len > 0 || s->options->listen.path[0])
 		r = metrics_server_listen(s, join);
 	if (r < 0)
 		(void)opt_error_at(set, "metrics.listen", "cannot listen on %s: %s",
-				   addr_format(&s->options->listen, at), strerror(-r));
+				   metrics_opt_text(&s->options->listen, at), strerror(-r));
 	if (r == 0 && s->options->file[0]) {
 		r = metrics_file_write(s);
 		s->file_due_ns = clock_now_ns() + s->options->interval;

@@ -3,6 +3,7 @@
 import collections
 import http.client
 import re
+import socket
 import subprocess
 
 from echolab import PATIENCE, TestCase, slow
@@ -55,7 +56,11 @@ class MetricsCase(TestCase):
 
     def http(self, at, method="GET", path="/metrics", **how):
         """A request on a connection of its own."""
-        c = http.client.HTTPConnection(*at, timeout=slow(PATIENCE))
+        c = http.client.HTTPConnection(*(at if isinstance(at, tuple) else ["localhost"]), timeout=slow(PATIENCE))
+        if not isinstance(at, tuple):  # a path
+            c.sock = socket.socket(socket.AF_UNIX)
+            c.sock.settimeout(slow(PATIENCE))
+            c.sock.connect(str(at))
         try:
             c.request(method, path, **how)
             r = c.getresponse()

@@ -262,6 +262,26 @@ class Metrics(MetricsCase, LoadCase):
         server = self.echod(metrics_listen="[::1]:0")
         self.assertEqual(self.scrape(self.metrics_of(server)).sum("echod_connections_open"), 0)
 
+    def test_a_path(self):
+        path = self.folder() / "m"
+        server = self.echod(metrics_listen=f"unix:{path}")
+        self.assertTrue(server.err.wait_for(f"metrics at unix:{path}\n"), server.said())
+        self.assertEqual(self.scrape(path).sum("echod_connections_open"), 0)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o660)
+        self.assertEqual([p.name for p in path.parent.iterdir()], ["m"])
+        self.fails(self.run_echod(metrics_listen=f"unix:{path}"), ENVIRONMENT,
+                   f"--metrics-listen: cannot listen on unix:{path}: Address already in use")
+        server.kill9()
+        self.assertTrue(path.exists())  # stale: the next one takes its place
+        server = self.echod(metrics_listen=f"unix:{path}")
+        self.scrape(path)
+        self.assertEqual(server.stop(), OK)
+        self.assertFalse(path.exists())
+        path.write_text("not a socket")
+        self.fails(self.run_echod(metrics_listen=f"unix:{path}"), ENVIRONMENT, "cannot listen on .*File exists")
+        self.assertEqual(path.read_text(), "not a socket")
+        self.fails(self.run_echod("--check", metrics_listen="unix:" + "p" * 90), USAGE, "is too long")
+
     def test_workers_with_own_descriptors_have_none_of_it(self):
         for backend in set(backends()) - {"fork"}:
             with self.subTest(backend=backend):
@@ -356,6 +376,18 @@ class MetricsOfATakeover(TakeoverCase, MetricsCase):
         stop.set()
         thread.join()
         self.assertEqual(failed, [])
+
+    def test_a_path_is_the_successors_from_then_on(self):
+        path = self.folder() / "m"
+        old = self.echod(metrics_listen=f"unix:{path}")
+        new = self.successor(old, metrics_listen=f"unix:{path}", listen=f"127.0.0.1:{old.port}")
+        self.assertGone(old)
+        sock = self.connect(new)
+        self.assertEcho(sock, b"x")
+        self.wait_samples(path, lambda s: s.sum("echod_received_bytes_total") == 1, "it is the successor's")
+        sock.close()
+        self.assertEqual(new.stop(), OK)
+        self.assertFalse(path.exists())
 
     def test_what_stays_behind_leaves_address_and_file(self):
         path = self.folder() / "echod.prom"

@@ -13,19 +13,36 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "echo/base/addr.h"
 #include "echo/base/opt.h"
 
 struct MHD_Daemon;
 
+enum {
+	METRICS_PATH_MAX = 90, /* of a socket: a suffix must find room behind it */
+	METRICS_WHERE_MAX = METRICS_PATH_MAX + ADDR_TEXT_MAX,
+};
+
+struct metrics_address {
+	struct addr at;              /* len 0: none */
+	char path[METRICS_PATH_MAX]; /* "": none */
+};
+
+/* What a socket at a path was, to know it again. */
+struct metrics_unix_id {
+	dev_t dev;
+	ino_t ino;
+};
+
 /* A section [metrics] of a program's options: rows and what they fill. */
 struct metrics_options {
-	struct addr listen;      /* len 0: nowhere */
+	struct metrics_address listen;
 	char file[OPT_TEXT_MAX]; /* "": none */
 	int64_t interval;        /* between two writes of it */
 };
-extern const struct opt metrics_server_opts[];
+extern const struct opt metrics_opts[];
 
 /* Descriptors that it may have open; 0: nothing is asked for. */
 unsigned metrics_server_descriptors(const struct metrics_options *o);
@@ -41,7 +58,8 @@ struct metrics_server {
 	void *arg;
 
 	/* its own; zeroes before it is opened */
-	struct addr bound; /* where it listens */
+	struct metrics_address bound; /* where it listens */
+	struct metrics_unix_id unix_id;
 	int listen_fd, stop_fd;
 	bool opened, running;
 	_Atomic bool leaving;
@@ -59,6 +77,11 @@ int metrics_server_open(struct metrics_server *s, bool join, struct opt_set *set
 
 /* Serves. Returns 0 or -errno. Signals are not delivered to its thread. */
 int metrics_server_start(struct metrics_server *s);
+
+/* Where it is, for people: "http://127.0.0.1:9907/metrics"; "" if it does not listen. Returns
+ * @text.
+ */
+char *metrics_server_where(const struct metrics_server *s, char text[METRICS_WHERE_MAX]);
 
 /* Ends it, if it runs: answers what has been asked, and writes the file a last time. */
 void metrics_server_stop(struct metrics_server *s);
