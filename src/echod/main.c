@@ -343,7 +343,6 @@ static int server_main(struct server *s, int argc, char **argv)
 	r = echod_load(&s->opts, &s->config, &s->backend, argc, argv);
 	if (r < 0)
 		return server_usage_error(s);
-	log_configure(&s->config.log);
 	if (program_answer(&s->opts, &s->config.program))
 		return program_exit(EXIT_OK);
 	if (r > 0) {
@@ -362,6 +361,7 @@ static int server_main(struct server *s, int argc, char **argv)
 		log_info("the configuration is good");
 		return EXIT_OK;
 	}
+	log_configure(&s->config.log);
 	s->now = &s->settings[0];
 	s->bound = s->config.listen;
 	server_configure(s, &s->config, s->now);

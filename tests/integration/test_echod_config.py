@@ -162,6 +162,8 @@ class Answers(TestCase):
         r = self.run_echod("--check", listen=f"127.0.0.1:{port.port}")  # in use: nothing is opened
         self.assertEqual((r.code, r.out), (OK, ""))
         self.assertIn("good", r.err)
+        r = self.run_echod("--check", log="json", log_level="error")  # of the server's log, not of this answer
+        self.assertEqual((r.code, r.err), (OK, "echod: the configuration is good\n"))
 
     @covers("echod", "config")
     def test_config_file_by_both_names(self):
