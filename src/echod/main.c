@@ -331,15 +331,25 @@ static int server_run(struct server *s)
 	return code;
 }
 
+/* A reload that is asked for before there is anything to reload is no end: it waits. */
+static void server_hold_hangups(struct server *s)
+{
+	struct sigaction found;
+	sigset_t hangup;
+
+	s->hangup_ignored = sigaction(SIGHUP, NULL, &found) == 0 && found.sa_handler == SIG_IGN;
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &hangup, NULL);
+}
+
 static int server_main(struct server *s, int argc, char **argv)
 {
-	struct sigaction hangup;
 	int r;
-
-	s->hangup_ignored = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
 
 	if (successor_init(&s->takeover.successor, argc, argv) < 0)
 		return EXIT_ENVIRONMENT;
+	server_hold_hangups(s);
 	r = echod_load(&s->opts, &s->config, &s->backend, argc, argv);
 	if (r < 0)
 		return server_usage_error(s);

@@ -44,11 +44,14 @@ class ReloadCase(LoadCase):
         self.assertTrue(last, server.said())
         return server.err.text.encode()[start:].decode().replace(str(self.path), "FILE")
 
+    @staticmethod
+    def signals(pid, which):
+        """A set of /proc/PID/status: "ShdPnd", "SigBlk"; bit N - 1 is signal N."""
+        return int(re.search(rf"{which}:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())[1], 16)
+
     def wait_taken(self, server, number):
         """Until a signal does not wait any more: one that waits is one, however often it is sent."""
-        def waits():
-            return int(re.search(r"ShdPnd:\s*(\w+)", Path(f"/proc/{server.pid}/status").read_text())[1], 16)
-        self.wait_until(lambda: not waits() & 1 << number - 1, "the signal is taken")
+        self.wait_until(lambda: not self.signals(server.pid, "ShdPnd") & 1 << number - 1, "the signal is taken")
 
     def signal(self, server, number):
         """Sends a signal that echod handles; returns when it has."""

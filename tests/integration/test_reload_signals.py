@@ -5,7 +5,7 @@ import pty
 import signal
 import sys
 
-from echolab import OK, PATIENCE, covers, recv_to_end, slow
+from echolab import OK, PATIENCE, Process, covers, not_in, program, recv_to_end, slow
 from reloadlab import ReloadCase, text_of
 from takeoverlab import Talk
 
@@ -48,6 +48,21 @@ class Hangups(ReloadCase):
             self.assertNotIn("SIGHUP", server.err.text)
             self.assertIn("SIGHUP: nothing has changed\n", self.reload(server))
             self.assertServes(sock)
+
+
+class Starts(ReloadCase):
+    @not_in("valgrind")  # which blocks signals on its own account
+    def test_a_reload_that_is_asked_for_too_early_waits(self):
+        """While the configuration is read, which here is a pipe that nobody has written yet."""
+        self.path = self.config_file("")
+        self.path.unlink()
+        os.mkfifo(self.path)
+        starting = self.keep(Process([*program("echod"), "-f", str(self.path)]))
+        self.wait_until(lambda: self.signals(starting.pid, "SigBlk") & 1 << signal.SIGHUP - 1, "it holds hang-ups back")
+        starting.send_signal(signal.SIGHUP)
+        self.path.write_text("[server]\nlisten = 127.0.0.1:0\n")
+        self.assertTrue(starting.err.wait_for("listening on .*SIGHUP: .* cannot be read again; nothing has changed"),
+                        starting.said())
 
 
 class Takeovers(ReloadCase):
