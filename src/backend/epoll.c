@@ -141,6 +141,7 @@ static int epoll_add(const struct worker *w, int fd, uint32_t events, uint64_t t
 
 static int epoll_add_conn(struct conn *c)
 {
+	c->backend_flags = c->is_unix ? EPOLL_UNIX : 0;
 	return epoll_add(c->worker, c->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
 			 conn_token(c, OP_CONN));
 }
@@ -223,7 +224,7 @@ static void epoll_owed(const struct conn *c, void (*each)(void *arg, const void 
 
 static int epoll_attach(struct conn *c)
 {
-	c->backend_flags = 0; /* to be added tells what there is */
+	/* to be added tells what there is */
 	return fcntl(c->fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0 ? -errno : epoll_add_conn(c);
 }
 

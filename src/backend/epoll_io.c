@@ -143,6 +143,8 @@ static void epoll_nothing(struct conn *c, ssize_t n)
 {
 	if (n < 0 && errno == EINTR)
 		return;
+	if (c->backend_flags & EPOLL_UNIX)
+		c->came_ns = c->worker->now_ns;
 	if (n < 0 && errno == EAGAIN && c->send_err) {
 		conn_fail(c, c->send_err);
 		return;
@@ -158,7 +160,7 @@ static void epoll_nothing(struct conn *c, ssize_t n)
 /* @n bytes came where @want could have: mostly that was all, and an event tells of more. */
 static inline void epoll_came(struct conn *c, size_t n, size_t want)
 {
-	if (n < want && !(c->backend_flags & EPOLL_TO_EAGAIN))
+	if (n < want && !(c->backend_flags & (EPOLL_TO_EAGAIN | EPOLL_UNIX)))
 		c->backend_flags &= (uint8_t)~EPOLL_READABLE;
 	epoll_tick(c->worker);
 }

@@ -22,6 +22,8 @@ enum {
 	EPOLL_TO_EAGAIN = 2, /* until then a short receive does not mean that the socket is empty */
 	EPOLL_FULL = 4,      /* its socket refused what pass_step looked at: until EPOLLOUT */
 	EPOLL_PAUSED = 8,    /* is not read from until its queue has drained */
+	EPOLL_UNIX = 16,     /* a receive ends where descriptors or credentials came beside bytes:
+				a short one never means that the socket is empty */
 };
 
 /* What the backend keeps of a connection. */

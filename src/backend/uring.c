@@ -121,7 +121,8 @@ static void uring_dialed(struct conn *c, int res)
 		conn_fail(c, -r);
 	} else if (res & POLLOUT) {
 		(void)fcntl(c->fd, F_SETFL, O_RDWR); /* the ring waits only where it may block */
-		uring_poll(c, POLLERR | POLLHUP);    /* uring_update_recv says what for */
+		uring_of(c)->single = c->is_unix;
+		uring_poll(c, POLLERR | POLLHUP); /* uring_update_recv says what for */
 		conn_opened(c);
 		uring_update_recv(c);
 	} else {

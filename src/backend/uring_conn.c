@@ -98,8 +98,8 @@ static size_t held_len(const struct conn *c)
 	return s->bufs.spans[u->held.first].len;
 }
 
-/* Half of the pool may hold what is spilled: the other half is for what can be sent, so that there
- * always is something whose end makes room. */
+/* Half of the pool may hold what is spilled: the other half is for what can be sent and make room.
+ */
 static bool spill_one(struct conn *c)
 {
 	struct unsent_pool *pool = &c->worker->pool;
@@ -220,13 +220,14 @@ static void deliver_held_bytes(struct conn *c)
 /* @how: RECEIVE_MULTI, or RECEIVE_ONCE of at most @max bytes. */
 static void arm_recv(struct conn *c, enum uring_receiving how, size_t max)
 {
-	const struct uring_state *s = c->worker->state;
-	struct io_uring_sqe *sqe = uring_sqe(c->worker->state);
+	struct uring_state *s = c->worker->state;
+	struct io_uring_sqe *sqe = uring_sqe(s);
 
 	if (how == RECEIVE_MULTI)
 		io_uring_prep_recv_multishot(sqe, c->fd, NULL, 0, 0);
 	else
 		io_uring_prep_recv(sqe, c->fd, NULL, size_min(max, s->bufs.size), 0);
+	c->came_ns = c->worker->now_ns;
 	uring_of(c)->receiving = (uint8_t)how;
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = GROUP;
@@ -238,19 +239,18 @@ static void arm_recv(struct conn *c, enum uring_receiving how, size_t max)
 static void arm_poll(struct conn *c)
 {
 	struct io_uring_sqe *sqe = uring_sqe(c->worker->state);
-	struct uring_conn *u = uring_of(c);
 
-	io_uring_prep_poll_add(sqe, c->fd, u->full ? POLLOUT : POLLIN | POLLRDHUP);
+	io_uring_prep_poll_add(sqe, c->fd, uring_of(c)->full ? POLLOUT : POLLIN | POLLRDHUP);
 	uring_track(c, sqe, URING_RECV);
-	u->receiving = RECEIVE_POLL;
+	uring_of(c)->receiving = RECEIVE_POLL;
 }
 
 /* How @c should receive now, and for RECEIVE_ONCE at most how much (*max).
  *
  * A multishot receive that is woken for bytes and for the reset behind them at once takes the bytes
  * and forgets the reset (seen on 6.18: it loses wakes that were counted together, unless the socket
- * says that more is there, which it does for a FIN but not for a reset). So there is one only where
- * something else tells: the send that follows, or the watch of a connection that we dialed. */
+ * says that more is there, which it does for a FIN of TCP alone). So there is one only where
+ * something else tells: the send that follows, or the watch of one that we dialed. */
 static enum uring_receiving wanted_recv(const struct conn *c, size_t *max)
 {
 	const struct uring_state *s = c->worker->state;
@@ -264,9 +264,9 @@ static enum uring_receiving wanted_recv(const struct conn *c, size_t *max)
 		*max = s->bufs.size;
 		return RECEIVE_ONCE;
 	}
-	if (!behind)
+	if (!behind && !uring_of(c)->single)
 		return RECEIVE_MULTI;
-	*max = room_to_deliver(c);
+	*max = behind ? room_to_deliver(c) : s->bufs.size;
 	return *max > 0 ? RECEIVE_ONCE : RECEIVE_NONE;
 }
 

@@ -46,13 +46,19 @@ static void listener_poll(struct uring_listener *l)
 	l->armed = l->polling = true;
 }
 
-/* One accept for all that come; or polls, and accept(2). The ring's accept waits exclusively, so
- * that of several only one is woken: where a process that has just died waited on this listener too
- * its wait, which the kernel takes away some time later, could be the one. A poll is always woken.
- */
+/* Whether it polls, and calls accept(2). The ring's accept waits exclusively, so that of several
+ * only one is woken: where a process that has just died waited on this listener too its wait, which
+ * the kernel takes away some time later, could be the one. A poll is always woken. And the ring's
+ * accept wants a listener that may block, which others who accept from it could not stand. */
+static bool listener_polls(const struct uring_listener *l)
+{
+	return l->acceptor.worker->wary || l->acceptor.shared;
+}
+
+/* Else one accept is for all that come. */
 static void listener_start(struct uring_listener *l)
 {
-	if (l->acceptor.worker->wary)
+	if (listener_polls(l))
 		listener_poll(l);
 	else
 		listener_arm(l);
@@ -72,6 +78,7 @@ static void uring_take(struct worker *w, int fd)
 
 	if (!c)
 		return;
+	uring_of(c)->single = c->is_unix;
 	conn_opened(c);
 	uring_update_recv(c);
 }
@@ -92,7 +99,7 @@ void uring_accepted(struct worker *w, const struct io_uring_cqe *cqe)
 
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		l->armed = l->polling = false;
-	if (polled && l->acceptor.worker->wary && cqe->res >= 0 && !l->ending) {
+	if (polled && listener_polls(l) && cqe->res >= 0 && !l->ending) {
 		listener_set_blocking(l, false);
 		acceptor_run(&l->acceptor);
 	} else if (cqe->res >= 0 && !polled) {

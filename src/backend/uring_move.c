@@ -64,6 +64,7 @@ int uring_attach(struct conn *c)
 	struct uring_conn *u = uring_of(c);
 
 	u->leaving = false;
+	u->single = c->is_unix;
 	if (u->failed)
 		return -u->failed;
 	if (fcntl(c->fd, F_SETFL, O_RDWR) < 0) /* the ring waits only where it may block */

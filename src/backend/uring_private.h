@@ -167,6 +167,7 @@ struct uring_conn {
 	bool send_failed : 1; /* what the receive still brings comes before that */
 	bool leaving : 1;     /* all that is in flight is being cancelled: it is MOVING */
 	bool full : 1;        /* its socket takes nothing: the poll waits for that */
+	bool single : 1;      /* no multishot receive: it is a unix socket */
 	bool entered : 1;     /* uring_register_fd was called */
 	bool paused : 1;      /* nothing is received until what is unsent has drained */
 	struct unsent spilled; /* as `held`, copied to the pool */

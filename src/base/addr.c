@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * addr: parses and prints host:port. The text is cut into host and port once; numeric hosts go to
- * inet_pton, which knows no abbreviations (127.1, 0x7f.1), and only the rest may be a name.
+ * addr: parses and prints host:port and unix:path. The text is cut into host and port once; numeric
+ * hosts go to inet_pton, which knows no abbreviations (127.1, 0x7f.1), and only the rest may be a
+ * name.
  */
 #include "echo/base/addr.h"
 
@@ -10,16 +11,26 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "echo/base/base.h"
 
 enum {
 	HOST_MAX = 256, /* DNS names have 253 characters */
 	PORT_MAX = 65535,
+	UNIX_AT = offsetof(struct sockaddr_un, sun_path),
+	UNIX_MAX = sizeof(((struct sockaddr_un *)0)->sun_path), /* a 0 included */
 };
 
+static const char unix_scheme[] = "unix:";
+
+const char addr_why_unix[] = "must be unix:PATH or, in the abstract namespace, unix:@NAME, of 1 to "
+			     "107 bytes, without blanks and control characters";
+
+static_assert(ADDR_TEXT_MAX > sizeof(unix_scheme) + UNIX_MAX, "the longest path fits");
 /* both lengths include a terminator: one is that of the text, the other's place is the '%' */
 static_assert(ADDR_TEXT_MAX >= sizeof("[]:65535") - 1 + INET6_ADDRSTRLEN + IF_NAMESIZE,
 	      "the longest address fits");
@@ -118,11 +129,56 @@ static int parse6(struct addr *a, struct host_port *hp)
 	return 0;
 }
 
+bool addr_says_unix(const char *text)
+{
+	return strncmp(text, unix_scheme, sizeof(unix_scheme) - 1) == 0;
+}
+
+bool addr_is_unix(const struct addr *a)
+{
+	return a->ss.ss_family == AF_UNIX;
+}
+
+/* What a line of a configuration file or of a log can hold, and be read back from. */
+static bool is_plain(const char *text)
+{
+	while ((unsigned char)*text > ' ' && *text != 0x7f)
+		text++;
+	return !*text;
+}
+
+/* An abstract name begins with a 0 in the place of its '@', and has none at its end. */
+static int parse_unix(struct addr *a, const char *path)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	const bool abstract = path[0] == '@';
+	const size_t len = strlen(path);
+
+	if (len <= abstract || len >= UNIX_MAX || !is_plain(path))
+		return -EINVAL;
+	memcpy(un.sun_path, path, len);
+	if (abstract)
+		un.sun_path[0] = 0;
+	*a = (struct addr){ .len = (socklen_t)(UNIX_AT + len + !abstract) };
+	memcpy(&a->ss, &un, sizeof(un));
+	return 0;
+}
+
+const char *addr_path(const struct addr *a)
+{
+	const struct sockaddr_un *un = (const void *)&a->ss;
+
+	return addr_is_unix(a) && a->len > UNIX_AT && un->sun_path[0] ? un->sun_path : NULL;
+}
+
 int addr_parse(struct addr *a, const char *text)
 {
 	struct host_port hp;
-	int r = cut(&hp, text);
+	int r;
 
+	if (addr_says_unix(text))
+		return parse_unix(a, text + sizeof(unix_scheme) - 1);
+	r = cut(&hp, text);
 	if (r < 0)
 		return r;
 	return hp.bracketed ? parse6(a, &hp) : parse4(a, &hp);
@@ -236,12 +292,28 @@ static int check_numeric(const struct addr *a, int family, const char **why)
 	return -EAFNOSUPPORT;
 }
 
+static int resolve_unix(struct addr_list *l, const char *text, int family, const char **why)
+{
+	struct addr_list found = { .count = 1 };
+	int r;
+
+	*why = addr_why_unix;
+	if (addr_parse(&found.at[0], text) < 0)
+		return -EINVAL;
+	r = check_numeric(&found.at[0], family, why);
+	if (r == 0)
+		*l = found;
+	return r;
+}
+
 int addr_resolve(struct addr_list *l, const char *text, int family, const char **why)
 {
 	struct addr_list found = { .count = 0 };
 	struct host_port hp;
 	int r;
 
+	if (addr_says_unix(text))
+		return resolve_unix(l, text, family, why);
 	*why = "must be HOST:PORT, with an IPv6 address in brackets";
 	if (cut(&hp, text) < 0)
 		return -EINVAL;
@@ -278,6 +350,19 @@ static void format6(const struct sockaddr_in6 *in6, char buf[ADDR_TEXT_MAX])
 		 ntohs(in6->sin6_port));
 }
 
+/* What is 0 in an abstract name is shown as '@', as /proc/net/unix does. */
+static void format_unix(const struct addr *a, char buf[ADDR_TEXT_MAX])
+{
+	const struct sockaddr_un *un = (const void *)&a->ss;
+	const size_t len = a->len > UNIX_AT ? a->len - UNIX_AT : 0;
+	size_t n = sizeof(unix_scheme) - 1;
+
+	memcpy(buf, unix_scheme, n);
+	for (size_t i = 0; i < len && i < UNIX_MAX && (un->sun_path[i] || !un->sun_path[0]); i++)
+		buf[n++] = un->sun_path[i] ? un->sun_path[i] : '@';
+	buf[n] = 0;
+}
+
 char *addr_format(const struct addr *a, char buf[ADDR_TEXT_MAX])
 {
 	const struct sockaddr_in *in = (const void *)&a->ss;
@@ -288,6 +373,8 @@ char *addr_format(const struct addr *a, char buf[ADDR_TEXT_MAX])
 	} else if (a->ss.ss_family == AF_INET) {
 		inet_ntop(AF_INET, &in->sin_addr, ip, sizeof(ip));
 		snprintf(buf, ADDR_TEXT_MAX, "%s:%u", ip, ntohs(in->sin_port));
+	} else if (addr_is_unix(a)) {
+		format_unix(a, buf);
 	} else {
 		snprintf(buf, ADDR_TEXT_MAX, "?");
 	}

@@ -44,7 +44,8 @@ static const struct row rows[] = {
 	ROW(EOF_EARLY, eof_early, "end of file instead of the answer", OF_PEER, 0),
 	/* EPIPE: a reset behind a FIN, which was no end yet for who gives us this: a server */
 	ROW(RESET, reset, "`ECONNRESET`", OF_PEER, ECONNRESET, EPIPE),
-	ROW(REFUSED, refused, "`ECONNREFUSED`", OF_PEER, ECONNREFUSED),
+	/* ENOENT: a unix socket that its server has taken away */
+	ROW(REFUSED, refused, "`ECONNREFUSED`", OF_PEER, ECONNREFUSED, ENOENT),
 	ROW(TIMEOUT_CONNECT, timeout_connect, "its own time limit", OF_PEER, 0),
 	ROW(TIMEOUT_ANSWER, timeout_answer, "its own time limit", OF_PEER, 0),
 	ROW(TIMEOUT_TCP, timeout_tcp, "`ETIMEDOUT`", OF_PEER, ETIMEDOUT),

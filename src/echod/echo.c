@@ -60,7 +60,7 @@ static void echo_expired(struct conn *c)
 	const uint64_t before = e->acked;
 	int64_t wait_ns;
 
-	(void)sock_progress(c->fd, &p); /* fails for a dead socket only */
+	(void)sock_progress(c->fd, c->sent, &p); /* fails for a dead socket only */
 	e->acked = p.acked;
 	wait_ns = p.quiet_ns + MSEC(SLACK_MS) < idle_ns ? idle_ns - p.quiet_ns : 0;
 	if (p.owes || conn_unsent(c) > 0) {
@@ -78,7 +78,8 @@ static void echo_expired(struct conn *c)
 }
 
 /* Its deadline counts from when its peer was last heard of, which may have been in another process:
- * else no connection would ever be idle for long enough at a server that is restarted often. */
+ * else no connection would ever be idle for long enough at a server that is restarted often. Of
+ * a unix socket the time is not known: it has all of its time again. */
 static void echo_resumed(struct conn *c)
 {
 	const int64_t idle_ns = echo_idle_ns(c);
@@ -87,7 +88,7 @@ static void echo_resumed(struct conn *c)
 
 	if (idle_ns == 0)
 		return;
-	(void)sock_progress(c->fd, &p); /* fails for a dead socket only */
+	(void)sock_progress(c->fd, c->sent, &p); /* fails for a dead socket only */
 	e->acked = p.acked;
 	if (p.owes || conn_unsent(c) > 0 || p.quiet_ns < 0)
 		p.quiet_ns = 0;

@@ -17,6 +17,7 @@
 #include "echo/base/output.h"
 #include "echo/net/backend.h"
 #include "echo/net/worker_group.h"
+#include "listen/listeners.h"
 #include "metrics.h"
 #include "reload.h"
 #include "server.h"
@@ -50,7 +51,18 @@ static void server_takeover(struct server *s)
 	t->config = server_takeover_config(&s->config);
 	t->group = &s->group;
 	t->sock = &s->now->net.sock;
-	t->bound = &s->bound;
+	t->listeners = &s->listeners;
+}
+
+static int server_passed(struct server *s)
+{
+	struct listeners *l = &s->listeners;
+
+	l->group = &s->group;
+	l->sock = &s->now->net.sock;
+	l->bound = &s->bound;
+	l->fallback = opt_origin_of(&s->opts, "listen")->level == OPT_DEFAULT;
+	return listeners_begin(l);
 }
 
 /* All listeners, before a thread starts: a port in use is found before anything serves. */
@@ -60,7 +72,7 @@ static int server_listen(struct server *s)
 
 	for (unsigned a = 0; a < s->bound.count && r == 0; a++)
 		r = takeover_listen(&s->takeover, a);
-	return r;
+	return r < 0 ? r : listeners_complete(&s->listeners);
 }
 
 /* Descriptors that every worker needs before it serves: a lack of them is said at once, for all. */
@@ -69,7 +81,8 @@ static int server_check_descriptors(const struct server *s, uint64_t have)
 	const unsigned workers = server_worker_count(s);
 	const uint64_t each = DESCRIPTORS_OF_WORKER + s->config.listen.count;
 	const uint64_t need = DESCRIPTORS_OF_MAIN + workers * each +
-			      metrics_server_descriptors(&s->config.metrics);
+			      metrics_server_descriptors(&s->config.metrics) +
+			      s->listeners.activation.count;
 
 	if (have >= need)
 		return 0;
@@ -304,7 +317,7 @@ static int server_run(struct server *s)
 	const uint64_t nofile = server_raise_nofile(s->config.max_conns);
 	int r, code;
 
-	if (server_check_descriptors(s, nofile) < 0)
+	if (server_passed(s) < 0 || server_check_descriptors(s, nofile) < 0)
 		return EXIT_ENVIRONMENT;
 	code = server_start(s);
 	if (code == EXIT_OK) {

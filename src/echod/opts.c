@@ -114,10 +114,16 @@ static const char *const log_level_names[] = { "error", "warning", "info", NULL 
 	}
 
 static const struct opt echod_opts[] = {
-	OPT(echod_config, listen, opt_addr, "127.0.0.1:7007",
-	    "address to serve, or a name: all of its addresses; may be repeated; port 0: any free "
-	    "one",
+	OPT(echod_config, listen, opt_listen, "127.0.0.1:7007",
+	    "address to serve, HOST:PORT (of a name all its addresses; port 0: any free one), "
+	    "unix:PATH, unix:@NAME (abstract), or fd:NAME, what a supervisor passes by that name; "
+	    "may be repeated",
 	    .repeats = true, .live = true),
+	SOCK_ROW(echod_config, unix_mode, unix_mode, opt_mode, "0660",
+		 "permissions of the sockets unix:PATH"),
+	SOCK_ROW(echod_config, unix_owner, unix_owner, opt_owner, "self",
+		 "whom they belong to: self (the user and group of echod), USER, USER:GROUP or "
+		 ":GROUP"),
 	OPT(echod_config, backend, opt_backend, "auto",
 	    "how the I/O is done; auto: the best that this kernel runs"),
 	OPT_UINT(
@@ -234,6 +240,8 @@ int echod_check(struct opt_set *s, const struct echod_config *c, const struct ba
 		return opt_error_at(s, "backend", "%s cannot serve", backend->name);
 	if (cpu_list_count(&c->cpus) == 0)
 		return opt_error_at(s, "cpus", "this process may use none of them");
+	if (opts_listen_check(s, c) < 0)
+		return -EINVAL;
 	if (c->takeover[0] && c->own_descriptors)
 		return opt_error_at(
 			s, "own_descriptors",

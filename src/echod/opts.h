@@ -11,8 +11,8 @@
 #include "echo/base/log.h"
 #include "echo/base/program.h"
 #include "echo/net/metrics_server.h"
+#include "echo/net/path.h"
 #include "echo/net/sock.h"
-#include "takeover/path.h"
 
 enum {
 	ECHOD_WORKERS_MAX = 1024, /* as many as there can be CPUs in a set */
@@ -58,6 +58,8 @@ struct echod_config {
 	struct log_options log;
 };
 
+extern const struct opt_type opt_listen, opt_mode, opt_owner;
+
 /* Reads the configuration, all of it: file, environment, command line, into structs of zeroes. So
  * it is at the start, and again for each reload; nothing else opens a configuration file. @s keeps
  * pointers to the others and to words of @argv. Returns the number of operands, or -errno with
@@ -67,5 +69,8 @@ int echod_load(struct opt_set *s, struct echod_config *c, struct backend_choice 
 
 /* Checks across rows: what this backend cannot do. Returns 0, or -EINVAL with s->error set. */
 int echod_check(struct opt_set *s, const struct echod_config *c, const struct backend_ops *backend);
+
+/* Of these, what no address that it listens on can honour. */
+int opts_listen_check(struct opt_set *s, const struct echod_config *c);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "echo/base/log.h"
 #include "echo/net/worker_change.h"
+#include "listen/name.h"
 #include "server.h"
 
 enum { SAID_MAX = 1024 };
@@ -31,12 +32,14 @@ struct reload {
 	/* what it comes to */
 	struct settings *next;
 	struct takeover_next takeover;
-	struct addr_list bound, gone; /* that are served then; that are no more */
-	uint64_t nofile;              /* the limit of descriptors */
-	bool kept[ADDR_LIST_MAX];     /* of bound: they are served already */
-	int *fds;                     /* listeners of the others, as worker_change has them */
-	unsigned each;                /* addresses that they are for */
-	char why[OPT_ERROR_MAX];      /* nothing has changed */
+	struct addr_list asked, bound; /* that are served then, as configured and as they are */
+	struct addr_list gone;         /* that are no more */
+	struct path_id made[ADDR_LIST_MAX]; /* of bound: files of unix sockets that are new */
+	uint64_t nofile;                    /* the limit of descriptors */
+	bool kept[ADDR_LIST_MAX];           /* of bound: they are served already */
+	int *fds;                           /* listeners of the others, as worker_change has them */
+	unsigned each;                      /* addresses that they are for */
+	char why[OPT_ERROR_MAX];            /* nothing has changed */
 };
 
 static int reload_fail(struct reload *r, int err, const char *what, const char *reason)
@@ -109,28 +112,78 @@ static int reload_read(struct reload *r)
 
 /* ---- open ---- */
 
-/* Addresses are matched as configured, or as they are served, each once. */
-static void reload_match(struct reload *r)
+/* One more address, which has listeners if it is @kept. */
+static int reload_add(struct reload *r, const struct addr *asked, const struct addr *bound,
+		      bool kept)
 {
-	const struct addr_list *asked = &r->s->takeover.asked, *bound = &r->s->bound;
-	const struct addr_list *wanted = &r->config.listen;
-	bool used[ADDR_LIST_MAX] = { false };
+	const unsigned i = r->bound.count;
 
-	assert(asked->count == bound->count);
-	r->bound = *wanted;
-	for (unsigned i = 0; i < wanted->count; i++) {
-		for (unsigned k = 0; k < bound->count && !r->kept[i]; k++) {
-			if (used[k] || (!addr_equal(&asked->at[k], &wanted->at[i]) &&
-					!addr_equal(&bound->at[k], &wanted->at[i])))
-				continue;
-			r->kept[i] = used[k] = true;
-			r->bound.at[i] = bound->at[k];
-		}
+	if (i == ADDR_LIST_MAX)
+		return reload_fail(r, -ERANGE, "listen", "too many addresses");
+	r->asked.at[r->asked.count++] = *asked;
+	r->bound.at[r->bound.count++] = *bound;
+	r->kept[i] = kept;
+	return 0;
+}
+
+/* All that a supervisor has passed by this name, NULL: by any. Returns how many those are, or
+ * -errno. */
+static int reload_match_name(struct reload *r, const struct addr *name, bool used[ADDR_LIST_MAX])
+{
+	const struct listeners *l = &r->s->listeners;
+	int n = 0, e = 0;
+
+	for (unsigned k = 0; k < l->bound->count && e == 0; k++) {
+		if (used[k] || !name_is(&l->asked.at[k]) ||
+		    (name && !addr_equal(&l->asked.at[k], name)))
+			continue;
+		used[k] = true;
+		n++;
+		e = reload_add(r, &l->asked.at[k], &l->bound->at[k], true);
 	}
-	for (unsigned k = 0; k < bound->count; k++) {
+	return e < 0 ? e : n;
+}
+
+static int reload_match_one(struct reload *r, const struct addr *wanted, bool used[ADDR_LIST_MAX])
+{
+	const struct listeners *l = &r->s->listeners;
+	char text[ADDR_TEXT_MAX];
+	int n;
+
+	if (name_is(wanted)) {
+		n = reload_match_name(r, wanted, used);
+		return n != 0 ? n
+			      : reload_fail(r, -ENOENT, name_format(wanted, text),
+					    "a supervisor passes listeners at the start only");
+	}
+	for (unsigned k = 0; k < l->bound->count; k++) {
+		if (used[k] ||
+		    (!addr_equal(&l->asked.at[k], wanted) && !addr_equal(&l->bound->at[k], wanted)))
+			continue;
+		used[k] = true;
+		return reload_add(r, name_is(&l->asked.at[k]) ? &l->asked.at[k] : wanted,
+				  &l->bound->at[k], true);
+	}
+	return reload_add(r, wanted, wanted, false);
+}
+
+/* Addresses are matched as configured, or as they are served, each once. */
+static int reload_match(struct reload *r)
+{
+	const struct addr_list *bound = &r->s->bound, *wanted = &r->config.listen;
+	bool used[ADDR_LIST_MAX] = { false };
+	int e = 0;
+
+	assert(r->s->listeners.asked.count == bound->count);
+	if (opt_origin_of(&r->opts, "listen")->level == OPT_DEFAULT)
+		e = reload_match_name(r, NULL, used); /* in the place of the default */
+	for (unsigned i = 0; e >= 0 && i < wanted->count && !(i == 0 && e > 0); i++)
+		e = reload_match_one(r, &wanted->at[i], used);
+	for (unsigned k = 0; e >= 0 && k < bound->count; k++) {
 		if (!used[k])
 			r->gone.at[r->gone.count++] = bound->at[k];
 	}
+	return e < 0 ? e : 0;
 }
 
 /* Who listens there is us, on an address that is given up. */
@@ -158,16 +211,24 @@ static int reload_join(struct reload *r, const struct addr *at, int *fds)
 	return fd < 0 ? fd : 0;
 }
 
-static int reload_listen(struct reload *r, struct addr *at)
+static int reload_listen(struct reload *r, unsigned i)
 {
 	const unsigned workers = r->s->group.count;
+	struct addr *at = &r->bound.at[i];
 	int *fds = &r->fds[r->each * workers];
-	char text[ADDR_TEXT_MAX];
-	int e = reload_is_ours(r, at) ? reload_join(r, at, fds)
-				      : sock_listen(at, &r->next->net.sock, fds, workers);
+	char text[ADDR_TEXT_MAX], why[SOCK_WHY_MAX] = "";
+	int e;
 
+	if (addr_is_unix(at))
+		e = sock_listen_unix(at, &r->next->net.sock, fds, workers, why);
+	else if (reload_is_ours(r, at))
+		e = reload_join(r, at, fds);
+	else
+		e = sock_listen(at, &r->next->net.sock, fds, workers);
 	r->each += e == 0;
-	return e < 0 ? reload_fail(r, e, addr_format(at, text), strerror(-e)) : 0;
+	if (e == 0 && addr_path(at))
+		r->made[i] = path_identify(addr_path(at));
+	return e < 0 ? reload_fail(r, e, addr_format(at, text), why[0] ? why : strerror(-e)) : 0;
 }
 
 static int reload_listen_all(struct reload *r)
@@ -180,7 +241,7 @@ static int reload_listen_all(struct reload *r)
 		return reload_fail(r, -ENOMEM, "listen", strerror(ENOMEM));
 	for (unsigned i = 0; i < r->bound.count && e == 0; i++) {
 		if (!r->kept[i])
-			e = reload_listen(r, &r->bound.at[i]);
+			e = reload_listen(r, i);
 	}
 	return e;
 }
@@ -192,7 +253,6 @@ static int reload_takeover(struct reload *r)
 	int e;
 
 	n->config = server_takeover_config(&r->config);
-	n->asked = r->config.listen;
 	n->sock = &r->next->net.sock;
 	e = takeover_prepare(&r->s->takeover, n, why);
 	return e < 0 ? reload_fail(r, e, n->config.path, why) : 0;
@@ -207,8 +267,9 @@ static int reload_open(struct reload *r)
 	r->next = s->now == &s->settings[0] ? &s->settings[1] : &s->settings[0];
 	*r->next = *s->now;
 	server_configure(s, &r->config, r->next);
-	reload_match(r);
-	e = reload_listen_all(r);
+	e = reload_match(r);
+	if (e == 0)
+		e = reload_listen_all(r);
 	return e < 0 ? e : reload_takeover(r);
 }
 
@@ -248,14 +309,25 @@ static void reload_commit(struct reload *r)
 
 	takeover_change(&s->takeover, &r->takeover);
 	opt_take(&s->opts, &r->opts);
-	s->bound = r->bound;
+	listeners_change(&s->listeners, &r->asked, &r->bound);
 	s->now = r->next;
+	s->listeners.sock = &s->now->net.sock;
 	metrics_limit(&s->metrics, s->config.max_conns);
 	if (s->config.log.level > level)
 		log_configure(&s->config.log); /* what has changed is said under either level */
 	e = server_signals(s, &s->config.shutdown);
 	if (e < 0)
 		log_error("SIGHUP: signals are taken as before: %s", strerror(-e));
+}
+
+/* The files of what was opened in vain. */
+static void reload_discard(struct reload *r)
+{
+	for (unsigned i = 0; i < r->bound.count; i++) {
+		if (addr_path(&r->bound.at[i]))
+			path_remove(addr_path(&r->bound.at[i]), r->made[i]);
+	}
+	takeover_discard(&r->takeover);
 }
 
 static int reload_change(struct reload *r)
@@ -267,7 +339,7 @@ static int reload_change(struct reload *r)
 	if (e == 0)
 		reload_commit(r);
 	else
-		takeover_discard(&r->takeover);
+		reload_discard(r);
 	reload_close(r);
 	return e;
 }

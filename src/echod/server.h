@@ -11,6 +11,7 @@
 #include "echo/base/opt.h"
 #include "echo/net/backend.h"
 #include "echo/net/worker_group.h"
+#include "listen/listeners.h"
 #include "metrics.h"
 #include "opts.h"
 #include "takeover/takeover.h"
@@ -29,6 +30,7 @@ struct server {
 	struct settings settings[2], *now; /* now: of the two, the one in force */
 	struct addr_list bound; /* config.listen, as it is served: port 0 has become another */
 	struct worker_group group;
+	struct listeners listeners;
 	struct takeover takeover;
 	struct metrics metrics;
 	bool stopping;

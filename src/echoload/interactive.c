@@ -24,7 +24,10 @@
 #include "echo/base/program.h"
 #include "echo/net/sock.h"
 
-enum { LINE_MAX_BYTES = 64 * 1024 };
+enum {
+	LINE_MAX_BYTES = 64 * 1024,
+	QUEUE_MS = 10, /* between two looks at a full queue */
+};
 
 struct interactive {
 	int fd;
@@ -90,23 +93,45 @@ static int interactive_wait_connected(const struct interactive *l, int64_t limit
 	return r == 0 ? 1 : sock_connected(l->fd);
 }
 
+/* The queue of a unix listener may be full, and nothing tells when there is room: tries again for
+ * @limit_ns, 0: for ever. Returns as sock_dial. */
+static int interactive_dial(const struct interactive *l, const struct addr *to,
+			    const struct sock_options *o, int64_t limit_ns)
+{
+	int fd = sock_dial(to, NULL, o);
+
+	while (fd == -EAGAIN && left_ms(l->start_ns, limit_ns) != 0) {
+		clock_sleep_until(clock_now_ns() + MSEC(QUEUE_MS));
+		fd = sock_dial(to, NULL, o);
+	}
+	return fd;
+}
+
+static const char *interactive_address(const struct addr *a, char text[ESCAPE_MAX * ADDR_TEXT_MAX])
+{
+	char raw[ADDR_TEXT_MAX];
+
+	return escape_text(addr_format(a, raw), text, ESCAPE_MAX * ADDR_TEXT_MAX);
+}
+
 /* Connects to this address; says how that went. Returns whether it did. */
 static bool interactive_reaches(struct interactive *l, const struct addr *to,
 				const struct sock_options *o, int64_t limit_ns)
 {
-	char text[ADDR_TEXT_MAX];
+	char text[ESCAPE_MAX * ADDR_TEXT_MAX];
 	enum cause cause;
 	int r;
 
 	l->start_ns = clock_now_ns();
-	r = l->fd = sock_dial(to, NULL, o);
+	r = l->fd = interactive_dial(l, to, o, limit_ns);
 	if (r >= 0)
 		r = interactive_wait_connected(l, limit_ns);
 	if (r == 0) {
 		l->start_ns = clock_now_ns();
-		tell(l, "connected to %s", addr_format(to, text));
+		tell(l, "connected to %s", interactive_address(to, text));
 		return true;
 	}
+	r = r == -EAGAIN ? 1 : r;
 	cause = r > 0 ? CAUSE_TIMEOUT_CONNECT : cause_from_errno(PHASE_CONNECTING, -r);
 	tell(l, "connect: %s (%s, phase connecting)",
 	     r > 0 ? "no answer in time" : cause_errno_name(-r), cause_name(cause));
@@ -120,12 +145,12 @@ static bool interactive_reaches(struct interactive *l, const struct addr *to,
 static int interactive_connect(struct interactive *l, const struct addr_list *to,
 			       const struct sock_options *o, int64_t limit_ns)
 {
-	char text[ADDR_TEXT_MAX];
+	char text[ESCAPE_MAX * ADDR_TEXT_MAX];
 
 	l->start_ns = clock_now_ns();
 	for (unsigned i = 0; i < to->count; i++) {
 		if (to->count > 1)
-			tell(l, "trying %s", addr_format(&to->at[i], text));
+			tell(l, "trying %s", interactive_address(&to->at[i], text));
 		if (interactive_reaches(l, &to->at[i], o, limit_ns))
 			return EXIT_OK;
 	}

@@ -141,10 +141,19 @@ static int client_targets(struct client *c)
 	if (code == EXIT_OK && c->config.targets[0])
 		code = client_targets_file(c);
 	if (code == EXIT_OK && c->target_count == 0) {
-		log_error("no target: echoload HOST:PORT (see --help)");
+		log_error("no target: echoload HOST:PORT or unix:PATH (see --help)");
 		code = EXIT_USAGE;
 	}
 	return code;
+}
+
+static unsigned client_count_unix(const struct client *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->target_count; i++)
+		n += addr_is_unix(&c->targets[i].at[0]);
+	return n;
 }
 
 /* The environment that the run needs. */
@@ -366,6 +375,8 @@ static int client_main(struct client *c)
 	if (code != EXIT_OK)
 		return code;
 	r = load_check_start(&c->opts, &c->config);
+	if (r == 0)
+		r = load_check_unix(&c->opts, &c->config, client_count_unix(c), c->target_count);
 	if (r < 0)
 		return client_usage_error(c);
 	if (c->config.interactive)
@@ -395,7 +406,7 @@ int main(int argc, char **argv)
 	static struct client c = {
 		.opts = { .program = "echoload",
 			  .usage =
-				  "[OPTION]... HOST:PORT... | merge RESULT... | plot RUN | report RUN...",
+				  "[OPTION]... TARGET... | merge RESULT... | plot RUN | report RUN...",
 			  .about = "Loads a TCP echo server, checks every byte that comes back, "
 				   "and counts every way a connection or a message can end.",
 			  .after = load_after,

@@ -312,9 +312,11 @@ bool child_address(int fd, char *addr, size_t size)
 	regex_t re;
 	bool found = false;
 
-	/* a whole line: the address may still be half written */
+	/* a whole line: the address may still be half written; behind one stands ',', ':' or
+	 * nothing */
 	if (at && strchr(at, '\n') &&
-	    regcomp(&re, "([0-9]+(\\.[0-9]+){3}|\\[[0-9a-f:.]+\\]):[0-9]+", REG_EXTENDED) == 0) {
+	    regcomp(&re, "([0-9]+(\\.[0-9]+){3}|\\[[0-9a-f:.]+\\]):[0-9]+|unix:[^ \n]*[^ ,:\n]",
+		    REG_EXTENDED) == 0) {
 		if (regexec(&re, at, 1, m, 0) == 0) {
 			snprintf(addr, size, "%.*s", (int)(m[0].rm_eo - m[0].rm_so),
 				 at + m[0].rm_so);

@@ -17,6 +17,7 @@ enum {
 	BATCH = 64,
 	FULL = 8, /* batches in a row that were full: the next may be twice as large */
 	MUTE_MS = 100,
+	YIELD_MS = 1,
 };
 
 /* ---- the reserve; all of it with its lock held ---- */
@@ -76,9 +77,10 @@ void acceptor_init(struct acceptor *a, struct worker *w, int fd)
 	assert(a->take && a->mute && fd >= 0);
 	a->worker = w;
 	a->fd = fd;
+	a->shared = worker_listener_share(w, fd) != LISTENER_OWN;
 	a->reserve = w->reserve;
 	reserve_use(a->reserve);
-	a->muted = false;
+	a->muted = a->yielded = false;
 	a->batch = 1;
 	a->full = 0;
 	a->retry = (struct timer){ .fire = acceptor_retry };
@@ -179,12 +181,33 @@ static int acceptor_batch(struct acceptor *a, int max)
 	return i;
 }
 
+/* Of one queue the first worker that is awake would take all. Where another of those that accept
+ * from it has fewer connections it is given the time to come first; once, since it may be busy. */
+static bool acceptor_yields(struct acceptor *a)
+{
+	const struct worker *w = a->worker;
+	const uint64_t own = stats_get(&w->stats.open);
+	bool fewer = false;
+
+	for (unsigned i = 0; a->shared && !a->yielded && i < w->peer_count; i++)
+		fewer |= stats_get(&w->peers[i].stats.open) < own;
+	a->yielded = fewer;
+	if (!fewer)
+		return false;
+	acceptor_set_muted(a, true);
+	timer_set(&a->worker->timers, &a->retry, w->now_ns + MSEC(YIELD_MS));
+	return true;
+}
+
 /* Where one comes at a time, asking whether there is another costs more than to be told so by the
  * next turn; in a storm batches grow. */
 void acceptor_run(struct acceptor *a)
 {
-	int n = acceptor_batch(a, a->batch);
+	int n;
 
+	if (acceptor_yields(a))
+		return;
+	n = acceptor_batch(a, a->batch);
 	a->full = n == a->batch ? a->full + 1 : 0;
 	if (n < a->batch) {
 		a->batch = n > 0 ? n : 1;
@@ -196,5 +219,10 @@ void acceptor_run(struct acceptor *a)
 
 void acceptor_finish(struct acceptor *a)
 {
-	acceptor_batch(a, sock_queued(a->fd)); /* those that come meanwhile are not waited for */
+	int queued = sock_queued(a->fd); /* those that come meanwhile are not waited for */
+
+	if (a->yielded)
+		a->muted = false; /* the others' turn is over */
+	/* how many wait at a unix socket nobody says: no more than may */
+	acceptor_batch(a, queued >= 0 ? queued : (int)a->worker->config->sock.backlog + 1);
 }

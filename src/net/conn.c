@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "echo/base/addr.h"
 #include "echo/base/base.h"
 #include "echo/net/backend.h"
 #include "echo/net/worker.h"
@@ -130,6 +131,7 @@ static struct conn *conn_take(struct worker *w, int fd, enum conn_state state)
 	c->fd = fd;
 	c->state = (uint8_t)state;
 	c->timer.fire = conn_timer_fired;
+	c->came_ns = w->now_ns;
 	w->live++;
 	return c;
 }
@@ -152,6 +154,9 @@ struct conn *conn_accept(struct worker *w, int fd)
 
 	if (!c)
 		return NULL;
+	c->is_unix = w->serves_unix && sock_is_unix(fd);
+	if (c->is_unix)
+		sock_accepted_unix(fd);
 	stats_add(&w->stats.opened, 1);
 	stats_add(&w->stats.open, 1);
 	return c;
@@ -163,6 +168,7 @@ struct conn *conn_adopt(struct worker *w, int fd)
 
 	if (!c)
 		return NULL;
+	c->is_unix = sock_is_unix(fd);
 	stats_add(&w->stats.adopted, 1);
 	stats_add(&w->stats.open, 1);
 	return c;
@@ -176,6 +182,7 @@ struct conn *conn_dial(struct worker *w, const struct addr *to, const struct add
 	if (!c)
 		return NULL;
 	c->dialed = true;
+	c->is_unix = addr_is_unix(to);
 	r = sock_dial(to, from, &w->config->sock);
 	if (r >= 0) {
 		c->fd = r;

@@ -32,8 +32,8 @@ static struct sock_progress shed_progress(const struct conn *c)
 
 	if (backend->progress)
 		backend->progress(c, &p);
-	else
-		(void)sock_progress(c->fd, &p);
+	else if (sock_progress(c->fd, c->sent, &p) == 1)
+		p.quiet_ns = clock_now_ns() - c->came_ns;
 	return p;
 }
 

@@ -8,10 +8,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h> /* tcp_info with tcpi_bytes_acked; glibc's netinet/tcp.h of 2.36 lacks it */
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -19,6 +22,7 @@
 
 #include "echo/base/addr.h"
 #include "echo/base/base.h"
+#include "echo/net/path.h"
 
 enum {
 	BIND_TRIES = 500, /* x 1 ms: a killed io_uring process frees its port some 10 ms late, on a
@@ -79,12 +83,22 @@ static int sock_set_icmp_errors(int fd, int family)
 				  : sock_set(fd, IPPROTO_IP, IP_RECVERR, 1);
 }
 
+/* A kernel without urgent bytes on unix sockets (before 5.15) needs no such option. */
+void sock_accepted_unix(int fd)
+{
+	(void)sock_set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+}
+
 static int sock_open(int family, const struct sock_options *o)
 {
 	int r, fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
+	if (family == AF_UNIX) {
+		sock_accepted_unix(fd);
+		return fd;
+	}
 	r = sock_set_options(fd, o);
 	if (r == 0 && o->icmp_errors)
 		r = sock_set_icmp_errors(fd, family);
@@ -143,6 +157,47 @@ static int sock_listen_one(struct addr *at, const struct sock_options *o, bool f
 	return fd;
 }
 
+static int sock_listen_abstract(const struct addr *at, const struct sock_options *o,
+				char why[SOCK_WHY_MAX])
+{
+	int fd = sock_open(AF_UNIX, o), r = fd;
+
+	if (fd >= 0)
+		r = sock_bind(fd, at, o->backlog); /* who was killed leaves it late, as a port */
+	if (r == 0)
+		return fd;
+	snprintf(why, SOCK_WHY_MAX, "%s", strerrordesc_np(-r));
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+int sock_listen_unix(const struct addr *at, const struct sock_options *o, int fds[], unsigned count,
+		     char why[SOCK_WHY_MAX])
+{
+	const struct path_listener how = { SOCK_STREAM, o->backlog, o->unix_mode, o->unix_owner.uid,
+					   o->unix_owner.gid };
+	const char *path = addr_path(at);
+	unsigned n = 0;
+	int r;
+
+	static_assert((int)SOCK_WHY_MAX == (int)PATH_WHY_MAX, "one reason for both");
+	assert(count > 0);
+	r = path ? path_listen(path, &how, why) : sock_listen_abstract(at, o, why);
+	while (r >= 0 && n < count) {
+		fds[n++] = r;
+		r = n < count ? fcntl(fds[0], F_DUPFD_CLOEXEC, 0) : 0;
+		if (r < 0)
+			r = -errno;
+	}
+	if (r == 0 || n == 0)
+		return r;
+	snprintf(why, SOCK_WHY_MAX, "%s", strerrordesc_np(-r));
+	while (n > 0)
+		close(fds[--n]);
+	return r;
+}
+
 int sock_listen(struct addr *at, const struct sock_options *o, int fds[], unsigned count)
 {
 	struct addr bound = *at;
@@ -167,7 +222,7 @@ int sock_join(const struct addr *at, const struct sock_options *o)
 {
 	struct addr a = *at;
 
-	return sock_listen_one(&a, o, false);
+	return addr_is_unix(at) ? -EOPNOTSUPP : sock_listen_one(&a, o, false);
 }
 
 /* The value of an option that is an int, or -errno. */
@@ -179,11 +234,30 @@ static int sock_get(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -errno : value;
 }
 
+bool sock_is_unix(int fd)
+{
+	return sock_get(fd, SO_DOMAIN) == AF_UNIX;
+}
+
+uint64_t sock_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
+}
+
+static bool sock_is_stream(int fd)
+{
+	return sock_get(fd, SO_PROTOCOL) == IPPROTO_TCP ||
+	       (sock_is_unix(fd) && sock_get(fd, SO_TYPE) == SOCK_STREAM);
+}
+
 int sock_listens(int fd, struct addr *at)
 {
 	struct addr a = { .len = sizeof(a.ss) };
 
-	if (sock_get(fd, SO_PROTOCOL) != IPPROTO_TCP || sock_get(fd, SO_ACCEPTCONN) != 1)
+	if (!sock_is_stream(fd) || sock_get(fd, SO_ACCEPTCONN) != 1)
 		return -ENOTSOCK;
 	if (getsockname(fd, (struct sockaddr *)&a.ss, &a.len) < 0)
 		return -errno;
@@ -193,7 +267,7 @@ int sock_listens(int fd, struct addr *at)
 
 bool sock_is_open(int fd)
 {
-	return sock_get(fd, SO_PROTOCOL) == IPPROTO_TCP && sock_get(fd, SO_ACCEPTCONN) == 0;
+	return sock_is_stream(fd) && sock_get(fd, SO_ACCEPTCONN) == 0;
 }
 
 /* What a new socket begins with: another listener's may have been set. */
@@ -222,7 +296,7 @@ bool sock_options_equal(const struct sock_options *a, const struct sock_options 
 	       a->icmp_errors == b->icmp_errors && strcmp(a->congestion, b->congestion) == 0;
 }
 
-int sock_configure(int fd, const struct sock_options *o)
+static int sock_configure_tcp(int fd, const struct sock_options *o)
 {
 	int r = 0;
 
@@ -235,6 +309,13 @@ int sock_configure(int fd, const struct sock_options *o)
 		r = sock_set_options(fd, o);
 	if (r == 0 && !sock_chooses_congestion(o))
 		r = sock_default_congestion(fd);
+	return r;
+}
+
+int sock_configure(int fd, const struct sock_options *o)
+{
+	int r = sock_is_unix(fd) ? 0 : sock_configure_tcp(fd, o);
+
 	if (r == 0 && listen(fd, (int)o->backlog) < 0)
 		r = -errno;
 	return r;
@@ -296,24 +377,41 @@ static int sock_info(int fd, struct tcp_info *info)
 	return 0;
 }
 
-int sock_acked(int fd, bool dialed, uint64_t *bytes)
+int sock_acked(int fd, bool dialed, uint64_t sent, uint64_t *bytes)
 {
 	struct tcp_info info;
 	int r = sock_info(fd, &info);
 
+	if (r == -EOPNOTSUPP) /* a unix socket has no options but those of all sockets */
+		*bytes = sent;
 	if (r < 0)
-		return r;
+		return r == -EOPNOTSUPP ? 0 : r;
 	*bytes = info.tcpi_bytes_acked;
 	if (dialed && *bytes > 0)
 		*bytes -= 1;
 	return 0;
 }
 
-int sock_progress(int fd, struct sock_progress *p)
+/* What the peer has not read yet the kernel counts as memory, not as bytes: good enough to see that
+ * it has changed, and whether there is any. */
+static int sock_progress_unix(int fd, uint64_t sent, struct sock_progress *p)
+{
+	int unread;
+
+	if (ioctl(fd, SIOCOUTQ, &unread) < 0)
+		return -errno;
+	p->acked = sent - (uint64_t)unread;
+	p->owes = unread > 0;
+	return 1;
+}
+
+int sock_progress(int fd, uint64_t sent, struct sock_progress *p)
 {
 	struct tcp_info info;
 	int r = sock_info(fd, &info);
 
+	if (r == -EOPNOTSUPP)
+		return sock_progress_unix(fd, sent, p);
 	if (r < 0)
 		return r;
 	p->acked = info.tcpi_bytes_acked;
@@ -345,9 +443,8 @@ void sock_end(int fd, bool reset)
 {
 	const struct sockaddr none = { .sa_family = AF_UNSPEC };
 
-	if (reset)
-		(void)connect(fd, &none, sizeof(none)); /* tcp_disconnect: an RST, if it lives */
-	else
+	/* tcp_disconnect: an RST, if it lives; a unix socket knows nothing of the kind */
+	if (!reset || connect(fd, &none, sizeof(none)) < 0)
 		(void)shutdown(fd, SHUT_RDWR);
 }
 

@@ -33,6 +33,33 @@ static void worker_drain_over(struct timer *t, int64_t now_ns)
 	w->role->stop(w, WORKER_RESET);
 }
 
+int worker_give_listener(struct worker *w, int fd, enum listener_share share)
+{
+	if (w->listener_count == WORKER_LISTENERS_MAX)
+		return -ENOSPC;
+	w->serves_unix |= sock_is_unix(fd);
+	w->share[w->listener_count] = (uint8_t)share;
+	w->listeners[w->listener_count++] = fd;
+	return 0;
+}
+
+enum listener_share worker_listener_share(const struct worker *w, int fd)
+{
+	for (unsigned i = 0; i < w->listener_count; i++) {
+		if (w->listeners[i] == fd)
+			return (enum listener_share)w->share[i];
+	}
+	return LISTENER_OWN;
+}
+
+void worker_share_listener(struct worker *w, int fd, enum listener_share share)
+{
+	for (unsigned i = 0; i < w->listener_count; i++) {
+		if (w->listeners[i] == fd && w->share[i] < share)
+			w->share[i] = (uint8_t)share;
+	}
+}
+
 static void worker_close_listeners(struct worker *w)
 {
 	while (w->listener_count > 0)
@@ -66,30 +93,31 @@ int worker_wake_listeners(struct worker *w)
 	return r;
 }
 
-int worker_add_listener(struct worker *w, int fd)
+int worker_add_listener(struct worker *w, int fd, enum listener_share share)
 {
-	int r;
+	int r = worker_give_listener(w, fd, share);
 
-	if (w->listener_count == WORKER_LISTENERS_MAX)
-		return -ENOSPC;
-	r = w->config->backend->listen(w, fd);
 	if (r < 0)
 		return r;
-	w->resting[w->listener_count] = false;
-	w->listeners[w->listener_count++] = fd;
-	return 0;
+	w->resting[w->listener_count - 1] = false;
+	r = w->config->backend->listen(w, fd);
+	w->listener_count -= r < 0;
+	return r;
 }
 
 void worker_drop_listener(struct worker *w, unsigned i)
 {
 	const unsigned last = w->listener_count - 1;
+	const bool kept = w->share[i] == LISTENER_KEPT;
 
 	assert(i < w->listener_count);
 	if (!w->resting[i])
-		w->config->backend->unlisten(w, w->listeners[i], true);
+		w->config->backend->unlisten(w, w->listeners[i], !kept);
 	/* a process that was forked just now may hold a copy, which would still let peers in */
-	(void)shutdown(w->listeners[i], SHUT_RD);
+	if (!kept)
+		(void)shutdown(w->listeners[i], SHUT_RD);
 	close(w->listeners[i]);
+	w->share[i] = w->share[last];
 	w->listeners[i] = w->listeners[last];
 	w->resting[i] = w->resting[last];
 	w->listener_count = last;
@@ -99,7 +127,8 @@ static void worker_end_listeners(struct worker *w)
 {
 	for (unsigned i = 0; i < w->listener_count; i++) {
 		if (!w->resting[i])
-			w->config->backend->unlisten(w, w->listeners[i], true);
+			w->config->backend->unlisten(w, w->listeners[i],
+						     w->share[i] != LISTENER_KEPT);
 	}
 	worker_close_listeners(w);
 }

@@ -47,11 +47,12 @@ static int change_fetch(int fd)
 static int change_add_one(struct worker *w, int fd)
 {
 	const bool own = w->config->own_descriptors;
+	const bool shared = sock_is_unix(fd) && w->peer_count > 1;
 	int r, mine = own ? change_fetch(fd) : fd;
 
 	if (mine < 0)
 		return mine;
-	r = worker_add_listener(w, mine);
+	r = worker_add_listener(w, mine, shared ? LISTENER_SHARED : LISTENER_OWN);
 	if (r < 0 && own)
 		close(mine);
 	return r;

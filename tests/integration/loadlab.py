@@ -375,7 +375,10 @@ def target_text(to):
     """HOST:PORT of an Echod, a Peer, (host, port) or text."""
     if isinstance(to, str):
         return to
-    host, port = to if isinstance(to, tuple) else to.addr
+    addr = to if isinstance(to, tuple) else to.addr
+    if isinstance(addr, str):
+        return addr
+    host, port = addr
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -10,10 +10,10 @@ from echolab import OK, PATIENCE, offered, pattern, slow
 from loadlab import LoadCase
 
 # the protocol (src/echod/takeover/message.h)
-MAGIC, VERSION = 0x6563746b, 2
+MAGIC, VERSION = 0x6563746b, 3
 HELLO, LISTENERS, READY, GO, SERVING, CONNS, KEPT, DONE, TAKEN, REFUSE, COMMIT = range(1, 12)
 HEAD = struct.Struct("=IHHII")
-ADDR_TEXT = 72
+ADDR_TEXT = 116
 
 
 def backends():

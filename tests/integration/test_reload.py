@@ -287,7 +287,8 @@ class Rows(ReloadCase):
         rows = self.rows()
         self.assertGreater(len(rows), 20)
         self.assertTrue(len({live for _, live, _ in rows.values()}) == 2)
-        server = self.serve("--listen=127.0.0.1:0", options={"backend": None}, max_conns=100, listen=[])
+        server = self.serve("--listen=127.0.0.1:0", f"--listen=unix:{self.folder()}/s", options={"backend": None},
+                            max_conns=100, listen=[])
         for (section, key), (value, live, words) in rows.items():
             with self.subTest(section=section, key=key):
                 if key == "listen":

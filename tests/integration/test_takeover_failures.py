@@ -50,7 +50,7 @@ class Failures(TakeoverCase):
                           ({"kind": KEPT, "body": struct.pack("=I", 4000) + b"1" * 4000}, "a message .kept."),
                           ({"kind": SERVING}, "a message of the takeover came out of turn"),
                           ({"kind": HELLO, "version": 7}, "the other side speaks version 7 of the takeover, this echod "
-                                                          "version 2")):
+                                                          f"version {VERSION}")):
             with self.subTest(why=why, body=body):
                 self.path = self.folder() / "takeover"
                 server = self.echod(workers=1)
@@ -399,7 +399,7 @@ class Failures(TakeoverCase):
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(udp.close)
         for kind, body, fds, version, why in (
-                (LISTENERS, listeners(1, 0, 1), [good.fileno()], 1, "speaks version 1 of the takeover, this echod version 2"),
+                (LISTENERS, listeners(1, 0, 1), [good.fileno()], 1, f"speaks version 1 of the takeover, this echod version {VERSION}"),
                 (LISTENERS, listeners(1, 0, 1), [], VERSION, "message .listeners. of the takeover is not right"),
                 (LISTENERS, listeners(1, 0, 1), [udp.fileno()], VERSION, "a listener that it sent is none"),
                 (LISTENERS, listeners(1, 0, 1, b"\x1b[1m nonsense"), [good.fileno()], VERSION, "a listener that it sent is none"),

@@ -36,6 +36,7 @@
 	X(hist)           \
 	X(hist_codec)     \
 	X(hist_merge)     \
+	X(listen)         \
 	X(log)            \
 	X(log_limit)      \
 	X(merge)          \
@@ -54,6 +55,7 @@
 	X(outputs)        \
 	X(paired)         \
 	X(pauses)         \
+	X(path)           \
 	X(payload)        \
 	X(page)           \
 	X(plot)           \

@@ -6,9 +6,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "echo/base/base.h"
 
@@ -58,6 +60,11 @@ static const char *const bad[] = {
 	"[::1:7",
 	"::1]:7",
 	"[[::1]]:7",
+	"unix:",
+	"unix:@",
+	"unix:a b",
+	"unix:a\n",
+	"unix:\x7f",
 	"[::g]:7",
 	"[::1%lo]:7", /* only link-local addresses are of an interface */
 	"[fe80::1%]:7",
@@ -127,7 +134,7 @@ END_TEST
 
 START_TEST(other_families_are_printed_as_unknown)
 {
-	struct addr a = { .ss.ss_family = AF_UNIX, .len = sizeof(sa_family_t) }, b = a;
+	struct addr a = { .ss.ss_family = AF_NETLINK, .len = sizeof(sa_family_t) }, b = a;
 	char buf[ADDR_TEXT_MAX];
 
 	ck_assert_str_eq(addr_format(&a, buf), "?");
@@ -242,6 +249,92 @@ START_TEST(a_link_local_address_needs_its_interface)
 }
 END_TEST
 
+START_TEST(a_unix_socket_has_a_path_or_an_abstract_name)
+{
+	static const struct {
+		const char *text, *path;
+		unsigned len;
+	} cases[] = {
+		{ "unix:/run/echod", "/run/echod", 10 + 1 },
+		{ "unix:s", "s", 1 + 1 },
+		{ "unix:a@b:7", "a@b:7", 5 + 1 },
+		{ "unix:@echod", NULL,
+		  6 }, /* no 0 behind an abstract name: it would be a part of it */
+	};
+	char buf[ADDR_TEXT_MAX];
+	struct addr a, b;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		ck_assert(addr_says_unix(cases[i].text));
+		ck_assert_int_eq(addr_parse(&a, cases[i].text), 0);
+		ck_assert(addr_is_unix(&a));
+		ck_assert_uint_eq(a.len, sizeof(sa_family_t) + cases[i].len);
+		ck_assert_str_eq(addr_format(&a, buf), cases[i].text);
+		ck_assert_pstr_eq(addr_path(&a), cases[i].path);
+		ck_assert_uint_eq(addr_port(&a), 0);
+		ck_assert(!addr_needs_interface(&a));
+		ck_assert_int_eq(addr_parse(&b, cases[(i + 1) % ARRAY_LEN(cases)].text), 0);
+		ck_assert(addr_equal(&a, &a));
+		ck_assert(!addr_equal(&a, &b));
+	}
+	ck_assert(!addr_says_unix("127.0.0.1:7007"));
+	ck_assert_int_eq(addr_parse(&a, "127.0.0.1:7007"), 0);
+	ck_assert(!addr_is_unix(&a));
+	ck_assert_ptr_null(addr_path(&a));
+}
+END_TEST
+
+START_TEST(the_longest_path_fits_and_a_longer_one_is_refused)
+{
+	static const char *const begin[] = { "unix:/", "unix:@" };
+	char text[200], buf[ADDR_TEXT_MAX];
+	struct addr a;
+
+	for (size_t i = 0; i < ARRAY_LEN(begin); i++) {
+		memset(text, 'x', sizeof(text));
+		memcpy(text, begin[i], strlen(begin[i]));
+		text[strlen("unix:") + 108] = 0;
+		ck_assert_int_eq(addr_parse(&a, text), -EINVAL);
+		text[strlen("unix:") + 107] = 0;
+		ck_assert_int_eq(addr_parse(&a, text), 0);
+		ck_assert_uint_le(a.len, sizeof(struct sockaddr_un));
+		ck_assert_str_eq(addr_format(&a, buf), text);
+	}
+}
+END_TEST
+
+START_TEST(names_of_others_may_hold_anything)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = "\0a\0b" };
+	struct addr a = { .len = offsetof(struct sockaddr_un, sun_path) + 5 };
+	char buf[ADDR_TEXT_MAX];
+
+	memcpy(&a.ss, &un, sizeof(un));
+	ck_assert_str_eq(addr_format(&a, buf), "unix:@a@b@");
+	memset(un.sun_path, 'x', sizeof(un.sun_path)); /* the kernel takes a path without a 0 */
+	a.len = sizeof(un);
+	memcpy(&a.ss, &un, sizeof(un));
+	ck_assert_uint_eq(strlen(addr_format(&a, buf)), strlen("unix:") + 108);
+	a.len = sizeof(sa_family_t); /* one that has no name */
+	ck_assert_str_eq(addr_format(&a, buf), "unix:");
+}
+END_TEST
+
+START_TEST(a_unix_socket_is_of_no_family_of_the_internet)
+{
+	const char *why = NULL;
+	struct addr_list l;
+
+	ck_assert_int_eq(addr_resolve(&l, "unix:/run/x", AF_UNSPEC, &why), 0);
+	ck_assert_uint_eq(l.count, 1);
+	ck_assert(addr_is_unix(&l.at[0]));
+	ck_assert_int_eq(addr_resolve(&l, "unix:/run/x", AF_INET, &why), -EAFNOSUPPORT);
+	ck_assert_str_eq(why, "no IPv4 address");
+	ck_assert_int_eq(addr_resolve(&l, "unix:", AF_UNSPEC, &why), -EINVAL);
+	ck_assert_ptr_eq(why, addr_why_unix);
+}
+END_TEST
+
 /* '4' and '6': the families of a list; of each family the addresses are numbered from 0. */
 static void check_interleaved(const char *from, const char *to)
 {
@@ -319,6 +412,10 @@ Suite *addr_suite(void)
 	tcase_add_test(tc, a_link_local_address_needs_its_interface);
 	tcase_add_test(tc, families_take_turns_and_keep_their_order);
 	tcase_add_test(tc, all_addresses_overlap_each_of_their_family);
+	tcase_add_test(tc, a_unix_socket_has_a_path_or_an_abstract_name);
+	tcase_add_test(tc, the_longest_path_fits_and_a_longer_one_is_refused);
+	tcase_add_test(tc, names_of_others_may_hold_anything);
+	tcase_add_test(tc, a_unix_socket_is_of_no_family_of_the_internet);
 	suite_add_tcase(s, tc);
 	return s;
 }

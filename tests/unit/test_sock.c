@@ -270,7 +270,7 @@ static void wait_acked(int fd, bool dialed, uint64_t want)
 	uint64_t acked = 0;
 
 	for (int i = 0; i < 10000 && acked < want; i++) {
-		ck_assert_int_eq(sock_acked(fd, dialed, &acked), 0);
+		ck_assert_int_eq(sock_acked(fd, dialed, 0, &acked), 0);
 		usleep(1000);
 	}
 	ck_assert_uint_eq(acked, want);
@@ -286,9 +286,9 @@ START_TEST(acknowledged_bytes_are_those_of_the_stream_at_both_ends)
 	ck_assert_int_eq(sock_listen(&a, &plain, &fd, 1), 0);
 	struct pair p = connect_pair(fd, &a, &plain);
 
-	ck_assert_int_eq(sock_acked(p.dialed, true, &acked), 0);
+	ck_assert_int_eq(sock_acked(p.dialed, true, 0, &acked), 0);
 	ck_assert_uint_eq(acked, 0);
-	ck_assert_int_eq(sock_acked(p.accepted, false, &acked), 0);
+	ck_assert_int_eq(sock_acked(p.accepted, false, 0, &acked), 0);
 	ck_assert_uint_eq(acked, 0);
 	ck_assert_int_eq(send(p.dialed, bytes, 1000, MSG_NOSIGNAL), 1000);
 	ck_assert_int_eq(send(p.accepted, bytes, 7, MSG_NOSIGNAL), 7);
@@ -329,7 +329,7 @@ START_TEST(what_is_no_socket_has_no_figures)
 	int ends[2];
 
 	ck_assert_int_eq(pipe(ends), 0);
-	ck_assert_int_eq(sock_acked(ends[0], true, &acked), -ENOTSOCK);
+	ck_assert_int_eq(sock_acked(ends[0], true, 0, &acked), -ENOTSOCK);
 	ck_assert_uint_eq(acked, 5);
 	ck_assert_int_eq(sock_connected(ends[0]), -ENOTSOCK);
 	close(ends[0]);

@@ -13,7 +13,7 @@ enum cause {
 	CAUSE_EOF,              /* FIN, and nothing was owed to us */
 	CAUSE_EOF_EARLY,        /* FIN while we were owed bytes */
 	CAUSE_RESET,            /* ECONNRESET; a server's EPIPE */
-	CAUSE_REFUSED,          /* ECONNREFUSED */
+	CAUSE_REFUSED,          /* ECONNREFUSED; of a unix socket ENOENT too */
 	CAUSE_TIMEOUT_CONNECT,  /* our own deadline for connect */
 	CAUSE_TIMEOUT_ANSWER,   /* our own deadline for the echo */
 	CAUSE_TIMEOUT_TCP,      /* ETIMEDOUT: the kernel gave up */

@@ -56,8 +56,8 @@ void child_stop(struct child *c, int64_t patience_ns);
  * memory. */
 char *child_text(int fd);
 
-/* The address on a whole line that says "listening": host:port or [host]:port. Returns false while
- * there is none. */
+/* The address on a whole line that says "listening": host:port, [host]:port or unix:path. Returns
+ * false while there is none. */
 bool child_address(int fd, char *addr, size_t size);
 
 /* @text with every occurrence of @word replaced; the caller frees it. NULL: no memory. */

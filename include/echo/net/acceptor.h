@@ -37,6 +37,8 @@ struct acceptor_reserve {
 struct acceptor {
 	struct worker *worker;
 	int fd;                           /* the listener; -1: none */
+	bool shared;                      /* others accept from its file, too */
+	bool yielded;                     /* the others had their turn: it accepts next */
 	bool muted;                       /* until the timer has fired */
 	int batch;                        /* of the next run, at most */
 	int full;                         /* runs in a row that took as many */

@@ -61,6 +61,9 @@ struct conn {
 	uint8_t cause;     /* enum cause: the first cause wins */
 	uint8_t fin_cause; /* enum cause: the cause once both FINs have crossed */
 	bool replaced;     /* another has its place in the count of connections */
+	bool is_unix;      /* its socket; set by who takes the slot */
+	/* of a unix socket, whose kernel keeps no times: when it was last received from */
+	int64_t came_ns;
 };
 
 enum { CONN_LINE = 64 }; /* slots begin on a cache line */

@@ -8,8 +8,8 @@
 #include "echo/base/opt.h"
 #include "sock.h"
 
-/* struct addr_list; "ADDR:PORT", or "NAME:PORT", which stands for all addresses of the name and may
- * take the time of a lookup; rows repeat */
+/* struct addr_list; what addr_parse reads, or "NAME:PORT", which stands for all addresses of the
+ * name and may take the time of a lookup; rows repeat */
 extern const struct opt_type opt_addr;
 extern const struct opt_type opt_keepalive;  /* struct sock_keepalive: "30s/5s/3" or "off" */
 extern const struct opt_type opt_congestion; /* char[SOCK_CONGESTION_MAX] that this kernel has */

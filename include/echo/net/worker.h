@@ -30,6 +30,14 @@ struct worker_call;
 
 enum { WORKER_LISTENERS_MAX = 256 }; /* its own, and those of workers of processes before */
 
+/* Who else accepts from the same file. It stays non-blocking then. */
+enum listener_share {
+	LISTENER_OWN,    /* nobody */
+	LISTENER_SHARED, /* other workers */
+	LISTENER_KEPT,   /* other workers, and another process keeps it: what waits there when this
+			  * one ends waits for the next, and is not drained */
+};
+
 struct net_config {
 	const struct backend_ops *backend;
 	const void *backend_config; /* what backend->opts filled; NULL if it has none */
@@ -56,7 +64,9 @@ struct worker {
 	void *role_state;        /* of this worker, the caller's */
 	_Atomic uint32_t *conns; /* open connections of all workers */
 	int listeners[WORKER_LISTENERS_MAX];
-	bool resting[WORKER_LISTENERS_MAX]; /* nothing is accepted from it: worker_rest */
+	bool resting[WORKER_LISTENERS_MAX];  /* nothing is accepted from it: worker_rest */
+	uint8_t share[WORKER_LISTENERS_MAX]; /* enum listener_share */
+	bool serves_unix;                    /* some of them are unix sockets */
 	bool wary; /* its listeners may be waited on by a process that has died: listens accordingly
 		    */
 	unsigned listener_count;
@@ -163,6 +173,14 @@ static inline enum conn_action conn_data(struct conn *c, const void *span, size_
 
 /* ---- a worker's life ---- */
 
+/* Gives it a listener, before it is prepared or between that and worker_go. Returns 0 or -ENOSPC.
+ */
+int worker_give_listener(struct worker *w, int fd, enum listener_share share);
+
+/* Of a listener of this worker. The second: at least so. */
+enum listener_share worker_listener_share(const struct worker *w, int fd);
+void worker_share_listener(struct worker *w, int fd, enum listener_share share);
+
 /* Reserves its memory and starts its thread, which starts the backend and waits. Returns 0, or
  * -errno with nothing left of it; its listeners stay the caller's. */
 int worker_prepare(struct worker *w);
@@ -201,7 +219,7 @@ int worker_wake_listeners(struct worker *w);
 
 /* The same, of a worker that runs. One more listener, which is accepted from at once. Returns 0:
  * @fd is the worker's; or -errno: it stays the caller's. */
-int worker_add_listener(struct worker *w, int fd);
+int worker_add_listener(struct worker *w, int fd, enum listener_share share);
 /* Accepts what waits on listener number @i, and closes it; the last one gets its number. */
 void worker_drop_listener(struct worker *w, unsigned i);
 

@@ -8,11 +8,11 @@
 #include "echobench/opts.h"
 #include "echobench/verdict/cell.h"
 
-enum { ADDRESS_MAX = 80 };
+enum { ADDRESS_MAX = 120 }; /* ADDR_TEXT_MAX, and room */
 
 struct server {
 	struct child child;
-	char address[ADDRESS_MAX]; /* host:port; "": it will say where it listens */
+	char address[ADDRESS_MAX]; /* host:port or unix:path; "": it will say where it listens */
 };
 
 /* Whether our own programs understand what they will be told, before anything is measured. Returns

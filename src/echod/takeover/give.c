@@ -16,6 +16,8 @@
 #include "echo/net/backend.h"
 #include "echo/net/sock.h"
 #include "echo/net/worker_group.h"
+#include "echod/listen/listeners.h"
+#include "echod/listen/name.h"
 
 enum {
 	ANSWER_MS = 5 * 1000, /* to what takes a successor no time */
@@ -43,9 +45,11 @@ static unsigned give_count(const struct give *g)
 /* What the configuration calls the address that a listener is bound to: another one for port 0. */
 static const struct addr *give_asked(const struct give *g, const struct addr *bound)
 {
-	for (unsigned i = 0; i < g->bound->count; i++) {
-		if (addr_equal(&g->bound->at[i], bound))
-			return &g->asked->at[i];
+	const struct listeners *l = g->listeners;
+
+	for (unsigned i = 0; i < l->bound->count; i++) {
+		if (addr_equal(&l->bound->at[i], bound))
+			return &l->asked.at[i];
 	}
 	return bound;
 }
@@ -71,7 +75,7 @@ static int give_listener(struct give *g, int fd)
 	if (r < 0)
 		return r;
 	memset(l->asked[l->count], 0, ADDR_TEXT_MAX);
-	addr_format(give_asked(g, &bound), l->asked[l->count++]);
+	name_format(give_asked(g, &bound), l->asked[l->count++]);
 	m->fds[m->fd_count++] = fd;
 	return l->count == MESSAGE_LISTENERS ? give_flush_listeners(&g->talk) : 0;
 }
@@ -265,6 +269,27 @@ static int give_conns(struct give *g)
 	return r < 0 ? r : give_settle(g);
 }
 
+/* Of a unix socket that the successor has taken the file is its own. */
+static void give_files(const struct give *g)
+{
+	struct listeners *l = g->listeners;
+
+	for (unsigned i = 0; i < g->group->count; i++) {
+		const struct worker *w = &g->group->workers[i];
+
+		for (unsigned k = 0; k < w->listener_count; k++) {
+			struct addr bound;
+
+			if (!w->resting[k] || sock_listens(w->listeners[k], &bound) < 0)
+				continue;
+			for (unsigned n = 0; n < l->bound->count; n++) {
+				if (addr_equal(&l->bound->at[n], &bound))
+					listeners_own_path(l, n, false);
+			}
+		}
+	}
+}
+
 /* ---- the conversation ---- */
 
 static int give_receive(struct give *g, int timeout_ms, enum message_type type)
@@ -345,6 +370,7 @@ bool give_run(struct give *g, int fd, pid_t pid)
 		message_refuse(&g->talk, why);
 		return false;
 	}
+	give_files(g);
 	worker_group_stop(g->group, WORKER_LEAVE);
 	close(fd);
 	return true;

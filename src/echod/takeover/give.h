@@ -13,12 +13,12 @@
 #include "echo/net/move.h"
 #include "message.h"
 
+struct listeners;
 struct worker_group;
 
 struct give {
 	struct worker_group *group;
-	/* addresses of its listeners, as configured and as bound */
-	const struct addr_list *asked, *bound;
+	struct listeners *listeners;
 	bool moves;      /* handover = move */
 	int path_fd;     /* the socket at PATH, which goes along */
 	int64_t died_ns; /* when a process that may have waited on our listeners did, or 0 */
@@ -29,7 +29,8 @@ struct give {
 
 /* Hands over to the process @pid at the other end of @fd, which is closed. Bounded in time. Returns
  * true when the successor has all: g->moved connections are its own, the workers have been told
- * WORKER_LEAVE, and g->path_fd is still to be closed. Else all is as before; the reason has been
+ * WORKER_LEAVE, g->path_fd is still to be closed, and the files of unix sockets that it serves are
+ * not ours to remove any more. Else all is as before; the reason has been
  * logged. */
 bool give_run(struct give *g, int fd, pid_t pid);
 

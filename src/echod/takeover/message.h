@@ -39,7 +39,7 @@
 struct worker_group;
 
 enum {
-	MESSAGE_VERSION = 2,   /* of all but the head, which every version shares */
+	MESSAGE_VERSION = 3,   /* of all but the head, which every version shares */
 	MESSAGE_FDS_MAX = 253, /* SCM_MAX_FD, include/net/scm.h */
 	MESSAGE_LISTENERS = 200,
 	MESSAGE_LISTENERS_MAX = 16384, /* in all */

@@ -17,6 +17,8 @@
 #include "echo/net/backend.h"
 #include "echo/net/sock.h"
 #include "echo/net/worker_group.h"
+#include "echod/listen/listeners.h"
+#include "echod/listen/name.h"
 
 enum {
 	ANSWER_MS = 5 * 1000,
@@ -74,8 +76,10 @@ static int take_one(struct take *t, int fd, const char asked[ADDR_TEXT_MAX])
 	char text[ADDR_TEXT_MAX];
 
 	snprintf(text, sizeof(text), "%.*s", ADDR_TEXT_MAX - 1, asked);
-	if (sock_listens(fd, &l->bound) < 0 || addr_parse(&l->asked, text) < 0)
+	if (sock_listens(fd, &l->bound) < 0 ||
+	    (name_parse(&l->asked, text) < 0 && addr_parse(&l->asked, text) < 0))
 		return take_fail(t, -EPROTO, "a listener that it sent is none");
+	l->cookie = sock_cookie(fd);
 	l->fd = fd;
 	t->got++;
 	return 0;
@@ -146,25 +150,42 @@ static struct take_listener *take_find(struct take *t, const struct addr *asked,
 	return NULL;
 }
 
-static int take_give_worker(struct take *t, struct worker *w, int fd)
+/* A supervisor keeps it; several workers of the other process had one socket; or nobody else has
+ * it.
+ */
+static enum listener_share take_share(const struct take *t, const struct take_listener *l)
 {
-	if (w->listener_count == WORKER_LISTENERS_MAX)
+	unsigned same = 0;
+
+	for (unsigned i = 0; i < t->got; i++)
+		same += t->listeners[i].cookie == l->cookie;
+	if (name_is(&l->asked))
+		return LISTENER_KEPT;
+	return same > 1 ? LISTENER_SHARED : LISTENER_OWN;
+}
+
+static int take_give_worker(struct take *t, struct worker *w, int fd, enum listener_share share)
+{
+	if (worker_give_listener(w, fd, share) < 0)
 		return take_fail(t, -ENOSPC,
 				 "more listeners than these workers can have: more workers?");
-	w->listeners[w->listener_count++] = fd;
 	return 0;
 }
 
-int take_listen(struct take *t, struct worker_group *g, struct addr_list *l, unsigned i)
+int take_listen(struct take *t, struct listeners *l, unsigned i)
 {
-	const struct addr asked = l->at[i];
+	struct addr *at = &l->bound->at[i];
+	const struct addr asked = *at;
 	struct take_listener *it = take_find(t, &asked, NULL);
+	struct worker_group *g = l->group;
 	unsigned n = 0;
 	int r = 0;
 
-	for (; it && r == 0; it = take_find(t, &asked, &l->at[i])) {
-		l->at[i] = it->bound;
-		r = take_give_worker(t, &g->workers[n++ % g->count], it->fd);
+	for (; it && r == 0; it = take_find(t, &asked, at)) {
+		*at = it->bound;
+		if (name_is(&it->asked))
+			l->asked.at[i] = it->asked;
+		r = take_give_worker(t, &g->workers[n++ % g->count], it->fd, take_share(t, it));
 		it->taken = r == 0;
 	}
 	t->having[i] = n < g->count ? n : g->count;
@@ -183,21 +204,31 @@ static int take_listener_at(const struct worker *w, const struct addr *at)
 	return -1;
 }
 
-/* Workers that got none of this address join, now that nothing can come in between; where they may
- * not they accept from another's queue. */
+/* A listener for @to where @from has one: of its own or, where it may not join, from the same
+ * queue. What a supervisor keeps has no other beside it. */
+static int take_join_one(struct take *t, struct worker *from, struct worker *to,
+			 const struct addr *at)
+{
+	const int first = take_listener_at(from, at);
+	enum listener_share share = worker_listener_share(from, first);
+	int fd = share == LISTENER_KEPT ? -1 : sock_join(at, t->sock);
+
+	if (fd >= 0)
+		return take_give_worker(t, to, fd, LISTENER_OWN);
+	fd = fcntl(first, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return take_fail(t, -errno, strerror(errno));
+	worker_share_listener(from, first, LISTENER_SHARED);
+	return take_give_worker(t, to, fd, worker_listener_share(from, first));
+}
+
+/* Workers that got none of this address join, now that nothing can come in between. */
 static int take_join(struct take *t, struct worker_group *g, const struct addr *at, unsigned having)
 {
 	int r = 0;
 
-	for (unsigned i = having; having > 0 && i < g->count && r == 0; i++) {
-		int fd = sock_join(at, t->sock);
-
-		if (fd < 0)
-			fd = fcntl(take_listener_at(&g->workers[i % having], at), F_DUPFD_CLOEXEC,
-				   0);
-		r = fd < 0 ? take_fail(t, -errno, strerror(errno))
-			   : take_give_worker(t, &g->workers[i], fd);
-	}
+	for (unsigned i = having; having > 0 && i < g->count && r == 0; i++)
+		r = take_join_one(t, &g->workers[i % having], &g->workers[i], at);
 	return r;
 }
 

@@ -11,13 +11,15 @@
 #include "echo/base/addr.h"
 #include "message.h"
 
+struct listeners;
 struct worker_group;
 struct sock_options;
 
 /* A listener of the other process. */
 struct take_listener {
 	int fd;
-	struct addr asked, bound;
+	struct addr asked, bound; /* asked: of one that a supervisor has passed, fd:NAME */
+	uint64_t cookie;          /* sock_cookie */
 	bool taken;
 };
 
@@ -42,7 +44,7 @@ int take_begin(struct take *t, int fd, bool adopts);
 
 /* Gives the workers the listeners that serve address @i of @l, which becomes the address that they
  * are bound to. Returns how many there were. */
-int take_listen(struct take *t, struct worker_group *g, struct addr_list *l, unsigned i);
+int take_listen(struct take *t, struct listeners *l, unsigned i);
 
 /* The workers could serve: waits until the other process accepts nothing more. Then they may. */
 int take_ready(struct take *t, struct worker_group *g, const struct addr_list *l);

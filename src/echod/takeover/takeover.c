@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
@@ -14,8 +15,13 @@
 #include "echo/net/backend.h"
 #include "echo/net/sock.h"
 #include "echo/net/worker_group.h"
+#include "echod/listen/listeners.h"
+#include "echod/listen/name.h"
 
-enum { RETRY_MS = 100 };
+enum {
+	RETRY_MS = 100,
+	WAITING_MAX = 8, /* successors */
+};
 
 static int takeover_failed(struct takeover *t, int r)
 {
@@ -26,17 +32,31 @@ static int takeover_failed(struct takeover *t, int r)
 	return r;
 }
 
-int takeover_begin(struct takeover *t)
+/* Whom it takes over from has what supervisors have passed to it. */
+static int takeover_expand(struct takeover *t)
+{
+	struct listeners_named named[ADDR_LIST_MAX + 1]; /* one too many is for it to say */
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < t->take.got && n < ARRAY_LEN(named); i++) {
+		const struct take_listener *l = &t->take.listeners[i];
+		unsigned k = 0;
+
+		while (k < n && !addr_equal(&named[k].bound, &l->bound))
+			k++;
+		if (name_is(&l->asked) && k == n)
+			named[n++] = (struct listeners_named){ l->asked, l->bound };
+	}
+	return listeners_expand(t->listeners, named, n);
+}
+
+static int takeover_connect(struct takeover *t)
 {
 	const struct worker *w = &t->group->workers[0];
 	const bool adopts = t->config.handover == HANDOVER_MOVE && move_can(w);
 	char why[PATH_WHY_MAX];
 	int fd, r;
 
-	t->path_fd = -1;
-	t->take.talk.fd = -1;
-	t->take.sock = t->sock;
-	t->asked = *t->bound;
 	if (!t->config.path[0])
 		return 0;
 	fd = path_connect(t->config.path, why);
@@ -51,47 +71,35 @@ int takeover_begin(struct takeover *t)
 	return r < 0 ? takeover_failed(t, r) : 0;
 }
 
-static int takeover_listen_afresh(struct takeover *t, unsigned i)
+int takeover_begin(struct takeover *t)
 {
-	struct addr *at = &t->bound->at[i];
-	int r = 0;
+	int r;
 
-	for (unsigned k = 0; k < t->group->count && r >= 0; k++) {
-		struct worker *w = &t->group->workers[k];
-		int fd = -1;
-
-		r = k == 0 ? sock_listen(at, t->sock, &fd, 1) : sock_join(at, t->sock);
-		if (k > 0)
-			fd = r;
-		if (r >= 0)
-			w->listeners[w->listener_count++] = fd;
-	}
-	return r < 0 ? r : 0;
+	t->path_fd = -1;
+	t->take.talk.fd = -1;
+	t->take.sock = t->sock;
+	r = takeover_connect(t);
+	return r < 0 ? r : takeover_expand(t);
 }
 
 int takeover_listen(struct takeover *t, unsigned i)
 {
-	char text[ADDR_TEXT_MAX];
-	int r = 0;
+	int r = t->taking ? take_listen(&t->take, t->listeners, i) : 0;
 
-	if (t->taking)
-		r = take_listen(&t->take, t->group, t->bound, i);
 	if (r < 0)
 		return takeover_failed(t, r);
-	if (r > 0)
-		return 0;
-	r = takeover_listen_afresh(t, i);
-	if (r < 0)
-		log_error("cannot listen on %s: %s", addr_format(&t->bound->at[i], text),
-			  strerror(-r));
-	return r;
+	return r > 0 ? 0 : listeners_open(t->listeners, i);
 }
+
+/* for its owner only */
+static const struct path_listener path_how = { SOCK_SEQPACKET, WAITING_MAX, S_IRUSR | S_IWUSR,
+					       (uid_t)-1, (gid_t)-1 };
 
 static int takeover_listen_path(struct takeover *t)
 {
 	char why[PATH_WHY_MAX];
 
-	t->path_fd = path_listen(t->config.path, why);
+	t->path_fd = path_listen(t->config.path, &path_how, why);
 	if (t->path_fd < 0)
 		log_error("cannot listen on unix:%s: %s", t->config.path, why);
 	else
@@ -107,7 +115,7 @@ int takeover_ready(struct takeover *t)
 		return 0;
 	if (!t->taking)
 		return takeover_listen_path(t);
-	r = take_ready(&t->take, t->group, t->bound);
+	r = take_ready(&t->take, t->group, t->listeners->bound);
 	return r < 0 ? takeover_failed(t, r) : 0;
 }
 
@@ -127,6 +135,8 @@ int takeover_finish(struct takeover *t)
 	if (t->take.alone)
 		t->give.died_ns = clock_now_ns();
 	t->id = path_identify(t->config.path);
+	for (unsigned i = 0; i < t->listeners->bound->count; i++)
+		listeners_own_path(t->listeners, i, true);
 	/* without it there would be no next time; but who serves goes on */
 	if (t->path_fd < 0)
 		(void)takeover_listen_path(t);
@@ -156,8 +166,7 @@ static bool takeover_give(struct takeover *t, int fd, pid_t pid)
 	struct give *g = &t->give;
 
 	g->group = t->group;
-	g->asked = &t->asked;
-	g->bound = t->bound;
+	g->listeners = t->listeners;
 	g->moves = t->config.handover == HANDOVER_MOVE;
 	g->path_fd = t->path_fd;
 	g->talk.signalled = t->signalled;
@@ -167,6 +176,7 @@ static bool takeover_give(struct takeover *t, int fd, pid_t pid)
 	close(t->path_fd);
 	t->path_fd = -1;
 	t->left = true;
+	listeners_retire(t->listeners); /* what the successor does not serve any more */
 	if (t->config.deadline_ns > 0)
 		t->until_ns = clock_now_ns() + t->config.deadline_ns;
 	log_info("process %d has taken over: %u connections moved, %u stay here until they end",
@@ -221,6 +231,7 @@ static void takeover_leave_path(struct takeover *t, const char *refusal)
 void takeover_retire(struct takeover *t)
 {
 	t->until_ns = 0;
+	listeners_retire(t->listeners);
 	takeover_leave_path(t, "it is ending");
 }
 
@@ -234,7 +245,7 @@ int takeover_prepare(const struct takeover *t, struct takeover_next *n, char why
 	n->path_fd = -1;
 	if (takeover_has_path(t, n) || !n->config.path[0])
 		return 0;
-	n->path_fd = path_listen(n->config.path, why);
+	n->path_fd = path_listen(n->config.path, &path_how, why);
 	return n->path_fd < 0 ? n->path_fd : 0;
 }
 
@@ -248,7 +259,6 @@ void takeover_change(struct takeover *t, const struct takeover_next *n)
 		t->id = path_identify(n->config.path);
 	}
 	t->config = n->config;
-	t->asked = n->asked;
 	t->sock = n->sock;
 }
 

@@ -8,11 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "echo/net/path.h"
 #include "give.h"
-#include "path.h"
 #include "successor.h"
 #include "take.h"
 
+struct listeners;
 struct worker_group;
 
 enum { HANDOVER_MOVE, HANDOVER_SERVE };
@@ -27,8 +28,7 @@ struct takeover {
 	struct takeover_config config;
 	struct worker_group *group;
 	const struct sock_options *sock;
-	struct addr_list asked;  /* the addresses as configured */
-	struct addr_list *bound; /* as they are served */
+	struct listeners *listeners;
 	/* While it runs workers, of signals: returns whether we are to stop. */
 	bool (*signalled)(void *arg, int signal);
 	void *arg;
@@ -48,7 +48,8 @@ struct takeover {
 /* What the rest returns where it fails is -errno, and the reason has been logged. */
 
 /* Before anything is opened. Finds out whether there is an echod to take over from, and what it
- * listens on. t->config, group, sock and bound are set. */
+ * listens on, and what names among the addresses stand for. t->config, group, sock and listeners
+ * are set. */
 int takeover_begin(struct takeover *t);
 
 /* Opens or inherits the listeners of address @i for all workers. */
@@ -74,17 +75,16 @@ int takeover_wait_ms(const struct takeover *t);
 /* Those that stayed after a takeover have had their time. */
 bool takeover_overdue(const struct takeover *t);
 
-/* A reload: what may be another from then on. config, asked and sock are the caller's to set. */
+/* A reload: what may be another from then on. config and sock are the caller's to set. */
 struct takeover_next {
 	struct takeover_config config;
-	struct addr_list asked;
 	const struct sock_options *sock;
 	int path_fd; /* of a path that is another than before; -1: it is not, or there is none */
 };
 
 /* Listens at the path of @n, unless that is the one in force. Returns 0, or -errno with a reason in
- * @why: nothing has changed. One of the other two must follow; the addresses in t->bound are the
- * caller's to change. */
+ * @why: nothing has changed. One of the other two must follow; the listeners are the caller's to
+ * change. */
 int takeover_prepare(const struct takeover *t, struct takeover_next *n, char why[PATH_WHY_MAX]);
 void takeover_change(struct takeover *t, const struct takeover_next *n);
 void takeover_discard(struct takeover_next *n);

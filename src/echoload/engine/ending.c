@@ -52,7 +52,7 @@ static uint64_t load_book_owed(struct conn *c)
 	if (n == 0)
 		return 0;
 	if (c->cause != CAUSE_FINISHED && c->fd >= 0)
-		(void)sock_acked(c->fd, c->dialed, &acked); /* 0: as if nothing was */
+		(void)sock_acked(c->fd, c->dialed, c->sent, &acked); /* 0: as if nothing was */
 	for (bool corrupt = lc->corrupt; load_owed(lc) > 0; corrupt = false) {
 		uint64_t from = lc->answered_end;
 		bool measured = load_measured(lc, load_oldest(lc)->due_ns);

@@ -211,7 +211,7 @@ static void load_closed(struct conn *c)
 		l->dialing--;
 	}
 	list_remove(&lc->ready);
-	if (!seat_tries_on(lc->seat, c)) {
+	if (!seat_waits_for_queue(lc->seat, c) && !seat_tries_on(lc->seat, c)) {
 		ending_book(c);
 		seat_again(lc->seat, c);
 	}

@@ -39,6 +39,7 @@ struct seat {
 	bool reached;      /* it has had a connection */
 	bool idle;         /* is held open beside the load, and checked at the end */
 	uint8_t address;   /* of its target: the one that is tried */
+	int64_t dialed_ns; /* since when its attempt finds a full queue; 0: it does not */
 	struct outage_seat outage;
 };
 

@@ -137,6 +137,9 @@ void seat_dial(struct load *l);
 void seat_wait(struct seat *s);
 /* It has a connection: the address that it was dialed to is its target's from now on. */
 void seat_reached(struct seat *s);
+/* The queue of a unix listener is full: returns true, the seat tries again soon, and the attempt
+ * has not ended. Else it may have taken all its time, which is the cause of its end then. */
+bool seat_waits_for_queue(struct seat *s, struct conn *c);
 /* What could not be connected was one address of its target, and there is another to try: returns
  * true, the seat waits to be dialed, and the attempt has not ended. */
 bool seat_tries_on(struct seat *s, const struct conn *c);

@@ -3,6 +3,7 @@
  * attempts does not time out in our own host, and come back to it when the policy lets them.
  */
 #include <assert.h>
+#include <errno.h>
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
@@ -11,6 +12,8 @@
 enum {
 	DIALS_MAX = 128,         /* attempts of one worker at a time */
 	REDIAL_NS = 1000 * 1000, /* `immediate`, after an attempt that failed: no busy loop */
+	QUEUE_PART = 8,          /* of the time that a full queue was tried: until the next try */
+	QUEUE_MAX_NS = 100 * 1000 * 1000,
 };
 
 void seat_wait(struct seat *s)
@@ -97,7 +100,7 @@ static void seat_dialed(struct seat *s, struct conn *c, uint64_t number)
 	lc->conn = c;
 	lc->number = number;
 	lc->base = payload_base(&run->payload, number);
-	lc->dialed_ns = clock_now_ns();
+	lc->dialed_ns = s->dialed_ns != 0 ? s->dialed_ns : clock_now_ns();
 	if (run->config->connect_timeout > 0)
 		conn_deadline(c, lc->dialed_ns + run->config->connect_timeout);
 }
@@ -151,6 +154,34 @@ bool seat_tries_on(struct seat *s, const struct conn *c)
 	s->address = (uint8_t)next;
 	s->books->attempts--; /* it is counted where it goes on */
 	seat_wait_first(s);
+	return true;
+}
+
+/* A SYN that finds the queue full is sent again by the kernel. A unix socket is refused at once
+ * (EAGAIN), and nothing tells when there is room: so the attempt goes on here, until its time is
+ * over.
+ */
+bool seat_waits_for_queue(struct seat *s, struct conn *c)
+{
+	const struct load_conn *lc = conn_role(c);
+	const int64_t limit_ns = s->load->run->config->connect_timeout, now_ns = clock_now_ns();
+	const int64_t since_ns = now_ns - lc->dialed_ns;
+	int64_t wait_ns = REDIAL_NS + since_ns / QUEUE_PART;
+
+	s->dialed_ns = 0;
+	if (c->opened || c->err != EAGAIN || load_no_more(s->load))
+		return false;
+	if (limit_ns > 0 && since_ns >= limit_ns) {
+		c->cause = CAUSE_TIMEOUT_CONNECT;
+		c->err = 0;
+		return false;
+	}
+	if (limit_ns > 0 && wait_ns > limit_ns - since_ns)
+		wait_ns = limit_ns - since_ns;
+	s->dialed_ns = lc->dialed_ns;
+	s->books->attempts--; /* it is counted where it goes on */
+	timer_set(&s->load->worker->timers, &s->retry,
+		  now_ns + (wait_ns < QUEUE_MAX_NS ? wait_ns : QUEUE_MAX_NS));
 	return true;
 }
 

@@ -32,7 +32,8 @@ static void stall_check_conn(struct conn *c, void *progress)
 	const uint64_t message = lc->answered + 1;
 	uint64_t acked;
 
-	if (c->state != CONN_OPEN || load_owed(lc) == 0 || sock_acked(c->fd, c->dialed, &acked) < 0)
+	if (c->state != CONN_OPEN || load_owed(lc) == 0 ||
+	    sock_acked(c->fd, c->dialed, c->sent, &acked) < 0)
 		return;
 	acked = size_min(acked, lc->answered_end + load_size(lc, lc->answered));
 	if (lc->checked_message == message && acked > lc->checked_acked)

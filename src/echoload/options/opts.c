@@ -127,6 +127,8 @@ const struct opt load_opts[] = {
 };
 
 const char load_after[] =
+	"A target is HOST:PORT, unix:PATH, or unix:@NAME in the abstract namespace.\n"
+	"\n"
 	"Examples:\n"
 	"  echoload -c 64 -d 10s 127.0.0.1:7007        64 connections, 10 seconds\n"
 	"  echoload -c 64 -R 50k 127.0.0.1:7007        50,000 messages each second\n"
@@ -292,6 +294,20 @@ int load_check(struct opt_set *s, struct load_config *c, const struct backend_op
 		return -EINVAL;
 	if ((c->messages > 0 || c->gate > 0) && opt_origin_of(s, "warmup")->level == OPT_DEFAULT)
 		c->warmup = 0;
+	return 0;
+}
+
+int load_check_unix(struct opt_set *s, const struct load_config *c, unsigned unix_count,
+		    unsigned count)
+{
+	for (const struct opt *o = load_opts; o->key && unix_count == count; o++) {
+		if (is_sock_option(o) && opt_origin_of(s, o->key)->level != OPT_DEFAULT)
+			return opt_error_at(s, o->key, "is of TCP, and %s",
+					    count == 1 ? "the target is a unix socket"
+						       : "every target is a unix socket");
+	}
+	if (unix_count > 0 && c->close == CLOSE_RST)
+		return opt_error_at(s, "close", "a unix socket cannot be reset");
 	return 0;
 }
 

@@ -102,6 +102,11 @@ int load_check(struct opt_set *s, struct load_config *c, const struct backend_op
 /* The family that addresses of targets must have: AF_INET, AF_INET6, or AF_UNSPEC for both. */
 int load_family(const struct load_config *c);
 
+/* Checks what a unix socket cannot honour: with @unix_count of @count targets being one. What is
+ * TCP's is of use where there is another target. */
+int load_check_unix(struct opt_set *s, const struct load_config *c, unsigned unix_count,
+		    unsigned count);
+
 /* Checks --start-at, which has passed when later phases are run. */
 int load_check_start(struct opt_set *s, const struct load_config *c);
 

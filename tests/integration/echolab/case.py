@@ -7,7 +7,7 @@ import unittest
 from .environment import PATIENCE, slow
 from .process import Process, end_descendants, program, run
 from .echod import Counters, Echod, as_options, config_file
-from .sockets import Sender, recv_exactly, ss
+from .sockets import Sender, recv_exactly, socket_address, ss
 from .strace import Strace
 from .netns import Lab, Namespace, no_namespaces
 
@@ -44,20 +44,20 @@ class TestCase(unittest.TestCase):
         self.addCleanup(lambda: (path.unlink(missing_ok=True), path.parent.rmdir()))
         return path
 
-    def echod(self, *argv, config=None, env=None, prefix=(), stdout=None, **options):
+    def echod(self, *argv, config=None, env=None, prefix=(), stdout=None, pass_fds=(), **options):
         """Starts echod on a free port of 127.0.0.1 unless told otherwise, with the backend of this class. More words
         of the command line in `argv`, options as keywords: echod(max_conns=3, listen=["127.0.0.1:0", "[::1]:0"])."""
-        return self.keep(Echod([*self.echod_options(config, **options), *argv], env, prefix, stdout))
+        return self.keep(Echod([*self.echod_options(config, **options), *argv], env, prefix, stdout, pass_fds))
 
-    def run_echod(self, *argv, config=None, env=None, prefix=(), stdout=None, timeout=PATIENCE, **options):
+    def run_echod(self, *argv, config=None, env=None, prefix=(), stdout=None, pass_fds=(), timeout=PATIENCE, **options):
         """For an echod that is expected to end by itself: Result(code, out, err)."""
         argv = [*prefix, *program("echod"), *self.echod_options(config, **options), *argv]
-        return run(argv, env, stdout=stdout, timeout=timeout)
+        return run(argv, env, stdout=stdout, pass_fds=pass_fds, timeout=timeout)
 
     def connect(self, to, rcvbuf=None, sndbuf=None):
-        """A blocking socket to an Echod or (host, port), with a deadline for each call."""
-        addr = to.addr if isinstance(to, Echod) else to
-        sock = socket.socket(socket.AF_INET6 if ":" in addr[0] else socket.AF_INET)
+        """A blocking socket to an Echod, (host, port) or unix:PATH, with a deadline for each call."""
+        family, addr = socket_address(to.addr if isinstance(to, Echod) else to)
+        sock = socket.socket(family)
         self.addCleanup(sock.close)
         sock.settimeout(slow(PATIENCE))
         if rcvbuf:
@@ -91,7 +91,7 @@ class TestCase(unittest.TestCase):
         try:
             self.wait_until(ask, what, timeout)
         except self.failureException as e:
-            sockets = "\n".join(ss("-tanoeiO", f"sport = :{server.port}")[:20])
+            sockets = "\n".join(ss("-tanoeiO", f"sport = :{server.port}")[:20]) if server.port else ""
             raise self.failureException(f"{e}\n{last}\nits sockets:\n{sockets}") from None
         return last
 

@@ -57,18 +57,20 @@ class Counters(dict):
 
 
 def host_port(text):
+    if text.startswith("unix:"):
+        return text
     host, _, port = text.rpartition(":")
     return host.strip("[]"), int(port)
 
 
 class Echod(Process):
-    """An echod that listens. Addresses in .addrs, the first of them in .addr, its port in .port; .backend and
-    .workers are what it said."""
+    """An echod that listens. Addresses in .addrs ((host, port), or a text unix:PATH), the first of them in .addr, its
+    port in .port; .backend and .workers are what it said."""
 
     LISTENING = r"^echod: listening on (.+?): (\w+), (\d+) workers?([^\n]*)\n"
 
-    def __init__(self, options, env=None, prefix=(), stdout=None):
-        super().__init__([*prefix, *program("echod"), *options], env, stdout=stdout)
+    def __init__(self, options, env=None, prefix=(), stdout=None, pass_fds=()):
+        super().__init__([*prefix, *program("echod"), *options], env, stdout=stdout, pass_fds=pass_fds)
         self.final = None
         self.listening()
 
@@ -81,7 +83,8 @@ class Echod(Process):
             self.err.settle()
             raise Failed(f"{'never said' if running else 'ended before it said'} where it listens: {self.said()}")
         self.addrs = [host_port(a) for a in match[1].split(", ")]
-        self.addr, self.port = self.addrs[0], self.addrs[0][1]
+        self.addr = self.addrs[0]
+        self.port = None if isinstance(self.addr, str) else self.addr[1]
         self.backend, self.workers, self.remark = match[2], int(match[3]), match[4].removeprefix("; ")
 
     def counters(self):

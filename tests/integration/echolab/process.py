@@ -284,9 +284,9 @@ def program(name):
     return [*WRAP, str(BIN / name)]
 
 
-def run(argv, env=None, stdin=b"", stdout=None, timeout=PATIENCE):
+def run(argv, env=None, stdin=b"", stdout=None, pass_fds=(), timeout=PATIENCE):
     """Runs to its end, which must come in time: Result(code, out, err), texts."""
-    process = Process(argv, env, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, stdout=stdout)
+    process = Process(argv, env, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, stdout=stdout, pass_fds=pass_fds)
     if stdin:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(stdin)

@@ -14,6 +14,14 @@ from .environment import PATIENCE, slow
 from .process import Failed
 
 
+def socket_address(addr):
+    """(family, address) as Python's sockets take it, of (host, port) or a text unix:PATH, unix:@NAME."""
+    if isinstance(addr, str):
+        path = addr.removeprefix("unix:")
+        return socket.AF_UNIX, "\0" + path[1:] if path[0] == "@" else path
+    return (socket.AF_INET6 if ":" in addr[0] else socket.AF_INET), addr
+
+
 def pattern(size, seed=1):
     """Bytes that do not repeat."""
     return random.Random(seed).randbytes(size)

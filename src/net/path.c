@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * path: connects to, listens on and removes the socket of the takeover.
+ * path: connects to, listens on and removes unix sockets in the file system.
  */
-#include "path.h"
+#include "echo/net/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,6 @@
 #include "echo/base/clock.h"
 
 enum {
-	WAITING_MAX = 8,
 	CLEAR_TRIES = 500, /* x 1 ms: a process that was killed may not have closed it yet */
 	LOCK_TRIES = 2000, /* x 1 ms: longer than CLEAR_TRIES of who holds it */
 };
@@ -37,9 +36,9 @@ static struct sockaddr_un path_addr(const char *path)
 	return a;
 }
 
-static int path_socket(void)
+static int path_socket(int type)
 {
-	return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
 /* Whether the process at the other end may hand over to us, or take over: root may do anything to
@@ -70,52 +69,73 @@ static int path_check_file(const char *path, char why[PATH_WHY_MAX])
 	return S_ISSOCK(st.st_mode) ? 0 : path_fail(ENOTSOCK, why, "it is there, and no socket");
 }
 
-int path_connect(const char *path, char why[PATH_WHY_MAX])
+/* As path_connect, to a listener of this type, whoever it is. */
+static int path_reach(const char *path, int type, char why[PATH_WHY_MAX])
 {
 	const struct sockaddr_un at = path_addr(path);
 	int fd, r = path_check_file(path, why);
 
 	if (r < 0)
 		return r;
-	fd = path_socket();
+	fd = path_socket(type);
 	if (fd < 0)
 		return path_fail(errno, why, strerror(errno));
 	if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0)
-		r = path_check_peer(fd, NULL, why);
-	else if (errno == ECONNREFUSED)
+		return fd;
+	if (errno == ECONNREFUSED)
 		r = path_fail(ENOENT, why, "nobody listens there");
 	else if (errno == EPROTOTYPE)
 		r = path_fail(EPROTOTYPE, why, "who listens there is no echod");
 	else
 		r = path_fail(errno, why, strerror(errno));
+	close(fd);
+	return r;
+}
+
+int path_connect(const char *path, char why[PATH_WHY_MAX])
+{
+	int r, fd = path_reach(path, SOCK_SEQPACKET, why);
+
+	if (fd < 0)
+		return fd;
+	r = path_check_peer(fd, NULL, why);
 	if (r == 0)
 		return fd;
 	close(fd);
 	return r;
 }
 
-/* The mode is the socket's own before there is a file, so that nobody comes in between. */
-static int path_bind(int fd, const char *path)
+/* Until it listens nobody can connect, whatever the mode of the file is by then. */
+static int path_bind(int fd, const char *path, const struct path_listener *how)
 {
 	const struct sockaddr_un at = path_addr(path);
+	int r = 0;
 
+	/* that of the socket before there is a file */
 	if (fchmod(fd, S_IRUSR | S_IWUSR) < 0 ||
 	    bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0)
 		return -errno;
-	return 0;
+	if ((how->uid != (uid_t)-1 || how->gid != (gid_t)-1) &&
+	    lchown(path, how->uid, how->gid) < 0)
+		r = -errno;
+	if (r == 0 && chmod(path, how->mode) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlink(path);
+	return r;
 }
 
 /* Removes a socket that nobody listens on. Returns 0 or -errno. */
-static int path_clear(const char *path, char why[PATH_WHY_MAX])
+static int path_clear(const char *path, int type, char why[PATH_WHY_MAX])
 {
-	int r = path_connect(path, why);
+	int r = path_reach(path, type, why);
 
 	/* -EAGAIN: so many wait there already */
 	for (int i = 0; (r >= 0 || r == -EAGAIN) && i < CLEAR_TRIES; i++) {
 		if (r >= 0)
 			close(r);
 		clock_sleep_until(clock_now_ns() + MSEC(1));
-		r = path_connect(path, why);
+		r = path_reach(path, type, why);
 	}
 	if (r >= 0)
 		close(r);
@@ -152,20 +172,21 @@ static int path_lock(const char *path, char why[PATH_WHY_MAX])
 	return r;
 }
 
-static int path_listen_locked(const char *path, char why[PATH_WHY_MAX])
+static int path_listen_locked(const char *path, const struct path_listener *how,
+			      char why[PATH_WHY_MAX])
 {
-	int fd = path_socket(), r;
+	int fd = path_socket(how->type), r;
 
 	if (fd < 0)
 		return path_fail(errno, why, strerror(errno));
-	r = path_bind(fd, path);
+	r = path_bind(fd, path, how);
 	if (r == -EADDRINUSE) {
-		r = path_clear(path, why);
+		r = path_clear(path, how->type, why);
 		if (r < 0)
 			goto out;
-		r = path_bind(fd, path);
+		r = path_bind(fd, path, how);
 	}
-	if (r == 0 && listen(fd, WAITING_MAX) < 0)
+	if (r == 0 && listen(fd, (int)how->backlog) < 0)
 		r = -errno;
 	if (r == 0)
 		return fd;
@@ -175,13 +196,13 @@ out:
 	return r;
 }
 
-int path_listen(const char *path, char why[PATH_WHY_MAX])
+int path_listen(const char *path, const struct path_listener *how, char why[PATH_WHY_MAX])
 {
 	int fd, lock = path_lock(path, why);
 
 	if (lock < 0)
 		return lock;
-	fd = path_listen_locked(path, why);
+	fd = path_listen_locked(path, how, why);
 	close(lock);
 	return fd;
 }
