@@ -33,6 +33,7 @@ extern char **environ;
 
 enum {
 	OWN_DESCRIPTORS = 64,      /* beside connections */
+	TARGET_NAME_MAX = 320,     /* a name has 253 at most; what is longer is no target */
 	DESCRIPTORS_OF_THREAD = 2, /* to be woken, and the backend's own */
 };
 
@@ -43,6 +44,7 @@ struct client {
 	struct addr_list targets[TARGETS_MAX];
 	struct target_result target_results[TARGETS_MAX];
 	const char *target_names[TARGETS_MAX];
+	char file_names[TARGETS_MAX][TARGET_NAME_MAX]; /* of those that a file names */
 	unsigned target_count;
 	struct load_config config, share; /* of the whole load, and of this part of it */
 	struct opt_set opts;
@@ -92,17 +94,18 @@ static int client_target(struct client *c, const char *name, const char *place)
 /* A line of the file of targets, @n-th: blanks around it, and what follows a '#', do not count. */
 static int client_target_line(struct client *c, char *line, unsigned n)
 {
-	char place[OPT_TEXT_MAX + 16], *name;
+	char place[OPT_TEXT_MAX + 16];
+	const char *name;
 
 	line[strcspn(line, "#\n")] = '\0';
 	line += strspn(line, " \t\r");
 	line[strcspn(line, " \t\r")] = '\0';
 	if (!*line)
 		return EXIT_OK;
-	name = strdup(line);
-	if (!name) {
-		log_error("cannot start: %s", strerror(ENOMEM));
-		return EXIT_ENVIRONMENT;
+	name = line; /* one too many is refused, and needs no room of its own */
+	if (c->target_count < TARGETS_MAX) {
+		name = c->file_names[c->target_count];
+		snprintf(c->file_names[c->target_count], TARGET_NAME_MAX, "%s", line);
 	}
 	snprintf(place, sizeof(place), "%s:%u: ", c->config.targets, n);
 	return client_target(c, name, place);
