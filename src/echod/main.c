@@ -23,10 +23,13 @@
 #include "server.h"
 
 enum {
-	DESCRIPTORS_OF_MAIN = 9,   /* 0 to 2, output, ends of workers, signals, the reserve, and
-				    * of a peer; what serves it in fork has one more */
+	DESCRIPTORS_OF_MAIN =
+		10,                /* 0 to 2, output, ends of workers, signals, the reserve, the
+				    * supervisor, and of a peer; what serves it in fork has one more */
 	DESCRIPTORS_OF_WORKER = 2, /* to be woken, and the backend's own; beside its listeners */
 };
+
+enum { SERVER_TEXT_MAX = SERVER_ADDRESSES_MAX + BACKEND_WHY_MAX + 128 };
 
 /* for a reader of the counters: signals must not wait for it */
 static const int64_t reader_patience_ns = SEC(1);
@@ -92,14 +95,47 @@ static int server_check_descriptors(const struct server *s, uint64_t have)
 	return -EMFILE;
 }
 
-/* The first line: where, how, and what was not available. */
-static void server_announce(const struct server *s)
+/* Where, how, and what was not available. */
+static const char *server_describe(const struct server *s, char text[SERVER_TEXT_MAX])
 {
 	char all[SERVER_ADDRESSES_MAX];
 
-	log_info("listening on %s: %s, %u worker%s%s%s", server_addresses(s, all),
-		 s->backend.ops->name, s->group.count, s->group.count == 1 ? "" : "s",
-		 s->backend.why[0] ? "; " : "", s->backend.why);
+	snprintf(text, SERVER_TEXT_MAX, "listening on %s: %s, %u worker%s%s%s",
+		 server_addresses(s, all), s->backend.ops->name, s->group.count,
+		 s->group.count == 1 ? "" : "s", s->backend.why[0] ? "; " : "", s->backend.why);
+	return text;
+}
+
+/* The first line. */
+static void server_announce(const struct server *s)
+{
+	char text[SERVER_TEXT_MAX];
+
+	log_info("%s", server_describe(s, text));
+}
+
+/* All that makes it end comes by here. */
+static void server_stop(struct server *s, enum worker_stop how)
+{
+	s->stopping = true;
+	notify_stopping(&s->notify,
+			how == WORKER_DRAIN ? "finishing what its clients are owed" : "ending");
+	worker_group_stop(&s->group, how);
+}
+
+/* A successor serves: it is the main process from now on, if we have started it. One that somebody
+ * else has started has a supervisor of its own, and ours is told that we end. */
+static void server_left(struct server *s)
+{
+	const pid_t pid = s->takeover.heir;
+	char text[64];
+
+	metrics_leave(&s->metrics);
+	snprintf(text, sizeof(text), "process %d has taken over", (int)pid);
+	if (pid == s->takeover.successor.pid)
+		notify_left(&s->notify, pid, text);
+	else
+		notify_stopping(&s->notify, text);
 }
 
 /* Prints the counters in one piece: a late reader gets whole lines. Returns 0 or -errno. */
@@ -142,8 +178,7 @@ static int server_signal(struct server *s, int signal)
 		return 128 + signal;
 	}
 	assert(s->now->net.on_term != WORKER_RUN);
-	s->stopping = true;
-	worker_group_stop(&s->group, s->now->net.on_term);
+	server_stop(s, s->now->net.on_term);
 	return EXIT_OK;
 }
 
@@ -184,12 +219,17 @@ static bool server_interrupted(void *arg, int signal)
 
 static void server_reload(struct server *s)
 {
+	char text[SERVER_TEXT_MAX];
+
 	s->reload = false;
-	if (s->stopping || s->takeover.left)
+	if (s->stopping || s->takeover.left) {
 		log_warn("SIGHUP: nothing is read: %s",
 			 s->stopping ? "this process is ending" : "another has taken over");
-	else
-		reload_run(s);
+		return;
+	}
+	notify_reloading(&s->notify);
+	reload_run(s);
+	notify_ready(&s->notify, server_describe(s, text));
 }
 
 /* How it ends when nobody has asked it to by a signal. */
@@ -221,11 +261,9 @@ static int server_next(struct server *s)
 	takeover_watch(&s->takeover);
 	signal = server_understand(s, worker_group_wait(&s->group, server_wait_ms(s)));
 	if (s->group.done == 0 && takeover_poll(&s->takeover))
-		metrics_leave(&s->metrics);
-	if (takeover_overdue(&s->takeover) && !s->stopping) {
-		s->stopping = true;
-		worker_group_stop(&s->group, server_end(s));
-	}
+		server_left(s);
+	if (takeover_overdue(&s->takeover) && !s->stopping)
+		server_stop(s, server_end(s));
 	return signal;
 }
 
@@ -242,10 +280,8 @@ static int server_wait(struct server *s)
 		signal = server_next(s);
 		r = signal ? server_signal(s, signal) : EXIT_OK;
 		code = r ? r : code;
-		if (s->group.done > 0 && !s->stopping && !s->takeover.left) {
-			s->stopping = true; /* one has failed: join says how */
-			worker_group_stop(&s->group, WORKER_CLOSE);
-		}
+		if (s->group.done > 0 && !s->stopping && !s->takeover.left)
+			server_stop(s, WORKER_CLOSE); /* one has failed: join says how */
 	}
 	return code;
 }
@@ -298,15 +334,18 @@ out:
 
 static int server_serve(struct server *s)
 {
+	char text[SERVER_TEXT_MAX];
 	int r, code;
 
 	s->takeover.signalled = server_interrupted;
 	s->takeover.arg = s;
 	r = takeover_finish(&s->takeover);
 	if (r < 0) { /* the other process serves on */
-		s->stopping = s->signal == 0;
-		if (s->stopping)
-			worker_group_stop(&s->group, server_end(s));
+		if (s->signal == 0)
+			server_stop(s, server_end(s));
+	} else {
+		notify_ready(&s->notify, server_describe(s, text));
+		notify_watch(&s->notify, &s->group);
 	}
 	code = server_wait(s);
 	return r < 0 && code == EXIT_OK ? EXIT_ENVIRONMENT : code;
@@ -341,6 +380,7 @@ static int server_run(struct server *s)
 		code = EXIT_ENVIRONMENT;
 	}
 	worker_group_fini(&s->group);
+	notify_fini(&s->notify);
 	return code;
 }
 
@@ -388,6 +428,7 @@ static int server_main(struct server *s, int argc, char **argv)
 	s->now = &s->settings[0];
 	s->bound = s->config.listen;
 	server_configure(s, &s->config, s->now);
+	notify_init(&s->notify);
 	return program_exit(server_run(s));
 }
 

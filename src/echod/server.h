@@ -13,6 +13,7 @@
 #include "echo/net/worker_group.h"
 #include "listen/listeners.h"
 #include "metrics.h"
+#include "notify.h"
 #include "opts.h"
 #include "takeover/takeover.h"
 
@@ -32,6 +33,7 @@ struct server {
 	struct worker_group group;
 	struct listeners listeners;
 	struct takeover takeover;
+	struct notify notify;
 	struct metrics metrics;
 	bool stopping;
 	bool reload;         /* SIGHUP has asked for one */

@@ -303,6 +303,7 @@ void shed_woken(struct worker *w)
 
 	while (read(w->wake_fd, &drop, sizeof(drop)) < 0 && errno == EINTR)
 		;
+	worker_show_life(w);
 	balance_take(w);
 	n = atomic_exchange_explicit(&s->asked, 0, memory_order_relaxed);
 	wanted = atomic_exchange_explicit(&s->wanted, false, memory_order_relaxed);

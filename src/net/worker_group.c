@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "echo/base/base.h"
+#include "echo/base/clock.h"
 #include "echo/base/cpu_list.h"
 #include "echo/net/backend.h"
 #include "echo/net/net_opt.h"
@@ -192,6 +193,50 @@ void worker_group_watch(struct worker_group *g, const int *fds, unsigned count)
 	g->watched_count = count;
 }
 
+void worker_group_tick(struct worker_group *g, int64_t every_ns, void (*tick)(void *arg), void *arg)
+{
+	g->tick = tick;
+	g->tick_arg = arg;
+	g->tick_every_ns = every_ns;
+	g->tick_ns = clock_now_ns() + every_ns;
+}
+
+void worker_group_ask(struct worker_group *g, uint32_t n)
+{
+	for (unsigned i = 0; i < g->running; i++) {
+		atomic_store(&g->workers[i].life_asked, n);
+		worker_wake(&g->workers[i]);
+	}
+}
+
+bool worker_group_alive(const struct worker_group *g, uint32_t n)
+{
+	for (unsigned i = 0; i < g->running; i++) {
+		const struct worker *w = &g->workers[i];
+
+		if (!worker_done(w) && atomic_load(&w->life_answered) != n)
+			return false;
+	}
+	return true;
+}
+
+/* Calls it if it is due. Returns @timeout_ms, or less: then it is. */
+static int worker_group_run_tick(struct worker_group *g, int timeout_ms)
+{
+	int64_t left_ns = g->tick_ns - clock_now_ns();
+	int left_ms;
+
+	if (g->tick_every_ns == 0)
+		return timeout_ms;
+	if (left_ns <= 0) {
+		g->tick_ns = clock_now_ns() + g->tick_every_ns;
+		left_ns = g->tick_every_ns;
+		g->tick(g->tick_arg);
+	}
+	left_ms = left_ns < SEC(3600) ? (int)(left_ns / MSEC(1)) + 1 : 3600 * 1000;
+	return timeout_ms < 0 || left_ms < timeout_ms ? left_ms : timeout_ms;
+}
+
 int worker_group_wait(struct worker_group *g, int timeout_ms)
 {
 	struct pollfd p[2 + WORKER_GROUP_WATCHED_MAX] = { { g->signal_fd, POLLIN, 0 },
@@ -202,7 +247,7 @@ int worker_group_wait(struct worker_group *g, int timeout_ms)
 	for (unsigned i = 0; i < g->watched_count; i++)
 		p[2 + i] = (struct pollfd){ g->watched[i], POLLIN, 0 };
 	/* EINTR, and nothing at all, are an early end of the wait */
-	(void)poll(p, 2 + g->watched_count, timeout_ms);
+	(void)poll(p, 2 + g->watched_count, worker_group_run_tick(g, timeout_ms));
 	if (read(g->done_fd, &ended, sizeof(ended)) == sizeof(ended))
 		g->done += (unsigned)ended;
 	if (read(g->signal_fd, &info, sizeof(info)) != sizeof(info))

@@ -3,7 +3,6 @@
 import os
 import re
 import select
-import signal
 import socket
 import sys
 import time
@@ -12,9 +11,9 @@ from echolab import PATIENCE, TestCase, slow
 
 # puts descriptors where LISTEN_FDS wants them, says whom they are for, and becomes the program
 PASS = """
-import os, sys
+import fcntl, os, sys
 fds = [os.dup(int(fd)) for fd in sys.argv[1].split(",") if fd]
-fds = [__import__("fcntl").fcntl(fd, 0, 100) for fd in fds]
+fds = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in fds]
 for n, fd in enumerate(fds):
     os.dup2(fd, 3 + n)
 if "LISTEN_PID" not in os.environ:

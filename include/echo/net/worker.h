@@ -108,6 +108,8 @@ struct worker {
 	/* shared */
 	_Atomic int stop; /* enum worker_stop */
 	_Atomic(struct worker_call *) call;
+	/* a sign of life: a number that is asked for, and the last one that was answered */
+	_Atomic uint32_t life_asked, life_answered;
 	_Atomic bool done; /* the loop has ended */
 	/* of the thread, set when it has ended */
 	_Atomic int64_t cpu_ns, wait_ns; /* on a CPU; ready, but without one, -1: not known */
@@ -169,6 +171,14 @@ static inline enum conn_action conn_data(struct conn *c, const void *span, size_
 	c->received += len;
 	stats_add(&w->stats.bytes_in, len);
 	return c->fin ? CONN_NOTHING : w->role->data(c, span, len);
+}
+
+/* It has been woken, and makes turns. */
+static inline void worker_show_life(struct worker *w)
+{
+	atomic_store_explicit(&w->life_answered,
+			      atomic_load_explicit(&w->life_asked, memory_order_relaxed),
+			      memory_order_relaxed);
 }
 
 /* ---- a worker's life ---- */

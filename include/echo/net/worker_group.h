@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "worker.h"
@@ -26,6 +27,9 @@ struct worker_group {
 	unsigned listener_count;
 	const int *watched; /* descriptors beside them that end a wait */
 	unsigned watched_count;
+	void (*tick)(void *arg);
+	void *tick_arg;
+	int64_t tick_every_ns, tick_ns; /* 0: there is none; when it is due */
 };
 
 enum { WORKER_GROUP_WATCHED_MAX = 4 };
@@ -56,6 +60,14 @@ void worker_group_stop(struct worker_group *g, enum worker_stop how);
 /* From now on worker_group_wait returns when one of these descriptors is readable, too. @fds stays
  * the caller's, and must last. At most WORKER_GROUP_WATCHED_MAX. */
 void worker_group_watch(struct worker_group *g, const int *fds, unsigned count);
+
+/* From now on worker_group_wait calls @tick every @every_ns while it waits; 0: not any more. */
+void worker_group_tick(struct worker_group *g, int64_t every_ns, void (*tick)(void *arg),
+		       void *arg);
+
+/* Wakes all workers to ask for a sign of life, number @n; whether all that run have given it. */
+void worker_group_ask(struct worker_group *g, uint32_t n);
+bool worker_group_alive(const struct worker_group *g, uint32_t n);
 
 /* Waits for a signal, the end of a worker, or @timeout_ms (-1: for ever). Returns the number of a
  * signal that arrived, else 0; g->done says how many workers have ended. */

@@ -176,6 +176,7 @@ static bool takeover_give(struct takeover *t, int fd, pid_t pid)
 	close(t->path_fd);
 	t->path_fd = -1;
 	t->left = true;
+	t->heir = pid;
 	listeners_retire(t->listeners); /* what the successor does not serve any more */
 	if (t->config.deadline_ns > 0)
 		t->until_ns = clock_now_ns() + t->config.deadline_ns;

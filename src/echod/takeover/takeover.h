@@ -38,7 +38,8 @@ struct takeover {
 	int64_t retry_ns; /* it could not be accepted from: when that is tried again, or 0 */
 	int watched[2];   /* by worker_group_wait */
 	struct path_id id;
-	bool left;        /* a successor has taken over */
+	bool left;        /* a successor has taken over: */
+	pid_t heir;       /* this process */
 	int64_t until_ns; /* when those that stayed are ended; 0: never */
 	struct successor successor;
 	struct take take;
