@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+import unittest
 from pathlib import Path
 
 from echolab import ENVIRONMENT, OK, ROOT, USAGE, covers, fill, for_each_backend, pattern, slow
@@ -322,6 +323,24 @@ class Metrics(MetricsCase, LoadCase):
                 self.assertGreaterEqual(s("echod_pool_size_bytes", worker=0), 64 << 20)
                 sock.close()
                 self.wait_samples(at, lambda s: s("echod_pool_used_bytes", worker=0) == 0, "the pool is empty")
+
+    @unittest.skipIf("io_uring" not in backends(), "needs io_uring")
+    def test_a_burst_that_finds_no_buffer_or_no_room_for_completions_is_seen(self):
+        server = self.echod(metrics_listen=0, backend="io_uring", workers=1, io_uring_entries=8, io_uring_cq_entries=16)
+        at = self.metrics_of(server)
+        socks = [self.connect(server) for _ in range(200)]
+        self.wait_counters(server, lambda c: c.open == 200, "all are there")
+
+        def burst():
+            with server.held():
+                for sock in socks:
+                    sock.sendall(b"x")
+            for sock in socks:
+                self.assertEqual(sock.recv(1), b"x")
+            s = self.scrape(at)
+            return s("echod_receives_without_buffer_total", worker=0) > 0 and \
+                s("echod_completion_overflows_total", worker=0) > 0
+        self.wait_until(burst, "both are seen")
 
     def test_rules_and_configuration_are_right(self):
         for argv in (["check", "rules", "echolab.rules.yml"], ["check", "config", "prometheus.yml"],
