@@ -4,11 +4,13 @@
 #include "echo/net/metrics_server.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
@@ -115,12 +117,27 @@ char *metrics_server_where(const struct metrics_server *s, char text[METRICS_WHE
 	char at[ADDR_TEXT_MAX];
 
 	text[0] = '\0';
-	if (s->http && s->bound.path[0])
+	/* s->http is the thread's */
+	if (s->running && s->bound.path[0])
 		snprintf(text, METRICS_WHERE_MAX, "unix:%s", s->bound.path);
-	else if (s->http)
+	else if (s->running && s->bound.at.len > 0)
 		snprintf(text, METRICS_WHERE_MAX, "http://%s/metrics",
 			 addr_format(&s->bound.at, at));
 	return text;
+}
+
+/* Whoever leaves has its queue reset when it closes. From here on nothing more comes into that: of
+ * the listeners of this address, in the order in which they came, the second gets all. When it is
+ * the only one there is no second, and the kernel takes what there is. */
+static void metrics_server_prefer(const struct metrics_server *s)
+{
+	struct sock_filter second = BPF_STMT(BPF_RET | BPF_K, 1);
+	const struct sock_fprog program = { 1, &second };
+
+	/* without it a scrape of that very moment may fail */
+	if (s->joined && s->listen_fd >= 0 && !s->bound.path[0])
+		(void)setsockopt(s->listen_fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
+				 sizeof(program));
 }
 
 static void metrics_server_close(struct metrics_server *s)
@@ -144,6 +161,7 @@ int metrics_server_open(struct metrics_server *s, bool join, struct opt_set *set
 	if (metrics_server_descriptors(s->options) == 0)
 		return 0;
 	s->opened = true;
+	s->joined = join;
 	if (s->options->listen.at.len > 0 || s->options->listen.path[0])
 		r = metrics_server_listen(s, join);
 	if (r < 0)
@@ -170,6 +188,7 @@ int metrics_server_start(struct metrics_server *s)
 		return 0;
 	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = s->stop_fd < 0 ? -errno : 0;
+	metrics_server_prefer(s);
 	if (r == 0 && s->listen_fd >= 0)
 		r = metrics_http_begin(s);
 	if (r == 0) {

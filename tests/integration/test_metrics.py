@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What Prometheus is told of echod, and by whom: counters that are right, HTTP that is bounded, a file that is whole."""
+import contextlib
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
-from echolab import ENVIRONMENT, OK, ROOT, USAGE, covers, fill, for_each_backend, pattern, slow
+from echolab import ENVIRONMENT, OK, ROOT, USAGE, covers, fill, for_each_backend, not_in, pattern, slow
 from loadlab import LoadCase
 from metricslab import MetricsCase, Samples, promtool
 from takeoverlab import TakeoverCase, backends
@@ -19,7 +20,11 @@ RULES = ROOT / "configs/prometheus"
 
 def tasks(pid):
     """{name of a thread: its folder in /proc}, of those that have one alone."""
-    return {(task / "comm").read_text().strip(): task for task in Path(f"/proc/{pid}/task").iterdir()}
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ends meanwhile
+            found[(task / "comm").read_text().strip()] = task
+    return found
 
 
 def descriptors(folder):
@@ -283,6 +288,7 @@ class Metrics(MetricsCase, LoadCase):
         self.assertEqual(path.read_text(), "not a socket")
         self.fails(self.run_echod("--check", metrics_listen="unix:" + "p" * 90), USAGE, "is too long")
 
+    @not_in("tsan")  # which believes in one table of descriptors, and has a thread of its own
     def test_workers_with_own_descriptors_have_none_of_it(self):
         for backend in set(backends()) - {"fork"}:
             with self.subTest(backend=backend):
@@ -348,6 +354,7 @@ class Metrics(MetricsCase, LoadCase):
             code, said = promtool(*argv, cwd=RULES)
             self.assertEqual(code, 0, said)
 
+    @not_in("tsan")  # as above
     def test_rules_alerts_and_documentation_speak_of_the_same(self):
         rules = (RULES / "echolab.rules.yml").read_text()
         text = (ROOT / "docs/monitoring.md").read_text()
@@ -421,7 +428,8 @@ class MetricsOfATakeover(TakeoverCase, MetricsCase):
         self.assertEqual(self.scrape(at).sum("echod_connections_accepted_total"), 0)
         sock.close()
         self.assertGone(old)
-        self.assertEqual(Samples(path.read_text()).sum("echod_connections_accepted_total"), 0)
+        # what the old one was about to write when it left is replaced within an interval
+        self.wait_until(lambda: Samples(path.read_text()).sum("echod_connections_accepted_total") == 0, "it is the new one's")
         self.assertEqual(self.scrape(at).sum("echod_connections_accepted_total"), 0)
         self.assertEqual(new.stop(), OK)
 

@@ -61,7 +61,7 @@ struct metrics_server {
 	struct metrics_address bound; /* where it listens */
 	struct metrics_unix_id unix_id;
 	int listen_fd, stop_fd;
-	bool opened, running;
+	bool opened, joined, running;
 	_Atomic bool leaving;
 	bool file_failed;        /* which has been said */
 	int64_t file_due_ns;     /* monotonic */
