@@ -12,47 +12,34 @@
 /* A bare port is one of the loopback: to be open to the world is never meant by accident. */
 static int listen_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {
-	static const char scheme[] = "unix:";
-	const char *path = text + sizeof(scheme) - 1;
-	struct metrics_address a = { 0 };
 	char local[OPT_TEXT_MAX];
+	struct addr a = { 0 };
 
 	(void)o;
 	snprintf(local, sizeof(local), "127.0.0.1:%.200s", text);
-	if (strncmp(text, scheme, sizeof(scheme) - 1) == 0 && path[0]) {
-		if (strlen(path) >= sizeof(a.path)) {
-			snprintf(why, OPT_ERROR_MAX, "is too long: a path here has %d characters",
-				 METRICS_PATH_MAX - 1);
-			return -EINVAL;
-		}
-		memcpy(a.path, path, strlen(path));
-	} else if (strcmp(text, "off") != 0 && addr_parse(&a.at, text) < 0 &&
-		   addr_parse(&a.at, local) < 0) {
+	if (strcmp(text, "off") != 0 && addr_parse(&a, text) < 0 &&
+	    (addr_says_unix(text) || addr_parse(&a, local) < 0)) {
 		snprintf(why, OPT_ERROR_MAX,
 			 "must be off, PORT (of 127.0.0.1), ADDR:PORT or unix:PATH, such as 9907 "
 			 "or [::1]:9907");
+		return -EINVAL;
+	}
+	if (addr_is_unix(&a) && !addr_path(&a)) {
+		snprintf(why, OPT_ERROR_MAX, "must be a path: no abstract name");
 		return -EINVAL;
 	}
 	memcpy(field, &a, sizeof(a));
 	return 0;
 }
 
-char *metrics_opt_text(const struct metrics_address *a, char text[OPT_TEXT_MAX])
-{
-	char at[ADDR_TEXT_MAX];
-
-	if (a->path[0])
-		snprintf(text, OPT_TEXT_MAX, "unix:%s", a->path);
-	else
-		snprintf(text, OPT_TEXT_MAX, "%s", a->at.len > 0 ? addr_format(&a->at, at) : "off");
-	return text;
-}
-
 static bool listen_print(const struct opt *o, const void *field, unsigned nth,
 			 char text[OPT_TEXT_MAX])
 {
+	const struct addr *a = field;
+	char at[ADDR_TEXT_MAX];
+
 	(void)o;
-	(void)metrics_opt_text(field, text);
+	snprintf(text, OPT_TEXT_MAX, "%s", a->len > 0 ? addr_format(a, at) : "off");
 	return nth == 0;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
@@ -27,7 +28,7 @@ enum {
 
 unsigned metrics_server_descriptors(const struct metrics_options *o)
 {
-	const bool listens = o->listen.at.len > 0 || o->listen.path[0];
+	const bool listens = o->listen.len > 0;
 
 	if (!listens && !o->file[0])
 		return 0;
@@ -97,32 +98,64 @@ static void *metrics_server_main(void *arg)
 
 /* ---- its life ---- */
 
-static int metrics_server_listen(struct metrics_server *s, bool join)
+/* A path that another process is going to leave gets a new socket by rename, so that whoever looks
+ * for one always finds one that listens. */
+static int metrics_server_listen_path(struct metrics_server *s, bool join, char why[PATH_WHY_MAX])
+{
+	const struct path_listener how = { .type = SOCK_STREAM,
+					   .backlog = METRICS_SERVER_PEERS,
+					   .mode = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP,
+					   .uid = (uid_t)-1,
+					   .gid = (gid_t)-1 };
+	const char *path = addr_path(&s->bound);
+	char beside[PATH_TEXT_MAX + 16];
+	int r;
+
+	snprintf(beside, sizeof(beside), "%.*s.%d", PATH_TEXT_MAX - 1, path, (int)getpid());
+	if (join && strlen(beside) >= PATH_TEXT_MAX) {
+		snprintf(why, PATH_WHY_MAX, "too long a path to be taken over");
+		return -ENAMETOOLONG;
+	}
+	r = path_listen(join ? beside : path, &how, why);
+	if (r < 0)
+		return r;
+	s->listen_fd = r;
+	if (join && rename(beside, path) < 0) {
+		r = -errno;
+		snprintf(why, PATH_WHY_MAX, "%s", strerror(-r));
+		(void)unlink(beside);
+	}
+	s->path_id = path_identify(join && r < 0 ? "" : path);
+	return r < 0 ? r : 0;
+}
+
+static int metrics_server_listen(struct metrics_server *s, bool join, char why[PATH_WHY_MAX])
 {
 	const struct sock_options options = { .backlog = METRICS_SERVER_PEERS };
 	int r;
 
 	s->bound = s->options->listen;
-	if (s->bound.path[0])
-		r = s->listen_fd = metrics_unix_listen(s->bound.path, join, &s->unix_id);
-	else if (join)
-		r = s->listen_fd = sock_join(&s->bound.at, &options);
+	if (addr_path(&s->bound))
+		return metrics_server_listen_path(s, join, why);
+	if (join)
+		r = s->listen_fd = sock_join(&s->bound, &options);
 	else
-		r = sock_listen(&s->bound.at, &options, &s->listen_fd, 1);
+		r = sock_listen(&s->bound, &options, &s->listen_fd, 1);
+	if (r < 0)
+		snprintf(why, PATH_WHY_MAX, "%s", strerror(-r));
 	return r < 0 ? r : 0;
 }
 
 char *metrics_server_where(const struct metrics_server *s, char text[METRICS_WHERE_MAX])
 {
+	const bool path = addr_path(&s->bound);
 	char at[ADDR_TEXT_MAX];
 
 	text[0] = '\0';
 	/* s->http is the thread's */
-	if (s->running && s->bound.path[0])
-		snprintf(text, METRICS_WHERE_MAX, "unix:%s", s->bound.path);
-	else if (s->running && s->bound.at.len > 0)
-		snprintf(text, METRICS_WHERE_MAX, "http://%s/metrics",
-			 addr_format(&s->bound.at, at));
+	if (s->running && s->bound.len > 0)
+		snprintf(text, METRICS_WHERE_MAX, "%s%s%s", path ? "" : "http://",
+			 addr_format(&s->bound, at), path ? "" : "/metrics");
 	return text;
 }
 
@@ -135,7 +168,7 @@ static void metrics_server_prefer(const struct metrics_server *s)
 	const struct sock_fprog program = { 1, &second };
 
 	/* without it a scrape of that very moment may fail */
-	if (s->joined && s->listen_fd >= 0 && !s->bound.path[0])
+	if (s->joined && s->listen_fd >= 0 && !addr_path(&s->bound))
 		(void)setsockopt(s->listen_fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
 				 sizeof(program));
 }
@@ -143,7 +176,8 @@ static void metrics_server_prefer(const struct metrics_server *s)
 static void metrics_server_close(struct metrics_server *s)
 {
 	metrics_http_end(s);
-	metrics_unix_remove(s->bound.path, &s->unix_id);
+	if (addr_path(&s->bound))
+		path_remove(addr_path(&s->bound), s->path_id);
 	if (s->listen_fd >= 0)
 		close(s->listen_fd);
 	if (s->stop_fd >= 0)
@@ -154,7 +188,7 @@ static void metrics_server_close(struct metrics_server *s)
 
 int metrics_server_open(struct metrics_server *s, bool join, struct opt_set *set)
 {
-	char at[OPT_TEXT_MAX];
+	char at[ADDR_TEXT_MAX], why[PATH_WHY_MAX];
 	int r = 0;
 
 	s->listen_fd = s->stop_fd = s->http_fd = -1;
@@ -162,11 +196,11 @@ int metrics_server_open(struct metrics_server *s, bool join, struct opt_set *set
 		return 0;
 	s->opened = true;
 	s->joined = join;
-	if (s->options->listen.at.len > 0 || s->options->listen.path[0])
-		r = metrics_server_listen(s, join);
+	if (s->options->listen.len > 0)
+		r = metrics_server_listen(s, join, why);
 	if (r < 0)
 		(void)opt_error_at(set, "metrics.listen", "cannot listen on %s: %s",
-				   metrics_opt_text(&s->options->listen, at), strerror(-r));
+				   addr_format(&s->options->listen, at), why);
 	if (r == 0 && s->options->file[0]) {
 		r = metrics_file_write(s);
 		s->file_due_ns = clock_now_ns() + s->options->interval;

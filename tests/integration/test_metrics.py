@@ -276,7 +276,7 @@ class Metrics(MetricsCase, LoadCase):
         self.assertEqual(path.stat().st_mode & 0o777, 0o660)
         self.assertEqual([p.name for p in path.parent.iterdir()], ["m"])
         self.fails(self.run_echod(metrics_listen=f"unix:{path}"), ENVIRONMENT,
-                   f"--metrics-listen: cannot listen on unix:{path}: Address already in use")
+                   f"--metrics-listen: cannot listen on unix:{path}: another process listens there")
         server.kill9()
         self.assertTrue(path.exists())  # stale: the next one takes its place
         server = self.echod(metrics_listen=f"unix:{path}")
@@ -284,9 +284,10 @@ class Metrics(MetricsCase, LoadCase):
         self.assertEqual(server.stop(), OK)
         self.assertFalse(path.exists())
         path.write_text("not a socket")
-        self.fails(self.run_echod(metrics_listen=f"unix:{path}"), ENVIRONMENT, "cannot listen on .*File exists")
+        self.fails(self.run_echod(metrics_listen=f"unix:{path}"), ENVIRONMENT, "cannot listen on .*it is there, and no socket")
         self.assertEqual(path.read_text(), "not a socket")
-        self.fails(self.run_echod("--check", metrics_listen="unix:" + "p" * 90), USAGE, "is too long")
+        self.fails(self.run_echod("--check", metrics_listen="unix:" + "p" * 120), USAGE, "must be off, PORT")
+        self.fails(self.run_echod("--check", metrics_listen="unix:@a"), USAGE, "must be a path")
 
     @not_in("tsan")  # which believes in one table of descriptors, and has a thread of its own
     def test_workers_with_own_descriptors_have_none_of_it(self):

@@ -13,32 +13,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/types.h>
 
 #include "echo/base/addr.h"
 #include "echo/base/opt.h"
+#include "path.h"
 
 struct MHD_Daemon;
 
-enum {
-	METRICS_PATH_MAX = 90, /* of a socket: a suffix must find room behind it */
-	METRICS_WHERE_MAX = METRICS_PATH_MAX + ADDR_TEXT_MAX,
-};
-
-struct metrics_address {
-	struct addr at;              /* len 0: none */
-	char path[METRICS_PATH_MAX]; /* "": none */
-};
-
-/* What a socket at a path was, to know it again. */
-struct metrics_unix_id {
-	dev_t dev;
-	ino_t ino;
-};
+enum { METRICS_WHERE_MAX = ADDR_TEXT_MAX + 24 };
 
 /* A section [metrics] of a program's options: rows and what they fill. */
 struct metrics_options {
-	struct metrics_address listen;
+	struct addr listen;      /* len 0: nowhere */
 	char file[OPT_TEXT_MAX]; /* "": none */
 	int64_t interval;        /* between two writes of it */
 };
@@ -58,8 +44,8 @@ struct metrics_server {
 	void *arg;
 
 	/* its own; zeroes before it is opened */
-	struct metrics_address bound; /* where it listens */
-	struct metrics_unix_id unix_id;
+	struct addr bound;      /* where it listens */
+	struct path_id path_id; /* of a unix socket */
 	int listen_fd, stop_fd;
 	bool opened, joined, running;
 	_Atomic bool leaving;
