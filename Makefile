@@ -13,6 +13,7 @@
 #   make vm-selection     some of it, on Linux 6.1: seven minutes
 #   make mpi              echoload-mpi, which needs MPI   make hosts-check  it and four hosts: a minute
 #   make failures         docs/failures.md: what clients see, from a run of every drill
+#   make programs         docs/programs.md: what other people's clients notice (CLIENTS='curl nc': some)
 #   make install          into $(DESTDIR)$(PREFIX)       make uninstall    take it out again
 #   make man              manual pages                   make dist         release archive
 #   make compdb           compile_commands.json          make clean        remove build/
@@ -210,6 +211,10 @@ failures: all
 		cp $(B)/failures.md docs/failures.md || \
 		{ echo 'not every drill passed: see $(B)/failures.md and $(B)/failures.json' >&2; exit 1; }
 
+# CLIENTS='curl nc' are some of them; it goes on where it was broken off
+programs: all
+	$(Q)tools/programs $(CLIENTSFLAGS) $(CLIENTS)
+
 asan ubsan tsan valgrind:
 	$(sub) VARIANT=$@ check
 coverage:
@@ -286,7 +291,7 @@ install: all man
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(SHARE)/man/man1' '$(SHARE)/echolab'
 	install -m 755 $(PROGRAMS:%=$(B)/%) '$(DESTDIR)$(PREFIX)/bin'
 	install -m 644 $(MANPAGES) '$(SHARE)/man/man1'
-	for f in $(CONFIGS); do install -D -m 644 $$f '$(SHARE)/echolab/'$$f || exit 1; done
+	for f in $(CONFIGS) configs/programs/files/*; do install -D -m 644 $$f '$(SHARE)/echolab/'$$f || exit 1; done
 uninstall:
 	rm -f $(PROGRAMS:%='$(DESTDIR)$(PREFIX)/bin/%') $(PROGRAMS:%='$(SHARE)/man/man1/%.1')
 	rm -rf '$(SHARE)/echolab'

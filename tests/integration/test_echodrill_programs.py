@@ -272,3 +272,40 @@ class Evidence(Programs):
         self.assertEqual(sum(f[0] in ("1", "True") for f in frames), sum("SYN" in what for what in seen), out)
         self.assertEqual(sum(f[1] in ("1", "True") for f in frames), sum("RST" in what for what in seen), out)
         self.assertEqual(sum(int(f[2]) > 0 for f in frames), sum("bytes" in what for what in seen), out)
+
+
+class Table(Programs):
+    """tools/programs, which makes docs/programs.md"""
+
+    def result(self, fault, noticed, end="running", **more):
+        r = self.one("--programs", "ncat", "run", f"program-{fault}", folder=PROGRAMS) if not hasattr(self, "like") else dict(self.like)
+        self.like = r
+        return {**r, "drill": f"program-{fault}", "verdict": "pass", "reason": "", "noticed": noticed, "client_end": end,
+                "not_applicable": False, **more}
+
+    def test_a_cell_says_when_and_how_and_leads_to_its_timeline(self):
+        evil = "<script>a|b`c` [x](y) \x1b[31m \u202e"
+        said = {"how": "said", "after_ns": 12_300_000, "what": evil}
+        ended = {"how": "ended", "after_ns": 14_000_000, "what": "exit code 0"}
+        event = {"t_ns": 1, "who": "client", "what": evil}
+        results = [self.result("refused", [said], timeline=[event]), self.result("killed-busy", [said, ended], "exit code 0"),
+                   self.result("hung", [], "exit code 143", tcp_tells="never"), self.result("drained-busy", [said, ended], "exit code 0"),
+                   self.result("silent-transfer", [], not_applicable=True, verdict="skipped"),
+                   self.result("reload", [], verdict="inconclusive")]
+        (self.place / "results.jsonl").write_text("".join(json.dumps(r) + "\n" for r in results) + '{"drill": "brok')
+        r = subprocess.run([ROOT / "tools/programs", "--render", "--out", self.place, "--docs", self.place], capture_output=True,
+                           text=True, timeout=60, env=clean_env())
+        self.assertEqual(r.returncode, 0, r.stderr)
+        table, page = (self.place / "programs.md").read_text(), (self.place / "programs/ncat.md").read_text()
+        row = next(line for line in table.splitlines() if line.startswith("| ncat |")).split(" | ")
+        head = next(line for line in table.splitlines() if line.startswith("| client | refused")).split(" | ")
+        cells = dict(zip(head, row))
+        self.assertEqual({name.strip(" |"): cell.strip(" |") for name, cell in cells.items() if cell.strip(" |")}, {
+            "client": "ncat", "refused": "[12.3 ms, prints](programs/ncat.md#refused)",
+            "killed-busy": "[12.3 ms, prints, exit 0 \u26a0](programs/ncat.md#killed-busy)",
+            "hung": "[**never**](programs/ncat.md#hung)", "silent-transfer": "n/a",
+            "drained-busy": "[12.3 ms, prints, exit 0](programs/ncat.md#drained-busy)"})
+        for anchor in re.findall(r"ncat\.md#([a-z-]+)", table):
+            self.assertIn(f"\n## {anchor}\n", page)
+        self.assertIn("\\<script\\>a\\|b\\`c\\` \\[x\\](y)", page)
+        self.assertNotRegex(page + table, "(?m)[\x1b\u202e]|^[^ \\n].*[^\\\\]<script>")
