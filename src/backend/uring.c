@@ -329,6 +329,12 @@ static int uring_init(struct worker *w)
 	if (r < 0)
 		return r;
 	uring_init_files(w);
+	r = uring_ring_enable(&s->ring);
+	if (r < 0) {
+		uring_ring_close(&s->ring);
+		uring_bufs_fini(&s->bufs);
+		return r;
+	}
 	s->conn_buffers = config->conn_buffers;
 	s->reserve = size_min(RESERVE * s->bufs.size, w->config->max_unsent_total / RESERVE);
 	list_init(&s->starved);

@@ -99,8 +99,12 @@ uint32_t uring_queue_take(struct uring_bufs *b, struct uring_queue *q);
 
 /* ---- uring_ring.c ---- */
 
-/* Sets up a ring for the calling thread alone. Returns 0 or -errno. */
+/* Sets up a ring, which takes no request before it is enabled. Returns 0 or -errno. */
 int uring_ring_open(struct io_uring *ring, unsigned entries, unsigned cq_entries);
+/* From now on it serves the calling thread alone, and does nothing but what this backend asks for:
+ * with a ring a thread could open files and sockets past any filter of system calls. What is to be
+ * registered has been, but for what enters the table of files. Returns 0 or -errno. */
+int uring_ring_enable(struct io_uring *ring);
 void uring_ring_close(struct io_uring *ring);
 
 /* Whether this kernel can do all that we ask of it, by doing it: ops->probe. */

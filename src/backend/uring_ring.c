@@ -40,10 +40,13 @@ static char ring_order;
 /* SINGLE_ISSUER, DEFER_TASKRUN: completions are made when we wait, not in between (6.1).
  * COOP_TASKRUN, TASKRUN_FLAG: for older kernels, no interrupts for them, but a flag (5.19).
  * SUBMIT_ALL: a request that is refused does not hold up those behind it.
- * CQSIZE: cq_entries is ours. CLAMP: the kernel's limits are not errors. */
+ * CQSIZE: cq_entries is ours. CLAMP: the kernel's limits are not errors.
+ * R_DISABLED: restrictions must come before it is enabled. Then the thread that enables it is the
+ * single issuer. */
 int uring_ring_open(struct io_uring *ring, unsigned entries, unsigned cq_entries)
 {
-	const unsigned common = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+	const unsigned common = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP |
+				IORING_SETUP_R_DISABLED;
 	struct io_uring_params p = { .flags = common | IORING_SETUP_SINGLE_ISSUER |
 					      IORING_SETUP_DEFER_TASKRUN,
 				     .cq_entries = cq_entries };
@@ -60,6 +63,34 @@ int uring_ring_open(struct io_uring *ring, unsigned entries, unsigned cq_entries
 	(void)io_uring_register_ring_fd(ring); /* a little faster (5.18) */
 	RING_BEGINS();
 	return 0;
+}
+
+int uring_ring_enable(struct io_uring *ring)
+{
+	static const uint8_t ops[] = { IORING_OP_ACCEPT, IORING_OP_POLL_ADD, IORING_OP_RECV,
+				       IORING_OP_SEND,   IORING_OP_SENDMSG,  IORING_OP_ASYNC_CANCEL,
+				       IORING_OP_CLOSE };
+	static const uint8_t registers[] = { IORING_REGISTER_FILES_UPDATE,
+					     IORING_UNREGISTER_RING_FDS };
+	struct io_uring_restriction all[ARRAY_LEN(ops) + ARRAY_LEN(registers) + 1] = { 0 };
+	unsigned n = 0;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_LEN(ops); i++)
+		all[n++] = (struct io_uring_restriction){ .opcode = IORING_RESTRICTION_SQE_OP,
+							  .sqe_op = ops[i] };
+	for (size_t i = 0; i < ARRAY_LEN(registers); i++)
+		all[n++] = (struct io_uring_restriction){ .opcode = IORING_RESTRICTION_REGISTER_OP,
+							  .register_op = registers[i] };
+	all[n++] = (struct io_uring_restriction){
+		.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
+		.sqe_flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT | IOSQE_CQE_SKIP_SUCCESS,
+	};
+	/* liburing 2.3 declares functions for these, and does not export them */
+	r = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_RESTRICTIONS, all, n);
+	return r < 0 ? r
+		     : io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_ENABLE_RINGS,
+					 NULL, 0);
 }
 
 void uring_ring_close(struct io_uring *ring)
@@ -353,7 +384,9 @@ int uring_probe(const char **why)
 		*why = "no descriptors to try io_uring with";
 		goto out_bufs;
 	}
-	r = probe_echo(&p);
+	r = uring_ring_enable(&p.ring);
+	if (r == 0)
+		r = probe_echo(&p);
 	if (r < 0)
 		*why = r == -EINVAL ? "this kernel's io_uring has no multishot receive (6.0 has)"
 				    : "an echo through io_uring fails";
