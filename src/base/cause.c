@@ -64,6 +64,9 @@ static const struct row rows[] = {
 	ROW(SHUTDOWN, shutdown, NULL, OUR_ERROR, 0),
 	ROW(CHILD_KILLED, child_killed, NULL, OUR_ERROR, 0),
 	ROW(MOVED, moved, NULL, AS_ASKED, 0),
+	ROW(ADDRESS_LIMIT, address_limit, NULL, OUR_ERROR, 0),
+	ROW(RATE_LIMIT, rate_limit, NULL, OUR_ERROR, 0),
+	ROW(SLOW, slow, NULL, OUR_ERROR, 0),
 };
 static_assert(ARRAY_LEN(rows) == CAUSE_COUNT, "every cause has a row");
 

@@ -14,11 +14,15 @@
 enum {
 	SLACK_MS = 10,   /* the kernel's clock of what it sent and received is that coarse */
 	IDLE_CHECKS = 4, /* a part of idle_timeout: between two checks of one that is silent */
+	SWEEPS = 4,      /* within slow_timeout */
 };
 
-/* Of one connection: what its peer had acknowledged at the last check. */
+/* Of one connection: what its peer had acknowledged at the last check; and of a peer that is owed
+ * something what had come from it by @marked_ns, of which not all has gone back yet. */
 struct echo_conn {
 	uint64_t acked;
+	uint64_t mark;
+	int64_t marked_ns;
 };
 
 static int64_t echo_idle_ns(const struct conn *c)
@@ -119,9 +123,41 @@ static void echo_closed(struct conn *c)
 	(void)c; /* the worker counts */
 }
 
+/* Bytes that came by the time of the mark have had slow_timeout to go back. Nothing is kept up to
+ * date while messages pass: a check of all of them now and then does. */
+static void echo_check(struct conn *c, void *arg)
+{
+	const struct echo_config *config = arg;
+	struct echo_conn *e = conn_role(c);
+	const int64_t now_ns = c->worker->now_ns;
+
+	if (c->state != CONN_OPEN)
+		return;
+	if (c->sent >= e->mark || e->marked_ns == 0) {
+		e->mark = c->received;
+		e->marked_ns = now_ns;
+	} else if (now_ns - e->marked_ns >= config->slow_timeout_ns) {
+		conn_abort(c, CAUSE_SLOW);
+	}
+}
+
+static void echo_sweep(struct timer *t, int64_t now_ns)
+{
+	struct worker *w = container_of(t, struct worker, role_timer);
+	struct echo_config *config = w->role_state;
+
+	conn_each(w, echo_check, config);
+	timer_set(&w->timers, t, now_ns + config->slow_timeout_ns / SWEEPS);
+}
+
+/* The listeners do the rest. */
 static void echo_start(struct worker *w)
 {
-	(void)w; /* the listeners do the rest */
+	const struct echo_config *config = w->role_state;
+
+	w->role_timer.fire = echo_sweep;
+	if (config->slow_timeout_ns != 0)
+		timer_set(&w->timers, &w->role_timer, w->now_ns + config->slow_timeout_ns / SWEEPS);
 }
 
 static void echo_shut(struct conn *c, void *arg)

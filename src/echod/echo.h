@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct echo_config {
+	int64_t slow_timeout_ns; /* 0: off */
 	int64_t idle_timeout_ns; /* 0: off */
 };
 

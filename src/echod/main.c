@@ -259,7 +259,9 @@ static int server_next(struct server *s)
 	if (s->stopping)
 		takeover_retire(&s->takeover);
 	takeover_watch(&s->takeover);
-	signal = server_understand(s, worker_group_wait(&s->group, server_wait_ms(s)));
+	signal = worker_group_wait(&s->group, watch_wait_ms(&s->watch, server_wait_ms(s)));
+	signal = server_understand(s, signal);
+	watch_check(&s->watch);
 	if (s->group.done == 0 && takeover_poll(&s->takeover))
 		server_left(s);
 	if (takeover_overdue(&s->takeover) && !s->stopping)
@@ -363,6 +365,7 @@ static int server_run(struct server *s)
 		server_announce(s);
 		metrics_announce(&s->metrics);
 		server_warn_nofile(nofile, s->config.max_conns);
+		watch_begin(&s->watch, &s->config, s->group.workers, s->group.count);
 		code = server_serve(s);
 	} else {
 		worker_group_stop(&s->group, WORKER_QUIT);
@@ -370,6 +373,7 @@ static int server_run(struct server *s)
 	metrics_stop(&s->metrics);
 	takeover_end(&s->takeover);
 	r = worker_group_join(&s->group);
+	watch_end(&s->watch);
 	if (r < 0) {
 		log_error("a worker failed: %s", strerror(-r));
 		code = EXIT_ENVIRONMENT;

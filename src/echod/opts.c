@@ -101,6 +101,26 @@ static bool takeover_print(const struct opt *o, const void *field, unsigned nth,
 
 static const struct opt_type opt_takeover = { "unix:PATH", takeover_parse, takeover_print };
 
+/* A number, or off, which is 0. */
+static int limit_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
+{
+	return opt_uint.parse(o, strcmp(text, "off") == 0 ? "0" : text, field, why);
+}
+
+static bool limit_print(const struct opt *o, const void *field, unsigned nth,
+			char text[OPT_TEXT_MAX])
+{
+	unsigned n;
+
+	memcpy(&n, field, sizeof(n));
+	if (n != 0)
+		return opt_uint.print(o, field, nth, text);
+	snprintf(text, OPT_TEXT_MAX, "off");
+	return nth == 0;
+}
+
+static const struct opt_type opt_limit = { "N", limit_parse, limit_print };
+
 static const char *const balance_names[] = { "kernel", "least", NULL };
 static const char *const handover_names[] = { "move", "serve", NULL };
 
@@ -141,6 +161,10 @@ static const struct opt echod_opts[] = {
 	OPT_UINT(echod_config, max_conns, "10k", 1, ECHOD_CONNS_MAX,
 		 "connections of all workers; for one more the one idle for longest ends",
 		 .live = true),
+	OPT(echod_config, max_conns_per_address, opt_limit, "off",
+	    "connections of one address, of IPv6 its /64; one more is reset", .max = 1000 * 1000),
+	OPT(echod_config, accept_rate, opt_limit, "off",
+	    "new connections a second, of all addresses; one more is reset", .max = 1000 * 1000),
 	OPT_SIZE(echod_config, max_unsent, "256Ki", 1, 1 << 30,
 		 "bytes that a slow reader may leave unsent before reading from it stops",
 		 .live = true),
@@ -151,6 +175,11 @@ static const struct opt echod_opts[] = {
 		 "end a peer that sends nothing and takes nothing (acknowledges no byte) for this "
 		 "long",
 		 .live = true),
+	OPT_TIME(
+		echod_config, slow_timeout, "off", 0, SEC(86400),
+		"end a peer that has not taken all that it was owed for this long, even if it takes "
+		"a little all the time",
+		.step = MSEC(1)),
 	SOCK_ROWS(echod_config),
 	OPT(echod_config, shutdown, opt_shutdown, "drain 5s",
 	    "on SIGTERM and SIGINT: drain TIME, close, reset, default or ignore", .live = true),
@@ -220,8 +249,8 @@ int echod_load(struct opt_set *s, struct echod_config *c, struct backend_choice 
 
 static int fork_cannot(struct opt_set *s, const struct echod_config *c)
 {
-	static const char *const keys[] = { "busy_poll", "max_unsent", "max_unsent_total",
-					    "own_descriptors", "balance" };
+	static const char *const keys[] = { "busy_poll",       "max_unsent", "max_unsent_total",
+					    "own_descriptors", "balance",    "slow_timeout" };
 
 	if (c->workers > 1)
 		return opt_error_at(s, "workers", "fork serves with a single acceptor");

@@ -45,9 +45,9 @@ struct echod_config {
 	struct cpu_list cpus;
 	unsigned balance; /* enum balance_mode */
 	struct sock_options sock;
-	unsigned max_conns;
+	unsigned max_conns, max_conns_per_address, accept_rate;
 	uint64_t max_unsent, max_unsent_total;
-	int64_t idle_timeout;
+	int64_t idle_timeout, slow_timeout;
 	struct shutdown_policy shutdown;
 	int64_t busy_poll;
 	bool own_descriptors;

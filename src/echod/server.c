@@ -39,6 +39,8 @@ void server_configure(const struct server *s, const struct echod_config *c, stru
 	if (n->slots < slots_for(c->max_conns))
 		n->slots = slots_for(c->max_conns);
 	n->slots_max = slots_for(ECHOD_CONNS_MAX);
+	n->max_conns_per_address = c->max_conns_per_address;
+	n->accept_rate = c->accept_rate;
 	n->max_unsent = c->max_unsent;
 	n->max_unsent_total = c->max_unsent_total;
 	n->busy_poll_ns = c->busy_poll;
@@ -47,6 +49,7 @@ void server_configure(const struct server *s, const struct echod_config *c, stru
 	n->drain_ns = c->shutdown.drain_ns;
 	n->on_term = how[c->shutdown.mode];
 	to->echo.idle_timeout_ns = c->idle_timeout;
+	to->echo.slow_timeout_ns = c->slow_timeout;
 }
 
 int server_signals(struct server *s, const struct shutdown_policy *policy)

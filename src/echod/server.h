@@ -16,6 +16,7 @@
 #include "notify.h"
 #include "opts.h"
 #include "takeover/takeover.h"
+#include "watch.h"
 
 /* What workers read while they run. It is never written then: a reload fills the other one, and
  * the workers change over (worker_change.h). */
@@ -35,6 +36,7 @@ struct server {
 	struct takeover takeover;
 	struct notify notify;
 	struct metrics metrics;
+	struct watch watch;
 	bool stopping;
 	bool reload;         /* SIGHUP has asked for one */
 	bool hangup_ignored; /* who started us ignores SIGHUP: nohup */

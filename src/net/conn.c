@@ -18,6 +18,7 @@
 #include "echo/base/addr.h"
 #include "echo/base/base.h"
 #include "echo/net/backend.h"
+#include "echo/net/limit.h"
 #include "echo/net/worker.h"
 
 static size_t align_up(size_t n, size_t to)
@@ -379,6 +380,8 @@ void conn_release(struct conn *c)
 		if (!c->replaced)
 			atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
 	}
+	if (c->limit)
+		limit_leave(w->limit, c->limit);
 	if (c->fd >= 0)
 		conn_close_fd(w, c->fd);
 	conn_give(c);

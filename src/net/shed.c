@@ -263,21 +263,46 @@ static void shed_joined(struct worker *w)
 	(void)atomic_compare_exchange_strong(&w->shed.offer_ns, &none_ns, clock_now_ns());
 }
 
+static struct conn *shed_turn_away(struct worker *w, int fd, enum cause cause)
+{
+	stats_add(&w->stats.opened, 1);
+	stats_add(&w->stats.closed[cause], 1);
+	close(fd);
+	return NULL;
+}
+
+/* Before anybody ends for it. With RST: who comes too often leaves nothing behind here. */
+static bool shed_let_in(struct worker *w, int fd, uint32_t *entry)
+{
+	const enum cause cause = limit_enter(w->limit, fd, w->now_ns, entry);
+
+	if (cause == CAUSE_NONE)
+		return true;
+	sock_abort(fd);
+	(void)shed_turn_away(w, fd, cause);
+	return false;
+}
+
 struct conn *shed_accept(struct worker *w, int fd)
 {
-	bool place = shed_take_place(w, true);
-	struct conn *c = place ? conn_accept(w, fd) : NULL;
+	uint32_t entry = 0;
+	struct conn *c;
+	bool place;
 
+	if (w->limit && !shed_let_in(w, fd, &entry))
+		return NULL;
+	place = shed_take_place(w, true);
+	c = place ? conn_accept(w, fd) : NULL;
 	if (c) {
+		c->limit = entry;
 		shed_joined(w);
 		return c;
 	}
 	if (place)
 		atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
-	stats_add(&w->stats.opened, 1);
-	stats_add(&w->stats.closed[CAUSE_SHED], 1);
-	close(fd);
-	return NULL;
+	if (entry)
+		limit_leave(w->limit, entry);
+	return shed_turn_away(w, fd, CAUSE_SHED);
 }
 
 struct conn *shed_adopt(struct worker *w, int fd)
@@ -287,10 +312,13 @@ struct conn *shed_adopt(struct worker *w, int fd)
 	if (!shed_take_place(w, false))
 		return NULL;
 	c = conn_adopt(w, fd);
-	if (c)
-		shed_joined(w);
-	else
+	if (!c) {
 		atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
+		return NULL;
+	}
+	if (w->limit)
+		c->limit = limit_join(w->limit, fd);
+	shed_joined(w);
 	return c;
 }
 

@@ -49,10 +49,15 @@ int worker_group_init(struct worker_group *g, unsigned count, const struct net_c
 	g->workers = calloc(count, sizeof(*g->workers));
 	if (!g->workers)
 		return -ENOMEM;
+	/* as many addresses as connections can be open, ever, and more that are still closing */
+	if (limit_init(&g->limit, config->max_conns_per_address, config->accept_rate,
+		       config->slots_max + count * config->slots) < 0)
+		return -ENOMEM;
 	for (unsigned i = 0; i < count; i++) {
 		struct worker *w = &g->workers[i];
 
 		w->config = config;
+		w->limit = g->limit.per_address || g->limit.rate ? &g->limit : NULL;
 		w->conns = &g->conns;
 		w->reserve = config->own_descriptors ? NULL : &g->reserve;
 		w->index = i;
@@ -85,6 +90,7 @@ void worker_group_fini(struct worker_group *g)
 	}
 	free(g->workers);
 	free(g->listeners);
+	limit_fini(&g->limit);
 	g->workers = NULL;
 	g->listeners = NULL;
 	if (g->done_fd >= 0)

@@ -36,6 +36,7 @@
 	X(hist)           \
 	X(hist_codec)     \
 	X(hist_merge)     \
+	X(limit)          \
 	X(listen)         \
 	X(log)            \
 	X(log_limit)      \

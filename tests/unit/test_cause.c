@@ -33,6 +33,9 @@ static const char *const causes[] = {
 	[CAUSE_SHUTDOWN] = "shutdown",
 	[CAUSE_CHILD_KILLED] = "child_killed",
 	[CAUSE_MOVED] = "moved",
+	[CAUSE_ADDRESS_LIMIT] = "address_limit",
+	[CAUSE_RATE_LIMIT] = "rate_limit",
+	[CAUSE_SLOW] = "slow",
 };
 
 static const char *const phases[] = { "connecting", "idle", "sending", "awaiting", "closing" };
@@ -122,10 +125,11 @@ END_TEST
 
 START_TEST(only_failures_of_peer_and_path_open_an_outage)
 {
-	static const char *const ours[] = { "none",    "finished", "local_limit",
-					    "corrupt", "shed",     "idle_timeout",
-					    "stalled", "shutdown", "child_killed",
-					    "moved" };
+	static const char *const ours[] = { "none",    "finished",      "local_limit",
+					    "corrupt", "shed",          "idle_timeout",
+					    "stalled", "shutdown",      "child_killed",
+					    "moved",   "address_limit", "rate_limit",
+					    "slow" };
 	unsigned found = 0;
 
 	for (unsigned why = 0; why < CAUSE_COUNT; why++) {

@@ -25,12 +25,15 @@ enum cause {
 	CAUSE_CORRUPT,          /* bytes that differ from the ones sent, or that were not owed */
 	CAUSE_OTHER,            /* any other errno, which stands beside it */
 	/* ends that only a server gives */
-	CAUSE_IDLE_TIMEOUT, /* the peer was silent for idle_timeout */
-	CAUSE_STALLED,      /* the peer did not take its bytes for idle_timeout */
-	CAUSE_SHED,         /* at max_conns: ended for a newcomer, or turned away */
-	CAUSE_SHUTDOWN,     /* we are shutting down */
-	CAUSE_CHILD_KILLED, /* the process that served it died of a signal */
-	CAUSE_MOVED,        /* no end: another process serves it from now on */
+	CAUSE_IDLE_TIMEOUT,  /* the peer was silent for idle_timeout */
+	CAUSE_STALLED,       /* the peer did not take its bytes for idle_timeout */
+	CAUSE_SHED,          /* at max_conns: ended for a newcomer, or turned away */
+	CAUSE_SHUTDOWN,      /* we are shutting down */
+	CAUSE_CHILD_KILLED,  /* the process that served it died of a signal */
+	CAUSE_MOVED,         /* no end: another process serves it from now on */
+	CAUSE_ADDRESS_LIMIT, /* turned away: its address has as many as it may */
+	CAUSE_RATE_LIMIT,    /* turned away: as many have come within a second as may */
+	CAUSE_SLOW,          /* the peer did not take all that it was owed within slow_timeout */
 	CAUSE_COUNT
 };
 

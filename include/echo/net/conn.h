@@ -62,6 +62,7 @@ struct conn {
 	uint8_t fin_cause; /* enum cause: the cause once both FINs have crossed */
 	bool replaced;     /* another has its place in the count of connections */
 	bool is_unix;      /* its socket; set by who takes the slot */
+	uint32_t limit;    /* its entry among the addresses (limit.h) */
 	/* of a unix socket, whose kernel keeps no times: when it was last received from */
 	int64_t came_ns;
 };

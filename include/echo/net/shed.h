@@ -35,9 +35,9 @@ struct shed {
 	_Atomic bool wanted;      /* an offer */
 };
 
-/* Takes a slot for an accepted @fd and counts it. At max_conns another ends for it; NULL: there is
- * none, or no slot; @fd is then closed and counted as shed. The backend registers the descriptor,
- * then calls conn_opened.
+/* Takes a slot for an accepted @fd and counts it, if the limits let it in (limit.h). At max_conns
+ * another ends for it; NULL: there is none, or no slot; @fd is then closed and counted as shed. The
+ * backend registers the descriptor, then calls conn_opened.
  *
  * If even the longest idle one has moved bytes within the last 100 ms, all are at work: to end one
  * loses messages, and its peer will be back as a newcomer. So after a burst of 64 only one in 10 ms

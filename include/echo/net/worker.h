@@ -21,6 +21,7 @@
 #include "echo/base/stats.h"
 #include "echo/base/timer.h"
 #include "echo/base/unsent.h"
+#include "limit.h"
 #include "role.h"
 #include "shed.h"
 #include "sock.h"
@@ -42,17 +43,19 @@ struct net_config {
 	const struct backend_ops *backend;
 	const void *backend_config; /* what backend->opts filled; NULL if it has none */
 	struct sock_options sock;
-	unsigned workers;          /* how many there are: worker_group_prepare sets it */
-	uint32_t max_conns;        /* of all workers together */
-	uint32_t slots;            /* of one worker, connections that are still closing included */
-	uint32_t slots_max;        /* so many it may have later (worker_change.h); 0: no more */
-	uint64_t max_unsent;       /* bytes of one connection */
-	uint64_t max_unsent_total; /* bytes of one worker */
-	int64_t busy_poll_ns;      /* look for events this long before sleeping */
-	enum balance_mode balance; /* who serves what a worker has accepted */
-	bool own_descriptors;      /* a worker's thread has a table of its own: nothing to count */
-	int64_t drain_ns;          /* WORKER_DRAIN: then close what is left */
-	enum worker_stop on_term;  /* what SIGTERM asks for; WORKER_RUN: it is not handled */
+	unsigned workers;   /* how many there are: worker_group_prepare sets it */
+	uint32_t max_conns; /* of all workers together */
+	uint32_t slots;     /* of one worker, connections that are still closing included */
+	uint32_t slots_max; /* so many it may have later (worker_change.h); 0: no more */
+	uint32_t max_conns_per_address; /* of all workers; 0: any number */
+	uint32_t accept_rate;           /* a second, of all workers; 0: any number */
+	uint64_t max_unsent;            /* bytes of one connection */
+	uint64_t max_unsent_total;      /* bytes of one worker */
+	int64_t busy_poll_ns;           /* look for events this long before sleeping */
+	enum balance_mode balance;      /* who serves what a worker has accepted */
+	bool own_descriptors;     /* a worker's thread has a table of its own: nothing to count */
+	int64_t drain_ns;         /* WORKER_DRAIN: then close what is left */
+	enum worker_stop on_term; /* what SIGTERM asks for; WORKER_RUN: it is not handled */
 };
 
 struct worker {
@@ -63,6 +66,7 @@ struct worker {
 	const struct role *role;
 	void *role_state;        /* of this worker, the caller's */
 	_Atomic uint32_t *conns; /* open connections of all workers */
+	struct limit *limit;     /* of all workers; NULL: whoever comes is let in */
 	int listeners[WORKER_LISTENERS_MAX];
 	bool resting[WORKER_LISTENERS_MAX];  /* nothing is accepted from it: worker_rest */
 	uint8_t share[WORKER_LISTENERS_MAX]; /* enum listener_share */
@@ -102,6 +106,7 @@ struct worker {
 	struct balance balance;
 	struct timers timers;
 	struct timer drain_timer;
+	struct timer role_timer; /* the role's, for all its connections */
 	struct acceptor_reserve own_reserve;
 	struct stats stats;
 

@@ -19,6 +19,7 @@ struct worker_group {
 	struct worker *workers;
 	unsigned count, prepared, running, done; /* prepared: those that run are among them */
 	_Atomic uint32_t conns;                  /* open connections of all */
+	struct limit limit;                      /* who is let in */
 	struct acceptor_reserve reserve;         /* of those that share their descriptors */
 	int done_fd, signal_fd;
 	sigset_t found;  /* signals that were blocked before worker_group_signals */

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ * watch: the main thread compares the workers' counters with what it has told: a worker says
+ * nothing, whoever comes.
+ */
+#include "watch.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echo/base/log.h"
+#include "echo/net/worker.h"
+#include "opts.h"
+
+enum { CHECK_MS = 1000, TELL_MS = 10 * 1000 };
+
+static const struct {
+	enum cause cause;
+	const char *key, *what;
+} watched[] = {
+	{ CAUSE_ADDRESS_LIMIT, "max_conns_per_address", "turned away" },
+	{ CAUSE_RATE_LIMIT, "accept_rate", "turned away" },
+	{ CAUSE_SLOW, "slow_timeout", "ended: their peers took what they were owed too slowly" },
+};
+
+/* ---- who can reach us ---- */
+
+static bool is_private_4(uint32_t ip)
+{
+	return ip >> 24 == 127 || ip >> 24 == 10 || ip >> 20 == 0xac1 || ip >> 16 == 0xc0a8 ||
+	       ip >> 16 == 0xa9fe;
+}
+
+static bool is_private_6(const struct in6_addr *ip)
+{
+	return IN6_IS_ADDR_LOOPBACK(ip) || IN6_IS_ADDR_LINKLOCAL(ip) ||
+	       (ip->s6_addr[0] & 0xfe) == 0xfc; /* RFC 4193 */
+}
+
+/* Not only this machine and networks that nobody routes to (RFC 1918, 3927, 4193). */
+static bool is_open_to_the_world(const struct addr *at)
+{
+	const struct sockaddr_in *four = (const void *)&at->ss;
+	const struct sockaddr_in6 *six = (const void *)&at->ss;
+
+	if (at->ss.ss_family == AF_INET)
+		return !is_private_4(ntohl(four->sin_addr.s_addr));
+	return at->ss.ss_family == AF_INET6 && !is_private_6(&six->sin6_addr);
+}
+
+static void watch_warn(const struct echod_config *c)
+{
+	const bool limited = c->max_conns_per_address != 0 && c->idle_timeout != 0;
+	char text[ADDR_TEXT_MAX];
+	unsigned i = 0;
+
+	while (i < c->listen.count && !is_open_to_the_world(&c->listen.at[i]))
+		i++;
+	if (limited || i == c->listen.count)
+		return;
+	log_warn("%s may be open to the world, and any one peer may take all connections: "
+		 "see max_conns_per_address, idle_timeout and slow_timeout",
+		 addr_format(&c->listen.at[i], text));
+}
+
+void watch_begin(struct watch *w, const struct echod_config *c, const struct worker *workers,
+		 unsigned count)
+{
+	*w = (struct watch){ .workers = workers, .count = count };
+	if (c->max_conns_per_address != 0 || c->accept_rate != 0 || c->slow_timeout != 0)
+		w->check_ns = clock_now_ns() + MSEC(CHECK_MS);
+	watch_warn(c);
+}
+
+/* ---- what the limits did ---- */
+
+static uint64_t watch_sum(const struct watch *w, enum cause cause)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < w->count; i++)
+		sum += stats_get(&w->workers[i].stats.closed[cause]);
+	return sum;
+}
+
+static void watch_tell(struct watch *w, int64_t now_ns, bool now)
+{
+	for (size_t i = 0; i < ARRAY_LEN(watched); i++) {
+		const enum cause cause = watched[i].cause;
+		const uint64_t n = watch_sum(w, cause) - w->of[cause].told;
+
+		if (n == 0 || (!now && w->of[cause].told_ns != 0 &&
+			       now_ns - w->of[cause].told_ns < MSEC(TELL_MS)))
+			continue;
+		log_warn("%s: %" PRIu64 " connection%s %s", watched[i].key, n, n == 1 ? "" : "s",
+			 watched[i].what);
+		w->of[cause].told += n;
+		w->of[cause].told_ns = now_ns;
+	}
+}
+
+void watch_check(struct watch *w)
+{
+	const int64_t now_ns = clock_now_ns();
+
+	if (w->check_ns == 0 || now_ns < w->check_ns)
+		return;
+	watch_tell(w, now_ns, false);
+	w->check_ns = now_ns + MSEC(CHECK_MS);
+}
+
+void watch_end(struct watch *w)
+{
+	if (w->check_ns != 0)
+		watch_tell(w, clock_now_ns(), true);
+}
+
+int watch_wait_ms(const struct watch *w, int ms)
+{
+	const int64_t left_ns = w->check_ns - clock_now_ns();
+	const int own_ms = left_ns > 0 ? (int)(left_ns / MSEC(1)) + 1 : 0;
+
+	if (w->check_ns == 0)
+		return ms;
+	return ms < 0 || own_ms < ms ? own_ms : ms;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * watch: says what the limits did: a line for each, at most one in ten seconds, however many
+ * connections it was.
+ */
+#ifndef ECHOD_WATCH_H
+#define ECHOD_WATCH_H
+
+#include <stdint.h>
+
+#include "echo/base/cause.h"
+
+struct echod_config;
+struct worker;
+
+struct watch {
+	const struct worker *workers;
+	unsigned count;
+	int64_t check_ns; /* the next check; 0: never, there is nothing to see */
+	struct {
+		uint64_t told;
+		int64_t told_ns;
+	} of[CAUSE_COUNT];
+};
+
+/* Says at once what is open to the world without a limit. */
+void watch_begin(struct watch *w, const struct echod_config *c, const struct worker *workers,
+		 unsigned count);
+
+/* If it is time. */
+void watch_check(struct watch *w);
+
+/* What was not told yet: the end. */
+void watch_end(struct watch *w);
+
+/* Milliseconds until the next check, if that is sooner than @ms (-1: never). */
+int watch_wait_ms(const struct watch *w, int ms);
+
+#endif

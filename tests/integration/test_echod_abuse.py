@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""Limits for peers that want too much: how many, how often, how slowly. Whoever keeps to them notices nothing."""
+import re
+import socket
+import time
+
+from echolab import PATIENCE, TestCase, covers, for_each_backend, only, pattern, recv_exactly, slow
+
+
+class AbuseCase(TestCase):
+    def dial(self, server, source="127.0.0.1"):
+        """A connection from that address."""
+        sock = socket.socket(socket.AF_INET6 if ":" in source else socket.AF_INET)
+        self.addCleanup(sock.close)
+        sock.settimeout(slow(PATIENCE))
+        sock.bind((source, 0))
+        sock.connect(server.addr)
+        return sock
+
+    def served(self, server, source="127.0.0.1"):
+        """A connection that is served; None: it was reset."""
+        try:
+            sock = self.dial(server, source)
+            sock.sendall(b"x")
+            if recv_exactly(sock, 1) == b"x":
+                return sock
+        except (ConnectionResetError, BrokenPipeError):
+            return None
+        raise self.failureException(f"neither served nor reset: {server.said()}")
+
+
+@for_each_backend
+class EachNewcomers(AbuseCase):
+    @covers("echod", "max_conns_per_address")
+    def test_an_address_has_no_more_than_its_share(self):
+        server = self.echod(max_conns_per_address=3)
+        mine = [self.served(server) for _ in range(3)]
+        self.assertTrue(all(mine), server.said())
+        self.assertIsNone(self.served(server))
+        self.assertTrue(self.served(server, "127.0.0.2"))
+        for sock in mine:
+            self.assertEcho(sock, pattern(5000, 1))
+        self.assertTrue(server.err.wait_for("warning: max_conns_per_address: 1 connection turned away"), server.said())
+        mine.pop().close()
+        self.wait_counters(server, lambda c: c.closed["eof"] + c.closed["reset"] == 1, "it has left")
+        self.assertTrue(self.served(server), server.said())
+        c = self.wait_counters(server, lambda c: c.balanced(), "all are counted")
+        self.assertEqual((c.closed["address_limit"], c.open), (1, 4))
+
+    def test_of_ipv6_a_64_is_one_address(self):
+        if self.backend != "epoll":  # what is counted is the same for all
+            return
+        ns = self.namespace("ip link set lo up")
+        for one in ("2001:db8:1::1", "2001:db8:1::2", "2001:db8:1:1::1"):
+            ns.run(f"ip addr add {one}/128 dev lo nodad")
+        server = self.echod(listen="[2001:db8:1::1]:0", max_conns_per_address=1, prefix=ns.prefix)
+        with ns:
+            self.assertTrue(self.served(server, "2001:db8:1::1"), server.said())
+            self.assertIsNone(self.served(server, "2001:db8:1::2"))
+            self.assertTrue(self.served(server, "2001:db8:1:1::1"), server.said())
+
+    @covers("echod", "accept_rate")
+    def test_so_many_a_second_and_no_more(self):
+        server = self.echod(accept_rate=5)
+        began = time.monotonic()
+        served = [sock for sock in (self.served(server) for _ in range(40)) if sock]
+        most = 5 + 5 * (time.monotonic() - began) + 1
+        self.assertGreaterEqual(len(served), 5)
+        self.assertLessEqual(len(served), most)
+        c = self.wait_counters(server, lambda c: c.balanced(), "all are counted")
+        self.assertEqual((c.closed["rate_limit"], c.open), (40 - len(served), len(served)))
+        self.wait_until(lambda: self.served(server), "its time has come")
+        self.assertTrue(server.err.wait_for(r"warning: accept_rate: \d+ connections turned away"), server.said())
+
+    def test_a_flood_of_lines_is_none(self):
+        """What is turned away a thousand times is told a few times."""
+        server = self.echod(max_conns_per_address=1, shutdown="close")
+        kept = self.served(server)
+        turned = sum(self.served(server) is None for _ in range(1000))
+        self.assertEqual(turned, 1000)
+        self.assertEcho(kept, pattern(5000, 1))
+        server.stop()
+        told = [int(n) for n in server_lines(server)]
+        self.assertEqual(sum(told), 1000)
+        self.assertLess(len(told), 20)
+
+
+def server_lines(server):
+    return re.findall(r"max_conns_per_address: (\d+) connections? turned away", server.err.text)
+
+
+@for_each_backend
+class EachSlow(AbuseCase):
+    @only("epoll", "io_uring")
+    @covers("echod", "slow_timeout")
+    def test_who_takes_a_little_all_the_time_ends_nevertheless(self):
+        server = self.echod(slow_timeout="400ms", idle_timeout="60s")
+        slow_one = self.connect(server, rcvbuf=4096)
+        quick, idle = self.connect(server), self.connect(server)
+        self.assertEcho(idle, b"idle")
+        ended, until = None, time.monotonic() + slow(PATIENCE)
+        slow_one.setblocking(False)
+        data = pattern(65536, 1)
+        while not ended and time.monotonic() < until:
+            self.assertEcho(quick, pattern(5000, 1))
+            for step in (lambda: slow_one.send(data), lambda: slow_one.recv(64)):
+                try:
+                    step()
+                except BlockingIOError:
+                    pass
+                except (ConnectionResetError, BrokenPipeError) as e:
+                    ended = e
+            time.sleep(0.005)
+        self.assertTrue(ended, server.said())
+        c = self.wait_counters(server, lambda c: c.open == 2, "it has ended")
+        self.assertEqual(dict(c.closed), {"slow": 1})
+        self.assertEcho(quick, b"quick")
+        self.assertEcho(idle, b"idle")
+        self.assertTrue(server.err.wait_for("warning: slow_timeout: 1 connection ended"), server.said())
+
+
+class World(TestCase):
+    def test_who_is_open_to_the_world_without_limits_is_told(self):
+        warning = "warning: 0.0.0.0:[0-9]+ may be open to the world"
+        open_one = self.echod(listen="0.0.0.0:0")
+        self.assertTrue(open_one.err.wait_for(warning), open_one.said())
+        for options in ({}, {"listen": "0.0.0.0:0", "max_conns_per_address": 100, "idle_timeout": "60s"}):
+            server = self.echod(shutdown="close", **options)
+            self.assertEcho(self.connect(("127.0.0.1", server.port)), b"served")
+            self.assertEqual(server.stop(), 0)
+            self.assertNotIn("warning", server.err.text)
