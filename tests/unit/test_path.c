@@ -23,7 +23,7 @@ static const struct sock_options plain = { .backlog = 1,
 					   .unix_mode = 0640,
 					   .unix_owner = { (uid_t)-1, (gid_t)-1 } };
 
-static char folder[] = "/tmp/echolab-path-XXXXXX", path[64], why[PATH_WHY_MAX];
+static char folder[32], path[64], why[PATH_WHY_MAX];
 static struct addr at;
 static int none; /* no descriptor is to be had */
 
@@ -31,6 +31,7 @@ static void setup(void)
 {
 	char text[ADDR_TEXT_MAX];
 
+	snprintf(folder, sizeof(folder), "/tmp/echolab-path-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/socket", folder);
 	snprintf(text, sizeof(text), "unix:%s", path);
@@ -42,7 +43,6 @@ static void teardown(void)
 {
 	(void)unlink(path);
 	ck_assert_int_eq(rmdir(folder), 0);
-	memcpy(strchr(folder, '-') + 6, "XXXXXX", 6);
 }
 
 static int listen_there(const struct sock_options *o)
@@ -154,12 +154,14 @@ END_TEST
 
 START_TEST(a_full_queue_is_told_at_once)
 {
-	int dialed[8], n = 0, fd = listen_there(&plain);
+	int dialed[8], n = 0, r = 0, fd = listen_there(&plain);
 
-	while (n < 8 && (dialed[n] = sock_dial(&at, NULL, &plain)) >= 0)
-		n++;
-	ck_assert_int_lt(n, 8);
-	ck_assert_int_eq(dialed[n], -EAGAIN);
+	while (n < 8 && r >= 0) {
+		r = sock_dial(&at, NULL, &plain);
+		if (r >= 0)
+			dialed[n++] = r;
+	}
+	ck_assert_int_eq(r, -EAGAIN);
 	while (n > 0)
 		close(dialed[--n]);
 	close(fd);
