@@ -17,6 +17,8 @@ static void set_up(void)
 
 static void tear_down(void)
 {
+	if (written_to)
+		fclose(written_to);
 	free(text);
 }
 
@@ -31,5 +33,6 @@ TCase *written_tcase(const char *name)
 const char *written(void)
 {
 	fclose(written_to);
+	written_to = NULL;
 	return text;
 }
