@@ -164,7 +164,8 @@ class EachMetrics(MetricsCase, LoadCase):
     def test_its_thread_takes_no_signal(self):
         server = self.echod(metrics_listen=0)
         self.metrics_of(server)
-        status = (tasks(server.pid)["metrics"] / "status").read_text()
+        named = self.wait_until(lambda: tasks(server.pid).get("metrics"), "the thread has its name")
+        status = (named / "status").read_text()
         blocked = int(re.search(r"^SigBlk:\s+(\w+)", status, re.M)[1], 16)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGCHLD,
                        signal.SIGPIPE):
