@@ -255,7 +255,7 @@ static int fork_cannot(struct opt_set *s, const struct echod_config *c)
 	if (c->workers > 1)
 		return opt_error_at(s, "workers", "fork serves with a single acceptor");
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		if (opt_origin_of(s, keys[i])->level != OPT_DEFAULT)
+		if (opt_differs(s, keys[i]))
 			return opt_error_at(s, keys[i], "the fork backend cannot honour it");
 	}
 	return 0;

@@ -178,12 +178,12 @@ int opts_listen_check(struct opt_set *s, const struct echod_config *c)
 	const bool passed = opt_origin_of(s, "listen")->level == OPT_DEFAULT;
 
 	for (size_t i = 0; i < ARRAY_LEN(of_tcp) && !listens_on(c, is_tcp); i++) {
-		if (opt_origin_of(s, of_tcp[i])->level != OPT_DEFAULT)
+		if (opt_differs(s, of_tcp[i]))
 			return opt_error_at(s, of_tcp[i],
 					    "is of TCP, and every address is a unix socket");
 	}
 	for (size_t i = 0; i < ARRAY_LEN(of_path) && !passed && !listens_on(c, is_path); i++) {
-		if (opt_origin_of(s, of_path[i])->level != OPT_DEFAULT)
+		if (opt_differs(s, of_path[i]))
 			return opt_error_at(s, of_path[i],
 					    "is of unix:PATH, and no address is one");
 	}

@@ -156,6 +156,13 @@ class ForkCannot(TestCase):
 class Answers(TestCase):
     """What echod says about itself."""
 
+    def test_a_file_with_every_key_at_its_default_asks_for_nothing(self):
+        """So nothing in it is refused, whatever else is asked for."""
+        for also in ({"backend": "io_uring"}, {"backend": "epoll"}, {"backend": "fork"}, {"listen": "unix:/no/such/socket"},
+                     {"listen": "127.0.0.1:0"}):
+            r = self.run_echod("-f", ROOT / "configs/echod.conf", "--check", **also)
+            self.assertEqual(r.code, OK, r)
+
     @covers("echod", "check")
     def test_check_says_so_and_serves_nobody(self):
         port = self.echod()

@@ -71,7 +71,7 @@ class EachServer(LoadCase):
         self.assertEqual(shown, {names[0]: ({("finished", "closing"): 5}, 4995, 0),
                                  names[1]: ({("eof_early", "awaiting"): 5}, 0, 5)}, r)
         text = " ".join(r.out.split())
-        self.assertIn(f"{names[0]} 5 0 4,995 4,995 0 {names[1]} 5 0 5 0 5 ", text)
+        self.assertRegex(text, rf" {names[1]} 5 0 5 - - silent {names[0]} 5 4,995 0 \S+ us \S+ \w?s ok ")
         self.assertRegex(text, rf"{names[1]} ended by .* eof_early awaiting - 5 5 ")
         self.assertNotIn(f"{names[0]} ended by", text)
 

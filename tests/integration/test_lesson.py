@@ -117,7 +117,10 @@ class Checker(Graded):
         self.assertEqual(r.code, ENVIRONMENT, r)
 
     def test_programs_read_what_was_missed_as_json(self):
-        r = drill("lesson", "4", "--server", self.command("naive_server"))
+        for _ in range(6):  # what a busy machine leaves open is run again
+            r = drill("lesson", "4", "--server", self.command("naive_server"))
+            if "inconclusive" not in [d["verdict"] for d in r.results.values()]:
+                break
         found = {name: [e for e in d["expectations"] if e["missed"]] for name, d in r.results.items()}
         self.assertEqual({name: d["verdict"] for name, d in r.results.items()},
                          {"server-shutdown": "fail", "server-shutdown-idle": "fail"}, r)

@@ -189,6 +189,10 @@ void opt_merge(struct opt_set *next, const struct opt_set *now,
 /* After that: @now gets all values and origins of @next. */
 void opt_take(struct opt_set *now, const struct opt_set *next);
 
+/* Whether the row @key asks for something else than its default, whoever gave it its value: a file
+ * with every key at its default asks for nothing. Of rows with one value of a small size. */
+bool opt_differs(const struct opt_set *s, const char *key);
+
 /* Where the value of row @key ("workers", or "io_uring.buffers") came from; NULL: no such row. */
 const struct opt_origin *opt_origin_of(const struct opt_set *s, const char *key);
 

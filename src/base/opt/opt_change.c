@@ -3,11 +3,15 @@
  * read again. Two values are the same if they print the same.
  */
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "opt_private.h"
 
-enum { OPT_VALUES_MAX = OPT_ERROR_MAX }; /* values of a row that repeats, joined */
+enum {
+	OPT_VALUES_MAX = OPT_ERROR_MAX, /* values of a row that repeats, joined */
+	FIELD_MAX = 256,
+};
 
 static void join_values(const struct opt_set *s, struct opt_at at, char text[OPT_VALUES_MAX])
 {
@@ -35,6 +39,26 @@ static bool same_value(const struct opt_set *a, const struct opt_set *b, struct 
 		n++;
 	} while (is[0] && is[1] && strcmp(text[0], text[1]) == 0);
 	return !is[0] && !is[1];
+}
+
+bool opt_differs(const struct opt_set *s, const char *key)
+{
+	_Alignas(max_align_t) char field[FIELD_MAX] = { 0 };
+	char text[2][OPT_TEXT_MAX], why[OPT_ERROR_MAX];
+	const struct opt *o;
+	struct opt_at at;
+	int r = 0;
+
+	if (!opt_find(s, OPT_DEFAULT, key, &at))
+		return false;
+	o = opt_row(s, at);
+	assert(!o->repeats && o->size <= sizeof(field));
+	if (o->fallback && o->fallback[0])
+		r = o->type->parse(o, o->fallback, field, why);
+	assert(r == 0);
+	return o->type->print(o, opt_field(s, at), 0, text[0]) !=
+		       o->type->print(o, field, 0, text[1]) ||
+	       strcmp(text[0], text[1]) != 0;
 }
 
 static void take_value(struct opt_set *to, const struct opt_set *from, struct opt_at at)

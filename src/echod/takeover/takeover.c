@@ -121,6 +121,7 @@ int takeover_ready(struct takeover *t)
 
 int takeover_finish(struct takeover *t)
 {
+	unsigned listeners;
 	int r;
 
 	if (!t->taking)
@@ -140,12 +141,13 @@ int takeover_finish(struct takeover *t)
 	/* without it there would be no next time; but who serves goes on */
 	if (t->path_fd < 0)
 		(void)takeover_listen_path(t);
-	log_info("took over: %u listeners, %u connections%s", take_count(&t->take), t->take.adopted,
+	listeners = take_count(&t->take);
+	take_end(&t->take); /* before it is said: what was not wanted is closed */
+	log_info("took over: %u listeners, %u connections%s", listeners, t->take.adopted,
 		 t->take.alone ? "; the other process has died" : "");
 	if (t->take.refused > 0)
 		log_warn("no room for %u connections: the other process serves them",
 			 t->take.refused);
-	take_end(&t->take);
 	return 0;
 }
 
@@ -232,7 +234,8 @@ static void takeover_leave_path(struct takeover *t, const char *refusal)
 void takeover_retire(struct takeover *t)
 {
 	t->until_ns = 0;
-	listeners_retire(t->listeners);
+	if (t->listeners) /* else it has not come as far as that */
+		listeners_retire(t->listeners);
 	takeover_leave_path(t, "it is ending");
 }
 
