@@ -67,7 +67,7 @@ PRELOADS := $(patsubst tests/%.c,$(B)/%.so,$(wildcard tests/preload/*.c))
 FUZZERS  := $(patsubst tests/%.c,$(B)/%,$(wildcard tests/fuzz/*.c))
 BENCHED  := $(call files,bench/micro,*.c)
 BENCHES  := $(filter-out $(BENCHED),$(call files,bench,*.c))
-CFILES   := $(call files,src tests bench docs,*.c)
+CFILES   := $(filter-out src/mpi/%,$(call files,src tests bench docs,*.c))
 HFILES   := $(call files,include src tests bench,*.h)
 # what is in a program as it is, its name asset_page_css
 ASSETS   := $(filter-out %.c %.h,$(wildcard src/*/page/*.*)) $(wildcard src/*/*/*.gp)
@@ -131,7 +131,7 @@ $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/src/%/main.o $(B)/lib/%.a $(LIBS)
 
 # The one program that needs MPI (libopenmpi-dev), and nothing else does: make mpi
 mpi: all $(B)/echoload-mpi
-$(B)/echoload-mpi: mpi/echoload_mpi.c $(LIBS) $(B)/flags
+$(B)/echoload-mpi: src/mpi/echoload_mpi.c $(LIBS) $(B)/flags
 	$(call say,MPICC)
 	$(Q)OMPI_CC='$(CC)' mpicc $(CFLAGS) $(FLAGS) $(LDALL) -o $@ $< $(LIBS) $(LDLIBS)
 
@@ -272,7 +272,7 @@ shellcheck:
 tidy: all $(B)/unit bench-programs
 	$(Q)tools/tidy
 format:
-	$(Q)clang-format -i $(CFILES) $(HFILES) mpi/*.c
+	$(Q)clang-format -i $(CFILES) $(HFILES) src/mpi/*.c
 format-check:
 	$(Q)$(if $(CFILES)$(HFILES),clang-format --dry-run -Werror $(CFILES) $(HFILES))
 
