@@ -233,6 +233,23 @@ START_TEST(what_was_missed_belongs_to_the_line_above_it)
 }
 END_TEST
 
+START_TEST(a_key_that_repeats_has_a_bound)
+{
+	static const char line[] = "sysctl = client net.ipv4.tcp_retries2 3\n";
+	char text[2048];
+	int len = snprintf(text, sizeof(text), "%s[hosts]\n", whole);
+
+	for (unsigned i = 0; i < TEXT_LIST_MAX; i++)
+		len += snprintf(text + len, sizeof(text) - (size_t)len, "%s", line);
+	ck_assert_msg(read_text(text) == 0, "%s", error);
+	ck_assert_uint_eq(d.sysctl.count, TEXT_LIST_MAX);
+	snprintf(text + len, sizeof(text) - (size_t)len, "%s", line);
+	ck_assert_int_eq(read_text(text), -EINVAL);
+	ck_assert_msg(strstr(error, ":24: ") && strstr(error, "is one too many: at most 16"), "%s",
+		      error);
+}
+END_TEST
+
 static const struct expect *one_expect(const char *expect)
 {
 	char text[1024];
@@ -316,6 +333,7 @@ Suite *drill_file_suite(void)
 	tcase_add_loop_test(c, a_wrong_line_is_told_with_its_number, 0, ARRAY_LEN(bad_lines));
 	tcase_add_test(c, a_drill_needs_a_story_a_fault_and_an_expectation);
 	tcase_add_test(c, what_was_missed_belongs_to_the_line_above_it);
+	tcase_add_test(c, a_key_that_repeats_has_a_bound);
 	tcase_add_test(c, numbers_are_compared_exactly);
 	tcase_add_test(c, a_time_is_wrong_from_below_and_late_from_above);
 	tcase_add_test(c, frames_may_be_too_many_because_of_a_late_machine_but_not_too_few);

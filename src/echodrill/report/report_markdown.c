@@ -49,7 +49,7 @@ static void row(const struct summary *s, FILE *to)
 	fputs(" | ", to);
 	report_cell(s->knew_ns >= 0 ? report_cause_words(s->knew) : s->sound ? "nothing" : "-", to);
 	fprintf(to, " | %s | ", report_knew_text(s, after));
-	cells(&s->drill->sooner, DRILL_SYSCTLS_MAX, to);
+	cells(&s->drill->sooner, TEXT_LIST_MAX, to);
 	fprintf(to, "%s |\n", s->verdict == VERDICT_PASS ? "" : " (this run has not passed)");
 }
 

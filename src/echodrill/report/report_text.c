@@ -35,7 +35,7 @@ static void text_lines(const char *what, const struct text_list *l, FILE *to)
 /* A story is one text, however its file has broken it. */
 static void text_story(const struct text_list *l, FILE *to)
 {
-	char text[DRILL_SYSCTLS_MAX * OPT_TEXT_MAX];
+	char text[TEXT_LIST_MAX * OPT_TEXT_MAX];
 	size_t len = 0;
 
 	for (unsigned i = 0; i < l->count; i++)

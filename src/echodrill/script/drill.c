@@ -26,30 +26,6 @@ static const char *const explains[] = { "nothing", "at_once",     "never", "conn
 static const char *const needs[] = { "nothing", "connection", "transfer", NULL };
 static const char *const families[] = { "ipv4", "ipv6", NULL };
 
-static int text_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
-{
-	struct text_list *l = field;
-
-	(void)o;
-	if (l->count == DRILL_SYSCTLS_MAX) {
-		snprintf(why, OPT_ERROR_MAX, "is one too many");
-		return -ERANGE;
-	}
-	snprintf(l->at[l->count++], OPT_TEXT_MAX, "%s", text);
-	return 0;
-}
-
-static bool text_print(const struct opt *o, const void *field, unsigned nth,
-		       char text[OPT_TEXT_MAX])
-{
-	const struct text_list *l = field;
-
-	(void)o;
-	if (nth < l->count)
-		snprintf(text, OPT_TEXT_MAX, "%s", l->at[nth]);
-	return nth < l->count;
-}
-
 /* Words of a command line, of which 'some are quoted'. */
 static int words_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {
@@ -58,7 +34,7 @@ static int words_parse(const struct opt *o, const char *text, void *field, char 
 	for (const char *c = text; *c; c++)
 		quotes += *c == '\'';
 	if (quotes % 2 == 0)
-		return text_parse(o, text, field, why);
+		return text_list_parse(o, text, field, why);
 	snprintf(why, OPT_ERROR_MAX, "has a quote that is not closed");
 	return -EINVAL;
 }
@@ -80,7 +56,7 @@ static int host_text_parse(const struct opt *o, const char *text, void *field,
 		snprintf(why, OPT_ERROR_MAX, "must be %s", o->help);
 		return -EINVAL;
 	}
-	return text_parse(o, text, field, why);
+	return text_list_parse(o, text, field, why);
 }
 
 /* An expectation may name the labels of this drill's steps, which come before it. */
@@ -164,9 +140,8 @@ char *drill_missed(const struct missed_list *l, unsigned nth, char *text, size_t
 static const struct opt_type step_missed_type = { "TEXT", step_missed_parse, missed_print };
 static const struct opt_type expect_missed_type = { "TEXT", expect_missed_parse, missed_print };
 static const struct opt_type labelled_type = { "EXPECTATION", labelled_parse, labelled_print };
-const struct opt_type drill_text_type = { "TEXT", text_parse, text_print };
-static const struct opt_type words_type = { "WORDS", words_parse, text_print };
-static const struct opt_type host_text_type = { "TEXT", host_text_parse, text_print };
+static const struct opt_type words_type = { "WORDS", words_parse, text_list_print };
+static const struct opt_type host_text_type = { "TEXT", host_text_parse, text_list_print };
 
 #define DRILL_ROW(key_, field_, type_, fallback_, help_, ...)                                      \
 	{                                                                                          \
@@ -175,9 +150,9 @@ static const struct opt_type host_text_type = { "TEXT", host_text_parse, text_pr
 	}
 
 static const struct opt drill_rows[] = {
-	OPT(drill, story, drill_text_type, NULL, "what happens, and why, in a few lines",
+	OPT(drill, story, text_list_type, NULL, "what happens, and why, in a few lines",
 	    .repeats = true),
-	OPT(drill, sooner, drill_text_type, NULL, "what to set to see it sooner", .repeats = true),
+	OPT(drill, sooner, text_list_type, NULL, "what to set to see it sooner", .repeats = true),
 	OPT_ENUM(drill, group, "relative", drill_groups,
 		 "classic, relative, matrix, long (opt-in), or program: for any client"),
 	OPT_ENUM(drill, needs, "nothing", needs,

@@ -18,14 +18,14 @@
 #include <stdint.h>
 
 #include "detector.h"
+#include "echo/base/opt.h"
+#include "text_list.h"
 
 struct verb;
-#include "echo/base/opt.h"
 
 enum {
 	DRILL_STEPS_MAX = 48,
 	DRILL_EXPECTS_MAX = 64,
-	DRILL_SYSCTLS_MAX = 16,
 	DRILL_LINES_MAX = 8,
 	DRILL_NAME_MAX = 64,
 	DRILL_LABEL_MAX = 24,
@@ -91,11 +91,6 @@ struct expect_list {
 	struct expect at[DRILL_EXPECTS_MAX];
 };
 
-struct text_list {
-	unsigned count;
-	char at[DRILL_SYSCTLS_MAX][OPT_TEXT_MAX];
-};
-
 /* What it means for a program that a step or an expectation was not met, for whoever wrote it. */
 struct missed_list {
 	unsigned count;
@@ -140,8 +135,6 @@ enum drill_needs { NEEDS_NOTHING, NEEDS_CONNECTION, NEEDS_TRANSFER };
 extern const char *const drill_groups[];
 
 extern const struct opt_type step_type, expect_type;
-/* A line of text, in a struct text_list. */
-extern const struct opt_type drill_text_type;
 
 /* Reads a drill file into *d. Returns 0, or -errno with the place and the reason in @error. */
 int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX]);

@@ -18,29 +18,11 @@ static const char *const kinds[] = { "server", "client", "proxy", NULL };
 
 static int name_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {
-	struct text_list *l = field;
-
 	if (strchr(text, '/') || text[0] == '.') {
 		snprintf(why, OPT_ERROR_MAX, "is no %s", o->type->metavar);
 		return -EINVAL;
 	}
-	if (l->count == DRILL_SYSCTLS_MAX) {
-		snprintf(why, OPT_ERROR_MAX, "is one too many");
-		return -ERANGE;
-	}
-	snprintf(l->at[l->count++], OPT_TEXT_MAX, "%s", text);
-	return 0;
-}
-
-static bool list_print(const struct opt *o, const void *field, unsigned nth,
-		       char text[OPT_TEXT_MAX])
-{
-	const struct text_list *l = field;
-
-	(void)o;
-	if (nth < l->count)
-		snprintf(text, OPT_TEXT_MAX, "%s", l->at[nth]);
-	return nth < l->count;
+	return text_list_parse(o, text, field, why);
 }
 
 static int signal_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
@@ -82,7 +64,7 @@ static bool regex_print(const struct opt *o, const void *field, unsigned nth,
 	return opt_string.print(o, field, nth, text);
 }
 
-static const struct opt_type name_type = { "NAME", name_parse, list_print };
+static const struct opt_type name_type = { "NAME", name_parse, text_list_print };
 static const struct opt_type signal_type = { "SIGNAL", signal_parse, signal_print };
 static const struct opt_type regex_type = { "RE", regex_parse, regex_print };
 
@@ -95,9 +77,9 @@ static const struct opt_type regex_type = { "RE", regex_parse, regex_print };
 static const struct opt program_rows[] = {
 	OPT_ENUM(program, kind, "client", kinds,
 		 "server, client, or proxy: a client with a proxy before it"),
-	OPT(program, about, drill_text_type, NULL, "what it is, in a line", .repeats = true),
+	OPT(program, about, text_list_type, NULL, "what it is, in a line", .repeats = true),
 	OPT(program, package, name_type, NULL, "the Debian package", .repeats = true),
-	OPT(program, needs, drill_text_type, NULL, "an executable, by name or path",
+	OPT(program, needs, text_list_type, NULL, "an executable, by name or path",
 	    .repeats = true),
 	OPT_BOOL(program, root, "off", "it needs users of its own, so it runs only as root"),
 	OPT_STRING(program, version, NULL, "a command whose first line says its version"),
