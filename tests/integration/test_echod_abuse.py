@@ -110,7 +110,7 @@ class EachSlow(AbuseCase):
                     pass
                 except (ConnectionResetError, BrokenPipeError) as e:
                     ended = e
-            time.sleep(0.005)
+            time.sleep(0.005)  # the pace of a slow reader
         self.assertTrue(ended, server.said())
         c = self.wait_counters(server, lambda c: c.open == 2, "it has ended")
         self.assertEqual(dict(c.closed), {"slow": 1})
