@@ -81,6 +81,30 @@ START_TEST(fewer_or_more_values_differ)
 }
 END_TEST
 
+START_TEST(what_has_its_default_asks_for_nothing)
+{
+	static const char *const keys[] = { "workers",        "max_conns", "max_unsent",
+					    "idle_timeout",   "rate",      "verify",
+					    "io_uring.sqpoll" };
+
+	opt_test_reset();
+	ck_assert(!opt_differs(&opt_test, keys[_i]));
+	/* each of them as it is by default, said in another way than in its row */
+	ck_assert_msg(opt_test_read("[server]\nworkers = 00\nmax_conns = 10000\n"
+				    "max_unsent = 262144\nidle_timeout = off\nrate = 0.50\n"
+				    "verify = yes\n[io_uring]\nsqpoll = no\n") == 0,
+		      "%s", opt_test.error);
+	ck_assert_int_eq(opt_origin_of(&opt_test, keys[_i])->level, OPT_FILE);
+	ck_assert(!opt_differs(&opt_test, keys[_i]));
+	ck_assert_msg(opt_test_read("[server]\nworkers = 1\nmax_conns = 1\nmax_unsent = 1\n"
+				    "idle_timeout = 1s\nrate = 1\nverify = no\n"
+				    "[io_uring]\nsqpoll = yes\n") == 0,
+		      "%s", opt_test.error);
+	ck_assert(opt_differs(&opt_test, keys[_i]));
+	ck_assert(!opt_differs(&opt_test, "nothing"));
+}
+END_TEST
+
 START_TEST(live_is_said_where_a_program_reloads)
 {
 	char *text;
@@ -99,6 +123,7 @@ TCase *opt_change_tests(void)
 	tcase_add_test(t, each_key_that_differs_is_told_with_its_place);
 	tcase_add_test(t, what_is_not_live_stays);
 	tcase_add_test(t, fewer_or_more_values_differ);
+	tcase_add_loop_test(t, what_has_its_default_asks_for_nothing, 0, 7);
 	tcase_add_loop_test(t, live_is_said_where_a_program_reloads, 0, 2);
 	return t;
 }
