@@ -96,6 +96,7 @@ START_TEST(what_has_its_default_asks_for_nothing)
 		      "%s", opt_test.error);
 	ck_assert_int_eq(opt_origin_of(&opt_test, keys[_i])->level, OPT_FILE);
 	ck_assert(!opt_differs(&opt_test, keys[_i]));
+	opt_test_reset();
 	ck_assert_msg(opt_test_read("[server]\nworkers = 1\nmax_conns = 1\nmax_unsent = 1\n"
 				    "idle_timeout = 1s\nrate = 1\nverify = no\n"
 				    "[io_uring]\nsqpoll = yes\n") == 0,
