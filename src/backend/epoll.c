@@ -88,24 +88,21 @@ static int epoll_timeout_ms(int64_t wait_ns)
 	return (int)((wait_ns + MSEC(1) - 1) / MSEC(1));
 }
 
-/* Looks without sleeping for as long as busy_poll says, then sleeps. */
+static int epoll_look(struct worker *w)
+{
+	struct epoll_state *s = w->state;
+
+	return epoll_wait(s->fd, s->events, EPOLL_EVENTS, 0);
+}
+
 static int epoll_wait_events(struct worker *w, int64_t wait_ns)
 {
 	struct epoll_state *s = w->state;
-	int64_t busy_ns = w->config->busy_poll_ns, until_ns;
 	struct timespec precise;
-	int n;
+	int n = busy_poll_look(w, wait_ns, epoll_look);
 
-	if (wait_ns >= 0 && wait_ns < busy_ns)
-		busy_ns = wait_ns;
-	if (busy_ns > 0) {
-		until_ns = clock_now_ns() + busy_ns;
-		do {
-			n = epoll_wait(s->fd, s->events, EPOLL_EVENTS, 0);
-		} while (n == 0 && clock_now_ns() < until_ns);
-		if (n != 0)
-			return n;
-	}
+	if (n != 0)
+		return n;
 	if (w->pace_ns == 0 || wait_ns <= 0)
 		return epoll_wait(s->fd, s->events, EPOLL_EVENTS, epoll_timeout_ms(wait_ns));
 	precise = (struct timespec){ .tv_sec = wait_ns / SEC(1), .tv_nsec = wait_ns % SEC(1) };

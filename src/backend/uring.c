@@ -240,24 +240,19 @@ static int uring_wait(struct uring_state *s, int64_t wait_ns)
 	return io_uring_submit_and_wait_timeout(&s->ring, &cqe, 1, &limit, NULL);
 }
 
-/* Looks without sleeping for as long as busy_poll says, then sleeps. */
-static int uring_wait_events(struct worker *w, int64_t wait_ns)
+static int uring_look(struct worker *w)
 {
 	struct uring_state *s = w->state;
-	int64_t busy_ns = w->config->busy_poll_ns, until_ns;
-	int r = 0;
+	int r = uring_reap(s);
 
-	if (wait_ns >= 0 && wait_ns < busy_ns)
-		busy_ns = wait_ns;
-	if (busy_ns > 0) {
-		until_ns = clock_now_ns() + busy_ns;
-		do {
-			r = uring_reap(s);
-		} while (r >= 0 && io_uring_cq_ready(&s->ring) == 0 && clock_now_ns() < until_ns);
-		if (r < 0 || io_uring_cq_ready(&s->ring) > 0)
-			return r;
-	}
-	return uring_wait(s, wait_ns);
+	return r < 0 ? r : io_uring_cq_ready(&s->ring) > 0;
+}
+
+static int uring_wait_events(struct worker *w, int64_t wait_ns)
+{
+	int r = busy_poll_look(w, wait_ns, uring_look);
+
+	return r != 0 ? r : uring_wait(w->state, wait_ns);
 }
 
 static int uring_turn(struct worker *w, int64_t wait_ns)

@@ -183,8 +183,10 @@ static const struct opt echod_opts[] = {
 	SOCK_ROWS(echod_config),
 	OPT(echod_config, shutdown, opt_shutdown, "drain 5s",
 	    "on SIGTERM and SIGINT: drain TIME, close, reset, default or ignore", .live = true),
-	OPT_TIME(echod_config, busy_poll, "off", 0, SEC(1),
-		 "look for events this long before sleeping; costs a CPU", .live = true),
+	OPT(echod_config, busy_poll, opt_busy_poll, "off",
+	    "look for events this long before sleeping; auto: while that passes on more bytes, for "
+	    "no more CPU time",
+	    .live = true),
 	OPT_BOOL(echod_config, own_descriptors, "off",
 		 "a table of descriptors for each thread: fewer atomic operations, but ss -p and "
 		 "lsof do not find its sockets"),

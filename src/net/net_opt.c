@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * net_opt: option types of programs with sockets: addresses, CPUs, keepalive, congestion control.
+ * net_opt: option types of programs with sockets: addresses, keepalive, busy polling,
+ * congestion control.
  */
 #include "echo/net/net_opt.h"
 
@@ -15,6 +16,7 @@
 #include "echo/base/addr.h"
 #include "echo/base/base.h"
 #include "echo/base/opt.h"
+#include "echo/net/busy_poll.h"
 #include "echo/net/sock.h"
 
 /* The addresses that @text stands for: one that is written as such, or all of a name's. */
@@ -162,3 +164,36 @@ static bool congestion_print(const struct opt *o, const void *field, unsigned nt
 }
 
 const struct opt_type opt_congestion = { "NAME", congestion_parse, congestion_print };
+
+static int busy_poll_parse(const struct opt *o, const char *text, void *field,
+			   char why[OPT_ERROR_MAX])
+{
+	const struct opt range = {
+		.type = &opt_time, .min = 0, .max = SEC(1), .size = sizeof(int64_t)
+	};
+	int64_t ns = BUSY_POLL_AUTO;
+	char reason[OPT_ERROR_MAX];
+
+	(void)o;
+	if (strcmp(text, "auto") != 0 && opt_time.parse(&range, text, &ns, reason) < 0) {
+		snprintf(why, OPT_ERROR_MAX, "must be auto, off, or a time up to 1s, such as 50us");
+		return -EINVAL;
+	}
+	memcpy(field, &ns, sizeof(ns));
+	return 0;
+}
+
+static bool busy_poll_print(const struct opt *o, const void *field, unsigned nth,
+			    char text[OPT_TEXT_MAX])
+{
+	const struct opt range = { .type = &opt_time, .size = sizeof(int64_t) };
+	const int64_t *ns = field;
+
+	(void)o;
+	if (*ns != BUSY_POLL_AUTO)
+		return opt_time.print(&range, field, nth, text);
+	snprintf(text, OPT_TEXT_MAX, "auto");
+	return nth == 0;
+}
+
+const struct opt_type opt_busy_poll = { "auto|TIME", busy_poll_parse, busy_poll_print };

@@ -220,6 +220,9 @@ static void worker_end_calls(struct worker *w)
 static void worker_count_turn(struct worker *w)
 {
 	stats_observe(&w->stats.events, STATS_STEP_EVENTS, w->found, w->found);
+	if (w->config->busy_poll_ns == BUSY_POLL_AUTO)
+		busy_poll_turned(&w->busy_poll, w->now_ns, stats_get(&w->stats.bytes_in),
+				 clock_thread_cpu_ns);
 	if (w->turn++ % STATS_TIMED_EVERY == 0 && w->error == 0) {
 		const uint64_t ns = (uint64_t)(clock_now_ns() - w->woke_ns);
 

@@ -108,7 +108,7 @@ class Answers(Bench):
         if shutil.which("xinetd") and os.geteuid() == 0:
             servers.append(f"sed s/@/{{port}}/ {xinetd} >{xinetd}.{{port}}; "
                            f"exec xinetd -dontfork -f {xinetd}.{{port}} -pidfile {xinetd}.{{port}}.pid")
-        doc = self.result(*(w for s in servers for w in ("--server", s)), *ONCE, "--limit", "15s")
+        doc = self.result(*(w for s in servers for w in ("--server", s)), *ONCE, "--limit", "60s")
         self.assertEqual([c["b"]["name"] for c in doc["cells"]], servers)
         for cell in doc["cells"]:
             self.assertTrue(cell["measured"], cell["reason"])
@@ -117,7 +117,7 @@ class Answers(Bench):
     @not_in("asan", "ubsan", "tsan", "valgrind")
     def test_every_mode_loads_in_its_own_way(self):
         doc = self.result("--mode", "closed,open,churn,stream", "-s", "1Ki", "--rate", "2k", "--churn", "3",
-                          *ONCE, "--limit", "15s")
+                          *ONCE, "--limit", "60s")
         expected = {"closed": " -p 1 ", "open": " --rate 2000", "churn": " --churn 3", "stream": " -p 1024 "}
         self.assertEqual([c["workload"]["mode"] for c in doc["cells"]], list(expected))
         for cell in doc["cells"]:
@@ -261,7 +261,7 @@ class Endings(Bench):
     def test_a_command_is_what_a_shell_runs(self):
         servers = [f"X=1 {SOCAT}", f"cd / && {SOCAT}", f"( {SOCAT} )", f"{SOCAT} | cat", f"{SOCAT} & wait",
                    f"(setsid {SOCAT} &)"]
-        r = self.bench(*(w for s in servers for w in ("--server", s)), *ONCE, "--limit", "10s", "-o", "json", timeout=200)
+        r = self.bench(*(w for s in servers for w in ("--server", s)), *ONCE, "--limit", "60s", "-o", "json", timeout=200)
         for cell in json.loads(r.out)["cells"]:
             self.assertTrue(cell["measured"], (cell["b"]["name"], cell["reason"]))
         self.assertFalse([q for q in descendants(os.getpid()) if "socat" in self.command(q)])

@@ -137,6 +137,20 @@ class EachSocket(TestCase):
         self.assertGreater(counts[1], 2 * counts[0])
 
     @only("epoll", "io_uring")
+    @not_in("valgrind")
+    def test_busy_poll_auto_leaves_an_idle_worker_asleep(self):
+        server = self.echod(busy_poll="auto", workers=1)
+        sock = self.connect(server)
+        until = time.monotonic() + 0.3  # it has begun to try by then
+        while time.monotonic() < until:
+            self.assertEcho(sock, b"x")
+        self.wait_until(server.sleeps, "it sleeps")
+        switches = [server.switches(t) for t in server.threads()]
+        time.sleep(1)  # the time in which nothing comes
+        self.assertEqual([server.switches(t) for t in server.threads()], switches)
+        self.assertEcho(sock, b"x")
+
+    @only("epoll", "io_uring")
     @covers("echod", "own_descriptors")
     @not_in("tsan")  # to it a number is the same descriptor in every thread, and it has a thread of its own
     def test_a_table_of_descriptors_for_each_worker(self):

@@ -43,10 +43,13 @@ class Proofs(TestCase):
     def verdict_of(self, fault, path=None):
         """Runs a drill with this fault: the exit code, and what its first finding about the fault says."""
         env = dict(clean_env(), **({"PATH": f"{path}:{os.environ['PATH']}"} if path else {}))
-        r = run([*program("echodrill"), "-o", "json", "run", str(self.config_file(DRILL.format(fault=fault)))], env)
-        d = json.loads(r.out)
-        found = [e for e in d["expectations"] if e["what"].startswith("fault")]
-        self.assertEqual(len(found), 1, r)
+        for _ in range(3):  # what a busy machine leaves open is run again
+            r = run([*program("echodrill"), "-o", "json", "run", str(self.config_file(DRILL.format(fault=fault)))], env)
+            d = json.loads(r.out)
+            found = [e for e in d["expectations"] if e["what"].startswith("fault")]
+            self.assertEqual(len(found), 1, r)
+            if found[0]["observed"] != "not reached":
+                break
         return r.code, found[0]["ruling"], found[0]["observed"]
 
     def liar(self, tool, lie):

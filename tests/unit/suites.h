@@ -14,6 +14,7 @@
 	X(arrivals)       \
 	X(backend)        \
 	X(balance)        \
+	X(busy_poll)      \
 	X(baseline)       \
 	X(books)          \
 	X(bottleneck)     \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * test_net_opt: addresses, CPUs, keepalive and congestion control as text, and back.
+ * test_net_opt: addresses, CPUs, keepalive, busy polling and congestion control as text, and back.
  */
 #include "echo/net/net_opt.h"
 
@@ -193,6 +193,23 @@ START_TEST(congestion_control_is_what_this_kernel_has)
 }
 END_TEST
 
+START_TEST(busy_poll_is_read_and_written)
+{
+	static const char *const good[][2] = {
+		{ "auto", "auto" }, { "off", "off" }, { "50us", "50us" }, { "1s", "1s" }
+	};
+	static const char *const wrong[] = { "", "Auto", "on", "50", "1001ms", "-1ns", "auto " };
+	int64_t ns = 7;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		ck_assert_int_eq(parse(&opt_busy_poll, good[i][0], &ns), 0);
+		ck_assert_str_eq(print(&opt_busy_poll, &ns, 0), good[i][1]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		check_refused(&opt_busy_poll, wrong[i], &ns, sizeof(ns));
+}
+END_TEST
+
 Suite *net_opt_suite(void)
 {
 	Suite *s = suite_create("net_opt");
@@ -205,6 +222,7 @@ Suite *net_opt_suite(void)
 	tcase_add_test(tc, cpus_that_are_none_are_refused);
 	tcase_add_test(tc, cpus_go_round_among_those_that_we_may_use);
 	tcase_add_test(tc, keepalive_is_read_and_written);
+	tcase_add_test(tc, busy_poll_is_read_and_written);
 	tcase_add_test(tc, keepalives_that_the_kernel_would_not_take_are_refused);
 	tcase_add_test(tc, congestion_control_is_what_this_kernel_has);
 	suite_add_tcase(s, tc);

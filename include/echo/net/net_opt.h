@@ -12,6 +12,7 @@
  * name and may take the time of a lookup; rows repeat */
 extern const struct opt_type opt_addr;
 extern const struct opt_type opt_keepalive;  /* struct sock_keepalive: "30s/5s/3" or "off" */
+extern const struct opt_type opt_busy_poll;  /* int64_t: nanoseconds, or BUSY_POLL_AUTO */
 extern const struct opt_type opt_congestion; /* char[SOCK_CONGESTION_MAX] that this kernel has */
 
 /* A row for member @field_ of struct sock_options, which the program's struct has as `sock`. */

@@ -16,6 +16,7 @@
 
 #include "acceptor.h"
 #include "balance.h"
+#include "busy_poll.h"
 #include "conn.h"
 #include "echo/base/clock.h"
 #include "echo/base/stats.h"
@@ -51,7 +52,8 @@ struct net_config {
 	uint32_t accept_rate;           /* a second, of all workers; 0: any number */
 	uint64_t max_unsent;            /* bytes of one connection */
 	uint64_t max_unsent_total;      /* bytes of one worker */
-	int64_t busy_poll_ns;           /* look for events this long before sleeping */
+	int64_t busy_poll_ns;           /* look for events this long before sleeping, or
+					 * BUSY_POLL_AUTO */
 	enum balance_mode balance;      /* who serves what a worker has accepted */
 	bool own_descriptors;     /* a worker's thread has a table of its own: nothing to count */
 	int64_t drain_ns;         /* WORKER_DRAIN: then close what is left */
@@ -104,6 +106,7 @@ struct worker {
 	struct unsent_pool pool;
 	struct shed shed;
 	struct balance balance;
+	struct busy_poll busy_poll;
 	struct timers timers;
 	struct timer drain_timer;
 	struct timer role_timer; /* the role's, for all its connections */

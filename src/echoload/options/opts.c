@@ -92,8 +92,9 @@ const struct opt load_opts[] = {
 	    "how the I/O is done; auto: the best that this kernel runs"),
 	OPT(load_config, cpus, opt_cpus, "all",
 	    "pin threads to these CPUs in turn; all: do not pin"),
-	OPT_TIME(load_config, busy_poll, "off", 0, SEC(1),
-		 "look for events this long before sleeping; costs a CPU"),
+	OPT(load_config, busy_poll, opt_busy_poll, "off",
+	    "look for events this long before sleeping; auto: while that passes on more bytes, for "
+	    "no more CPU time"),
 	OPT_BOOL(load_config, own_descriptors, "off",
 		 "a table of descriptors for each thread: fewer atomic operations, but ss -p and "
 		 "lsof do not find its sockets"),

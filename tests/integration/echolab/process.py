@@ -255,6 +255,11 @@ class Process:
     def threads(self):
         return [int(t) for t in os.listdir(f"/proc/{self.pid}/task")]
 
+    def switches(self, thread):
+        """How often a thread has given up its CPU or lost it: once for each time that it was woken, at least."""
+        text = Path(f"/proc/{self.pid}/task/{thread}/status").read_text()
+        return sum(map(int, re.findall(r"ctxt_switches:\s+(\d+)", text)))
+
     def children(self):
         """Pids of its children, zombies included."""
         return children(self.pid)
