@@ -17,6 +17,9 @@ const struct backend_ops *const backends[] = {
 	BACKENDS(BACKEND_ENTRY) NULL
 };
 
+const char *const backend_names[] = { "auto", "io_uring", "epoll", "fork", NULL };
+const char *const backend_dial_names[] = { "auto", "io_uring", "epoll", NULL };
+
 const struct backend_ops *backend_find(const char *name)
 {
 	for (size_t i = 0; backends[i]; i++) {

@@ -79,6 +79,8 @@ bool program_answer(const struct opt_set *s, const struct program_options *o)
 		       s->features[0] ? "\n" : "");
 	else if (o->man)
 		opt_print_man(s, stdout);
+	else if (o->completion != OPT_SHELL_NONE)
+		opt_print_completion(s, (enum opt_shell)o->completion, stdout);
 	else if (o->print_config)
 		opt_print_config(s, stdout);
 	else

@@ -21,10 +21,14 @@ extern char **environ;
 
 enum { WORDS_MAX = 512 }; /* of the command line */
 
+static const struct opt_command bench_commands[] = { { .name = "run", .operands = " [FILE]..." },
+						     { .name = NULL } };
+
 static void plan_init(struct plan *p)
 {
 	p->opts.program = "echobench";
 	p->opts.usage = "run [OPTION]... [FILE]...";
+	p->opts.commands = bench_commands;
 	p->opts.about = "Compares two TCP echo servers, or two backends of echod, in interleaved "
 			"rounds, and names a winner only where there is one.";
 	p->opts.after = bench_after;

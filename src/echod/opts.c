@@ -21,6 +21,10 @@ static const char *const shutdown_names[] = {
 	"drain", "close", "reset", "default", "ignore", NULL
 };
 
+/* What a shell offers: one of many times to drain. */
+static const char *const shutdown_words[] = { "drain 5s", "close",  "reset",
+					      "default",  "ignore", NULL };
+
 /* How long a drain may take. */
 static const struct opt drain_range = { .type = &opt_time,
 					.max = SEC(3600),
@@ -145,7 +149,7 @@ static const struct opt echod_opts[] = {
 		 "whom they belong to: self (the user and group of echod), USER, USER:GROUP or "
 		 ":GROUP"),
 	OPT(echod_config, backend, opt_backend, "auto",
-	    "how the I/O is done; auto: the best that this kernel runs"),
+	    "how the I/O is done; auto: the best that this kernel runs", .names = backend_names),
 	OPT_UINT(
 		echod_config, workers, "0", 0, ECHOD_WORKERS_MAX,
 		"threads, each with its own loop; 0: one for each CPU it may use, within its CPU quota"),
@@ -182,7 +186,8 @@ static const struct opt echod_opts[] = {
 		.step = MSEC(1)),
 	SOCK_ROWS(echod_config),
 	OPT(echod_config, shutdown, opt_shutdown, "drain 5s",
-	    "on SIGTERM and SIGINT: drain TIME, close, reset, default or ignore", .live = true),
+	    "on SIGTERM and SIGINT: drain TIME, close, reset, default or ignore",
+	    .names = shutdown_words, .live = true),
 	OPT(echod_config, busy_poll, opt_busy_poll, "off",
 	    "look for events this long before sleeping; auto: while that passes on more bytes, for "
 	    "no more CPU time",

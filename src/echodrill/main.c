@@ -229,11 +229,11 @@ static const struct {
 	int (*run)(struct master *m, int count, char **names);
 } commands[] = {
 	{ "list", "", 0, 0, master_list },
-	{ "show", " NAME...", 1, DRILLS_MAX, master_show },
-	{ "run", " [NAME...]", 0, DRILLS_MAX, master_run },
+	{ "show", " NAME|FILE...", 1, DRILLS_MAX, master_show },
+	{ "run", " [NAME|FILE]...", 0, DRILLS_MAX, master_run },
 	{ "check", " FILE...", 1, DRILLS_MAX, master_check },
 	{ "programs", "", 0, 0, master_programs },
-	{ "probe", " [NAME...]", 0, DRILLS_MAX, master_probe },
+	{ "probe", " [NAME|FILE]...", 0, DRILLS_MAX, master_probe },
 	{ "explain", "", 0, 0, master_explain },
 	{ "lesson", " [N]", 0, 1, master_lesson },
 };
@@ -272,6 +272,17 @@ static void search_sbin(void)
 		setenv("PATH", longer, 1);
 }
 
+/* The same, as a shell completes them. */
+static const struct opt_command *command_words(void)
+{
+	static struct opt_command words[ARRAY_LEN(commands) + 1];
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		words[i] = (struct opt_command){ .name = commands[i].name,
+						 .operands = commands[i].operands };
+	return words;
+}
+
 int main(int argc, char **argv)
 {
 	static struct drill drills[DRILLS_MAX];
@@ -288,6 +299,7 @@ int main(int argc, char **argv)
 
 	program_begin("echodrill");
 	m.opts.after = drill_after();
+	m.opts.commands = command_words();
 	search_sbin();
 	opt_add(&m.opts, "global", drill_opts, &m.config);
 	r = opt_load(&m.opts, argc, argv, environ);

@@ -275,7 +275,7 @@ static int client_configure(struct client *c, const char *phase)
 		return client_usage_error(c);
 	c->operands = r;
 	if (c->config.program.help || c->config.program.version || c->config.program.man ||
-	    c->config.program.print_config)
+	    c->config.program.print_config || c->config.program.completion != OPT_SHELL_NONE)
 		return EXIT_OK; /* nothing is run */
 	r = backend_choose(&c->backend, BACKEND_CONNECT, c->config.backend);
 	if (r < 0) {
@@ -342,6 +342,21 @@ static int client_phases(struct client *c)
 	return total;
 }
 
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} tools[] = { { "merge", merge_main }, { "plot", plot_main }, { "report", page_main } };
+
+/* What completes the options of tools stands before what completes those of a load. */
+static void client_complete_tools(const struct client *c)
+{
+	char word[32];
+
+	snprintf(word, sizeof(word), "--completion=%s", opt_shells[c->config.program.completion]);
+	for (size_t i = 0; i < ARRAY_LEN(tools); i++)
+		(void)tools[i].run(2, (char *[]){ (char *)tools[i].name, word, NULL });
+}
+
 /* Answers what is asked about the program. Returns whether something was. */
 static bool client_answer(struct client *c)
 {
@@ -349,6 +364,8 @@ static bool client_answer(struct client *c)
 	const unsigned count = c->opts.phase_count;
 
 	memcpy(names, c->opts.phases, sizeof(names));
+	if (c->config.program.completion != OPT_SHELL_NONE)
+		client_complete_tools(c);
 	if (!program_answer(&c->opts, &c->config.program))
 		return false;
 	for (unsigned i = 0; c->config.program.print_config && i < count; i++) {
@@ -388,20 +405,23 @@ static int client_main(struct client *c)
 	return c->opts.phase_count > 0 ? client_phases(c) : client_once(c, NULL);
 }
 
+static const struct opt_command tool_commands[] = { { "merge", " FILE...", true },
+						    { "plot", " FILE", true },
+						    { "report", " FILE...", true },
+						    { .name = NULL } };
+
 /* `echoload merge ...`, `plot ...`, `report ...`: no target is called so. */
 static bool other_command(int argc, char **argv, int *code)
 {
 	if (argc < 2)
 		return false;
-	if (strcmp(argv[1], "merge") == 0)
-		*code = merge_main(argc - 1, argv + 1);
-	else if (strcmp(argv[1], "plot") == 0)
-		*code = plot_main(argc - 1, argv + 1);
-	else if (strcmp(argv[1], "report") == 0)
-		*code = page_main(argc - 1, argv + 1);
-	else
-		return false;
-	return true;
+	for (size_t i = 0; i < ARRAY_LEN(tools); i++) {
+		if (strcmp(argv[1], tools[i].name) == 0) {
+			*code = tools[i].run(argc - 1, argv + 1);
+			return true;
+		}
+	}
+	return false;
 }
 
 int main(int argc, char **argv)
@@ -413,6 +433,7 @@ int main(int argc, char **argv)
 			  .about = "Loads a TCP echo server, checks every byte that comes back, "
 				   "and counts every way a connection or a message can end.",
 			  .after = load_after,
+			  .commands = tool_commands,
 			  .has_phases = true },
 	};
 	int code;

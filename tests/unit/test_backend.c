@@ -40,6 +40,24 @@ START_TEST(every_backend_is_complete)
 }
 END_TEST
 
+/* @words: "auto" and those with @caps, in their order. */
+static void check_names(const char *const *words, unsigned caps)
+{
+	ck_assert_str_eq(*words++, "auto");
+	for (size_t i = 0; backends[i]; i++) {
+		if ((backends[i]->caps & caps) == caps)
+			ck_assert_str_eq(*words++, backends[i]->name);
+	}
+	ck_assert_ptr_null(*words);
+}
+
+START_TEST(a_shell_offers_those_that_there_are)
+{
+	check_names(backend_names, BACKEND_ACCEPT);
+	check_names(backend_dial_names, BACKEND_CONNECT);
+}
+END_TEST
+
 START_TEST(names_are_found_and_others_are_not)
 {
 	ck_assert_ptr_eq(backend_find("epoll"), &backend_epoll);
@@ -162,6 +180,7 @@ Suite *backend_suite(void)
 	TCase *tc = tcase_create("backend");
 
 	tcase_add_test(tc, every_backend_is_complete);
+	tcase_add_test(tc, a_shell_offers_those_that_there_are);
 	tcase_add_test(tc, names_are_found_and_others_are_not);
 	tcase_add_test(tc, as_an_option_it_is_a_name_or_auto);
 	tcase_add_test(tc, auto_is_the_first_that_can_do_it_here);

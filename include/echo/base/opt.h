@@ -29,7 +29,9 @@ struct opt;
 
 /* How a kind of value is read and printed. A program may have types of its own. */
 struct opt_type {
-	const char *metavar; /* "TIME"; NULL: takes no argument (a bare flag, field is bool) */
+	/* "TIME"; NULL: takes no argument (a bare flag, field is bool). A shell completes the
+	 * names of files where it is "PATH". */
+	const char *metavar;
 	/* Text to *field. Returns 0, or -EINVAL / -ERANGE with the reason in @why, which goes on
 	 * after the quoted text: "must be ...", "is not ...". *field is written only on success.
 	 * For a row that repeats: adds to it; all bytes 0 is a field without values. */
@@ -46,7 +48,8 @@ struct opt {
 	const char *fallback; /* the default, as text; NULL or "": the field is zeroed */
 	const char *help;     /* one line; the man page's too */
 	const struct opt_type *type;
-	const char *const *names; /* OPT_ENUM: the values, NULL-terminated */
+	const char *const *names; /* the values of OPT_ENUM; words that another type may take, for
+				     completion; NULL-terminated */
 	int64_t min, max;         /* inclusive; both 0: what the field holds, up to INT64_MAX;
 				     ignored by types without a range */
 	int64_t step;             /* a number is a multiple of it; 0: any */
@@ -70,6 +73,7 @@ extern const struct opt_type opt_enum; /* unsigned int: index into names */
 extern const struct opt_type opt_string; /* char[size], terminated; too long is an error, and so is
 					    what a config file cannot hold: blanks at an end, " ;",
 					    control bytes */
+extern const struct opt_type opt_path;   /* the same: the name of a file or a folder */
 extern const struct opt_type opt_flag;   /* bool; no argument */
 extern const struct opt_type opt_double; /* double: "0.5", "1e-3", "50k"; min and max apply */
 
@@ -97,6 +101,8 @@ const char *opt_range(const char *text, char low[OPT_TEXT_MAX]);
 	OPT(config, field, opt_bool, fallback_, help_, __VA_ARGS__)
 #define OPT_STRING(config, field, fallback_, help_, ...)                                           \
 	OPT(config, field, opt_string, fallback_, help_, __VA_ARGS__)
+#define OPT_PATH(config, field, fallback_, help_, ...)                                             \
+	OPT(config, field, opt_path, fallback_, help_, __VA_ARGS__)
 #define OPT_FLAG(config, field, help_, ...)                                                        \
 	OPT(config, field, opt_flag, NULL, help_, .cli_only = true, __VA_ARGS__)
 #define OPT_END                                                                                    \
@@ -120,6 +126,15 @@ struct opt_section {
 	struct opt_origin origin[OPT_ROWS_MAX];
 };
 
+/* A command that is a program's first operand. */
+struct opt_command {
+	const char *name;
+	/* What follows it, for completion: a text with "NAME" stands for names that are the second
+	 * column of what `PROGRAM list` prints, one with "FILE" for files, with both for either. */
+	const char *operands;
+	bool own_options; /* it has a set of its own, whose `command` is this name */
+};
+
 /* All options of a program. The first section's keys are plain options (--workers); those of a
  * later one carry its name (--io_uring-buffers). */
 struct opt_set {
@@ -130,6 +145,8 @@ struct opt_set {
 	const char *after;   /* text at the end of --help and the man page: examples, exit codes;
 				NULL: none. A line that begins with a letter and ends with ':'
 				("Exit status:") becomes a section of the man page */
+	const struct opt_command *commands; /* ends with a name of NULL; NULL: it has none */
+	const char *command; /* NULL: the program's own options, else those of this command */
 	char features[OPT_ERROR_MAX]; /* the second line of --version; "": none */
 	struct opt_section sections[OPT_SECTIONS_MAX];
 	unsigned count;  /* sections */
@@ -208,6 +225,13 @@ int opt_error_at(struct opt_set *s, const char *key, const char *fmt, ...)
 void opt_print_help(const struct opt_set *s, FILE *to);
 void opt_print_config(const struct opt_set *s, FILE *to);
 void opt_print_man(const struct opt_set *s, FILE *to);
+
+/* Completion of a command line (opt_completion.c): a script for the shell of that name. A program
+ * whose commands have options of their own prints theirs before its own: the last one makes it
+ * known to the shell. */
+enum opt_shell { OPT_SHELL_NONE, OPT_SHELL_BASH, OPT_SHELL_ZSH, OPT_SHELL_FISH };
+extern const char *const opt_shells[]; /* "off" and their names */
+void opt_print_completion(const struct opt_set *s, enum opt_shell shell, FILE *to);
 
 /* After opt_print_config, for every phase that was loaded: its section, with what it overrides. */
 void opt_print_phase(const struct opt_set *s, FILE *to);

@@ -29,6 +29,7 @@ enum exit_code {
 struct program_options {
 	char config[OPT_TEXT_MAX]; /* -f */
 	bool help, version, man, print_config;
+	unsigned completion; /* enum opt_shell */
 };
 
 /* Rows for them; @config is the program's struct, whose member `program` they fill. */
@@ -38,10 +39,13 @@ struct program_options {
 		OPT_FIELD(config_, program.field_), __VA_ARGS__                                    \
 	}
 #define PROGRAM_ROWS(config_)                                                                      \
-	PROGRAM_ROW(config_, config, opt_string, "read this config file", .letter = 'f'),          \
+	PROGRAM_ROW(config_, config, opt_path, "read this config file", .letter = 'f'),            \
 		PROGRAM_ROW(config_, print_config, opt_flag,                                       \
 			    "print the effective configuration and where it came from"),           \
 		PROGRAM_ROW(config_, man, opt_flag, "print the manual page (mdoc)"),               \
+		PROGRAM_ROW(config_, completion, opt_enum,                                         \
+			    "print a script that completes the command line, for this shell",      \
+			    .fallback = "off", .names = opt_shells),                               \
 		PROGRAM_ROW(config_, version, opt_flag, "print version and features"),             \
 		PROGRAM_ROW(config_, help, opt_flag, "print this text", .letter = 'h')
 
@@ -63,7 +67,8 @@ const char *program_folder(void);
  * to find. Returns @path. */
 char *program_beside(const char *name, char *path, size_t size);
 
-/* Answers --help, --version, --man or --print-config on stdout. Returns whether one was asked. */
+/* Answers --help, --version, --man, --completion or --print-config on stdout. Returns whether one
+ * was asked. */
 bool program_answer(const struct opt_set *s, const struct program_options *o);
 
 /* Answers "this text could not be written": flushes stdout and returns @code, or EXIT_ENVIRONMENT

@@ -107,6 +107,9 @@ BACKENDS(BACKEND_EXTERN)
 /* The same, NULL-terminated. */
 extern const struct backend_ops *const backends[];
 
+/* What opt_backend takes in a server, and in a client: names that a shell offers. */
+extern const char *const backend_names[], *const backend_dial_names[];
+
 /* A backend by name; the field is `const struct backend_ops *`, NULL for "auto". */
 extern const struct opt_type opt_backend;
 

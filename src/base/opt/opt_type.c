@@ -143,3 +143,4 @@ const struct opt_type opt_bool = { "BOOL", bool_parse, bool_print };
 const struct opt_type opt_flag = { NULL, bool_parse, bool_print };
 const struct opt_type opt_enum = { "NAME", enum_parse, enum_print };
 const struct opt_type opt_string = { "TEXT", string_parse, string_print };
+const struct opt_type opt_path = { "PATH", string_parse, string_print };

@@ -58,8 +58,8 @@ const struct opt load_opts[] = {
 	OPT_FLAG(load_config, ipv6, "of a name's addresses, use only those of IPv6", .letter = '6'),
 	OPT(load_config, start_at, opt_start_at, "now",
 	    "begin at this time, to run several together: HH:MM:SS, or seconds since the epoch"),
-	OPT_STRING(load_config, targets, NULL,
-		   "also the targets that this file names, HOST:PORT each on a line of its own"),
+	OPT_PATH(load_config, targets, NULL,
+		 "also the targets that this file names, HOST:PORT each on a line of its own"),
 	OPT(load_config, part, opt_part, "1/1",
 	    "make part K of N of this load, on a host of its own, and name files with {part}; auto "
 	    "or auto/N: as mpirun, srun or Kubernetes tells it"),
@@ -89,7 +89,8 @@ const struct opt load_opts[] = {
 		 "an outage opens when nothing came back or got through for this long, or half of "
 		 "the connections ended within it"),
 	OPT(load_config, backend, opt_backend, "auto",
-	    "how the I/O is done; auto: the best that this kernel runs"),
+	    "how the I/O is done; auto: the best that this kernel runs",
+	    .names = backend_dial_names),
 	OPT(load_config, cpus, opt_cpus, "all",
 	    "pin threads to these CPUs in turn; all: do not pin"),
 	OPT(load_config, busy_poll, opt_busy_poll, "off",
@@ -122,7 +123,7 @@ const struct opt load_opts[] = {
 		 .group = reports),
 	OPT_TIME(load_config, interval, "1s", MSEC(10), SEC(3600),
 		 "how often counts and latency are reported while it runs", .group = reports),
-#define LOAD_FILE_ROW(key_, help_) OPT_STRING(load_config, key_, NULL, help_, .group = reports),
+#define LOAD_FILE_ROW(key_, help_) OPT_PATH(load_config, key_, NULL, help_, .group = reports),
 	LOAD_FILES(LOAD_FILE_ROW) PROGRAM_ROWS(load_config),
 	OPT_END,
 };

@@ -33,10 +33,10 @@ struct page_config {
 };
 
 static const struct opt page_opts[] = {
-	OPT_STRING(page_config, out, NULL, "the page: NAME.html", .letter = 'o'),
+	OPT_PATH(page_config, out, NULL, "the page: NAME.html", .letter = 'o'),
 	OPT_STRING(page_config, title, NULL, "of the page, instead of the names of the runs"),
-	OPT_STRING(page_config, dygraphs, "/usr/share/javascript/dygraphs",
-		   "folder of dygraph.min.js, which becomes a part of the page"),
+	OPT_PATH(page_config, dygraphs, "/usr/share/javascript/dygraphs",
+		 "folder of dygraph.min.js, which becomes a part of the page"),
 	PROGRAM_ROWS(page_config),
 	OPT_END,
 };

@@ -28,8 +28,8 @@ enum { HIST_DIGITS = 3 };
 static const struct opt merge_opts[] = {
 	OPT_ENUM(load_config, output, "text", report_printed, "what is printed on standard output",
 		 .letter = 'o'),
-	OPT_STRING(load_config, json, NULL, "write the result to this file too, as JSON"),
-	OPT_STRING(load_config, hist, NULL, "write latency to this file, NAME.hgrm"),
+	OPT_PATH(load_config, json, NULL, "write the result to this file too, as JSON"),
+	OPT_PATH(load_config, hist, NULL, "write latency to this file, NAME.hgrm"),
 	PROGRAM_ROWS(load_config),
 	OPT_END,
 };

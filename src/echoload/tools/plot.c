@@ -23,7 +23,7 @@ struct plot_config {
 };
 
 static const struct opt plot_opts[] = {
-	OPT_STRING(plot_config, out, NULL, "the picture: NAME.svg or NAME.png", .letter = 'o'),
+	OPT_PATH(plot_config, out, NULL, "the picture: NAME.svg or NAME.png", .letter = 'o'),
 	OPT_STRING(plot_config, title, NULL, "above it, instead of the command line"),
 	PROGRAM_ROWS(plot_config),
 	OPT_END,

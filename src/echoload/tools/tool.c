@@ -12,6 +12,7 @@ int tool_begin(struct opt_set *s, const char *name, const struct opt *rows, void
 	char *none[] = { NULL };
 	int r;
 
+	s->command = name;
 	opt_add(s, name, rows, config);
 	r = opt_load(s, argc, argv, none);
 	if (r < 0) {
