@@ -15,7 +15,7 @@
 #   make failures         docs/failures.md: what clients see, from a run of every drill
 #   make programs         docs/programs.md: what other people's clients notice (CLIENTS='curl nc': some)
 #   make install          into $(DESTDIR)$(PREFIX)       make uninstall    take it out again
-#   make man              manual pages                   make dist         release archive
+#   make man completion   manual pages, completions      make dist         release archive, always the same
 #   make compdb           compile_commands.json          make clean        remove build/
 #
 # Variables: V=1 shows commands; CC, CFLAGS, PREFIX, DESTDIR as usual; VARIANT names the folder under build/,
@@ -26,7 +26,6 @@ VARIANT ?= release
 PREFIX  ?= /usr/local
 STD     ?= gnu17
 B       := build/$(VARIANT)
-SHARE   := $(DESTDIR)$(PREFIX)/share
 
 # --- flags ---------------------------------------------------------------------------------------------------
 
@@ -73,6 +72,8 @@ HFILES   := $(call files,include src tests bench,*.h)
 ASSETS   := $(filter-out %.c %.h,$(wildcard src/*/page/*.*)) $(wildcard src/*/*/*.gp)
 CONFIGS  := $(wildcard configs/*.conf configs/*/*.conf configs/*/*/*.conf configs/*/*.yml)
 MANPAGES := $(PROGRAMS:%=$(B)/man/%.1)
+SHELLS   := bash zsh fish
+COMPLETIONS := $(foreach s,$(SHELLS),$(PROGRAMS:%=$(B)/completion/$(s)/%))
 
 LIBS := $(B)/lib/lab.a $(B)/lib/echo.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
@@ -287,19 +288,41 @@ $(B)/man/%.1: $(B)/%
 	$(call say,MAN)
 	$(Q)mkdir -p $(@D) && $< --man >$@.tmp && mv $@.tmp $@
 
-install: all man
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(SHARE)/man/man1' '$(SHARE)/echolab'
-	install -m 755 $(PROGRAMS:%=$(B)/%) '$(DESTDIR)$(PREFIX)/bin'
-	install -m 644 $(MANPAGES) '$(SHARE)/man/man1'
-	for f in $(CONFIGS) configs/programs/files/*; do install -D -m 644 $$f '$(SHARE)/echolab/'$$f || exit 1; done
-uninstall:
-	rm -f $(PROGRAMS:%='$(DESTDIR)$(PREFIX)/bin/%') $(PROGRAMS:%='$(SHARE)/man/man1/%.1')
-	rm -rf '$(SHARE)/echolab'
+completion: $(COMPLETIONS)
+$(COMPLETIONS): $(B)/completion/%: $(PROGRAMS:%=$(B)/%)
+	$(call say,SHELL)
+	$(Q)mkdir -p $(@D) && $(B)/$(notdir $@) --completion=$(notdir $(@D:%/=%)) >$@.tmp && mv $@.tmp $@
 
+# what packagers may want elsewhere
+BINDIR  ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
+MANDIR  ?= $(DATADIR)/man
+BASHDIR ?= $(DATADIR)/bash-completion/completions
+ZSHDIR  ?= $(DATADIR)/zsh/site-functions
+FISHDIR ?= $(DATADIR)/fish/vendor_completions.d
+# $(call put,MODE,FILE,WHERE)
+put = install -D -m $(1) '$(2)' '$(DESTDIR)$(3)' &&
+# where each file goes, but for the configurations: folder, what stands before the program's name, and after it
+INSTALLED = $(foreach p,$(PROGRAMS),$(BINDIR)/$(p) $(MANDIR)/man1/$(p).1 $(BASHDIR)/$(p) $(ZSHDIR)/_$(p) $(FISHDIR)/$(p).fish)
+
+install: all man completion
+	$(Q)$(foreach p,$(PROGRAMS),$(call put,755,$(B)/$(p),$(BINDIR)/$(p)) \
+		$(call put,644,$(B)/man/$(p).1,$(MANDIR)/man1/$(p).1) \
+		$(call put,644,$(B)/completion/bash/$(p),$(BASHDIR)/$(p)) \
+		$(call put,644,$(B)/completion/zsh/$(p),$(ZSHDIR)/_$(p)) \
+		$(call put,644,$(B)/completion/fish/$(p),$(FISHDIR)/$(p).fish)) :
+	$(Q)for f in $(CONFIGS) configs/programs/files/*; do \
+		install -D -m 644 $$f '$(DESTDIR)$(DATADIR)/echolab/'$$f || exit 1; done
+uninstall:
+	rm -f $(INSTALLED:%='$(DESTDIR)%')
+	rm -rf '$(DESTDIR)$(DATADIR)/echolab'
+
+# The same bytes for the same commit, whoever makes it: nothing of the user's settings of git, of the time or the umask
 dist:
-	$(Q)mkdir -p build/dist && tools/version | sed 's/-dirty / /' >build/dist/VERSION
-	$(Q)read -r v commit <build/dist/VERSION && n=echolab-$$v && git archive --prefix=$$n/ \
-		--add-file=build/dist/VERSION HEAD | gzip -9n >build/dist/$$n.tar.gz && echo build/dist/$$n.tar.gz
+	$(Q)mkdir -p build/dist && tools/version | sed 's/-dirty / /' >build/dist/VERSION && chmod 644 build/dist/VERSION
+	$(Q)read -r v commit <build/dist/VERSION && n=echolab-$$v && git -c tar.umask=0022 -c core.autocrlf=false \
+		-c core.eol=lf archive --format=tar --prefix=$$n/ --add-file=build/dist/VERSION HEAD | gzip -9n \
+		>build/dist/$$n.tar.gz && echo build/dist/$$n.tar.gz
 
 clean:
 	$(Q)rm -rf build compile_commands.json
@@ -307,7 +330,7 @@ help:
 	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: all mpi hosts-check check check-programs kernel-check vm-check vm-selection unit integration demo pictures lesson failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
-	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man install uninstall dist compdb clean \
+	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man completion install uninstall dist compdb clean \
 	help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
