@@ -109,7 +109,7 @@ void busy_poll_looked(struct busy_poll *b, bool found)
 int busy_poll_look(struct worker *w, int64_t wait_ns, int (*look)(struct worker *w))
 {
 	const bool adapts = w->config->busy_poll_ns == BUSY_POLL_AUTO;
-	int64_t look_ns = w->config->busy_poll_ns, until_ns;
+	int64_t look_ns = w->config->busy_poll_ns, begin_ns, now_ns;
 	int r;
 
 	if (adapts)
@@ -118,10 +118,13 @@ int busy_poll_look(struct worker *w, int64_t wait_ns, int (*look)(struct worker 
 		look_ns = wait_ns;
 	if (look_ns == 0)
 		return 0;
-	until_ns = clock_now_ns() + look_ns;
+	begin_ns = now_ns = clock_now_ns();
 	do {
 		r = look(w);
-	} while (r == 0 && clock_now_ns() < until_ns);
+		if (r == 0)
+			now_ns = clock_now_ns();
+	} while (r == 0 && now_ns - begin_ns < look_ns);
+	w->busy_poll.looked_ns += now_ns - begin_ns;
 	if (adapts)
 		busy_poll_looked(&w->busy_poll, r > 0);
 	return r;

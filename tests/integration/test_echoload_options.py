@@ -250,6 +250,9 @@ class EachProcess(LoadCase):
         def cpu(busy):
             r = self.run_load(self.peer(silence), connections=1, duration="1s", warmup="0s", grace="1ms",
                               busy_poll=busy, code=NO_ANSWER, **LONG)
+            self.assertEqual("looking for events" in r.out, busy == "1s", r)
+            self.assertEqual(r["generator"]["busy_poll_ns"] > 500_000_000, busy == "1s", r)
+            self.assertNotEqual(r["generator"]["bottleneck_reason"], "busy", r)  # it has nothing to do
             return r["generator"]["cpu_ns"]
         off = cpu("off")
         # a busy machine may give it little of a second: again, then

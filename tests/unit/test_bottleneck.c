@@ -48,6 +48,18 @@ START_TEST(threads_that_sleep_are_not_it)
 }
 END_TEST
 
+START_TEST(threads_that_look_for_events_are_not_it_either)
+{
+	sample.cpu_ns = SEC(22);
+	sample.busy_poll_ns = SEC(2);
+	expect(BOTTLENECK_UNKNOWN, "mixed");
+	sample.busy_poll_ns = SEC(11);
+	expect(BOTTLENECK_SERVER, "idle");
+	sample.busy_poll_ns = SEC(23); /* they had no CPU in some of it */
+	expect(BOTTLENECK_SERVER, "idle");
+}
+END_TEST
+
 START_TEST(waiting_for_a_cpu_is_no_sleep)
 {
 	sample.cpu_ns = SEC(2);
@@ -171,6 +183,7 @@ Suite *bottleneck_suite(void)
 	TCase *t = result_tcase("bottleneck");
 
 	tcase_add_test(t, threads_that_sleep_are_not_it);
+	tcase_add_test(t, threads_that_look_for_events_are_not_it_either);
 	tcase_add_test(t, waiting_for_a_cpu_is_no_sleep);
 	tcase_add_test(t, nor_are_pauses_and_what_the_hypervisor_takes);
 	tcase_add_test(t, what_this_host_ran_out_of_is_named);

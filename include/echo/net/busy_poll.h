@@ -32,6 +32,7 @@ struct busy_poll {
 	int64_t begun_ns, begun_cpu_ns; /* the slice */
 	uint64_t begun_bytes;
 	struct busy_poll_seen seen[2]; /* [looking] */
+	int64_t looked_ns;             /* in all, whoever chose the time */
 };
 
 /* `auto` only. At the end of a turn: @now_ns is the time, @bytes what has been received so far.

@@ -231,6 +231,7 @@ static void run_collect(struct run *r, struct result *result)
 		result->books.missed += l->missed;
 		result->late_sends += l->late_sends;
 		result->cpu_ns += atomic_load(&r->group.workers[i].cpu_ns);
+		result->busy_poll_ns += r->group.workers[i].busy_poll.looked_ns;
 		wait_ns = atomic_load(&r->group.workers[i].wait_ns);
 		result->wait_ns =
 			wait_ns < 0 || result->wait_ns < 0 ? -1 : result->wait_ns + wait_ns;

@@ -306,6 +306,7 @@
 		const rows = [
 			["limited by", `${format.words(text(g.bottleneck) || "unknown")}: ${format.words(text(g.bottleneck_reason) || "unknown")}`],
 			["CPU time", format.time(number(g, "cpu_ns"))],
+			["of it looking for events", format.time(number(g, "busy_poll_ns"))],
 			["ready, but without a CPU", format.time(number(g, "wait_ns"))],
 			["held up by the CPU quota", format.time(number(g, "throttled_ns"))],
 			["paused", format.time(number(g, "paused_ns"))],

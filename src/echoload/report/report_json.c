@@ -254,6 +254,7 @@ static json_t *generator_json(const struct result *r)
 	const struct field fields[] = {
 		{ "late_sends", (int64_t)r->late_sends },
 		{ "cpu_ns", r->cpu_ns },
+		{ "busy_poll_ns", r->busy_poll_ns },
 		{ "wait_ns", report_json_or_unknown(r->wait_ns) },
 		{ "throttled", (int64_t)r->throttled },
 		{ "throttled_ns", r->throttled_ns },

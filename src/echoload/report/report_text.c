@@ -412,6 +412,8 @@ static void print_generator(const struct result *r, FILE *to)
 	para_time(&t, "", r->cpu_ns, " of CPU");
 	para_add(&t, ", %.0f%% of %u thread%s", 100 * busy, r->threads,
 		 report_text_plural(r->threads));
+	if (r->busy_poll_ns > 0)
+		para_time(&t, ", ", r->busy_poll_ns, " of it looking for events");
 	add_starvation(&t, r);
 	if (r->books.measured.echoed > 0 || r->bottleneck == BOTTLENECK_CLIENT)
 		para_add(&t, "; bottleneck: %s", bottlenecks[r->bottleneck]);

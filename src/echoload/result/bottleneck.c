@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * bottleneck: arithmetic on what was measured. A thread is on a CPU, waits for one, is paused with
- * its whole program, or sleeps, since it has nothing to do. Only the last is the target's.
+ * its whole program, or sleeps or looks for events, since it has nothing to do. Only the last is
+ * the target's.
  */
 #include "bottleneck.h"
 
@@ -47,8 +48,9 @@ static struct shares shares_of(const struct result *r)
 	const double processes = processes_of(r); /* steal and pauses are of each */
 	const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
+	/* who looks for something to do has nothing to do */
 	return (struct shares){
-		.busy = share((double)r->cpu_ns, threads),
+		.busy = share((double)(r->cpu_ns - r->busy_poll_ns), threads),
 		.waiting = share((double)r->wait_ns, threads),
 		.paused = share((double)r->pauses.total_ns, took * processes),
 		.stolen = share((double)r->steal_ns,

@@ -100,6 +100,7 @@ struct result {
 	int64_t duration_ns;      /* from the start to the last event */
 	int64_t measure_begin_ns, measure_end_ns; /* since the start of the run */
 	int64_t cpu_ns;                           /* of all worker threads */
+	int64_t busy_poll_ns;                     /* of these: in looking for events */
 	int64_t steal_ns;                         /* of this machine while it ran; -1: not known */
 	int64_t wait_ns;      /* of worker threads that were ready, but had no CPU; -1: not known */
 	double quota;         /* CPUs that our control group may use; 0: no limit */

@@ -196,6 +196,7 @@ static void merge_rest(struct merge *m, const struct merge_part *p)
 				  : (to->threads > r->threads ? to->threads : r->threads);
 	to->late_sends += r->late_sends;
 	to->cpu_ns += r->cpu_ns;
+	to->busy_poll_ns += r->busy_poll_ns;
 	to->steal_ns = merge_known(to->steal_ns, r->steal_ns);
 	merge_starvation(to, r, first);
 	to->outages_unlisted += r->outages_unlisted;

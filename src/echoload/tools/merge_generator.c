@@ -29,12 +29,14 @@ static void read_starvation(struct merge_part *p, const json_t *g)
 	const int64_t throttled = merge_value_number_or_none(p, g, "throttled");
 	const int64_t throttled_ns = merge_value_number_or_none(p, g, "throttled_ns");
 	const int64_t paused_ns = merge_value_number_or_none(p, g, "paused_ns");
+	const int64_t busy_poll_ns = merge_value_number_or_none(p, g, "busy_poll_ns");
 	const char *reason = merge_value_text(p, g, "bottleneck_reason");
 	struct result *r = &p->result;
 
 	r->wait_ns = merge_value_number_or_none(p, g, "wait_ns");
 	r->quota = json_number_value(json_object_get(g, "quota_cpus"));
 	r->throttled = throttled > 0 ? (uint64_t)throttled : 0;
+	r->busy_poll_ns = busy_poll_ns > 0 ? busy_poll_ns : 0;
 	r->throttled_ns = throttled_ns > 0 ? throttled_ns : 0;
 	r->pauses.total_ns = paused_ns > 0 ? paused_ns : 0;
 	read_pauses(p, json_object_get(g, "pauses"));
