@@ -110,19 +110,6 @@ static void echo_rearm(struct conn *c, void *arg)
 		echo_resumed(c);
 }
 
-static void echo_configured(struct worker *w, const void *before)
-{
-	const struct echo_config *old = before, *now = w->role_state;
-
-	if (old->idle_timeout_ns != now->idle_timeout_ns)
-		conn_each(w, echo_rearm, NULL);
-}
-
-static void echo_closed(struct conn *c)
-{
-	(void)c; /* the worker counts */
-}
-
 /* Bytes that came by the time of the mark have had slow_timeout to go back. Nothing is kept up to
  * date while messages pass: a check of all of them now and then does. */
 static void echo_check(struct conn *c, void *arg)
@@ -150,14 +137,47 @@ static void echo_sweep(struct timer *t, int64_t now_ns)
 	timer_set(&w->timers, t, now_ns + config->slow_timeout_ns / SWEEPS);
 }
 
-/* The listeners do the rest. */
-static void echo_start(struct worker *w)
+static void echo_arm_sweep(struct worker *w)
 {
 	const struct echo_config *config = w->role_state;
 
-	w->role_timer.fire = echo_sweep;
 	if (config->slow_timeout_ns != 0)
 		timer_set(&w->timers, &w->role_timer, w->now_ns + config->slow_timeout_ns / SWEEPS);
+	else
+		timer_cancel(&w->timers, &w->role_timer);
+}
+
+/* What has been measured was for another time: each has all of it from the next sweep on. */
+static void echo_unmark(struct conn *c, void *arg)
+{
+	struct echo_conn *e = conn_role(c);
+
+	(void)arg;
+	e->marked_ns = 0;
+}
+
+static void echo_configured(struct worker *w, const void *before)
+{
+	const struct echo_config *old = before, *now = w->role_state;
+
+	if (old->idle_timeout_ns != now->idle_timeout_ns)
+		conn_each(w, echo_rearm, NULL);
+	if (old->slow_timeout_ns == now->slow_timeout_ns)
+		return;
+	conn_each(w, echo_unmark, NULL);
+	echo_arm_sweep(w);
+}
+
+static void echo_closed(struct conn *c)
+{
+	(void)c; /* the worker counts */
+}
+
+/* The listeners do the rest. */
+static void echo_start(struct worker *w)
+{
+	w->role_timer.fire = echo_sweep;
+	echo_arm_sweep(w);
 }
 
 static void echo_shut(struct conn *c, void *arg)

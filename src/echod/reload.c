@@ -313,6 +313,7 @@ static void reload_commit(struct reload *r)
 	s->now = r->next;
 	s->listeners.sock = &s->now->net.sock;
 	metrics_limit(&s->metrics, s->config.max_conns);
+	watch_change(&s->watch, &s->config);
 	if (s->config.log.level > level)
 		log_configure(&s->config.log); /* what has changed is said under either level */
 	e = server_signals(s, &s->config.shutdown);

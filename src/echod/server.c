@@ -9,6 +9,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/log.h"
+#include "echo/net/limit.h"
 
 enum {
 	TURN_ACCEPTS = 512, /* at most, of a worker */
@@ -40,6 +41,9 @@ void server_configure(const struct server *s, const struct echod_config *c, stru
 		n->slots = slots_for(c->max_conns);
 	n->slots_max = slots_for(ECHOD_CONNS_MAX);
 	n->max_conns_per_address = c->max_conns_per_address;
+	/* of a process that serves one the descriptor is gone: it could not be counted later */
+	if (n->max_conns_per_address == 0 && n->backend->caps & BACKEND_SINGLE)
+		n->max_conns_per_address = LIMIT_ANY;
 	n->accept_rate = c->accept_rate;
 	n->max_unsent = c->max_unsent;
 	n->max_unsent_total = c->max_unsent_total;

@@ -51,28 +51,22 @@ static bool is_open_to_the_world(const struct addr *at)
 	return at->ss.ss_family == AF_INET6 && !is_private_6(&six->sin6_addr);
 }
 
-static void watch_warn(const struct echod_config *c)
+/* Once, as long as that is so. */
+static void watch_warn(struct watch *w, const struct echod_config *c)
 {
 	const bool limited = c->max_conns_per_address != 0 && c->idle_timeout != 0;
 	char text[ADDR_TEXT_MAX];
+	const bool warned = w->warned;
 	unsigned i = 0;
 
 	while (i < c->listen.count && !is_open_to_the_world(&c->listen.at[i]))
 		i++;
-	if (limited || i == c->listen.count)
+	w->warned = !limited && i < c->listen.count;
+	if (!w->warned || warned)
 		return;
 	log_warn("%s may be open to the world, and any one peer may take all connections: "
 		 "see max_conns_per_address, idle_timeout and slow_timeout",
 		 addr_format(&c->listen.at[i], text));
-}
-
-void watch_begin(struct watch *w, const struct echod_config *c, const struct worker *workers,
-		 unsigned count)
-{
-	*w = (struct watch){ .workers = workers, .count = count };
-	if (c->max_conns_per_address != 0 || c->accept_rate != 0 || c->slow_timeout != 0)
-		w->check_ns = clock_now_ns() + MSEC(CHECK_MS);
-	watch_warn(c);
 }
 
 /* ---- what the limits did ---- */
@@ -116,6 +110,24 @@ void watch_end(struct watch *w)
 {
 	if (w->check_ns != 0)
 		watch_tell(w, clock_now_ns(), true);
+}
+
+void watch_begin(struct watch *w, const struct echod_config *c, const struct worker *workers,
+		 unsigned count)
+{
+	*w = (struct watch){ .workers = workers, .count = count };
+	watch_change(w, c);
+}
+
+void watch_change(struct watch *w, const struct echod_config *c)
+{
+	const bool limits =
+		c->max_conns_per_address != 0 || c->accept_rate != 0 || c->slow_timeout != 0;
+
+	if (!limits)
+		watch_end(w);
+	w->check_ns = limits ? clock_now_ns() + MSEC(CHECK_MS) : 0;
+	watch_warn(w, c);
 }
 
 int watch_wait_ms(const struct watch *w, int ms)

@@ -5,6 +5,7 @@
 #ifndef ECHOD_WATCH_H
 #define ECHOD_WATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "echo/base/cause.h"
@@ -15,6 +16,7 @@ struct worker;
 struct watch {
 	const struct worker *workers;
 	unsigned count;
+	bool warned;      /* of what is open to the world */
 	int64_t check_ns; /* the next check; 0: never, there is nothing to see */
 	struct {
 		uint64_t told;
@@ -25,6 +27,9 @@ struct watch {
 /* Says at once what is open to the world without a limit. */
 void watch_begin(struct watch *w, const struct echod_config *c, const struct worker *workers,
 		 unsigned count);
+
+/* After a reload: what may be another now, and what is open that was not. */
+void watch_change(struct watch *w, const struct echod_config *c);
 
 /* If it is time. */
 void watch_check(struct watch *w);

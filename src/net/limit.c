@@ -35,26 +35,13 @@ static void *limit_map(size_t len)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-int limit_init(struct limit *l, uint32_t per_address, uint32_t rate, uint32_t connections)
+void limit_init(struct limit *l, uint32_t connections)
 {
-	*l = (struct limit){ .per_address = per_address, .rate = rate };
+	*l = (struct limit){ .connections = connections };
 	(void)pthread_mutex_init(&l->lock, NULL);
-	if (per_address == 0)
-		return 0;
-	l->capacity = l->fresh = connections + 1; /* number 0 is none */
-	for (l->bucket_count = 1; l->bucket_count < connections;)
-		l->bucket_count *= 2;
-	if (getrandom(&l->seed, sizeof(l->seed), GRND_NONBLOCK) < 0)
-		l->seed = (uint64_t)clock_now_ns();
-	l->entries = limit_map(l->capacity * sizeof(*l->entries));
-	l->buckets = limit_map(l->bucket_count * sizeof(*l->buckets));
-	if (l->entries && l->buckets)
-		return 0;
-	limit_fini(l);
-	return -ENOMEM;
 }
 
-void limit_fini(struct limit *l)
+static void limit_unmap(struct limit *l)
 {
 	if (l->entries)
 		munmap(l->entries, l->capacity * sizeof(*l->entries));
@@ -62,7 +49,28 @@ void limit_fini(struct limit *l)
 		munmap(l->buckets, l->bucket_count * sizeof(*l->buckets));
 	l->entries = NULL;
 	l->buckets = NULL;
-	l->per_address = l->rate = 0;
+}
+
+int limit_open(struct limit *l)
+{
+	if (l->entries)
+		return 0;
+	l->capacity = l->fresh = l->connections + 1; /* number 0 is none */
+	for (l->bucket_count = 1; l->bucket_count < l->connections;)
+		l->bucket_count *= 2;
+	if (getrandom(&l->seed, sizeof(l->seed), GRND_NONBLOCK) < 0)
+		l->seed = (uint64_t)clock_now_ns();
+	l->entries = limit_map(l->capacity * sizeof(*l->entries));
+	l->buckets = limit_map(l->bucket_count * sizeof(*l->buckets));
+	if (l->entries && l->buckets)
+		return 0;
+	limit_unmap(l);
+	return -ENOMEM;
+}
+
+void limit_fini(struct limit *l)
+{
+	limit_unmap(l);
 }
 
 /* Peers of a unix socket have none. */
@@ -117,18 +125,19 @@ static uint32_t limit_take(struct limit *l, const struct limit_key *k, uint32_t 
 	return i;
 }
 
-/* Returns the entry, 0: it is one too many, unless @always. */
-static uint32_t limit_count(struct limit *l, const struct sockaddr_storage *from, bool always)
+/* Returns the entry, 0: it is one too many. */
+static uint32_t limit_count(struct limit *l, uint32_t most, const struct sockaddr_storage *from)
 {
 	const struct limit_key k = limit_key(from);
 	uint32_t *bucket, i;
 
+	assert(l->entries);
 	pthread_mutex_lock(&l->lock);
 	bucket = limit_bucket(l, &k);
 	i = limit_find(l, &k, *bucket);
 	if (!i)
 		i = limit_take(l, &k, bucket);
-	else if (!always && l->entries[i].count >= l->per_address)
+	else if (l->entries[i].count >= most)
 		i = 0;
 	if (i)
 		l->entries[i].count++;
@@ -136,16 +145,40 @@ static uint32_t limit_count(struct limit *l, const struct sockaddr_storage *from
 	return i;
 }
 
-enum cause limit_enter_address(struct limit *l, const struct sockaddr_storage *from,
+enum cause limit_enter_address(struct limit *l, uint32_t most, const struct sockaddr_storage *from,
 			       uint32_t *entry)
 {
-	*entry = limit_count(l, from, false);
+	*entry = limit_count(l, most, from);
 	return *entry ? CAUSE_NONE : CAUSE_ADDRESS_LIMIT;
 }
 
-enum cause limit_enter_rate(struct limit *l, int64_t now_ns)
+/* Whether the peer has an address: one that has gone already has none any more, and ends soon. */
+static bool limit_address(int fd, struct sockaddr_storage *from)
 {
-	const int64_t interval_ns = SEC(1) / l->rate;
+	socklen_t len = sizeof(*from);
+
+	*from = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };
+	return getpeername(fd, (struct sockaddr *)from, &len) == 0 && limit_has_address(from);
+}
+
+enum cause limit_enter(struct limit *l, uint32_t most, int fd, uint32_t *entry)
+{
+	struct sockaddr_storage from;
+
+	*entry = 0;
+	return limit_address(fd, &from) ? limit_enter_address(l, most, &from, entry) : CAUSE_NONE;
+}
+
+uint32_t limit_join(struct limit *l, int fd)
+{
+	struct sockaddr_storage from;
+
+	return limit_address(fd, &from) ? limit_count(l, LIMIT_ANY, &from) : 0;
+}
+
+enum cause limit_enter_rate(struct limit *l, uint32_t rate, int64_t now_ns)
+{
+	const int64_t interval_ns = SEC(1) / rate;
 	int64_t due_ns = atomic_load_explicit(&l->due_ns, memory_order_relaxed), next_ns;
 
 	do {
@@ -155,37 +188,6 @@ enum cause limit_enter_rate(struct limit *l, int64_t now_ns)
 	} while (!atomic_compare_exchange_weak_explicit(
 		&l->due_ns, &due_ns, next_ns, memory_order_relaxed, memory_order_relaxed));
 	return CAUSE_NONE;
-}
-
-enum cause limit_enter(struct limit *l, int fd, int64_t now_ns, uint32_t *entry)
-{
-	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
-	socklen_t len = sizeof(from);
-	enum cause cause = CAUSE_NONE;
-
-	*entry = 0;
-	/* a peer that has gone already has no address any more, and ends soon */
-	if (l->per_address && getpeername(fd, (struct sockaddr *)&from, &len) == 0 &&
-	    limit_has_address(&from))
-		cause = limit_enter_address(l, &from, entry);
-	if (cause == CAUSE_NONE && l->rate)
-		cause = limit_enter_rate(l, now_ns);
-	if (cause != CAUSE_NONE && *entry) {
-		limit_leave(l, *entry);
-		*entry = 0;
-	}
-	return cause;
-}
-
-uint32_t limit_join(struct limit *l, int fd)
-{
-	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
-	socklen_t len = sizeof(from);
-
-	if (!l->per_address || getpeername(fd, (struct sockaddr *)&from, &len) < 0 ||
-	    !limit_has_address(&from))
-		return 0;
-	return limit_count(l, &from, true);
 }
 
 void limit_leave(struct limit *l, uint32_t entry)

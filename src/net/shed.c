@@ -274,10 +274,16 @@ static struct conn *shed_turn_away(struct worker *w, int fd, enum cause cause)
 /* Before anybody ends for it. With RST: who comes too often leaves nothing behind here. */
 static bool shed_let_in(struct worker *w, int fd, uint32_t *entry)
 {
-	const enum cause cause = limit_enter(w->limit, fd, w->now_ns, entry);
+	const struct net_config *n = w->config;
+	enum cause cause = CAUSE_NONE;
 
+	if (n->max_conns_per_address != 0)
+		cause = limit_enter(w->limit, n->max_conns_per_address, fd, entry);
+	if (cause == CAUSE_NONE && n->accept_rate != 0)
+		cause = limit_enter_rate(w->limit, n->accept_rate, w->now_ns);
 	if (cause == CAUSE_NONE)
 		return true;
+	limit_leave(w->limit, *entry);
 	sock_abort(fd);
 	(void)shed_turn_away(w, fd, cause);
 	return false;
@@ -305,6 +311,16 @@ struct conn *shed_accept(struct worker *w, int fd)
 	return shed_turn_away(w, fd, CAUSE_SHED);
 }
 
+/* One that is open counts for its address, too. */
+static void shed_count(struct conn *c, void *arg)
+{
+	struct worker *w = c->worker;
+
+	(void)arg;
+	if (w->config->max_conns_per_address != 0 && c->limit == 0 && c->fd >= 0)
+		c->limit = limit_join(w->limit, c->fd);
+}
+
 struct conn *shed_adopt(struct worker *w, int fd)
 {
 	struct conn *c;
@@ -316,10 +332,15 @@ struct conn *shed_adopt(struct worker *w, int fd)
 		atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);
 		return NULL;
 	}
-	if (w->limit)
-		c->limit = limit_join(w->limit, fd);
+	shed_count(c, NULL);
 	shed_joined(w);
 	return c;
+}
+
+void shed_configured(struct worker *w)
+{
+	if (w->config->max_conns_per_address != 0)
+		conn_each(w, shed_count, NULL);
 }
 
 void shed_woken(struct worker *w)

@@ -17,6 +17,8 @@
 #include "echo/base/base.h"
 #include "echo/net/backend.h"
 #include "echo/net/conn.h"
+#include "echo/net/limit.h"
+#include "echo/net/shed.h"
 #include "echo/net/sock.h"
 #include "echo/net/worker_group.h"
 
@@ -131,6 +133,7 @@ static int change_run(struct worker *w, struct worker_call *call)
 
 	w->config = c->config;
 	w->role_state = c->role_state;
+	shed_configured(w);
 	if (w->config->backend->configured)
 		w->config->backend->configured(w);
 	if (w->role->configured)
@@ -179,8 +182,10 @@ static int change_add(struct worker_group *g, const struct worker_change *c)
 
 int worker_group_change(struct worker_group *g, const struct worker_change *c, int *kept_options)
 {
-	int r = change_add(g, c);
+	int r = c->config->max_conns_per_address != 0 ? limit_open(&g->limit) : 0;
 
+	if (r == 0)
+		r = change_add(g, c);
 	if (r < 0)
 		return r;
 	*kept_options = 0;

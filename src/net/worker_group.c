@@ -50,14 +50,14 @@ int worker_group_init(struct worker_group *g, unsigned count, const struct net_c
 	if (!g->workers)
 		return -ENOMEM;
 	/* as many addresses as connections can be open, ever, and more that are still closing */
-	if (limit_init(&g->limit, config->max_conns_per_address, config->accept_rate,
-		       config->slots_max + count * config->slots) < 0)
+	limit_init(&g->limit, config->slots_max + count * config->slots);
+	if (config->max_conns_per_address != 0 && limit_open(&g->limit) < 0)
 		return -ENOMEM;
 	for (unsigned i = 0; i < count; i++) {
 		struct worker *w = &g->workers[i];
 
 		w->config = config;
-		w->limit = g->limit.per_address || g->limit.rate ? &g->limit : NULL;
+		w->limit = &g->limit;
 		w->conns = &g->conns;
 		w->reserve = config->own_descriptors ? NULL : &g->reserve;
 		w->index = i;

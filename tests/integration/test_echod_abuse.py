@@ -4,7 +4,8 @@ import re
 import socket
 import time
 
-from echolab import PATIENCE, TestCase, covers, for_each_backend, only, pattern, recv_exactly, slow
+from echolab import PATIENCE, TestCase, covers, end_of, for_each_backend, only, pattern, recv_exactly, slow
+from reloadlab import ReloadCase
 
 
 class AbuseCase(TestCase):
@@ -119,7 +120,90 @@ class EachSlow(AbuseCase):
         self.assertTrue(server.err.wait_for("warning: slow_timeout: 1 connection ended"), server.said())
 
 
-class World(TestCase):
+@for_each_backend
+class EachReloadedLimit(AbuseCase, ReloadCase):
+    """A limit that comes, changes and goes while it runs: those that are open stay, and count."""
+
+    def change(self, server, what, **keys):
+        self.assertIn(f"echod: SIGHUP: now {what}\n", self.reload(server, listen="127.0.0.1:0", **keys))
+
+    def test_a_share_of_an_address(self):
+        server = self.serve(workers=1)
+        first, second = self.served(server), self.served(server)
+
+        def shares(most):
+            key = {"max_conns_per_address": most} if most else {}
+            self.change(server, f"max_conns_per_address = {most or 'off'}", workers=1, **key)
+            self.assertServes(first, *open_ones)
+        open_ones = [second]
+        shares(3)
+        open_ones.append(self.served(server))
+        self.assertIsNone(self.served(server))
+        self.assertTrue(server.err.wait_for("warning: max_conns_per_address: 1 connection turned away"), server.said())
+        self.assertTrue(self.served(server, "127.0.0.2"))
+        open_ones.pop(0).close()  # one that came before anybody was counted
+        self.wait_counters(server, lambda c: c.open == 3, "it has left")
+        open_ones.append(self.served(server))
+        self.assertIsNone(self.served(server))
+        shares(5)
+        open_ones += [self.served(server), self.served(server)]
+        self.assertIsNone(self.served(server))
+        shares(1)
+        self.assertIsNone(self.served(server))
+        shares(None)
+        open_ones += [self.served(server) for _ in range(3)]
+        shares(8)
+        self.assertIsNone(self.served(server))
+        shares(9)
+        open_ones.append(self.served(server))
+        self.assertIsNone(self.served(server))
+        self.assertServes(first, *open_ones)
+        for sock in (first, *open_ones):
+            sock.close()
+        c = self.wait_counters(server, lambda c: c.open == 1 and c.balanced(), "all are counted")
+        self.assertEqual(c.closed["address_limit"], 6)
+
+    def test_a_rate(self):
+        server = self.serve()
+        self.assertTrue(all(self.served(server) for _ in range(20)))
+        self.change(server, "accept_rate = 2", accept_rate=2)
+        began = time.monotonic()
+        served = sum(bool(self.served(server)) for _ in range(40))
+        self.assertLessEqual(served, 2 + 2 * (time.monotonic() - began) + 1)
+        self.assertTrue(server.err.wait_for(r"warning: accept_rate: \d+ connections? turned away"), server.said())
+        for rate in ({"accept_rate": 100_000}, {}):
+            self.change(server, f"accept_rate = {'100k' if rate else 'off'}", **rate)
+            self.assertTrue(all(self.served(server) for _ in range(20)))
+        self.assertEqual(server.counters().closed["rate_limit"], 40 - served)
+
+    @only("epoll", "io_uring")
+    def test_a_time_for_slow_readers(self):
+        """One that never reads; each time that the limit comes it has all of it."""
+        server = self.serve()
+        sock = self.connect(server, rcvbuf=4096)
+        sock.setblocking(False)
+        while True:  # until the server is owed, and reads no more
+            try:
+                sock.send(pattern(65536, 1))
+            except BlockingIOError:
+                c = server.counters()
+                if c.received > c.sent:
+                    break
+        self.change(server, "slow_timeout = 1s", slow_timeout="1s")
+        began = time.monotonic()
+        time.sleep(0.5)  # a part of it passes
+        self.change(server, "slow_timeout = off")
+        time.sleep(1)  # and then more than all of it
+        began = time.monotonic()
+        self.change(server, "slow_timeout = 1s", slow_timeout="1s")
+        self.wait_counters(server, lambda c: c.closed["slow"] == 1, "it has ended")
+        self.assertGreater(time.monotonic() - began, 1)
+        sock.settimeout(slow(PATIENCE))
+        self.assertEqual(end_of(sock), "ECONNRESET")
+        self.assertTrue(server.err.wait_for("warning: slow_timeout: 1 connection ended"), server.said())
+
+
+class World(ReloadCase):
     def test_who_is_open_to_the_world_without_limits_is_told(self):
         warning = "warning: 0.0.0.0:[0-9]+ may be open to the world"
         open_one = self.echod(listen="0.0.0.0:0")
@@ -129,3 +213,12 @@ class World(TestCase):
             self.assertEcho(self.connect(("127.0.0.1", server.port)), b"served")
             self.assertEqual(server.stop(), 0)
             self.assertNotIn("warning", server.err.text)
+
+    def test_a_reload_that_opens_it_is_told_so_once(self):
+        server = self.serve(listen="127.0.0.1:0")
+        world = f"0.0.0.0:{server.port}"
+        warning = f"warning: {world} may be open to the world"
+        self.assertIn(warning, self.reload(server, listen=world))
+        self.assertNotIn("world", self.reload(server, listen=world, max_conns=99))
+        self.assertNotIn("world", self.reload(server, listen=world, max_conns_per_address=9, idle_timeout="60s"))
+        self.assertIn(warning, self.reload(server, listen=world))

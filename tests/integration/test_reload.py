@@ -253,7 +253,7 @@ class Workers(ReloadCase):
 
 class Rows(ReloadCase):
     """Every row of the tables: that it is live, its help says, and SIGHUP does as it says."""
-    TRIED = ("on", "off", "serve", "drain 1s", "epoll", "once", "0", "3", "64", "1ms", "3s", "30s/5s/3", "4Ki", "1Mi", "reno",
+    TRIED = ("on", "off", "serve", "drain 1s", "epoll", "once", "0", "1000", "3", "64", "1ms", "3s", "30s/5s/3", "4Ki", "1Mi", "reno",
              "cubic", "json", "error", "unix:/run/echolab-nowhere/t", "echolab.prom")
 
     def rows(self):

@@ -13,6 +13,14 @@
 #include "suites.h"
 
 static struct limit l;
+static uint32_t most; /* of one address */
+
+static void begin(uint32_t per_address, uint32_t connections)
+{
+	most = per_address;
+	limit_init(&l, connections);
+	ck_assert_int_eq(limit_open(&l), 0);
+}
 
 static void teardown(void)
 {
@@ -34,7 +42,7 @@ static uint32_t enter(const char *text)
 {
 	const struct sockaddr_storage a = address(text);
 	uint32_t entry = 0;
-	enum cause cause = limit_enter_address(&l, &a, &entry);
+	enum cause cause = limit_enter_address(&l, most, &a, &entry);
 
 	ck_assert_int_eq(cause, entry ? CAUSE_NONE : CAUSE_ADDRESS_LIMIT);
 	return entry;
@@ -44,7 +52,7 @@ START_TEST(an_address_has_so_many_and_others_have_theirs)
 {
 	uint32_t one;
 
-	ck_assert_int_eq(limit_init(&l, 2, 0, 10), 0);
+	begin(2, 10);
 	one = enter("192.0.2.1");
 	ck_assert_uint_ne(one, 0);
 	ck_assert_uint_eq(enter("192.0.2.1"), one);
@@ -58,12 +66,47 @@ END_TEST
 
 START_TEST(of_ipv6_all_of_a_64_count_together)
 {
-	ck_assert_int_eq(limit_init(&l, 1, 0, 10), 0);
+	begin(1, 10);
 	ck_assert_uint_ne(enter("2001:db8:1:2::1"), 0);
 	ck_assert_uint_eq(enter("2001:db8:1:2:ffff::9"), 0);
 	ck_assert_uint_ne(enter("2001:db8:1:3::1"), 0);
 	ck_assert_uint_ne(enter("192.0.2.1"), 0);
 	ck_assert_uint_eq(enter("::ffff:192.0.2.1"), 0);
+}
+END_TEST
+
+START_TEST(the_number_may_be_another_every_time)
+{
+	uint32_t one;
+
+	begin(LIMIT_ANY, 10);
+	for (unsigned i = 0; i < 5; i++)
+		one = enter("192.0.2.1");
+	most = 5;
+	ck_assert_uint_eq(enter("192.0.2.1"), 0);
+	most = 6;
+	ck_assert_uint_eq(enter("192.0.2.1"), one);
+	most = 3;
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert_uint_eq(enter("192.0.2.1"), 0);
+		limit_leave(&l, one);
+	}
+	ck_assert_uint_eq(enter("192.0.2.1"), one);
+	ck_assert_int_eq(limit_open(&l), 0); /* it is: nobody is forgotten */
+	ck_assert_uint_eq(enter("192.0.2.1"), 0);
+}
+END_TEST
+
+START_TEST(a_rate_may_be_another_every_time)
+{
+	const int64_t now_ns = SEC(1000);
+
+	begin(0, 10);
+	ck_assert_int_eq(limit_enter_rate(&l, 2, now_ns), CAUSE_NONE);
+	ck_assert_int_eq(limit_enter_rate(&l, 2, now_ns), CAUSE_NONE);
+	ck_assert_int_eq(limit_enter_rate(&l, 1000, now_ns), CAUSE_RATE_LIMIT);
+	ck_assert_int_eq(limit_enter_rate(&l, 1000, now_ns + MSEC(1)), CAUSE_NONE);
+	ck_assert_int_eq(limit_enter_rate(&l, 1, now_ns + MSEC(1)), CAUSE_RATE_LIMIT);
 }
 END_TEST
 
@@ -74,7 +117,7 @@ START_TEST(entries_come_back)
 	uint32_t entries[N];
 	char text[32];
 
-	ck_assert_int_eq(limit_init(&l, 1, 0, N), 0);
+	begin(1, N);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		for (unsigned i = 0; i < N; i++) {
 			snprintf(text, sizeof(text), "10.%u.%u.1", round, i);
@@ -94,19 +137,19 @@ START_TEST(of_a_rate_a_second_may_come_at_once_and_then_one_an_interval)
 	enum { RATE = 10 };
 	int64_t now_ns = SEC(1000);
 
-	ck_assert_int_eq(limit_init(&l, 0, RATE, 10), 0);
+	begin(0, 10);
 	for (unsigned i = 0; i < RATE; i++)
-		ck_assert_int_eq(limit_enter_rate(&l, now_ns), CAUSE_NONE);
-	ck_assert_int_eq(limit_enter_rate(&l, now_ns), CAUSE_RATE_LIMIT);
+		ck_assert_int_eq(limit_enter_rate(&l, RATE, now_ns), CAUSE_NONE);
+	ck_assert_int_eq(limit_enter_rate(&l, RATE, now_ns), CAUSE_RATE_LIMIT);
 	for (unsigned i = 0; i < 3; i++) {
 		now_ns += SEC(1) / RATE;
-		ck_assert_int_eq(limit_enter_rate(&l, now_ns), CAUSE_NONE);
-		ck_assert_int_eq(limit_enter_rate(&l, now_ns), CAUSE_RATE_LIMIT);
+		ck_assert_int_eq(limit_enter_rate(&l, RATE, now_ns), CAUSE_NONE);
+		ck_assert_int_eq(limit_enter_rate(&l, RATE, now_ns), CAUSE_RATE_LIMIT);
 	}
 	now_ns += SEC(100); /* what was not used is not saved for long */
 	for (unsigned i = 0; i < RATE; i++)
-		ck_assert_int_eq(limit_enter_rate(&l, now_ns), CAUSE_NONE);
-	ck_assert_int_eq(limit_enter_rate(&l, now_ns), CAUSE_RATE_LIMIT);
+		ck_assert_int_eq(limit_enter_rate(&l, RATE, now_ns), CAUSE_NONE);
+	ck_assert_int_eq(limit_enter_rate(&l, RATE, now_ns), CAUSE_RATE_LIMIT);
 }
 END_TEST
 
@@ -118,6 +161,8 @@ Suite *limit_suite(void)
 	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_test(t, an_address_has_so_many_and_others_have_theirs);
 	tcase_add_test(t, of_ipv6_all_of_a_64_count_together);
+	tcase_add_test(t, the_number_may_be_another_every_time);
+	tcase_add_test(t, a_rate_may_be_another_every_time);
 	tcase_add_test(t, entries_come_back);
 	tcase_add_test(t, of_a_rate_a_second_may_come_at_once_and_then_one_an_interval);
 	suite_add_tcase(s, t);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * limit: who is let in: so many connections of one address at a time, and so many new ones a
- * second. One for all workers; asked once for each connection, when it is accepted.
+ * second. One for all workers; asked once for each connection, when it is accepted. How many that
+ * are is the caller's to say each time, and may be another every time.
  *
  * An address of IPv6 stands for its /64, which is what one customer is given (RFC 6177): within it
  * a peer may choose as it likes.
@@ -18,34 +19,41 @@
 struct limit_entry;
 struct sockaddr_storage;
 
-struct limit {
-	uint32_t per_address; /* 0: any number */
-	uint32_t rate;        /* a second, of which as many may come at once; 0: any number */
+enum { LIMIT_ANY = UINT32_MAX }; /* connections of an address: any number, but they are counted */
 
+struct limit {
+	uint32_t connections;   /* that can be open at a time */
 	_Atomic int64_t due_ns; /* when the next may come, had all come evenly */
-	pthread_mutex_t lock;   /* of the rest */
+
+	pthread_mutex_t lock; /* of the rest */
 	struct limit_entry *entries;
 	uint32_t *buckets; /* the first of each chain; 0: none */
 	uint32_t capacity, fresh, bucket_count, free;
 	uint64_t seed; /* nobody can choose addresses that share a bucket */
 };
 
-/* With neither limit it does nothing. @connections: that can be open at a time. 0 or -errno. */
-int limit_init(struct limit *l, uint32_t per_address, uint32_t rate, uint32_t connections);
+/* @connections: that can be open at a time. */
+void limit_init(struct limit *l, uint32_t connections);
 void limit_fini(struct limit *l);
 
-/* Whether a connection that has just been accepted may stay: CAUSE_NONE, or why not. *entry: to be
- * given to limit_leave at its end, 0: nothing to leave. */
-enum cause limit_enter(struct limit *l, int fd, int64_t now_ns, uint32_t *entry);
+/* Reserves the table of addresses, unless there is one. Before anybody is counted: before workers
+ * run, or before they are told to. 0 or -ENOMEM. */
+int limit_open(struct limit *l);
 
-/* One that another process had accepted: it counts, whatever the limits. Returns the entry. */
+/* Whether a connection that has just been accepted may stay where its address may have @most:
+ * CAUSE_NONE, or why not. *entry: to be given to limit_leave at its end, 0: nothing to leave. */
+enum cause limit_enter(struct limit *l, uint32_t most, int fd, uint32_t *entry);
+
+/* Whether one more may come where @rate may a second, of which as many may come at once. */
+enum cause limit_enter_rate(struct limit *l, uint32_t rate, int64_t now_ns);
+
+/* One that is open already: it counts, however many there are. Returns the entry. */
 uint32_t limit_join(struct limit *l, int fd);
 
 void limit_leave(struct limit *l, uint32_t entry);
 
-/* The two halves of limit_enter, for addresses that no socket has. */
-enum cause limit_enter_address(struct limit *l, const struct sockaddr_storage *from,
+/* As limit_enter, for an address that no socket has. */
+enum cause limit_enter_address(struct limit *l, uint32_t most, const struct sockaddr_storage *from,
 			       uint32_t *entry);
-enum cause limit_enter_rate(struct limit *l, int64_t now_ns);
 
 #endif

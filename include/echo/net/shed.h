@@ -48,6 +48,10 @@ struct conn *shed_accept(struct worker *w, int fd);
  * there is no place: nobody ends for it, and @fd stays the caller's. */
 struct conn *shed_adopt(struct worker *w, int fd);
 
+/* The worker has another configuration: connections that came while nobody was counted are counted
+ * from now on, if it limits those of an address. */
+void shed_configured(struct worker *w);
+
 /* For backends: w->wake_fd is readable. Empties it, and does what other workers have asked for. */
 void shed_woken(struct worker *w);
 

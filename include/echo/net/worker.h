@@ -48,7 +48,7 @@ struct net_config {
 	uint32_t max_conns; /* of all workers together */
 	uint32_t slots;     /* of one worker, connections that are still closing included */
 	uint32_t slots_max; /* so many it may have later (worker_change.h); 0: no more */
-	uint32_t max_conns_per_address; /* of all workers; 0: any number */
+	uint32_t max_conns_per_address; /* of all workers; 0: any number; LIMIT_ANY */
 	uint32_t accept_rate;           /* a second, of all workers; 0: any number */
 	uint64_t max_unsent;            /* bytes of one connection */
 	uint64_t max_unsent_total;      /* bytes of one worker */
@@ -68,7 +68,7 @@ struct worker {
 	const struct role *role;
 	void *role_state;        /* of this worker, the caller's */
 	_Atomic uint32_t *conns; /* open connections of all workers */
-	struct limit *limit;     /* of all workers; NULL: whoever comes is let in */
+	struct limit *limit;     /* of all workers; NULL where the configuration limits nobody */
 	int listeners[WORKER_LISTENERS_MAX];
 	bool resting[WORKER_LISTENERS_MAX];  /* nothing is accepted from it: worker_rest */
 	uint8_t share[WORKER_LISTENERS_MAX]; /* enum listener_share */
