@@ -11,7 +11,7 @@
 #   make lesson           outputs and pictures of docs/lesson, from runs
 #   make vm-check         what a kernel can change, on Debian's own: hours
 #   make vm-selection     some of it, on Linux 6.1: seven minutes
-#   make mpi              echoload-mpi, which needs MPI   make hosts-check  it and four hosts: a minute
+#   make mpi              echoload-mpi, which needs MPI   make hosts-check  four hosts, by each launcher
 #   make failures         docs/failures.md: what clients see, from a run of every drill
 #   make programs         docs/programs.md: what other people's clients notice (CLIENTS='curl nc': some)
 #   make install          into $(DESTDIR)$(PREFIX)       make uninstall    take it out again
@@ -70,7 +70,7 @@ CFILES   := $(filter-out src/mpi/%,$(call files,src tests bench docs,*.c))
 HFILES   := $(call files,include src tests bench,*.h)
 # what is in a program as it is, its name asset_page_css
 ASSETS   := $(filter-out %.c %.h,$(wildcard src/*/page/*.*)) $(wildcard src/*/*/*.gp)
-CONFIGS  := $(wildcard configs/*.conf configs/*/*.conf configs/*/*/*.conf configs/*/*.yml)
+CONFIGS  := $(wildcard configs/*.conf configs/*/*.conf configs/*/*/*.conf configs/*/*.yml configs/hosts/*)
 MANPAGES := $(PROGRAMS:%=$(B)/man/%.1)
 SHELLS   := bash zsh fish
 COMPLETIONS := $(foreach s,$(SHELLS),$(PROGRAMS:%=$(B)/completion/$(s)/%))
@@ -182,7 +182,7 @@ $(B)/preload/%.so: tests/preload/%.c $(B)/flags | $(B)/config.h $(B)/version.h
 integration: all $(PRELOADS) bench-programs
 	$(Q)$(RUN) tests/run $(TESTFLAGS) $(T)
 
-# one load from four hosts, by mpirun: namespaces stand for hosts; a minute, root, tools/deps --mpi
+# one load from four hosts, by mpirun, Slurm, ClusterShell: namespaces stand for hosts; minutes, root, tools/deps --hosts
 hosts-check: mpi
 	$(Q)PYTHONPATH=tests/integration /usr/bin/python3 -m unittest discover -v -s tests/hosts
 
@@ -268,7 +268,7 @@ cppcheck:
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr --std=c11 \
 		-j $$(nproc) -Iinclude -Isrc -Itests --suppress=missingInclude --suppress=assertWithSideEffect --suppress=unknownMacro $(CFILES)
 shellcheck:
-	$(Q)shellcheck $$(grep -lsE '^#!(/usr)?/bin/(env )?(ba)?sh' tools/* tests/* .ci/*)
+	$(Q)shellcheck $$(grep -lsE '^#!(/usr)?/bin/(env )?(ba)?sh' tools/* tests/* configs/hosts/* .ci/*)
 
 tidy: all $(B)/unit bench-programs
 	$(Q)tools/tidy

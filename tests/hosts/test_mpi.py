@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""One load from four hosts, by mpirun; the agent that it starts its daemons by enters a namespace."""
+import os
+import signal
+import time
+
+from echolab import OK, ROOT, slow
+from echolab.environment import BIN
+from echolab.process import Process
+from hostlab import HOSTS, HostsCase
+from loadlab import INCONCLUSIVE
+
+
+class Mpi(HostsCase):
+    def mpirun(self, *argv, deadline=60):
+        """tools/echoload-mpirun on h1, as four parts."""
+        (self.at / "hosts").write_text("".join(f"10.79.0.{i} slots=1\n" for i in range(1, HOSTS + 1)))
+        mpi = ["--allow-run-as-root", "-n", HOSTS, "--hostfile", self.at / "hosts", "--map-by", "node"]
+        for key, value in {"plm_rsh_agent": self.agent(), "oob_tcp_if_include": "10.79.0.0/24",
+                           "btl_tcp_if_include": "10.79.0.0/24", "btl": "tcp,self", "pml": "ob1"}.items():
+            mpi += ["--mca", key, value]
+        return self.keep(Process([*self.hosts[1].prefix, ROOT / "tools/echoload-mpirun", "--dir", self.dir, "--deadline",
+                                  deadline, *mpi, "--", *argv, "10.78.0.100:7007"],
+                                 env={"ECHOLAB_BIN": BIN, "TMPDIR": "/tmp"}))
+
+    def test_four_hosts_make_the_books_of_one(self):
+        load = self.mpirun("-c", 1000, "-n", 20000, "-T", "1m", "--connect-timeout", "1m", "--json", self.at / "sum.json")
+        self.assertEqual(load.wait(120), OK, load.said())
+        j = self.checked((self.at / "sum.json").read_text())
+        one = self.run_load("10.78.0.100:7007", prefix=self.hosts[1].prefix, connections=1000, messages=20000,
+                            timeout="1m", connect_timeout="1m")
+        for group in ("messages", "measured", "bytes"):
+            for key in ("planned", "missed", "sent", "echoed", "corrupt", "lost", "unfinished", "received"):
+                self.assertEqual(j[group].get(key), one[group].get(key), (group, key))
+        self.assertEqual(j["connections"]["requested"], 1000)
+        self.assertEqual(j["connections"]["established"], one["connections"]["established"])
+        self.assertEqual(j["latency_ns"]["count"], 20000)
+        self.assertEqual((j["parts"]["present"], j["parts"]["missing"]), (HOSTS, []))
+        self.assertIsNotNone(j["parts"]["clock_uncertainty_ns"])
+        self.assertEqual([m["part"]["number"] for m in sorted(j["context"]["merged"], key=lambda m: m["file"])],
+                         [1, 2, 3, 4])
+
+    def broken(self, load, within):
+        """It ends in time, with exit code 5 and a report."""
+        began = time.monotonic()
+        code = load.wait(within)
+        self.assertEqual(code, INCONCLUSIVE, load.said())
+        self.assertRegex(load.out.text, r"(?m)^parts +\d of 4")
+        return time.monotonic() - began
+
+    def test_a_part_that_is_killed_is_named(self):
+        load = self.mpirun("-c", 40, "-d", "6s", "-w", "0", "--interval", "200ms")
+        self.begun()
+        os.kill(self.part(3), signal.SIGKILL)
+        self.broken(load, 60)
+        self.assertRegex(load.out.text, r"(?m)^parts +3 of 4; missing: 3, with 10 of 40 connections")
+
+    def test_a_part_that_stands_still_is_given_up_at_the_deadline(self):
+        load = self.mpirun("-c", 40, "-d", "3s", "-w", "0", "--interval", "200ms", deadline=int(slow(15)))
+        self.begun()
+        pid = self.part(2)
+        os.kill(pid, signal.SIGSTOP)
+        self.broken(load, 60)
+        # Open MPI may wake it up to end it: then it writes its file, and says that it stood still
+        self.assertRegex(load.out.text, r"(?m)^parts +3 of 4; missing: 2, with 10 of 40 connections|paused \d")
+        self.assertIn("not over after", load.err.text)
+
+    def test_a_host_that_is_cut_off_hangs_nobody(self):
+        load = self.mpirun("-c", 40, "-d", "4s", "-w", "0", "--interval", "200ms", deadline=int(slow(20)))
+        self.begun()
+        self.cut_off(4)
+        self.broken(load, 90)

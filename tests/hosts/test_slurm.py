@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""configs/hosts/slurm.sbatch in a cluster of Slurm: a controller, a daemon on each of four hosts, and munge with a key of
+its own. Nothing of it is that of this machine: files in a folder of the test, networks in its namespaces."""
+import os
+import signal
+
+from echolab import OK, ROOT, run, slow
+from echolab.environment import BIN
+from echolab.process import Process
+from hostlab import HOSTS, HostsCase
+from loadlab import INCONCLUSIVE
+
+CONF = """
+ClusterName=echolab
+SlurmctldHost=h0(10.79.0.100)
+AuthType=auth/munge
+AuthInfo=socket={at}/munge.socket
+CredType=cred/munge
+SlurmUser=root
+SlurmdUser=root
+SlurmctldPidFile={at}/slurmctld.pid
+SlurmdPidFile={at}/slurmd.%n.pid
+SlurmdSpoolDir={at}/spool.%n
+StateSaveLocation={at}/state
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+MpiDefault=none
+SelectType=select/linear
+SwitchType=switch/none
+ReturnToService=2
+SlurmdParameters=config_overrides
+{nodes}
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+class Slurm(HostsCase):
+    def setUp(self):
+        super().setUp()
+        self.at.chmod(0o755)  # munged looks at who may write beside its socket
+        self.env = {"SLURM_CONF": self.at / "slurm.conf", "ECHOLOAD": BIN / "echoload", "START": 5}
+        key = self.at / "munge.key"
+        key.write_bytes(os.urandom(128))
+        key.chmod(0o400)
+        nodes = "\n".join(f"NodeName=h{i} NodeAddr=10.79.0.{i} CPUs=1 State=UNKNOWN" for i in range(1, HOSTS + 1))
+        (self.at / "slurm.conf").write_text(CONF.format(at=self.at, nodes=nodes))
+        self.daemon(0, "munged", "--foreground", f"--key-file={key}", f"--socket={self.at}/munge.socket",
+                    f"--pid-file={self.at}/munged.pid", f"--seed-file={self.at}/munged.seed")
+        self.wait_until((self.at / "munge.socket").exists, "munged listens")
+        self.daemons = [self.daemon(0, "slurmctld", "-D", "-i")]
+        self.daemons += [self.daemon(i, "slurmd", "-D") for i in range(1, HOSTS + 1)]
+        self.wait_until(lambda: self.slurm("sinfo", "-h", "-t", "idle", "-o", "%D").strip() == str(HOSTS),
+                        "all nodes are idle", 60)
+
+    def daemon(self, host, name, *argv):
+        return self.keep(Process([*self.hosts[host].prefix, f"/usr/sbin/{name}", *argv], self.env))
+
+    def slurm(self, *argv):
+        r = run([*self.hosts[0].prefix, *argv], self.env)
+        self.assertEqual(r.code, OK, f"{r}\n" + "\n".join(d.said() for d in self.daemons))
+        return r.out
+
+    def submit(self, limit, *argv):
+        """sbatch --wait on h0: a process that ends with the job's exit code."""
+        return self.keep(Process([*self.hosts[0].prefix, "sbatch", "--wait", "--parsable", "-N", HOSTS, "-D", self.at,
+                                  ROOT / "configs/hosts/slurm.sbatch", limit, *argv, "10.78.0.100:7007"], self.env))
+
+    def job(self, load):
+        """Its number: then its folder is known."""
+        number = load.out.wait_for(r"^(\d+)\n")
+        self.assertTrue(number, load.said())
+        self.dir = self.at / f"echoload.{number[1]}"
+        return number[1]
+
+    def report(self, number):
+        return (self.at / f"echoload.{number}.txt").read_text()
+
+    def test_a_job_is_one_load_and_one_report(self):
+        load = self.submit(int(slow(60)), "-c", 1000, "-n", 20000, "-T", "1m", "--connect-timeout", "1m")
+        number = self.job(load)
+        self.assertEqual(load.wait(120), OK, load.said())
+        text = self.report(number)
+        self.assertRegex(text, r"(?m)^parts +4 of 4; they began within ")
+        self.assertRegex(text, r"(?m)^connections +1,000 requested, 1,000 established")
+        self.assertRegex(text, r"(?m)^messages +20,000 sent, all echoed and verified$")
+        j = self.merged(OK)
+        self.assertEqual(sorted((m["part"]["number"], m["part"]["from"], m["part"]["run"]) for m in j["context"]["merged"]),
+                         [(k, "SLURM_PROCID", f"{number}.0") for k in range(1, HOSTS + 1)])
+
+    def test_a_part_that_is_killed_is_named_and_the_job_fails(self):
+        load = self.submit(int(slow(60)), "-c", 40, "-d", "5s", "-w", "0", "--interval", "200ms")
+        number = self.job(load)
+        self.begun()
+        os.kill(self.part(3), signal.SIGKILL)
+        self.assertEqual(load.wait(120), INCONCLUSIVE, load.said())
+        self.assertRegex(self.report(number), r"(?m)^parts +3 of 4; missing: \d, with 10 of 40 connections")
+
+    def test_a_node_that_is_cut_off_holds_nobody_up(self):
+        load = self.submit(int(slow(15)), "-c", 40, "-d", "4s", "-w", "0", "--interval", "200ms")
+        number = self.job(load)
+        self.begun()
+        self.cut_off(4)
+        self.wait_until(lambda: "ExitCode=5:0" in self.slurm("scontrol", "show", "job", number), "the job is over", 90)
+        self.assertRegex(self.report(number), r"(?m)^parts +[34] of 4")
+        self.assertRegex(self.report(number), r"(?m)^slurm.sbatch: not over after \d+ s: given up$|exit 5 ")
+
+    def test_a_job_that_is_cancelled_has_a_report(self):
+        load = self.submit(int(slow(60)), "-c", 40, "-d", "60s", "-w", "0", "--interval", "200ms")
+        number = self.job(load)
+        self.begun()
+        self.slurm("scancel", number)
+        self.wait_until(lambda: "exit 143" in self.report(number), "there is a report", 60)
+        self.assertRegex(self.report(number), r"(?m)^parts +4 of 4")
