@@ -213,8 +213,13 @@ static bool uint_print(const struct opt *o, const void *field, unsigned nth,
 
 	if (nth > 0)
 		return false;
-	memcpy(o->size == sizeof(narrow) ? (void *)&narrow : (void *)&value, field, o->size);
-	print_scaled(o->size == sizeof(narrow) ? narrow : value, count_units, text);
+	if (o->size == sizeof(narrow)) {
+		memcpy(&narrow, field, sizeof(narrow));
+		value = narrow;
+	} else {
+		memcpy(&value, field, sizeof(value));
+	}
+	print_scaled(value, count_units, text);
 	return true;
 }
 

@@ -89,7 +89,9 @@ static int copy_file(const struct run *r, const char *from, const char *to)
 	}
 	if (in)
 		fclose(in);
-	if (out && (fchmod(fileno(out), 0755) < 0 || fclose(out) != 0))
+	if (out && fchmod(fileno(out), 0755) < 0 && e == 0)
+		e = -errno;
+	if (out && fclose(out) != 0 && e == 0)
 		e = -errno;
 	return e;
 }

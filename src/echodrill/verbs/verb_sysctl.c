@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * verb_sysctl: a setting of a host. As a fault it counts when it reads another value than before.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,7 @@ static int sysctl_act(struct doing *d)
 {
 	char *value = strchr(d->text, ' ');
 
+	assert(value); /* as it was read */
 	*value++ = '\0';
 	if (doing_left_out(d))
 		return 0;
