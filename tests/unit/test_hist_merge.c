@@ -11,7 +11,7 @@
 
 #include "suites.h"
 
-enum { PARTS = 5, SAMPLES = 3000, ROUNDS = 20 };
+enum { PARTS = 5, SAMPLES = 3000, ROUNDS = 6 };
 
 static int by_value(const void *a, const void *b)
 {
