@@ -69,8 +69,8 @@ json_t *merge_sample(void)
 	FILE *to = open_memstream(&text, &len);
 	json_t *root;
 
-	/* What a merge reserves is fresh from the kernel each time, as in the program, and not cleared
-	 * megabyte by megabyte. */
+	/* What a merge reserves is fresh from the kernel each time, as in the program, and not
+	 * cleared megabyte by megabyte. */
 	(void)mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	sample.outages = sample_outages;
 	sample.outage_count = SAMPLE_OUTAGES;
