@@ -17,10 +17,11 @@ enum {
 	SWEEPS = 4,      /* within slow_timeout */
 };
 
-/* Of one connection: what its peer had acknowledged at the last check; and of a peer that is owed
- * something what had come from it by @marked_ns, of which not all has gone back yet. */
+/* Of one connection: bytes that it had sent and bytes that its peer had acknowledged at the last
+ * check, added up; and of a peer that is owed something what had come from it by @marked_ns, of
+ * which not all has gone back yet. */
 struct echo_conn {
-	uint64_t acked;
+	uint64_t progress;
 	uint64_t mark;
 	int64_t marked_ns;
 };
@@ -55,20 +56,22 @@ static void echo_eof(struct conn *c)
 /* Nothing came and nothing drained for idle_timeout, as far as our queues tell. The kernel knows
  * better: its buffer may have been emptied all the time, and bytes that the peer has acknowledged
  * are progress. It is asked only now. What it cannot tell is when the last was acknowledged, so
- * the first check of a silent peer that is owed bytes is followed by a second, soon after. */
+ * the first check of a silent peer that is owed bytes is followed by a second, soon after. So is one
+ * that finds bytes sent since the last: after a pause of ours they may have left just now, and our
+ * deadline be older than they are. */
 static void echo_expired(struct conn *c)
 {
 	const int64_t idle_ns = echo_idle_ns(c);
 	struct sock_progress p = { .quiet_ns = idle_ns };
 	struct echo_conn *e = conn_role(c);
-	const uint64_t before = e->acked;
+	const uint64_t before = e->progress;
 	int64_t wait_ns;
 
 	(void)sock_progress(c->fd, c->sent, &p); /* fails for a dead socket only */
-	e->acked = p.acked;
+	e->progress = c->sent + p.acked;
 	wait_ns = p.quiet_ns + MSEC(SLACK_MS) < idle_ns ? idle_ns - p.quiet_ns : 0;
 	if (p.owes || conn_unsent(c) > 0) {
-		if (p.acked == before) {
+		if (e->progress == before) {
 			conn_abort(c, CAUSE_STALLED);
 			return;
 		}
@@ -93,7 +96,7 @@ static void echo_resumed(struct conn *c)
 	if (idle_ns == 0)
 		return;
 	(void)sock_progress(c->fd, c->sent, &p); /* fails for a dead socket only */
-	e->acked = p.acked;
+	e->progress = c->sent + p.acked;
 	if (p.owes || conn_unsent(c) > 0 || p.quiet_ns < 0)
 		p.quiet_ns = 0;
 	conn_deadline(c, c->worker->now_ns +
