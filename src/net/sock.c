@@ -362,7 +362,7 @@ int sock_connected(int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
 		return -errno;
-	return -err;
+	return err == EPIPE ? 0 : -err; /* a FIN had come, and recv tells it */
 }
 
 /* What the kernel tells of a connection, as far as tcpi_notsent_bytes (Linux 4.6): 0 or -errno. */
