@@ -183,7 +183,7 @@ static bool epoll_pass(struct conn *c)
 	if (c->backend_flags & EPOLL_FULL)
 		return false;
 	n = pass_step(c, s->scratch, s->scratch_len);
-	if (n == -ENOBUFS) {
+	if (n == PASS_FULL) {
 		c->backend_flags |= EPOLL_FULL;
 		return false;
 	}

@@ -29,7 +29,7 @@ static ssize_t pass_send(int fd, const void *buf, size_t len)
 		n = send(fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return errno == EAGAIN ? -ENOBUFS : -errno;
+		return errno == EAGAIN ? PASS_FULL : -errno;
 	return n;
 }
 
@@ -73,8 +73,8 @@ ssize_t pass_step(struct conn *c, void *buf, size_t len)
 		n = pass_back(c, buf, (size_t)n);
 	if (n > 0)
 		(void)conn_data(c, buf, (size_t)n); /* what it answers has been done */
-	if (n != -ENOBUFS && (n <= 0 || n == there))
+	if (n != PASS_FULL && (n <= 0 || n == there))
 		return n;
 	stats_add(&w->stats.starved, 1);
-	return -ENOBUFS;
+	return PASS_FULL;
 }

@@ -363,11 +363,11 @@ static void poll_ended(struct conn *c, int res)
 	}
 	if (c->state != CONN_OPEN)
 		return;
-	u->full = n == -ENOBUFS;
+	u->full = n == PASS_FULL;
 	if (n == 0) {
 		u->eof = true;
 		deliver_held_bytes(c);
-	} else if (n < 0 && n != -EAGAIN && n != -ENOBUFS) {
+	} else if (n < 0 && n != -EAGAIN && n != PASS_FULL) {
 		conn_fail(c, (int)-n);
 	}
 }
