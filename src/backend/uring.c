@@ -255,6 +255,15 @@ static int uring_wait_events(struct worker *w, int64_t wait_ns)
 	return r != 0 ? r : uring_wait(w->state, wait_ns);
 }
 
+/* The kernel had no memory to look with, or was interrupted: this turn tells nothing of what has
+ * come. Deadlines wait for one that does, or the one after it. */
+static void uring_was_blind(struct worker *w)
+{
+	w->found++;
+	if (w->late_turns == 0)
+		w->late_turns = 2;
+}
+
 static int uring_turn(struct worker *w, int64_t wait_ns)
 {
 	struct uring_state *s = w->state;
@@ -272,6 +281,8 @@ static int uring_turn(struct worker *w, int64_t wait_ns)
 		uring_nap();
 	worker_woke(w);
 	uring_dispatch_all(w);
+	if (r < 0 && r != -ETIME)
+		uring_was_blind(w);
 	return s->error;
 }
 
@@ -347,7 +358,7 @@ static void uring_fini(struct worker *w)
 		if (s->listeners[i].acceptor.fd >= 0)
 			acceptor_fini(&s->listeners[i].acceptor);
 	}
-	uring_submit(s); /* there may be something to close */
+	uring_submit_all(s); /* there may be something to close */
 	s->error = -ECANCELED;
 	uring_ring_close(&s->ring);
 	uring_bufs_fini(&s->bufs);

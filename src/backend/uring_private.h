@@ -203,6 +203,8 @@ void uring_close_fd(struct worker *w, int fd);
 /* Asks for the end of the request with this token; tells nothing when it worked. */
 void uring_cancel(struct uring_state *s, uint64_t token);
 void uring_submit(struct uring_state *s);
+/* The same until nothing is left to submit, for a second where the kernel has no memory. */
+void uring_submit_all(struct uring_state *s);
 /* For a millisecond: the kernel has no memory for what is submitted, and an immediate retry would
  * spin. */
 void uring_nap(void);

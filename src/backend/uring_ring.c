@@ -118,6 +118,15 @@ void uring_submit(struct uring_state *s)
 		s->messages = 0; /* the kernel has copied them */
 }
 
+void uring_submit_all(struct uring_state *s)
+{
+	for (int i = 0; s->error == 0 && io_uring_sq_ready(&s->ring) > 0 && i < SUBMIT_TRIES; i++) {
+		if (i > 0)
+			uring_nap();
+		uring_submit(s);
+	}
+}
+
 struct io_uring_sqe *uring_sqe(struct uring_state *s)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&s->ring);
