@@ -3,8 +3,9 @@
 import json
 import signal
 import time
+import unittest
 
-from echolab import OK, USAGE, covers, recv_exactly
+from echolab import ENVIRONMENT, OK, USAGE, Process, covers, no_namespaces, recv_exactly, sh
 from loadlab import INCONCLUSIVE, LONG, LoadCase, echo_all, parse, target_text
 from loadlab import problems as books
 from schemas import problems
@@ -178,6 +179,76 @@ class Merged(LoadCase):
         r = self.run_echoload("merge", str(loads[3][1]))
         self.assertEqual((r.code, "no part has a result" in r.err), (USAGE, True), r)
 
+    def small_disk(self, size):
+        """A folder of so many bytes, and how to run a program there: no other sees what is in it."""
+        folder = self.folder()
+        holder = self.keep(Process(["unshare", "--mount", "sh", "-c",
+                                    f"mount -t tmpfs -o size={size} none {folder} && echo up && exec sleep infinity"]))
+        self.assertTrue(holder.out.wait_for("up"), holder.said())
+        return folder, ["nsenter", f"--target={holder.pid}", "--mount", "--"]
+
+    @unittest.skipIf(no_namespaces(), no_namespaces())
+    def test_a_part_whose_disk_is_full_says_so_and_is_missing(self):
+        """What it had written by then is told of it; one that could not write a line is named by its file, and missing
+        as well."""
+        to, at, runs = target_text(self.echod()), time.time() + 2, []
+        for size, lines in (("16k", True), ("4k", False)):
+            folder, (disk, inside) = self.folder(), self.small_disk(size)
+            if not lines:
+                sh(*inside, "sh", "-c", f"head -c 4096 /dev/zero >{disk}/full")
+            loads = [self.load(to, part=f"{k}/2", connections=4, messages=40, rate=40, interval="10ms",
+                               start_at=f"{at:.3f}", jsonl=(disk if k == 2 else folder) / "p.{part}",
+                               prefix=inside if k == 2 else (), **LONG) for k in (1, 2)]
+            runs.append((lines, folder, disk, inside, *loads))
+        for lines, folder, disk, inside, first, second in runs:
+            good, bad = first.done(), second.done()
+            self.assertIn(good.code, (OK, INCONCLUSIVE), good)
+            self.assertEqual(bad.code, ENVIRONMENT, bad)
+            said = f"cannot write {disk}/p.2: No space left on device"
+            self.assertIn(said, bad.err)
+            self.assertIn(said, " ".join(bad.out.split()))
+            (folder / "p.2").write_text(sh(*inside, "cat", disk / "p.2"))
+            self.assertEqual("\n" in (folder / "p.2").read_text(), lines)
+            r = self.run_echoload("merge", "-o", "json", folder / "p.1", folder / "p.2")
+            self.assertEqual(r.code, INCONCLUSIVE, r)
+            missing, = parse(r.out)["parts"]["missing"]
+            self.assertEqual((missing["number"], missing["file"]), (2, str(folder / "p.2") if lines else None))
+            self.assertEqual(r.err, "" if lines else f"echoload: error: {folder}/p.2: not one line of it was written\n")
+
+    def test_a_file_without_a_line_is_of_no_part_if_others_are_none(self):
+        folder = self.folder()
+        self.run_load(self.echod(), connections=1, messages=10, jsonl=folder / "whole", **LONG)
+        (folder / "empty").touch()
+        for files in (("whole", "empty"), ("empty", "whole"), ("empty", "empty"), ("empty",)):
+            r = self.run_echoload("merge", *(folder / f for f in files))
+            self.assertEqual((r.code, r.out), (USAGE, ""), r)
+            self.assertIn(f"{folder}/empty: not one line of it was written", r.err)
+
+    def test_a_part_that_comes_late_says_so_and_touches_no_file(self):
+        """Such as one that a launcher starts again: what the first one left is still there."""
+        folder, to = self.folder(), target_text(self.echod())
+        (folder / "p.2").write_text("what the first one left")
+        r = self.run_echoload("--part", "2/2", "-c", "4", "--start-at", str(int(time.time()) - 1), "--jsonl",
+                              folder / "p.{part}", to)
+        self.assertEqual((r.code, r.out), (USAGE, ""), r)
+        self.assertRegex(r.err, r"^echoload: error: --start-at: this time has passed\n$")
+        self.assertEqual((folder / "p.2").read_text(), "what the first one left")
+
+    def test_a_part_that_began_late_is_named_by_how_much(self):
+        """Without a common start: what is measured is the sum all the same, and the text says how far apart they began."""
+        folder, to = self.folder(), target_text(self.echod())
+        first = self.load(to, part="1/2", connections=4, duration="60s", warmup="0s", jsonl=folder / "p.1", **LONG)
+        self.wait_until(lambda: (folder / "p.1").exists() and '"start"' in (folder / "p.1").read_text(), "it has begun")
+        time.sleep(0.1)  # what is measured
+        second = self.load(to, part="2/2", connections=4, duration="60s", warmup="0s", jsonl=folder / "p.2", **LONG)
+        self.wait_until(lambda: (folder / "p.2").exists() and '"start"' in (folder / "p.2").read_text(), "it too")
+        results = [load.interrupted(signal.SIGTERM) for load in (first, second)]
+        j, text = self.merge(folder / "p.1", folder / "p.2", code=128 + signal.SIGTERM)
+        starts = [r["context"]["start_unix_ns"] for r in results]
+        self.assertEqual(j["parts"]["start_spread_ns"], starts[1] - starts[0])
+        self.assertGreater(j["parts"]["start_spread_ns"], 10_000_000)
+        self.assertIn("which is too far apart: times of all together are no better", " ".join(text.split()))
+
     def test_a_server_that_dies_is_one_outage_of_the_whole_load(self):
         server = self.echod()
         loads = self.load_parts(server, 3, connections=9, duration="60s", warmup="0s", reconnect="backoff 1ms..50ms",
@@ -223,9 +294,12 @@ class Merged(LoadCase):
 
     def test_what_is_of_another_run_is_refused_by_name(self):
         server, folder = self.echod(), self.folder()
-        for name, k, run in (("a", 1, "x"), ("b", 2, "y"), ("c", 1, "x")):
-            self.run_load(server, connections=2, messages=10, part=f"{k}/2", run_id=run, jsonl=folder / name, **LONG)
-        for files, said in (("ab", "run is 'x' and 'y'"), ("ac", "are both part 1 of 2")):
+        for name, k, run, size in (("a", 1, "x", 64), ("b", 2, "y", 64), ("c", 1, "x", 64), ("d", 2, "x", 65)):
+            self.run_load(server, connections=2, messages=10, part=f"{k}/2", run_id=run, size=size, jsonl=folder / name,
+                          **LONG)
+        self.run_load(self.echod(), connections=2, messages=10, part="2/2", run_id="x", jsonl=folder / "e", **LONG)
+        for files, said in (("ab", "run is 'x' and 'y'"), ("ac", "are both part 1 of 2"),
+                            ("ad", "config.size is '64' and '65'"), ("ae", "target is '")):
             r = self.run_echoload("merge", *(str(folder / f) for f in files))
             self.assertEqual((r.code, r.out), (USAGE, ""), r)
             self.assertIn(said, r.err)

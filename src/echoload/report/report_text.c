@@ -155,7 +155,7 @@ static void print_parts(const struct result *r, FILE *to)
 	if (p->present > 1 && p->uncertainty_ns >= 0)
 		para_time(&t, ", clocks known to ", p->uncertainty_ns, "");
 	if (p->spread_ns > REPORT_TEXT_SKEW_NS)
-		para_add(&t, ", which is more than a moment: times of all together are as vague");
+		para_add(&t, ", which is too far apart: times of all together are no better");
 	if (p->stepped_ns > REPORT_TEXT_SKEW_NS) {
 		para_count(&t, "; the clock of part ", p->stepped, " was set");
 		para_time(&t, ", by ", p->stepped_ns, "");

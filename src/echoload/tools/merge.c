@@ -15,7 +15,6 @@
 #include "echo/base/hist.h"
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
-#include "echoload/engine/load.h"
 #include "echoload/report/outputs.h"
 #include "echoload/report/report.h"
 #include "echoload/report/report_private.h"
@@ -114,47 +113,6 @@ static void merge_span(struct merge *m, const struct merge_part *p, int64_t by_n
 		to->measure_end_ns = end_ns;
 }
 
-/* The sum of both, in place of @sum; NULL: it is not known of all (@from is NULL), or there is no
- * memory. Of a first one it is a copy. */
-static struct hist *target_latency(struct hist *sum, const struct hist *from)
-{
-	if (!from) {
-		hist_free(sum);
-		return NULL;
-	}
-	if (!sum)
-		sum = hist_new(TARGET_DIGITS);
-	if (sum)
-		hist_merge(sum, from);
-	return sum;
-}
-
-static int merge_targets(struct result *to, const struct result *from)
-{
-	for (unsigned i = 0; i < from->target_count; i++) {
-		const struct target_result *t = &from->targets[i];
-		unsigned n = 0;
-
-		/* mostly all have the same ones in the same order */
-		if (i < to->target_count && strcmp(to->targets[i].address, t->address) == 0)
-			n = i;
-		while (n < to->target_count && strcmp(to->targets[n].address, t->address) != 0)
-			n++;
-		if (n == TARGETS_MAX)
-			return -E2BIG;
-		if (n == to->target_count) {
-			to->targets[n] = *t;
-			to->targets[n].latency = target_latency(NULL, t->latency);
-			to->target_count++;
-			continue;
-		}
-		to->targets[n].requested += t->requested;
-		to->targets[n].latency = target_latency(to->targets[n].latency, t->latency);
-		books_merge(&to->targets[n].books, &t->books);
-	}
-	return 0;
-}
-
 static int64_t merge_known(int64_t a, int64_t b)
 {
 	return a < 0 || b < 0 ? -1 : a + b;
@@ -223,7 +181,7 @@ static int merge_add(struct merge *m, struct merge_part *p)
 	for (unsigned i = 0; i < p->result.outage_count && p->part.count == 0; i++)
 		m->outages[to->outage_count++] = p->outages[i];
 	merge_rest(m, p);
-	return merge_targets(to, &p->result);
+	return merge_targets_add(to, &p->result);
 }
 
 /* The exit code that stands for all, and the words of the part that it is from. */
@@ -246,9 +204,9 @@ static void merge_judge(struct merge *m)
 /* ---- the command ---- */
 
 /* Reserves what all results are added to. */
-static int merge_reserve(struct merge *m)
+static int merge_reserve(struct merge *m, unsigned count)
 {
-	m->parts = calloc(m->count, sizeof(*m->parts));
+	m->parts = calloc(count, sizeof(*m->parts));
 	m->targets = calloc(TARGETS_MAX, sizeof(*m->targets));
 	m->intervals = merge_intervals_new();
 	for (unsigned i = 0; i < MERGE_HISTS; i++) {
@@ -278,25 +236,40 @@ static int merge_take(struct merge *m, struct merge_part *p)
 	return 0;
 }
 
-static int merge_read_all(struct merge *m, char **names)
+/* Reads one more. A file of a part that has not one line is left out: the part is missing, and is
+ * named as others that are. */
+static int merge_read_one(struct merge *m, const char *name)
+{
+	struct merge_part *p = &m->parts[m->count++];
+
+	if (merge_read(p, name) == 0 && merge_take(m, p) == 0)
+		return 0;
+	log_error("%s: %s", name, p->error);
+	if (!p->nothing)
+		return -EINVAL;
+	m->left_out = true;
+	m->count--;
+	return 0;
+}
+
+static int merge_read_all(struct merge *m, char **names, unsigned count)
 {
 	uint64_t total = 0, seats = 0; /* and threads */
 	size_t outages = 1;
-	int e = merge_reserve(m);
+	int e = merge_reserve(m, count);
 
+	for (unsigned i = 0; i < count && e == 0; i++)
+		e = merge_read_one(m, names[i]);
 	if (e < 0)
 		return e;
 	for (unsigned i = 0; i < m->count; i++) {
-		if (merge_read(&m->parts[i], names[i]) < 0 || merge_take(m, &m->parts[i]) < 0) {
-			log_error("%s: %s", names[i], m->parts[i].error);
-			return -EINVAL;
-		}
-		outages += m->parts[i].result.outage_count;
-		total += m->parts[i].total;
-		seats += (uint64_t)m->parts[i].config.connections + m->parts[i].config.idle +
-			 m->parts[i].result.threads;
+		const struct merge_part *p = &m->parts[i];
+
+		outages += p->result.outage_count;
+		seats += (uint64_t)p->config.connections + p->config.idle + p->result.threads;
+		total += p->total;
 		if (total > (uint64_t)merge_number_max || seats > UINT32_MAX) {
-			log_error("%s: the sum is more than can be counted", names[i]);
+			log_error("%s: the sum is more than can be counted", p->name);
 			return -EINVAL;
 		}
 	}
@@ -405,11 +378,11 @@ static int merge_all(struct merge *m)
 	return r->merged_config && r->merged ? 0 : -ENOMEM;
 }
 
-static int merge_run(struct merge *m, char **names)
+static int merge_run(struct merge *m, char **names, unsigned count)
 {
 	struct outputs files;
 	const char *broken;
-	int e = merge_read_all(m, names);
+	int e = merge_read_all(m, names, count);
 
 	if (e == 0)
 		e = merge_all(m);
@@ -479,10 +452,9 @@ int merge_main(int argc, char **argv)
 		log_error("--hist: the name must end in .hgrm: a sum has no intervals");
 		return EXIT_USAGE;
 	}
-	m.count = (unsigned)r;
 	m.sum.argc = argc;
 	m.sum.argv = argv;
-	code = merge_run(&m, argv + 1);
+	code = merge_run(&m, argv + 1, (unsigned)r);
 	merge_fini(&m);
 	return code;
 }

@@ -62,6 +62,15 @@ static int file_lines(struct merge_part *p, const char *text, size_t size)
 	return p->error[0] ? -EINVAL : 0;
 }
 
+/* Whether it ends before its first line does: there was no room for it, or no time. */
+static bool file_has_no_line(const char *text, size_t size)
+{
+	static const char event[] = "{\"event\":";
+	const size_t len = size < strlen(event) ? size : strlen(event);
+
+	return size == 0 || (memcmp(text, event, len) == 0 && !memchr(text, '\n', size));
+}
+
 static int file_parse(struct merge_part *p, const char *text, size_t size)
 {
 	json_error_t at;
@@ -71,6 +80,9 @@ static int file_parse(struct merge_part *p, const char *text, size_t size)
 		return file_lines(p, text, size);
 	json_decref(p->root);
 	p->root = json_loadb(text, size, flags, &at);
+	p->nothing = !p->root && file_has_no_line(text, size);
+	if (p->nothing)
+		return merge_value_fail(p, "not one line of it was written");
 	if (!p->root)
 		return merge_value_fail(p, "line %d: %s", at.line, at.text);
 	return 0;

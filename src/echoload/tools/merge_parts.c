@@ -163,6 +163,8 @@ int merge_parts_check(struct merge *m)
 	const struct merge_part *first = &m->parts[0];
 	int e = 0;
 
+	if (m->left_out && (m->count == 0 || first->part.count == 0))
+		return -EINVAL;
 	for (unsigned i = 1; i < m->count && e == 0; i++)
 		e = parts_same_count(first, &m->parts[i]);
 	if (e < 0 || first->part.count == 0)

@@ -44,6 +44,7 @@ struct merge_part {
 	int64_t stepped_ns;
 	struct service_row *service;
 	unsigned service_count;
+	bool nothing;     /* the file has no line: not even its number is known */
 	bool dead;        /* a part without an end: only how far it came is known */
 	int64_t until_ns; /* then: since its start */
 	uint64_t echoed;
@@ -58,6 +59,7 @@ struct merge {
 		*parts; /* in order of time; those that are dead stand behind the others */
 	unsigned count; /* that are added up */
 	unsigned dead_count;
+	bool left_out; /* files without a line, which have been named */
 	bool together;
 	struct hist *hists[MERGE_HISTS];
 	struct outage *outages;
@@ -95,7 +97,8 @@ int merge_value_fail(struct merge_part *p, const char *fmt, ...)
 void merge_generator_read(struct merge_part *p);
 
 /* merge_file.c: p->root from a file, which is a result or JSON Lines that end with one. Of the
- * lines of a part that has no end: what it said when it began, and p->dead. */
+ * lines of a part that has no end: what it said when it began, and p->dead. Returns 0, or -EINVAL
+ * with p->error set, and p->nothing if that is because nothing was written. */
 int merge_file_load(struct merge_part *p);
 
 /* merge_read_part.c: what only a part of a load has. */
@@ -109,6 +112,10 @@ json_t *merge_inputs(const struct merge *m);
  * line says. */
 void merge_load_first(struct merge *m, const struct load_config *c);
 void merge_load_add(struct merge *m, const struct load_config *c);
+
+/* merge_targets.c: adds the targets of @from to those of @to. Returns 0, or -E2BIG: there would be
+ * more than TARGETS_MAX. */
+int merge_targets_add(struct result *to, const struct result *from);
 
 /* merge_parts.c: refuses what is not one load. Returns 0, or -EINVAL: it has been logged. */
 int merge_parts_check(struct merge *m);
