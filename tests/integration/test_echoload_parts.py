@@ -2,10 +2,12 @@
 """A load in parts: together they are what one process would have been asked for, and each says which part it is."""
 import json
 import signal
+import statistics
 import time
 import unittest
 
-from echolab import ENVIRONMENT, OK, USAGE, Process, covers, no_namespaces, recv_exactly, sh
+from echolab import (BIN, ENVIRONMENT, OK, SANITIZERS, USAGE, Process, covers, no_namespaces, not_in, recv_exactly,
+                     sh)
 from loadlab import INCONCLUSIVE, LONG, LoadCase, echo_all, parse, target_text
 from loadlab import problems as books
 from schemas import problems
@@ -58,6 +60,30 @@ class Parts(LoadCase):
         one, all_parts = self.streams(1), self.streams(4)
         self.assertEqual(len(set(one)), 11)
         self.assertEqual(one, all_parts)
+
+    def test_an_open_loop_is_due_on_the_wire_when_one_generator_would_be(self):
+        """Evenly spaced and at random: messages of three parts arrive when those of one do, 50 ms apart in the mean.
+        Were each part's times those of a load of its own, half of them would be off by more than 25 ms."""
+        at, loads, stamps = time.time() + 2, [], {}
+        for arrivals in ("constant", "poisson"):
+            for parts in (1, 3):
+                seen = stamps[arrivals, parts] = []
+
+                def script(sock, _, seen=seen):
+                    while data := sock.recv(64):
+                        seen.append(time.monotonic())
+                        sock.sendall(data)
+                to = self.peer(script)
+                loads += [self.load(to, part=f"{k}/{parts}", connections=6, threads=1, rate=20, messages=42, seed=7,
+                                    arrivals=arrivals, start_at=f"{at:.3f}", **LONG) for k in range(1, parts + 1)]
+        for load in loads:
+            self.assertIn(load.done().code, (OK, INCONCLUSIVE))  # a busy machine: some were late
+        for arrivals in ("constant", "poisson"):
+            one, three = sorted(stamps[arrivals, 1]), sorted(stamps[arrivals, 3])
+            self.assertEqual((len(one), len(three)), (42, 42))
+            apart = [b - a for a, b in zip(one, three)]
+            off = statistics.median(abs(d - statistics.median(apart)) for d in apart)
+            self.assertLess(off, 0.025, (arrivals, apart))
 
     def test_each_names_its_files(self):
         folder = self.folder()
@@ -248,6 +274,30 @@ class Merged(LoadCase):
         self.assertEqual(j["parts"]["start_spread_ns"], starts[1] - starts[0])
         self.assertGreater(j["parts"]["start_spread_ns"], 10_000_000)
         self.assertIn("which is too far apart: times of all together are no better", " ".join(text.split()))
+
+    @not_in(*SANITIZERS, "valgrind")  # they are between, too
+    def test_a_clock_that_is_set_is_said_by_the_part_and_by_the_sum(self):
+        """By 50 ms, while one of two parts runs: a library says so, no clock is set."""
+        folder, to = self.folder(), target_text(self.echod())
+        env = {"LD_PRELOAD": BIN / "preload" / "clock_set.so", "ECHOLAB_CLOCK_SET": 50,
+               "ECHOLAB_CLOCK_SET_WHEN": folder / "now"}
+        files = [folder / "p.1", folder / "p.2"]
+        loads = [self.load(to, part=f"{k}/2", connections=2, duration="60s", warmup="0s", interval="200ms", jsonl=file,
+                           env=env if k == 2 else None, **LONG) for k, file in enumerate(files, 1)]
+
+        def intervals(more):
+            counts = [file.exists() and file.read_text().count('"interval"') for file in files]
+            return all(count >= more for count in counts) and counts
+        self.wait_until(lambda: intervals(2), "both run")
+        (folder / "now").touch()
+        self.wait_until(lambda count=intervals(2)[1]: intervals(count + 3), "and see it")
+        good, bad = [load.interrupted(signal.SIGTERM) for load in loads]
+        self.assertEqual(good["part"]["clock_stepped_ns"], 0)
+        self.assertAlmostEqual(bad["part"]["clock_stepped_ns"] / 1e6, 50, delta=2)
+        self.assertRegex(" ".join(bad.out.split()), r"the clock of this host was set, by (49|50|51)(\.\d+)? ms")
+        j, text = self.merge(*files, code=128 + signal.SIGTERM)
+        self.assertEqual(j["parts"]["clock_stepped_ns"], bad["part"]["clock_stepped_ns"])
+        self.assertRegex(" ".join(text.split()), r"the clock of part 2 was set, by (49|50|51)(\.\d+)? ms")
 
     def test_a_server_that_dies_is_one_outage_of_the_whole_load(self):
         server = self.echod()
