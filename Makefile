@@ -18,7 +18,7 @@
 #   make man completion   manual pages, completions      make dist         release archive, always the same
 #   make compdb           compile_commands.json          make clean        remove build/
 #
-# Variables: V=1 shows commands; CC, CFLAGS, PREFIX, DESTDIR as usual; VARIANT names the folder under build/,
+# Variables: V=1 shows commands; CC, CFLAGS, CPPFLAGS, PREFIX, DESTDIR as usual; VARIANT names the folder under build/,
 # and its flags if it is one of those above (make VARIANT=asan unit); T selects integration tests (make
 # integration T='reset *Drain*'), TESTFLAGS are options of tests/run; FUZZ_TIME=20.
 
@@ -47,10 +47,11 @@ SAN          := $(SAN.$(VARIANT))
 
 # the checks of glibc need the optimiser, and would hide what the tools of the other variants look for
 HARDEN  := -fstack-protector-strong -fPIE
-FORTIFY := $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),$(if $(findstring _FORTIFY_SOURCE,$(CFLAGS)),,2))
+FORTIFY := $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),$(if $(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS)),,2))
 HARDEN  += $(if $(OPT.$(VARIANT)),,$(if $(FORTIFY),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)))
-WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Werror
-FLAGS   := -std=$(STD) -D_GNU_SOURCE -Iinclude -Isrc -Itests -I$(B) -pthread $(HARDEN) $(WARN) $(SAN)
+WERROR  ?= -Werror
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla $(WERROR)
+FLAGS   := $(CPPFLAGS) -std=$(STD) -D_GNU_SOURCE -Iinclude -Isrc -Itests -I$(B) -pthread $(HARDEN) $(WARN) $(SAN)
 LDALL    = -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
 LDLIBS  := -luring -linih -ljansson -lmicrohttpd -lpcap -lz -pthread -lm
 
@@ -300,22 +301,46 @@ MANDIR  ?= $(DATADIR)/man
 BASHDIR ?= $(DATADIR)/bash-completion/completions
 ZSHDIR  ?= $(DATADIR)/zsh/site-functions
 FISHDIR ?= $(DATADIR)/fish/vendor_completions.d
+# /etc is the configuration of what is in /usr, and systemd looks below both /usr and /usr/local
+SYSCONFDIR  ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+UNITDIR     ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+
+units: $(B)/systemd/echod.service $(B)/systemd/echod@.service $(B)/systemd/echod.conf
+unit = $(Q)mkdir -p $(@D) && sed -e 's,@BINDIR@,$(BINDIR),; s,@UNIT@,$(1),; s,@INSTANCE@,$(2),; s,@OF@,$(3),' \
+	-e 's,@CONF@,$(SYSCONFDIR)/echolab/$(4).conf,' $< | $(update)
+$(B)/systemd/echod.service: configs/systemd/echod.service.in FORCE
+	$(call unit,echod,,,echod)
+$(B)/systemd/echod@.service: configs/systemd/echod.service.in FORCE
+	$(call unit,echod@NAME,-%i, of @CONF@,%i)
+# what a socket unit passes takes the place of a default, not of what is set; the path of the takeover is the unit's
+$(B)/systemd/echod.conf: configs/echod.conf FORCE
+	$(Q)mkdir -p $(@D) && sed -e '0,/^listen /s//;listen/' -e 's/^takeover /;takeover/' $< | $(update)
+
 # $(call put,MODE,FILE,WHERE)
 put = install -D -m $(1) '$(2)' '$(DESTDIR)$(3)' &&
 # where each file goes, but for the configurations: folder, what stands before the program's name, and after it
-INSTALLED = $(foreach p,$(PROGRAMS),$(BINDIR)/$(p) $(MANDIR)/man1/$(p).1 $(BASHDIR)/$(p) $(ZSHDIR)/_$(p) $(FISHDIR)/$(p).fish)
+UNITS = $(UNITDIR)/echod.service $(UNITDIR)/echod@.service $(UNITDIR)/echod.socket $(SYSUSERSDIR)/echod.conf
+INSTALLED = $(UNITS) $(foreach p,$(PROGRAMS),$(BINDIR)/$(p) $(MANDIR)/man1/$(p).1 $(BASHDIR)/$(p) $(ZSHDIR)/_$(p) $(FISHDIR)/$(p).fish)
 
-install: all man completion
+install: all man completion units
 	$(Q)$(foreach p,$(PROGRAMS),$(call put,755,$(B)/$(p),$(BINDIR)/$(p)) \
 		$(call put,644,$(B)/man/$(p).1,$(MANDIR)/man1/$(p).1) \
 		$(call put,644,$(B)/completion/bash/$(p),$(BASHDIR)/$(p)) \
 		$(call put,644,$(B)/completion/zsh/$(p),$(ZSHDIR)/_$(p)) \
 		$(call put,644,$(B)/completion/fish/$(p),$(FISHDIR)/$(p).fish)) :
+	$(Q)$(call put,644,$(B)/systemd/echod.service,$(UNITDIR)/echod.service) \
+		$(call put,644,$(B)/systemd/echod@.service,$(UNITDIR)/echod@.service) \
+		$(call put,644,configs/systemd/echod.socket,$(UNITDIR)/echod.socket) \
+		$(call put,644,configs/systemd/echod.sysusers,$(SYSUSERSDIR)/echod.conf) :
+	$(Q)[ -e '$(DESTDIR)$(SYSCONFDIR)/echolab/echod.conf' ] || \
+		$(call put,644,$(B)/systemd/echod.conf,$(SYSCONFDIR)/echolab/echod.conf) :
 	$(Q)for f in $(CONFIGS) configs/programs/files/*; do \
-		install -D -m 644 $$f '$(DESTDIR)$(DATADIR)/echolab/'$$f || exit 1; done
+		[ -x $$f ] && m=755 || m=644; install -D -m $$m $$f '$(DESTDIR)$(DATADIR)/echolab/'$$f || exit 1; done
 uninstall:
 	rm -f $(INSTALLED:%='$(DESTDIR)%')
 	rm -rf '$(DESTDIR)$(DATADIR)/echolab'
+
 
 # The same bytes for the same commit, whoever makes it: nothing of the user's settings of git, of the time or the umask
 dist:
@@ -330,7 +355,7 @@ help:
 	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: all mpi hosts-check check check-programs kernel-check vm-check vm-selection unit integration demo pictures lesson failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
-	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man completion install uninstall dist compdb clean \
+	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man completion units install uninstall dist compdb clean \
 	help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
