@@ -16,6 +16,7 @@
 #   make programs         docs/programs.md: what other people's clients notice (CLIENTS='curl nc': some)
 #   make install          into $(DESTDIR)$(PREFIX)       make uninstall    take it out again
 #   make man completion   manual pages, completions      make dist         release archive, always the same
+#   make deb              Debian packages of what is committed: build/deb/*.deb
 #   make compdb           compile_commands.json          make clean        remove build/
 #
 # Variables: V=1 shows commands; CC, CFLAGS, CPPFLAGS, PREFIX, DESTDIR as usual; VARIANT names the folder under build/,
@@ -269,7 +270,7 @@ cppcheck:
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr --std=c11 \
 		-j $$(nproc) -Iinclude -Isrc -Itests --suppress=missingInclude --suppress=assertWithSideEffect --suppress=unknownMacro $(CFILES)
 shellcheck:
-	$(Q)shellcheck $$(grep -lsE '^#!(/usr)?/bin/(env )?(ba)?sh' tools/* tests/* configs/hosts/* .ci/*)
+	$(Q)shellcheck $$(grep -lsE '^#!(/usr)?/bin/(env )?(ba)?sh' tools/* tests/* configs/hosts/* .ci/* debian/*)
 
 tidy: all $(B)/unit bench-programs
 	$(Q)tools/tidy
@@ -341,6 +342,9 @@ uninstall:
 	rm -f $(INSTALLED:%='$(DESTDIR)%')
 	rm -rf '$(DESTDIR)$(DATADIR)/echolab'
 
+# What Debian calls a snapshot, where the commit is not that of debian/changelog's version: tools/deb
+deb:
+	$(Q)tools/deb $(DEBFLAGS)
 
 # The same bytes for the same commit, whoever makes it: nothing of the user's settings of git, of the time or the umask
 dist:
@@ -355,7 +359,7 @@ help:
 	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: all mpi hosts-check check check-programs kernel-check vm-check vm-selection unit integration demo pictures lesson failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
-	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man completion units install uninstall dist compdb clean \
+	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man completion units install uninstall dist deb compdb clean \
 	help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -69,6 +69,12 @@ class Units(TestCase):
             self.assertEqual(r.code, 0, r.out[-300:])  # 1.8 of 10, OK
             self.assertNotRegex(r.err, "Unknown|Failed|ignoring")
 
+    def test_what_building_needs_is_asked_of_builders(self):
+        base = re.search(r"(?m)^base='(.*)'", (ROOT / "tools/deps").read_text())[1].split()
+        control = (ROOT / "debian/control").read_text()
+        asked = set(re.findall(r"(?m)^ ([\w.+-]+)(?: <!nocheck>| \(.*\))?,$", control.split("\n\n")[0]))
+        self.assertLessEqual({p for p in base if p.endswith("-dev") and p != "libc6-dev"}, asked)
+
 
 @unittest.skipIf(no_namespaces(), "needs private namespaces")
 class Privileges(TestCase):
