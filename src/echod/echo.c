@@ -56,9 +56,9 @@ static void echo_eof(struct conn *c)
 /* Nothing came and nothing drained for idle_timeout, as far as our queues tell. The kernel knows
  * better: its buffer may have been emptied all the time, and bytes that the peer has acknowledged
  * are progress. It is asked only now. What it cannot tell is when the last was acknowledged, so
- * the first check of a silent peer that is owed bytes is followed by a second, soon after. So is one
- * that finds bytes sent since the last: after a pause of ours they may have left just now, and our
- * deadline be older than they are. */
+ * the first check of a silent peer that is owed bytes is followed by a second, soon after. So is
+ * one that finds bytes sent since the last: after a pause of ours they may have left just now, and
+ * our deadline be older than they are. */
 static void echo_expired(struct conn *c)
 {
 	const int64_t idle_ns = echo_idle_ns(c);
