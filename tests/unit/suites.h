@@ -61,6 +61,7 @@
 	X(payload)        \
 	X(page)           \
 	X(plot)           \
+	X(printed)        \
 	X(process)        \
 	X(prom)           \
 	X(provenance)     \

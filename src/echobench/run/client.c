@@ -3,10 +3,8 @@
  */
 #include "client.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,47 +14,26 @@
 #include "commands.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "printed.h"
 
 #define PATIENCE_NS SEC(15) /* longer than the client's own time limits */
 
 /* ---- what it says ---- */
 
-/* The JSON that a command printed: all it said, or its last line. NULL: there is none. */
-static json_t *printed_json(const struct child *c)
+static json_t *client_json(const struct child *c)
 {
-	char *text = child_text(c->out), *line;
-	size_t len = text ? strlen(text) : 0;
-	json_t *json = text ? json_loads(text, 0, NULL) : NULL;
+	char *text = child_text(c->out);
+	json_t *json = text ? printed_json(text) : NULL;
 
-	while (len > 0 && isspace((unsigned char)text[len - 1]))
-		text[--len] = '\0';
-	line = len > 0 ? strrchr(text, '\n') : NULL;
-	if (line && !json)
-		json = json_loads(line + 1, 0, NULL);
 	free(text);
 	return json;
 }
 
-/* The number at ".key.of.json"; a number between dots is an index. NAN: there is none. */
-static double json_at(const json_t *json, const char *path)
-{
-	while (*path == '.' && json) {
-		size_t len = strcspn(++path, ".");
-		char name[OPT_TEXT_MAX];
-
-		snprintf(name, sizeof(name), "%.*s", (int)len, path);
-		json = json_is_array(json) ? json_array_get(json, strtoul(name, NULL, 10))
-					   : json_object_get(json, name);
-		path += len;
-	}
-	return json_is_number(json) ? json_number_value(json) : (double)NAN;
-}
-
 static void read_sample(const struct client *l, const json_t *json, struct sample *out)
 {
-	out->p50_ns = json_at(json, ".latency_ns.p50");
-	out->p99_ns = json_at(json, ".latency_ns.p99");
-	out->key = json_at(json, l->cell->config->compare);
+	out->p50_ns = printed_number(json, ".latency_ns.p50");
+	out->p99_ns = printed_number(json, ".latency_ns.p99");
+	out->key = printed_number(json, l->cell->config->compare);
 }
 
 /* Why a client's run does not count, from its own words. */
@@ -133,7 +110,7 @@ int client_end(struct client *l, struct sample *out, char why[WHY_MAX])
 {
 	struct child *client = &l->behind_gate.child;
 	int e = gated_client_end(&l->behind_gate, PATIENCE_NS);
-	json_t *json = e == 0 ? printed_json(client) : NULL;
+	json_t *json = e == 0 ? client_json(client) : NULL;
 
 	if (e == -ETIME) {
 		snprintf(why, WHY_MAX, "the client did not end");
@@ -151,15 +128,6 @@ int client_end(struct client *l, struct sample *out, char why[WHY_MAX])
 
 /* ---- whole ---- */
 
-static uint64_t messages_of(const json_t *json)
-{
-	double n = json_at(json, ".messages");
-
-	if (isnan(n))
-		n = json_at(json, ".messages.echoed"); /* echoload/1 */
-	return n > 0 ? (uint64_t)n : 0;
-}
-
 static int run_whole(struct client *l, int64_t ns, struct gated_client_slice *slice,
 		     struct sample *out, char why[WHY_MAX])
 {
@@ -172,14 +140,14 @@ static int run_whole(struct client *l, int64_t ns, struct gated_client_slice *sl
 		r = child_wait(&c, 10 * ns + SEC(30));
 	slice->took_ns = clock_now_ns() - begin_ns;
 	if (r == 0)
-		json = printed_json(&c);
+		json = client_json(&c);
 	if (r == -ETIME)
 		snprintf(why, WHY_MAX, "the client did not end");
 	else if (r == 0 && (!json || !client_succeeded(l, &c, json)))
 		r = client_failed(&c, json, why);
 	else if (r < 0 && r != -EINTR)
 		snprintf(why, WHY_MAX, "cannot start the client: %s", strerror(-r));
-	slice->messages = messages_of(json);
+	slice->messages = printed_messages(json);
 	read_sample(l, json, out);
 	json_decref(json);
 	child_stop(&c, SEC(1));
