@@ -42,7 +42,11 @@ static const struct {
 	{ "{\"messages\": -1}", 0 },
 	{ "{\"messages\": 0.5}", 0 },
 	{ "{\"messages\": \"12\"}", 0 },
+	{ "[12]", 0 },
 	{ "{\"messages\": 9007199254740992}", 9007199254740992 },
+	{ "{\"messages\": 1e300}", 0 },
+	{ "{\"messages\": 18446744073709551616.0}", 0 },
+	{ "{\"messages\": {\"echoed\": 1e19}}", 0 },
 };
 
 START_TEST(what_can_be_no_count_of_messages_is_not_known)

@@ -25,6 +25,16 @@ json_t *printed_json(const char *text)
 	return json;
 }
 
+/* What stands under @name in an object, or at that index in an array; NULL: nothing does. */
+static json_t *member(const json_t *json, const char *name)
+{
+	if (!json_is_array(json))
+		return json_object_get(json, name);
+	if (!name[0] || name[strspn(name, "0123456789")])
+		return NULL;
+	return json_array_get(json, strtoul(name, NULL, 10));
+}
+
 double printed_number(const json_t *json, const char *path)
 {
 	while (*path == '.' && json) {
@@ -32,8 +42,7 @@ double printed_number(const json_t *json, const char *path)
 		char name[OPT_TEXT_MAX];
 
 		snprintf(name, sizeof(name), "%.*s", (int)len, path);
-		json = json_is_array(json) ? json_array_get(json, strtoul(name, NULL, 10))
-					   : json_object_get(json, name);
+		json = member(json, name);
 		path += len;
 	}
 	return json_is_number(json) ? json_number_value(json) : (double)NAN;
@@ -45,5 +54,6 @@ uint64_t printed_messages(const json_t *json)
 
 	if (isnan(n))
 		n = printed_number(json, ".messages.echoed"); /* echoload/1 */
-	return n > 0 ? (uint64_t)n : 0;
+	/* a double of 2^64 or more has no uint64_t that it could become; nobody counts so far */
+	return n > 0 && n <= (double)INT64_MAX ? (uint64_t)n : 0;
 }

@@ -15,7 +15,8 @@ json_t *printed_json(const char *text);
 /* The number at ".key.of.json"; a number between dots is an index. NAN: there is none. */
 double printed_number(const json_t *json, const char *path);
 
-/* How many messages came back, of whatever kind of result says it; 0: it is not known. */
+/* How many messages came back, of whatever kind of result says it; 0: it is not known, or more than
+ * anybody can have counted. */
 uint64_t printed_messages(const json_t *json);
 
 #endif
