@@ -26,6 +26,7 @@
 	X(conn)           \
 	X(conn_slot)      \
 	X(cpu_quota)      \
+	X(drill_capture)  \
 	X(drill_explain)  \
 	X(drill_file)     \
 	X(drill_frame)    \

@@ -28,14 +28,17 @@ struct question {
 
 static int question_filter(struct question *q, const char *what)
 {
-	pcap_t *dead = pcap_open_dead(DLT_EN10MB, SNAP);
+	const size_t len = strlen(what);
 	char text[256];
-	size_t len = strlen(what);
+	pcap_t *dead;
 	int r;
 
 	if (len < 3 || len - 2 >= sizeof(text) || what[len - 1] != '/')
 		return -EINVAL;
 	snprintf(text, sizeof(text), "%.*s", (int)len - 2, what + 1);
+	dead = pcap_open_dead(DLT_EN10MB, SNAP);
+	if (!dead)
+		return -ENOMEM;
 	r = pcap_compile(dead, &q->filter, text, 1, PCAP_NETMASK_UNKNOWN);
 	pcap_close(dead);
 	q->filtered = r == 0;
@@ -119,12 +122,16 @@ static bool matches(const struct question *q, const struct pcap_pkthdr *h,
 static pcap_t *capture_open(int fd)
 {
 	char why[PCAP_ERRBUF_SIZE], path[64];
+	pcap_t *p = NULL;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	f = fopen(path, "re");
-	return f ? pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO, why)
-		 : NULL;
+	if (f)
+		p = pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO, why);
+	if (f && !p)
+		fclose(f); /* it is pcap_close's only where there is a capture */
+	return p;
 }
 
 /* with that precision tv_usec counts nanoseconds */
