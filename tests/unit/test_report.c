@@ -169,6 +169,22 @@ START_TEST(a_rate_below_one_is_no_zero)
 }
 END_TEST
 
+START_TEST(a_rate_beyond_all_counting_is_said)
+{
+	struct books *b = &sample.books;
+
+	/* such a result can be read by merge: its books balance */
+	sample_config.churn = 1;
+	b->measured.sent = b->measured.echoed = b->all.sent = b->all.echoed = b->planned = 1ull
+											   << 61;
+	b->attempts = b->established = b->reached = 1ull << 61;
+	sample.measure_end_ns = sample.measure_begin_ns + 1;
+	sample.duration_ns = 1;
+	expect_line("rate         2.31e+27 echoes/s, ");
+	expect_line(" established, 2.31e+27 each second, ");
+}
+END_TEST
+
 START_TEST(a_sum_of_open_and_closed_loops_has_both_latencies)
 {
 	struct hist *late = hist_new(3);
@@ -282,6 +298,7 @@ Suite *report_suite(void)
 	tcase_add_test(t, what_was_not_verified_or_not_sent_is_said);
 	tcase_add_test(t, an_open_loop_says_its_rate_and_both_latencies);
 	tcase_add_test(t, a_rate_below_one_is_no_zero);
+	tcase_add_test(t, a_rate_beyond_all_counting_is_said);
 	tcase_add_test(t, a_sum_of_open_and_closed_loops_has_both_latencies);
 	tcase_add_test(t, churn_and_idle_connections_are_said);
 	tcase_add_test(t, a_mix_of_sizes_is_said_with_its_shares);

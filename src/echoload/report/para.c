@@ -11,6 +11,8 @@
 #include "echo/base/textwrap.h"
 #include "echo/base/units.h"
 
+static const double rate_whole = 100, rate_most = 1e18; /* between them it is a whole number */
+
 void para_add(struct para *p, const char *fmt, ...)
 {
 	va_list args;
@@ -28,6 +30,14 @@ void para_count(struct para *p, const char *before, uint64_t n, const char *afte
 	char number[UNITS_MAX];
 
 	para_add(p, "%s%s%s", before, units_count(n, number), after);
+}
+
+void para_rate(struct para *p, const char *before, double rate, const char *after)
+{
+	if (rate >= rate_whole && rate < rate_most)
+		para_count(p, before, (uint64_t)(rate + 0.5), after);
+	else
+		para_add(p, "%s%.3g%s", before, rate, after);
 }
 
 void para_time(struct para *p, const char *before, int64_t ns, const char *after)

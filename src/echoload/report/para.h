@@ -23,6 +23,8 @@ struct para {
 void para_add(struct para *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "<before>1,234<after>" */
 void para_count(struct para *p, const char *before, uint64_t n, const char *after);
+/* The same for a rate, which may be a fraction ("0.25"), or more than can be counted ("4e+20"). */
+void para_rate(struct para *p, const char *before, double rate, const char *after);
 /* "<before>1.03 s<after>" */
 void para_time(struct para *p, const char *before, int64_t ns, const char *after);
 

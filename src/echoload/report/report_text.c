@@ -89,10 +89,8 @@ static void print_load(const struct result *r, FILE *to)
 	struct para t = { .len = 0 };
 
 	para_add(&t, "%s, %u thread%s; ", r->backend, r->threads, report_text_plural(r->threads));
-	if (c->rate >= 100)
-		para_count(&t, "open loop of ", (uint64_t)(c->rate + 0.5), "/s");
-	else if (c->rate > 0)
-		para_add(&t, "open loop of %.3g/s", c->rate);
+	if (c->rate > 0)
+		para_rate(&t, "open loop of ", c->rate, "/s");
 	else if (is_open_loop(r))
 		para_add(&t, "open loops of several rates, or closed ones; ");
 	if (c->rate > 0)
@@ -191,7 +189,7 @@ static void print_connections(const struct result *r, FILE *to)
 		para_count(&t, ", ", b->attempts, " attempts");
 	para_count(&t, ", ", b->established, " established");
 	if (r->config->churn > 0)
-		para_count(&t, ", ", (uint64_t)(result_connect_rate(r) + 0.5), " each second");
+		para_rate(&t, ", ", result_connect_rate(r), " each second");
 	if (b->failed > 0)
 		para_count(&t, ", ", b->failed, " failed");
 	para_count(&t, ", peak ", b->peak, "");
@@ -230,21 +228,15 @@ static void print_messages(const struct result *r, FILE *to)
 
 static void print_rate(const struct result *r, FILE *to)
 {
-	const double rate = result_rate(r);
 	const int64_t span_ns = r->measure_end_ns - r->measure_begin_ns;
 	char bytes[UNITS_MAX];
 	struct para t = { .len = 0 };
 
 	if (r->books.measured.echoed == 0)
 		return;
-	if (rate >= 100)
-		para_count(&t, "", (uint64_t)(rate + 0.5), "");
-	else
-		para_add(&t, "%.3g", rate);
-	if (r->config->rate >= 100)
-		para_count(&t, " of ", (uint64_t)(r->config->rate + 0.5), "");
-	else if (r->config->rate > 0)
-		para_add(&t, " of %.3g", r->config->rate);
+	para_rate(&t, "", result_rate(r), "");
+	if (r->config->rate > 0)
+		para_rate(&t, " of ", r->config->rate, "");
 	para_add(&t, " echoes/s, %s/s each way", units_bytes(result_byte_rate(r), 3, bytes));
 	if (span_ns > 0)
 		para_time(&t, ", over ", span_ns, "");
