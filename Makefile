@@ -185,7 +185,7 @@ integration: all $(PRELOADS) bench-programs
 	$(Q)$(RUN) tests/run $(TESTFLAGS) $(T)
 
 # one load from four hosts, by mpirun, Slurm, ClusterShell: namespaces stand for hosts; minutes, root, tools/deps --hosts
-hosts-check: mpi
+hosts-check: mpi $(PRELOADS)
 	$(Q)PYTHONPATH=tests/integration /usr/bin/python3 -m unittest discover -v -s tests/hosts
 
 # what the kernel has a part in, on the one that runs: what is left out compares, or reads only files

@@ -31,6 +31,7 @@ dir=$(mktemp -d echoload.XXXXXX) || exit 4
 printf -v options '%q ' --part auto --run-id "$dir" --start-at $(($(date +%s) + ${START:-10})) \
 	--jsonl /dev/stdout -o quiet --progress never "$@"
 printf -v remote '%q' "PMI_RANK=@ PMI_SIZE=$count $echoload ${options//%/%%}"
-clush --worker=exec -w "$nodes" --command_timeout="$limit" -S \
+# all at once: those that wait for their turn would come too late
+clush --worker=exec -w "$nodes" --fanout="$count" --command_timeout="$limit" -S \
 	"${AGENT:-ssh} %host ${remote/@/%rank} >$dir/part.%rank.jsonl"
 "$echoload" merge "$dir"/part.*.jsonl

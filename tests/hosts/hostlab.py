@@ -46,12 +46,16 @@ class HostsCase(LoadCase):
         self.at = self.folder()
         self.dir = self.at / "parts"
 
-    def agent(self):
-        """What rsh is: it takes the address of a host, or its name, and runs a command there."""
+    def agent(self, inside=""):
+        """What rsh is: it takes the address of a host, or its name, and runs a command there. On h3 lines of a shell come
+        before it, if there are any."""
         file = self.at / "agent"
         cases = " ".join(f"10.79.0.{i} | h{i}) pid={h.pid} ;;" for i, h in enumerate(self.hosts) if i)
-        file.write_text(f'#!/bin/sh\ncase $1 in {cases} esac\nshift\n'
-                        'exec nsenter --target=$pid --net --uts -- sh -c "$*"\n')
+        (self.at / "h3").write_text(f'{inside}\nexec "$@"\n')
+        file.write_text(f'#!/bin/sh\nhost=$1\nshift\ncase $host in {cases} esac\n'
+                        f'case $host in *3) set -- unshare --mount sh {self.at}/h3 sh -c "$*" ;; '
+                        '*) set -- sh -c "$*" ;; esac\n'
+                        'exec nsenter --target=$pid --net --uts -- "$@"\n')
         file.chmod(0o755)
         return file
 

@@ -13,9 +13,12 @@ from loadlab import INCONCLUSIVE
 
 class Clush(HostsCase):
     def clush(self, limit, *argv):
+        """With a configuration in which one host would wait for another."""
+        (self.at / "clush.conf").write_text("[Main]\nfanout: 1\n")
         return self.keep(Process([*self.hosts[1].prefix, "sh", "-c", 'cd "$0" && exec "$@"', self.at,
                                   ROOT / "configs/hosts/clush.sh", f"h[1-{HOSTS}]", limit, *argv, "10.78.0.100:7007"],
-                                 env={"AGENT": self.agent(), "ECHOLOAD": BIN / "echoload", "START": 4}))
+                                 env={"AGENT": self.agent(), "ECHOLOAD": BIN / "echoload", "START": 4,
+                                      "CLUSTERSHELL_CFGDIR": self.at}))
 
     def begun(self):
         self.dir, = self.wait_until(lambda: list(self.at.glob("echoload.*")), "it begins")
