@@ -6,8 +6,8 @@ import statistics
 import time
 import unittest
 
-from echolab import (BIN, ENVIRONMENT, OK, SANITIZERS, USAGE, Process, covers, no_namespaces, not_in, recv_exactly,
-                     sh)
+from echolab import (BIN, ENVIRONMENT, OK, ROOT, SANITIZERS, USAGE, Process, covers, no_namespaces, not_in,
+                     recv_exactly, run, sh)
 from loadlab import INCONCLUSIVE, LONG, LoadCase, echo_all, parse, target_text
 from loadlab import problems as books
 from schemas import problems
@@ -60,6 +60,18 @@ class Parts(LoadCase):
         one, all_parts = self.streams(1), self.streams(4)
         self.assertEqual(len(set(one)), 11)
         self.assertEqual(one, all_parts)
+
+    def test_connects_share_their_rate(self):
+        """A quarter of 40 a second is 10 a second."""
+        server = self.echod()
+        r = self.as_long_as_needed(lambda duration: self.load(server, part="1/4", connections=40, connect_rate=40,
+                                                              warmup="0s", duration=duration, interval="100ms", **LONG),
+                                   lambda r: r["connections"]["reached"] == 10, 1)
+        self.assertEqual(r["connections"]["reached"], 10, r)
+        opened = 0
+        for i in r["intervals"]:
+            opened += i["connects"]
+            self.assertLessEqual(opened, 10 * i["end_ns"] / 1e9 + 1, "not more than 10 a second")
 
     def test_an_open_loop_is_due_on_the_wire_when_one_generator_would_be(self):
         """Evenly spaced and at random: messages of three parts arrive when those of one do, 50 ms apart in the mean.
@@ -354,3 +366,35 @@ class Merged(LoadCase):
             self.assertEqual((r.code, r.out), (USAGE, ""), r)
             self.assertIn(said, r.err)
             self.assertIn(str(folder / files[0]), r.err)
+
+
+class Mpirun(LoadCase):
+    """What tools/echoload-mpirun does about time, with an mpirun that hangs: make hosts-check runs the real one."""
+
+    def mpirun(self, *argv, **env):
+        """It, with a sleep that writes down for how long it was asked and is over at once."""
+        folder = self.folder()
+        for name, text in (("mpirun", "exec /bin/sleep 600"), ("sleep", f'echo "$1" >>{folder}/slept'), ("echoload-mpi", "")):
+            (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+            (folder / name).chmod(0o755)
+        (folder / "echoload").symlink_to(BIN / "echoload")
+        self.slept = folder / "slept"
+        return run([ROOT / "tools/echoload-mpirun", "-n", "4", *argv],
+                   {"ECHOLAB_BIN": folder, "PATH": f"{folder}:/usr/bin:/bin", **env})
+
+    def test_it_is_killed_when_the_load_and_20_seconds_are_over(self):
+        """Duration, warm-up and grace, rounded up."""
+        for argv, seconds in ((["-d", "7s", "-w", "0s", "--grace", "500ms"], 28), (["-d", "2m", "-w", "5s"], 147)):
+            r = self.mpirun("--", "-c", "8", *argv, "127.0.0.1:7")
+            self.assertEqual((r.code, r.out), (INCONCLUSIVE, ""), r)
+            self.assertEqual(r.err, f"echoload-mpirun: not over after {seconds} s: killed\n"
+                                    "echoload-mpirun: error: no part has left a file\n")
+            self.assertEqual(self.slept.read_text().split()[0], str(seconds))
+
+    def test_what_takes_nobody_knows_how_long_needs_a_deadline(self):
+        r = self.mpirun("--", "-n", "100", "127.0.0.1:7")
+        self.assertEqual((r.code, r.out), (USAGE, ""), r)
+        self.assertIn("--deadline SECONDS says when it must be over", r.err)
+        self.assertEqual(self.mpirun("--deadline", "9", "--", "-n", "100", "127.0.0.1:7").code, INCONCLUSIVE)
+        self.assertEqual(self.slept.read_text().split()[0], "9")
+        self.assertEqual(self.mpirun("--deadline", "soon", "--", "-n", "100", "127.0.0.1:7").code, USAGE)
