@@ -372,9 +372,11 @@ class Mpirun(LoadCase):
     """What tools/echoload-mpirun does about time, with an mpirun that hangs: make hosts-check runs the real one."""
 
     def mpirun(self, *argv, **env):
-        """It, with a sleep that writes down for how long it was asked and is over at once."""
+        """It, with a sleep that writes down for how long it was asked and is over when mpirun has begun."""
         folder = self.folder()
-        for name, text in (("mpirun", "exec /bin/sleep 600"), ("sleep", f'echo "$1" >>{folder}/slept'), ("echoload-mpi", "")):
+        wait = f"while [ ! -e {folder}/begun ]; do /bin/sleep 0.01; done"
+        for name, text in (("mpirun", f"touch {folder}/begun; exec /bin/sleep 600"), ("echoload-mpi", ""),
+                           ("sleep", f'echo "$1" >>{folder}/slept\n{wait}')):
             (folder / name).write_text(f"#!/bin/sh\n{text}\n")
             (folder / name).chmod(0o755)
         (folder / "echoload").symlink_to(BIN / "echoload")
