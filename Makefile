@@ -21,7 +21,7 @@
 #
 # Variables: V=1 shows commands; CC, CFLAGS, CPPFLAGS, PREFIX, DESTDIR as usual; VARIANT names the folder under build/,
 # and its flags if it is one of those above (make VARIANT=asan unit); T selects integration tests (make
-# integration T='reset *Drain*'), TESTFLAGS are options of tests/run; FUZZ_TIME=20.
+# integration T='reset *Drain*'), TESTFLAGS are options of tests/run; FUZZ_TIME=20 for each of FUZZ='merge plot'.
 
 VARIANT ?= release
 PREFIX  ?= /usr/local
@@ -33,7 +33,7 @@ B       := build/$(VARIANT)
 OPT.asan     := -O1 -g
 OPT.ubsan    := -O1 -g
 OPT.tsan     := -O1 -g
-OPT.fuzz     := -O1 -g
+OPT.fuzz     := -O1 -gline-tables-only
 OPT.valgrind := -O1 -g
 OPT.coverage := -O0 -g
 CFLAGS       ?= $(or $(OPT.$(VARIANT)),-O2 -g)
@@ -42,7 +42,8 @@ CFLAGS       ?= $(or $(OPT.$(VARIANT)),-O2 -g)
 SAN.asan     := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN.ubsan    := -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN.tsan     := -fsanitize=thread
-SAN.fuzz     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+SAN.fuzz     := -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all \
+	-fprofile-instr-generate -fcoverage-mapping
 SAN.coverage := --coverage -fprofile-update=atomic
 SAN          := $(SAN.$(VARIANT))
 
@@ -65,7 +66,8 @@ files     = $(sort $(shell find $(1) -name '$(2)'))
 CORE     := src/base src/net src/backend
 LAB      := src/lab
 PRELOADS := $(patsubst tests/%.c,$(B)/%.so,$(wildcard tests/preload/*.c))
-FUZZERS  := $(patsubst tests/%.c,$(B)/%,$(wildcard tests/fuzz/*.c))
+# what they share is in tests/fuzz/lib
+FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHED  := $(call files,bench/micro,*.c)
 BENCHES  := $(filter-out $(BENCHED),$(call files,bench,*.c))
 CFILES   := $(filter-out src/mpi/%,$(call files,src tests bench docs,*.c))
@@ -161,7 +163,7 @@ export UBSAN_OPTIONS ?= exitcode=99:print_stacktrace=1
 export TSAN_OPTIONS ?= exitcode=99:halt_on_error=1
 
 # sanitizers of these compilers lose their shadow memory when the kernel randomises addresses too well
-RUN = $(if $(filter asan tsan,$(VARIANT)),$(shell setarch -R true 2>/dev/null && echo setarch -R))
+RUN = $(if $(filter asan tsan fuzz,$(VARIANT)),$(shell setarch -R true 2>/dev/null && echo setarch -R))
 # most tests wait for something: twice as many as CPUs
 TESTFLAGS ?= -j $(shell echo $$(($$(nproc) * 2)))
 
@@ -225,17 +227,18 @@ coverage:
 	$(sub) VARIANT=coverage check
 	$(Q)tools/coverage build/coverage
 
+# FUZZ='merge plot' are some of them
 FUZZ_TIME ?= 20
-$(FUZZERS): private SAN := -fsanitize=fuzzer,address,undefined
-$(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/lib/echoload.a $(LIBS)
+$(eval $(call archive,lib/fuzz,tests/fuzz/lib))
+$(FUZZERS): private SAN := $(subst fuzzer-no-link,fuzzer,$(SAN))
+$(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(B)/lib/fuzz.a $(PROGRAMS:%=$(B)/lib/%.a) $(LIBS)
 	$(call say,LD)
 	$(link)
+fuzzers: $(FUZZERS)
 fuzz:
 	$(sub) VARIANT=fuzz CC=clang run-fuzzers
-run-fuzzers: $(FUZZERS)
-	$(Q)for f in $^; do \
-		mkdir -p $$f.corpus && $$f -max_total_time=$(FUZZ_TIME) -verbosity=0 $$f.corpus || exit 1; \
-	done
+run-fuzzers: fuzzers
+	$(Q)$(RUN) tests/fuzz/run --time $(FUZZ_TIME) $(FUZZFLAGS) $(FUZZ)
 
 # --- benchmarks ----------------------------------------------------------------------------------------------
 
@@ -359,7 +362,7 @@ help:
 	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: all mpi hosts-check check check-programs kernel-check vm-check vm-selection unit integration demo pictures lesson failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
-	format-check asan ubsan tsan valgrind coverage fuzz run-fuzzers man completion units install uninstall dist deb compdb clean \
+	format-check asan ubsan tsan valgrind coverage fuzz fuzzers run-fuzzers man completion units install uninstall dist deb compdb clean \
 	help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

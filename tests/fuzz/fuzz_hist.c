@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * fuzz_hist: the first byte chooses the digits, the rest are values: whatever they are, percentiles
  * rise, stay within min and max, and a merge counts like a record.
+ *
+ * reads: src/base/hist.c
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "echo/base/hist.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "lib/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -29,6 +28,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		if (v < last || v > h[0]->max || (h[0]->count > 0 && v < h[0]->min))
 			abort();
 	}
+	if (h[0]->count > 0 && (hist_mean(h[0]) < (double)h[0]->min * 0.99 ||
+				hist_mean(h[0]) > (double)h[0]->max * 1.01))
+		abort();
+	if (hist_digits(h[0]) != 1 + data[0] % 3u)
+		abort();
+	hist_clear(h[1]);
 	if (h[0]->count != (len - 1) / sizeof(v) || last != h[0]->max)
 		abort();
 	for (int i = 0; i < 2; i++)

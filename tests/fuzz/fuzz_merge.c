@@ -1,55 +1,49 @@
 /* SPDX-License-Identifier: MIT
- * fuzz_merge: any bytes as a result that is added up and printed, and as a run that is drawn. They
- * may be refused; nothing else may happen. A good seed is what echoload --json has written.
+ * fuzz_merge: one to three results, or JSON Lines, that are added up and printed. They may be
+ * refused; nothing else may happen. The first byte chooses what is printed.
+ *
+ * reads: src/echoload/tools/merge.c src/echoload/tools/merge_file.c src/echoload/tools/merge_load.c
+ * reads: src/echoload/tools/merge_generator.c src/echoload/tools/merge_inputs.c
+ * reads: src/echoload/tools/merge_intervals.c src/echoload/tools/merge_outages.c
+ * reads: src/echoload/tools/merge_parts.c src/echoload/tools/merge_read.c
+ * reads: src/echoload/tools/merge_read_part.c src/echoload/tools/merge_value.c
+ * words: docs/echoload-1.schema.json
  */
-#include <assert.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "echo/base/program.h"
 #include "echoload/tools/merge.h"
-#include "echoload/tools/plot_private.h"
+#include "lib/fuzz.h"
 
-static void draw(const char *name)
+enum { FILES_MAX = 3 };
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t max, unsigned seed)
 {
-	struct plot_data p;
-	char *script;
-	size_t len;
-	FILE *to;
-
-	if (plot_read(&p, name) == 0) {
-		to = open_memstream(&script, &len);
-		assert(to);
-		plot_script(&p, true, to);
-		fclose(to);
-		free(script);
-	}
-	plot_free(&p);
+	return fuzz_mutate_json(data, len, max, seed);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO) < 0;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	char name[64], command[] = "merge";
-	char *argv[] = { command, name, NULL };
-	int fd = memfd_create("result", MFD_CLOEXEC), code;
+	static char command[] = "merge", dash_o[] = "-o", text[] = "text", json[] = "json";
+	struct fuzz_input in = { data, data + len };
+	char *output = fuzz_byte(&in) % 2 ? json : text, names[FILES_MAX][FUZZ_NAME_MAX];
+	char *argv[4 + FILES_MAX] = { command, dash_o, output };
+	int fds[FILES_MAX], count = 0, code;
 
-	assert(fd >= 0 && write(fd, data, len) == (ssize_t)len);
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	code = merge_main(2, argv);
-	assert(code != EXIT_INTERNAL);
-	draw(name);
-	close(fd);
+	do {
+		size_t size;
+		char *part = fuzz_part(&in, &size);
+
+		fds[count] = fuzz_file(part, size, names[count]);
+		argv[3 + count] = names[count];
+		count++;
+		free(part);
+	} while (count < FILES_MAX && in.at < in.end);
+	code = merge_main(3 + count, argv);
+	FUZZ_CHECK(code != EXIT_INTERNAL && code != EXIT_ENVIRONMENT);
+	while (count > 0)
+		close(fds[--count]);
 	return 0;
 }
