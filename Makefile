@@ -12,6 +12,7 @@
 #   make vm-check         what a kernel can change, on Debian's own: hours
 #   make vm-selection     some of it, on Linux 6.1: seven minutes
 #   make mpi              echoload-mpi, which needs MPI   make hosts-check  four hosts, by each launcher
+#   make takeover-check   20 restarts under load, and one fault at every step of a restart: three minutes
 #   make failures         docs/failures.md: what clients see, from a run of every drill
 #   make programs         docs/programs.md: what other people's clients notice (CLIENTS='curl nc': some)
 #   make install          into $(DESTDIR)$(PREFIX)       make uninstall    take it out again
@@ -190,6 +191,11 @@ integration: all $(PRELOADS) bench-programs
 hosts-check: mpi $(PRELOADS)
 	$(Q)PYTHONPATH=tests/integration /usr/bin/python3 -m unittest discover -v -s tests/hosts
 
+# restarts that no client sees, as many and under as much load as is promised, and whatever fails
+takeover-check: all $(PRELOADS) bench-programs
+	$(Q)ECHOLAB_STEPS=1 ECHOLAB_RESTARTS=20 ECHOLAB_CONNECTIONS=500 tests/run -v --timeout 600 \
+		'test_takeover.*no_client*' 'test_takeover_steps*'
+
 # what the kernel has a part in, on the one that runs: what is left out compares, or reads only files
 kernel-check: check-programs
 	$(sub) unit; r=$$?; \
@@ -361,7 +367,7 @@ clean:
 help:
 	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all mpi hosts-check check check-programs kernel-check vm-check vm-selection unit integration demo pictures lesson failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
+.PHONY: all mpi hosts-check check check-programs takeover-check kernel-check vm-check vm-selection unit integration demo pictures lesson failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
 	format-check asan ubsan tsan valgrind coverage fuzz fuzzers run-fuzzers man completion units install uninstall dist deb compdb clean \
 	help FORCE
 .DELETE_ON_ERROR:

@@ -222,7 +222,12 @@ static void epoll_owed(const struct conn *c, void (*each)(void *arg, const void 
 static int epoll_attach(struct conn *c)
 {
 	/* to be added tells what there is */
-	return fcntl(c->fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0 ? -errno : epoll_add_conn(c);
+	int r = fcntl(c->fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0 ? -errno : epoll_add_conn(c);
+
+	if (r != -EEXIST)
+		return r;
+	r = epoll_detach(c); /* has failed before */
+	return r < 0 ? r : epoll_add_conn(c);
 }
 
 static int epoll_probe(const char **why)

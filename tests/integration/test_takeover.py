@@ -15,12 +15,12 @@ import sys
 import time
 from pathlib import Path
 
-from echolab import (BIN, ENVIRONMENT, OK, PATIENCE, USAGE, WRAP, Echod, covers, half_close, not_in, pattern, recv_exactly,
+from echolab import (BIN, ENVIRONMENT, OK, PATIENCE, SLOW, USAGE, WRAP, Echod, covers, half_close, not_in, pattern, recv_exactly,
                      recv_to_end, slow, stat_fields)
 from takeoverlab import TakeoverCase, Talk, backends, movable
 
-RESTARTS = int(os.environ.get("ECHOLAB_RESTARTS") or 6)
-CONNECTIONS = int(os.environ.get("ECHOLAB_CONNECTIONS") or 100)
+RESTARTS = int(os.environ.get("ECHOLAB_RESTARTS") or (20 if SLOW == 1 else 6))
+CONNECTIONS = int(os.environ.get("ECHOLAB_CONNECTIONS") or (500 if SLOW == 1 else 100))
 
 
 class Restarts(TakeoverCase):

@@ -5,8 +5,12 @@
  *   ECHOLAB_FAULT=send:3:short  the third send takes one byte (blocking sockets: so does a signal)
  *   ECHOLAB_FAULT=cqe_recv:1:12 a completion of io_uring has that errno: cqe_send, or cqe_recv for
  *                               the last of a receive that holds no bytes
+ *   ECHOLAB_FAULT=any:3:12      the third call of all but those that move messages
+ *   ECHOLAB_FAULT=any:3:kill    it is not made: the process is killed
+ *   ECHOLAB_FAULT_FROM=connect  none counts before the first of these
  *   ECHOLAB_FAULT_LOG=FILE      gets a line when it happened: without, the run was clean
- *   ECHOLAB_SNDBUF=16384        accepted sockets have a small send buffer: partial sends, truly
+ *   ECHOLAB_SNDBUF=16384        accepted sockets have a small send buffer, as listeners have:
+ *                               partial sends, truly
  *
  * recv and send are libc's functions and, through syscall(), the system calls below them.
  * Calls are counted over all threads and children; read and write only of sockets. A close or
@@ -19,25 +23,33 @@
 #include <liburing.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SHORT = -1 };
+enum { SHORT = -1, KILL = -2 };
+
+struct counted {
+	_Atomic bool begun; /* ECHOLAB_FAULT_FROM was called */
+	_Atomic unsigned calls;
+};
 
 static struct {
 	char name[32];
+	const char *from; /* NULL: it has begun */
 	unsigned nth;
-	int what;                /* errno or SHORT */
-	_Atomic unsigned *calls; /* shared with children */
+	int what;                /* errno, SHORT or KILL */
+	struct counted *counted; /* shared with children */
 } fault;
 
 /* libc's own syscall(), which is replaced below. */
@@ -57,9 +69,12 @@ static void __attribute__((constructor)) fault_init(void)
 
 	if (!text || sscanf(text, "%31[^:]:%u:%15s", fault.name, &fault.nth, what) != 3)
 		return;
-	fault.what = strcmp(what, "short") == 0 ? SHORT : (int)strtol(what, NULL, 10);
-	fault.calls = (void *)libc_syscall(
-		SYS_mmap, (const long[6]){ 0, sizeof(*fault.calls), PROT_READ | PROT_WRITE,
+	fault.what = strcmp(what, "short") == 0  ? SHORT
+		     : strcmp(what, "kill") == 0 ? KILL
+						 : (int)strtol(what, NULL, 10);
+	fault.from = getenv("ECHOLAB_FAULT_FROM");
+	fault.counted = (void *)libc_syscall(
+		SYS_mmap, (const long[6]){ 0, sizeof(*fault.counted), PROT_READ | PROT_WRITE,
 					   MAP_SHARED | MAP_ANONYMOUS, -1, 0 });
 }
 
@@ -78,18 +93,48 @@ static void fault_log(const char *name)
 	libc_syscall(SYS_close, (const long[6]){ fd });
 }
 
+/* Whether the call is one of those that are counted. */
+static bool fault_counts(const char *name)
+{
+	static const char *const messages[] = {
+		"recv",
+		"send",
+		"read",
+		"write",
+		"epoll_wait",
+		"io_uring_submit",
+		"io_uring_submit_and_wait",
+		"cqe_recv",
+		"cqe_send",
+	};
+
+	if (fault.from && strcmp(name, fault.from) == 0)
+		fault.counted->begun = true;
+	if (fault.from && !fault.counted->begun)
+		return false;
+	if (strcmp(fault.name, "any") != 0)
+		return strcmp(name, fault.name) == 0;
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+		if (strcmp(name, messages[i]) == 0)
+			return false;
+	}
+	return true;
+}
+
 /* Whether this call is the one. Returns 0, SHORT, or the errno, which is then set. */
 static int fault_hits(const char *name)
 {
 	int saved = errno;
 	unsigned n;
 
-	if (!fault.calls || strcmp(name, fault.name) != 0)
+	if (!fault.counted || !fault_counts(name))
 		return 0;
-	n = ++*fault.calls;
+	n = ++fault.counted->calls;
 	if (n != fault.nth)
 		return 0;
 	fault_log(name);
+	if (fault.what == KILL)
+		(void)kill(getpid(), SIGKILL);
 	errno = fault.what > 0 ? fault.what : saved;
 	return fault.what;
 }
@@ -155,11 +200,18 @@ long syscall(long number, ...)
 
 FAULT_IO(recv, (int fd, void *buf, size_t len, int flags), (fd, buf, len, flags))
 FAULT_IO(send, (int fd, const void *buf, size_t len, int flags), (fd, buf, len, flags))
-static bool is_socket(int fd)
+static mode_t type_of(int fd)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+	if (libc_syscall(SYS_fstat, (const long[6]){ fd, (long)&st }) < 0)
+		return 0;
+	return st.st_mode & S_IFMT;
+}
+
+static bool is_socket(int fd)
+{
+	return type_of(fd) == S_IFSOCK;
 }
 
 ssize_t read(int fd, void *buf, size_t len)
@@ -173,12 +225,32 @@ ssize_t read(int fd, void *buf, size_t len)
 ssize_t write(int fd, const void *buf, size_t len)
 {
 	REAL(write);
-	int hit = is_socket(fd) ? fault_hits("write") : 0;
+	const mode_t type = type_of(fd);
+	int hit = 0;
 
+	if (type == S_IFSOCK)
+		hit = fault_hits("write");
+	else if (type == S_IFREG && fd > STDERR_FILENO)
+		hit = fault_hits("write_file");
 	return hit > 0 ? -1 : real(fd, buf, hit == SHORT && len > 1 ? 1 : len);
 }
 
-FAULT(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags))
+FAULT(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags))
+
+/* What clients are owed goes this way, too. */
+ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+
+	REAL(sendmsg);
+	(void)libc_syscall(SYS_getsockopt,
+			   (const long[6]){ fd, SOL_SOCKET, SO_DOMAIN, (long)&domain, (long)&len });
+	if (strcmp(fault.name, "any") == 0 && domain != AF_UNIX)
+		return real(fd, m, flags);
+	return fault_hits("sendmsg") > 0 ? -1 : real(fd, m, flags);
+}
+
 FAULT(int, epoll_wait, (int fd, struct epoll_event *e, int max, int ms), (fd, e, max, ms))
 FAULT(int, epoll_ctl, (int fd, int op, int on, struct epoll_event *e), (fd, op, on, e))
 FAULT(int, epoll_create1, (int flags), (flags))
@@ -201,11 +273,22 @@ int __ppoll_chk(struct pollfd *p, nfds_t count, const struct timespec *t, const 
 
 FAULT(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
 FAULT(int, bind, (int fd, const struct sockaddr *a, socklen_t len), (fd, a, len))
-FAULT(int, listen, (int fd, int backlog), (fd, backlog))
+FAULT(int, connect, (int fd, const struct sockaddr *a, socklen_t len), (fd, a, len))
+FAULT(int, getsockname, (int fd, struct sockaddr *a, socklen_t *len), (fd, a, len))
+FAULT(int, getpeername, (int fd, struct sockaddr *a, socklen_t *len), (fd, a, len))
+FAULT(int, getsockopt, (int fd, int level, int name, void *v, socklen_t *len),
+      (fd, level, name, v, len))
 FAULT(int, setsockopt, (int fd, int level, int name, const void *v, socklen_t len),
       (fd, level, name, v, len))
 FAULT(int, eventfd, (unsigned count, int flags), (count, flags))
 FAULT(int, signalfd, (int fd, const sigset_t *mask, int flags), (fd, mask, flags))
+FAULT(int, memfd_create, (const char *name, unsigned flags), (name, flags))
+FAULT(off_t, lseek, (int fd, off_t to, int from), (fd, to, from))
+FAULT(ssize_t, pread, (int fd, void *buf, size_t len, off_t at), (fd, buf, len, at))
+FAULT(int, fstat, (int fd, struct stat *st), (fd, st))
+FAULT(int, lstat, (const char *path, struct stat *st), (path, st))
+FAULT(int, flock, (int fd, int how), (fd, how))
+FAULT(int, unlink, (const char *path), (path))
 FAULT(pid_t, fork, (void), ())
 FAULT(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options))
 FAULT(void *, mmap, (void *at, size_t len, int prot, int flags, int fd, off_t off),
@@ -227,19 +310,19 @@ int shutdown(int fd, int how)
 	return hit > 0 ? -1 : r;
 }
 
-int accept4(int fd, struct sockaddr *a, socklen_t *len, int flags)
+FAULT(int, accept4, (int fd, struct sockaddr *a, socklen_t *len, int flags), (fd, a, len, flags))
+
+/* What a listener has, those that are accepted have, however that is done. */
+int listen(int fd, int backlog)
 {
 	const char *text = getenv("ECHOLAB_SNDBUF");
-	int r, bytes = text ? (int)strtol(text, NULL, 10) : 0;
+	const int bytes = text ? (int)strtol(text, NULL, 10) : 0;
 
-	REAL(accept4);
-	if (fault_hits("accept4") > 0)
-		return -1;
-	r = real(fd, a, len, flags);
-	if (r >= 0 && bytes > 0)
-		(void)libc_syscall(SYS_setsockopt, (const long[6]){ r, SOL_SOCKET, SO_SNDBUF,
+	REAL(listen);
+	if (bytes > 0)
+		(void)libc_syscall(SYS_setsockopt, (const long[6]){ fd, SOL_SOCKET, SO_SNDBUF,
 								    (long)&bytes, sizeof(bytes) });
-	return r;
+	return fault_hits("listen") > 0 ? -1 : real(fd, backlog);
 }
 
 /* How io_uring.c's enum uring_op stands in what its requests carry. */
@@ -302,6 +385,18 @@ int open(const char *path, int flags, ...)
 		va_end(args);
 	}
 	return fault_hits("open") > 0 ? -1 : real(path, flags, mode);
+}
+
+int fcntl(int fd, int what, ...)
+{
+	va_list args;
+	void *arg;
+
+	REAL(fcntl);
+	va_start(args, what);
+	arg = va_arg(args, void *);
+	va_end(args);
+	return fault_hits("fcntl") > 0 ? -1 : real(fd, what, arg);
 }
 
 /* it returns its errno */

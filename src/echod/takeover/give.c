@@ -214,6 +214,15 @@ static int give_commit_batch(struct give *g)
 	return r;
 }
 
+/* Without a file for what is owed none of them can be moved: those of this worker that are left
+ * stay. To give up instead would end those that have been committed already. */
+static int give_no_batch(struct give *g, int err)
+{
+	log_warn("connections stay here at a takeover: %s", strerror(err));
+	g->move.over = true;
+	return 0;
+}
+
 static int give_batch(struct give *g, struct worker *w)
 {
 	struct move *m = &g->move;
@@ -221,7 +230,7 @@ static int give_batch(struct give *g, struct worker *w)
 
 	m->data_fd = memfd_create("owed", MFD_CLOEXEC);
 	if (m->data_fd < 0)
-		return -errno;
+		return give_no_batch(g, errno);
 	r = move_collect(w, m);
 	if (r == 0 && m->count > 0) {
 		r = give_send_batch(g);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
@@ -270,11 +269,10 @@ int take_ready(struct take *t, struct worker_group *g, const struct addr_list *l
 
 /* ---- the connections ---- */
 
-/* Where the bytes of each lie in the file, and whether there are so many. */
+/* Where the bytes of each lie in the file. */
 static int take_measure(struct take *t)
 {
 	const struct message *m = &t->talk.m;
-	struct stat st;
 	uint64_t at = 0;
 
 	for (unsigned i = 0; i < m->conns.count; i++) {
@@ -283,12 +281,10 @@ static int take_measure(struct take *t)
 			return take_fail(t, -EPROTO, "its connections are owed too much");
 		at += m->conns.owed[i];
 	}
-	if (fstat(m->fds[0], &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size < at)
-		return take_fail(t, -EPROTO, "what its connections are owed is not there");
 	return 0;
 }
 
-/* Reads what they are owed. Returns the bytes, NULL when there is no memory, or they are cut off.
+/* Reads what they are owed. Returns the bytes, NULL when there is no memory, or they are not there.
  */
 static char *take_read(const struct take *t)
 {
@@ -375,16 +371,14 @@ static int take_batch(struct take *t)
 		in->kept[i] = false;
 		in->conns[i] = NULL;
 	}
-	if (m->fds_lost) /* they stay where they are */
-		return take_adopt(t);
-	r = take_measure(t);
-	data = r == 0 ? take_read(t) : NULL;
-	if (r == 0 && !data)
-		r = take_fail(t, -ENOMEM, "what its connections are owed cannot be read");
-	if (r < 0) {
+	r = m->fds_lost ? 0 : take_measure(t);
+	data = r == 0 && !m->fds_lost ? take_read(t) : NULL;
+	if (!data)
 		message_close_fds(m);
+	if (r < 0)
 		return r;
-	}
+	if (!data) /* they stay where they are; to give up would end those that came before */
+		return take_adopt(t);
 	close(m->fds[0]);
 	for (unsigned i = 0; i < in->count; i++) {
 		if (sock_is_open(m->fds[1 + i]))

@@ -146,7 +146,8 @@ int takeover_finish(struct takeover *t)
 	log_info("took over: %u listeners, %u connections%s", listeners, t->take.adopted,
 		 t->take.alone ? "; the other process has died" : "");
 	if (t->take.refused > 0)
-		log_warn("no room for %u connections: the other process serves them",
+		log_warn("no room for %u connections (slots, memory, descriptors): the other "
+			 "process serves them",
 			 t->take.refused);
 	return 0;
 }
