@@ -41,7 +41,7 @@ struct verb {
 extern const struct verb *const verbs[];
 
 extern const struct verb verb_await, verb_client, verb_destroy, verb_dial, verb_exhaust,
-	verb_hangup, verb_heal, verb_ip, verb_leak, verb_look, verb_nft, verb_share, verb_signal,
-	verb_start, verb_sysctl, verb_tc, verb_type, verb_wait, verb_write;
+	verb_hangup, verb_heal, verb_ip, verb_leak, verb_look, verb_nft, verb_restart, verb_share,
+	verb_signal, verb_start, verb_sysctl, verb_tc, verb_type, verb_wait, verb_write;
 
 #endif

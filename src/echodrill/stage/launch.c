@@ -143,6 +143,14 @@ static pid_t left_behind(const struct run *r)
 	return left;
 }
 
+bool launch_adopt(struct run *r, enum who who)
+{
+	const pid_t left = left_behind(r);
+
+	proc_adopt(&r->procs[who], left);
+	return left != 0;
+}
+
 static bool is_listening(struct run *r, void *arg)
 {
 	const enum who *who = arg;
@@ -202,6 +210,6 @@ int launch_program(struct run *r, enum who who)
 			is_listening, &who))
 		return launch_failed(r, who, c.shown);
 	if (p->ended && run_is_foreign(r, who))
-		proc_adopt(p, left_behind(r));
+		(void)launch_adopt(r, who);
 	return p->ended ? launch_failed(r, who, c.shown) : 0;
 }

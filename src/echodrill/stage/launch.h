@@ -33,6 +33,10 @@ bool launch_keeps_connection(const struct run *r);
 /* Makes the client ask, by a line of its input. */
 void launch_request(struct run *r);
 
+/* @who has ended and left a process behind, which is the program from now on. Returns whether there
+ * is one. */
+bool launch_adopt(struct run *r, enum who who);
+
 /* A program that is not up: writes why, in its own last words. Returns -ECONNREFUSED. */
 int launch_failed(struct run *r, enum who who, const char *shown);
 

@@ -28,6 +28,10 @@ bool doing_left_out(const struct doing *d);
 /* The step could not be done. Returns -EINVAL, which ends the drill. */
 int doing_failed(struct doing *d, const char *why);
 
+/* Writes the file that the step names, in /run of the private machine: " | " ends a line of @text.
+ * Returns 0 or an error of doing_failed. */
+int doing_write(struct doing *d, const char *text);
+
 /* A tool returned @r < 0: it said no or, which is no fault of the drill, is missing. Returns
  * -EINVAL. */
 int doing_tool_failed(struct doing *d, int r);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * verb_write: a file for the programs, such as a configuration that one of them reads.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "doing.h"
@@ -10,9 +8,6 @@
 #include "echodrill/script/drill.h"
 #include "echodrill/script/verb.h"
 #include "echodrill/script/words.h"
-#include "echodrill/stage/run.h"
-
-static const char folder[] = "/run"; /* of the private machine */
 
 static int write_parse(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
@@ -21,31 +16,9 @@ static int write_parse(struct step *s, const char **text, char why[OPT_ERROR_MAX
 	return argument_rest(s, text, why);
 }
 
-/* " | " ends a line. */
-static void write_lines(FILE *f, const char *text)
-{
-	const char *end;
-
-	for (; (end = strstr(text, " | ")) != NULL; text = end + 3)
-		fprintf(f, "%.*s\n", (int)(end - text), text);
-	fprintf(f, "%s\n", text);
-}
-
-/* Under another name first: who reads it gets the old one or the new one. */
 static int write_act(struct doing *d)
 {
-	char path[64], fresh[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, d->s->who);
-	snprintf(fresh, sizeof(fresh), "%s/.%s", folder, d->s->who);
-	f = fopen(fresh, "we");
-	if (!f)
-		return doing_failed(d, strerror(errno));
-	write_lines(f, d->text);
-	if (fclose(f) != 0 || rename(fresh, path) < 0)
-		return doing_failed(d, strerror(errno));
-	return 0;
+	return doing_write(d, d->text);
 }
 
 const struct verb verb_write = {
