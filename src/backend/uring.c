@@ -350,6 +350,24 @@ static int uring_init(struct worker *w)
 	return 0;
 }
 
+/* The loop was left at once: what the kernel has received nobody will deliver any more. A FIN would
+ * say that the peer was owed nothing. */
+static void uring_drop_received(struct worker *w)
+{
+	struct uring_state *s = w->state;
+	struct io_uring_cqe *cqe;
+	struct conn *c;
+
+	for (; io_uring_peek_batch_cqe(&s->ring, &cqe, 1) == 1; io_uring_cq_advance(&s->ring, 1)) {
+		if (conn_token_op(cqe->user_data) != URING_RECV || cqe->res <= 0 ||
+		    !(cqe->flags & IORING_CQE_F_BUFFER))
+			continue;
+		c = conn_find(w, cqe->user_data);
+		if (c)
+			c->owing |= !c->fin;
+	}
+}
+
 static void uring_fini(struct worker *w)
 {
 	struct uring_state *s = w->state;
@@ -359,6 +377,7 @@ static void uring_fini(struct worker *w)
 			acceptor_fini(&s->listeners[i].acceptor);
 	}
 	uring_submit_all(s); /* there may be something to close */
+	uring_drop_received(w);
 	s->error = -ECANCELED;
 	uring_ring_close(&s->ring);
 	uring_bufs_fini(&s->bufs);
