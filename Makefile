@@ -4,6 +4,7 @@
 #   make unit             unit tests alone               make integration  programs against each other
 #   make demo             the first minute, live         make bench        measure: calls, commands, backends
 #   make asan|ubsan|tsan  check under a sanitizer        make valgrind     check under valgrind
+#   make sim              a kernel made of choices beneath the backends (SIM_STEPS=, SIM_SEED=)
 #   make coverage         line and branch coverage       make fuzz         each fuzzer for FUZZ_TIME seconds
 #   make lint             clang-tidy cppcheck shellcheck make tidy         our own limits and layers
 #   make format           let clang-format decide        make format-check only ask it
@@ -186,6 +187,27 @@ $(B)/preload/%.so: tests/preload/%.c $(B)/flags | $(B)/config.h $(B)/version.h
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(filter-out $(SAN),$(FLAGS)) -MMD -MP -fPIC -shared -o $@ $< -ldl
 integration: all $(PRELOADS) bench-programs
 	$(Q)$(RUN) tests/run $(TESTFLAGS) $(T)
+
+# A kernel made of choices beneath the real backends: the linker puts its calls in the place of these (tests/sim/sim.h)
+SIM_STEPS ?= 1000000
+SIM_SEED  ?= 1
+SIM_WRAPS := accept4 clock_gettime close connect epoll_create1 epoll_ctl epoll_pwait2 epoll_wait eventfd fcntl \
+	getsockname getsockopt nanosleep read recv send sendmsg setsockopt shutdown socket syscall write \
+	__assert_fail $(addprefix io_uring_,peek_batch_cqe queue_exit queue_init_params register register_buf_ring \
+	register_files_sparse register_files_update register_ring_fd submit submit_and_get_events submit_and_wait \
+	submit_and_wait_timeout)
+SIM       := $(call files,tests/sim,*.c)
+$(B)/sim: private LDALL += $(SIM_WRAPS:%=-Wl,--wrap=%)
+$(B)/sim: $(call obj,$(SIM)) $(B)/lib/echod.a $(LIBS)
+	$(call say,LD)
+	$(link)
+sim: $(B)/sim
+	$(Q)$(RUN) $(B)/sim -n $(SIM_STEPS) -s $(SIM_SEED) $(if $(SIM_ONLY),-o '$(SIM_ONLY)')
+
+# does it find what was once wrong? each fault is put back and must be found
+sim-bugs: $(B)/sim
+	$(Q)tests/sim/find-bugs $(B) $(BUGS)
+.PHONY: sim sim-bugs
 
 # one load from four hosts, by mpirun, Slurm, ClusterShell: namespaces stand for hosts; minutes, root, tools/deps --hosts
 hosts-check: mpi $(PRELOADS)

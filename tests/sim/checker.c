@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT
+ * checker: the contract of backends (net/backend.h, net/conn.h), looked at from both sides. Between
+ * backend and role: data in order, one end with one cause, nothing after it, no callback within
+ * another. Against the kernel: what the peer is owed was sent or the end is a reset; whoever sleeps
+ * has forgotten nobody; and in the end every buffer, block and descriptor is back.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "backend/uring_private.h"
+#include "echo/base/base.h"
+#include "echo/base/cause.h"
+#include "echo/base/clock.h"
+#include "echo/net/backend.h"
+#include "echo/net/conn.h"
+#include "echo/net/worker.h"
+#include "echod/echo.h"
+#include "sim.h"
+
+enum {
+	SLACK_MS = 20, /* of echo.c: its clock's */
+	IDLE_PART = 4, /* and between two checks */
+	SCARCE_TURNS = 8,
+};
+
+/* Of a connection, behind the bytes of the role that is checked. */
+struct check {
+	struct flow *flow;
+	bool opened, eof, closed;
+	uint32_t turn; /* of the last delivery */
+	/* how long no byte had moved when a deadline came; how long none had gone out */
+	int64_t quiet_ns, still_ns;
+};
+
+static struct {
+	struct role role;
+	struct backend_ops backend;
+	const struct role *inner;
+	const struct backend_ops *real;
+	bool within; /* a callback */
+	uint32_t turn;
+	int64_t turn_ns;      /* when the turn began */
+	uint64_t scarce;      /* receives without a buffer, and turns with too many completions */
+	uint32_t scarce_turn; /* the last with one of those */
+} checker;
+
+static struct check *check_of(const struct conn *c)
+{
+	const size_t size = checker.role.conn_size - sizeof(struct check);
+
+	return (struct check *)(void *)((char *)conn_role(c) + size);
+}
+
+static void check_enter(const struct conn *c, const char *what)
+{
+	const struct check *k = check_of(c);
+
+	TRACE("flow %d: %s", k->flow ? (int)k->flow->id : -1, what);
+	if (checker.within)
+		sim_fail("nested", "%s within another callback", what);
+	if (k->closed)
+		sim_fail("after-closed", "%s after closed", what);
+	checker.within = true;
+}
+
+static void check_leave(void)
+{
+	checker.within = false;
+}
+
+/* ---- between backend and role ---- */
+
+static void check_opened(struct conn *c)
+{
+	struct check *k = check_of(c);
+
+	check_enter(c, "opened");
+	if (k->opened)
+		sim_fail("opened-twice", "fd %d", c->fd);
+	k->opened = true;
+	k->flow = file_of(c->fd)->flow;
+	k->flow->conn = c;
+	if (k->flow->state != FLOW_OPEN)
+		sim_fail("opened-early", "flow %u is not connected", k->flow->id);
+	checker.inner->opened(c);
+	check_leave();
+}
+
+static enum conn_action check_data(struct conn *c, const void *span, size_t len)
+{
+	struct check *k = check_of(c);
+	enum conn_action action;
+
+	check_enter(c, "data");
+	if (!k->opened || k->eof)
+		sim_fail("data-late", "%zu bytes %s", len, k->eof ? "after eof" : "before opened");
+	if (c->received != k->flow->delivered + len || c->received > k->flow->read)
+		sim_fail("data-count", "flow %u: %llu received, %llu read", k->flow->id,
+			 (unsigned long long)c->received, (unsigned long long)k->flow->read);
+	for (size_t at = 0; at < len; at += FLOW_SPAN) {
+		if (memcmp((const char *)span + at, flow_bytes(k->flow, k->flow->delivered + at),
+			   size_min(len - at, FLOW_SPAN)) != 0)
+			sim_fail("data-wrong", "flow %u: wrong bytes within %zu at %llu",
+				 k->flow->id, len, (unsigned long long)k->flow->delivered);
+	}
+	k->flow->delivered += len;
+	k->turn = checker.turn;
+	action = checker.inner->data(c, span, len);
+	if (action == CONN_ECHO)
+		k->flow->echoed += len;
+	check_leave();
+	return action;
+}
+
+static void check_eof(struct conn *c)
+{
+	struct check *k = check_of(c);
+
+	check_enter(c, "eof");
+	if (k->eof || !k->opened)
+		sim_fail("eof-twice", "flow %u", k->flow->id);
+	k->eof = true;
+	if (!k->flow->fin && !k->flow->rst)
+		sim_fail("eof-invented", "flow %u: its peer has sent no FIN", k->flow->id);
+	if (k->flow->delivered != k->flow->arrived)
+		sim_fail("eof-early", "flow %u: %llu of %llu bytes delivered", k->flow->id,
+			 (unsigned long long)k->flow->delivered,
+			 (unsigned long long)k->flow->arrived);
+	checker.inner->eof(c);
+	check_leave();
+}
+
+static void check_drained(struct conn *c)
+{
+	check_enter(c, "drained");
+	if (conn_unsent(c) > 0)
+		sim_fail("drained-early", "%zu bytes are unsent", conn_unsent(c));
+	checker.inner->drained(c);
+	check_leave();
+}
+
+static uint64_t scarce_count(const struct worker *w)
+{
+	return stats_get(&w->stats.no_buffer) + stats_get(&w->stats.overflowed);
+}
+
+/* What had come before the turn began has been looked at, before a deadline may be judged. Where
+ * the ring has fewer buffers, or less room for completions, than there are connections with
+ * something to receive, it may take more turns than a deadline waits for. */
+static bool looks_before_deadlines(const struct worker *w)
+{
+	if (scarce_count(w) > checker.scarce)
+		return false;
+	return checker.scarce_turn == 0 || checker.turn - checker.scarce_turn > SCARCE_TURNS;
+}
+
+/* Something of the peer's could have been looked at since before the turn began. */
+static bool waited_long(const struct conn *c, const struct flow *f)
+{
+	return f->unread_ns && f->unread_ns < checker.turn_ns && f->room_ns < checker.turn_ns &&
+	       conn_unsent(c) == 0 && (flow_events(f) & POLLOUT);
+}
+
+static void check_expired(struct conn *c)
+{
+	struct check *k = check_of(c);
+	const struct flow *f = k->flow;
+
+	check_enter(c, "expired");
+	k->quiet_ns = f ? sim.now_ns - f->moved_ns : 0;
+	k->still_ns = f ? sim.now_ns - f->out_ns : 0;
+	if (f && c->state == CONN_OPEN && k->turn != checker.turn && waited_long(c, f) &&
+	    looks_before_deadlines(c->worker))
+		sim_fail("deadline-first", "flow %u: a deadline before what came %lld us ago",
+			 f->id, (long long)(sim.now_ns - f->unread_ns) / 1000);
+	checker.inner->expired(c);
+	check_leave();
+}
+
+static bool server_cause_holds(const struct conn *c, const struct flow *f)
+{
+	const struct echo_config *config = c->worker->role_state;
+	const int64_t ns = config->idle_timeout_ns / IDLE_PART - MSEC(SLACK_MS);
+
+	switch (c->cause) {
+	case CAUSE_EOF:
+		return f->fin;
+	case CAUSE_RESET:
+		return f->rst;
+	case CAUSE_SHUTDOWN:
+		return world_stopping();
+	case CAUSE_IDLE_TIMEOUT:
+		return config->idle_timeout_ns > 0 && check_of(c)->quiet_ns >= ns * IDLE_PART;
+	case CAUSE_STALLED:
+		return config->idle_timeout_ns > 0 && check_of(c)->still_ns >= ns;
+	case CAUSE_SHED:
+		return c->worker->config->max_conns < FLOWS_MAX;
+	case CAUSE_LOCAL_LIMIT:
+		return f->fault != 0;
+	default:
+		return false;
+	}
+}
+
+/* What the peer did first is the name. */
+static bool client_cause_holds(const struct conn *c, const struct flow *f)
+{
+	switch (c->cause) {
+	case CAUSE_EOF:
+	case CAUSE_EOF_EARLY:
+		return f->first == END_FIN;
+	case CAUSE_RESET:
+	case CAUSE_REFUSED:
+		return f->first == END_RST;
+	case CAUSE_LOCAL_LIMIT:
+		return f->fault != 0;
+	case CAUSE_FINISHED:
+	case CAUSE_TIMEOUT_ANSWER:
+	case CAUSE_TIMEOUT_CONNECT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void check_cause(const struct conn *c, const struct flow *f)
+{
+	if (sim.role == SIM_ECHO ? server_cause_holds(c, f) : client_cause_holds(c, f))
+		return;
+	sim_fail("cause-wrong",
+		 "flow %u: ends in %s (errno %d); FIN %d, RST %d, first %d, fault %d", f->id,
+		 cause_name((enum cause)c->cause), c->err, f->fin, f->rst, (int)f->first, f->fault);
+}
+
+static void check_closed(struct conn *c)
+{
+	struct check *k = check_of(c);
+
+	check_enter(c, "closed");
+	TRACE("flow %d: ends in %s, errno %d", k->flow ? (int)k->flow->id : -1,
+	      cause_name((enum cause)c->cause), c->err);
+	if (!k->flow && c->fd >= 0)
+		k->flow = file_of(c->fd)->flow;
+	if (k->flow) {
+		check_cause(c, k->flow);
+		k->flow->let_go = c->fin;
+		k->flow->conn = NULL;
+	}
+	checker.inner->closed(c);
+	k->closed = true;
+	check_leave();
+}
+
+const struct role *checker_role(const struct role *inner)
+{
+	const size_t size = (inner->conn_size + 7) / 8 * 8;
+
+	checker.inner = inner;
+	checker.role = *inner;
+	checker.role.conn_size = size + sizeof(struct check);
+	checker.role.opened = check_opened;
+	checker.role.data = check_data;
+	checker.role.eof = check_eof;
+	checker.role.drained = check_drained;
+	checker.role.expired = check_expired;
+	checker.role.closed = check_closed;
+	return &checker.role;
+}
+
+/* ---- against the kernel ---- */
+
+static void asleep_open(const struct conn *c, const struct flow *f)
+{
+	const unsigned events = flow_events(f);
+	const size_t unsent = conn_unsent(c);
+
+	if (f->rst)
+		sim_fail("forgets-reset", "flow %u: nobody looks at its reset", f->id);
+	if (!(events & POLLOUT))
+		return; /* it waits for its peer to read */
+	if (unsent > 0)
+		sim_fail("forgets-room", "flow %u: its socket takes bytes, %zu are unsent", f->id,
+			 unsent);
+	if (f->unread_ns)
+		sim_fail("forgets-bytes", "flow %u: %llu bytes and FIN %d wait to be read", f->id,
+			 (unsigned long long)(f->arrived - f->read), f->fin);
+	if (!c->fin && f->read != f->delivered)
+		sim_fail("forgets-held", "flow %u: %llu bytes read, %llu delivered", f->id,
+			 (unsigned long long)f->read, (unsigned long long)f->delivered);
+	if (c->fin && !f->shut)
+		sim_fail("forgets-fin", "flow %u: all is sent, but no FIN", f->id);
+}
+
+void checker_asleep(void)
+{
+	for (unsigned i = 0; i < world_flow_count; i++) {
+		const struct flow *f = &world_flows[i];
+		const struct conn *c = f->conn;
+
+		if (!c && f->state == FLOW_OPEN && flow_lives(f))
+			sim_fail("forgets-socket", "flow %u: open, and no connection", f->id);
+		if (!c || f->state == FLOW_CLOSED)
+			continue;
+		if (c->state == CONN_CLOSING)
+			sim_fail("forgets-closing", "flow %u: closing, %u requests in flight",
+				 f->id, c->inflight);
+		if (c->state == CONN_DIALING && (f->state == FLOW_OPEN || f->rst))
+			sim_fail("forgets-dialed", "flow %u: its connect has ended", f->id);
+		if (c->state == CONN_OPEN)
+			asleep_open(c, f);
+	}
+}
+
+void checker_closed(const struct flow *f, bool clean)
+{
+	if (!clean)
+		return;
+	if (f->written != f->echoed)
+		sim_fail("owed-behind-fin", "flow %u: %llu of %llu bytes sent, and a clean end",
+			 f->id, (unsigned long long)f->written, (unsigned long long)f->echoed);
+	if (!f->let_go && f->read != f->delivered)
+		sim_fail("dropped-behind-fin", "flow %u: %llu of %llu bytes delivered, clean end",
+			 f->id, (unsigned long long)f->delivered, (unsigned long long)f->read);
+}
+
+/* No connection is left, so nothing is held. */
+static void check_buffers(const struct worker *w)
+{
+	const struct uring_state *s = w->state;
+
+	if (unsent_free(&w->pool) != w->pool.blocks)
+		sim_fail("pool-leaks", "%u of %u blocks are back", unsent_free(&w->pool),
+			 w->pool.blocks);
+	if (sim.backend != SIM_URING)
+		return;
+	if (s->bufs.queued + s->bufs.spare_count != s->bufs.count)
+		sim_fail("buffers-leak", "%u of %u buffers are back",
+			 s->bufs.queued + s->bufs.spare_count, s->bufs.count);
+	if (s->lent != 0 || s->spilled != 0 || !list_empty(&s->starved))
+		sim_fail("counts-leak", "%llu bytes lent, %u blocks spilled",
+			 (unsigned long long)s->lent, s->spilled);
+}
+
+static void check_fini(struct worker *w)
+{
+	if (w->error < 0)
+		sim_fail("loop-ended", "errno %d", -w->error);
+	if (w->stopping != WORKER_QUIT)
+		check_buffers(w);
+	checker.real->fini(w);
+}
+
+static int check_turn(struct worker *w, int64_t wait_ns)
+{
+	checker.turn++;
+	checker.turn_ns = sim.now_ns;
+	if (scarce_count(w) > checker.scarce)
+		checker.scarce_turn = checker.turn;
+	checker.scarce = scarce_count(w);
+	return checker.real->turn(w, wait_ns);
+}
+
+const struct backend_ops *checker_backend(const struct backend_ops *inner)
+{
+	checker.real = inner;
+	checker.backend = *inner;
+	checker.backend.turn = check_turn;
+	checker.backend.fini = check_fini;
+	checker.within = false;
+	checker.turn = checker.scarce_turn = 0;
+	checker.scarce = 0;
+	return &checker.backend;
+}
+
+void checker_over(void)
+{
+	const struct worker *w = sim.worker;
+	const uint64_t open = stats_get(&w->stats.open);
+	uint64_t closed = 0;
+
+	for (unsigned i = 0; i < CAUSE_COUNT; i++)
+		closed += stats_get(&w->stats.closed[i]);
+	if (file_open_count(FILE_FLOW) > 0)
+		sim_fail("sockets-leak", "%u sockets are open", file_open_count(FILE_FLOW));
+	if (w->stopping == WORKER_QUIT)
+		return; /* what was open then is not closed by the worker */
+	if (open != 0 || *w->conns != 0 || stats_get(&w->stats.opened) != closed)
+		sim_fail("books", "%llu opened, %llu closed, %llu open, %u counted",
+			 (unsigned long long)stats_get(&w->stats.opened),
+			 (unsigned long long)closed, (unsigned long long)open, *w->conns);
+}
