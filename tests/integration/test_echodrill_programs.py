@@ -97,6 +97,53 @@ class Files(Programs):
         self.assertIn("install rclient-tools", run([*program("echodrill"), "--programs-dir", str(self.place / "programs"), "programs"]).out)
 
 
+# A client that does to /dev what programs of root do to the name of a file that they are given. Without a /dev of its
+# own it only says so: MARK is then there.
+HARM = """[ -e /dev/MARK ] && { echo shared; exit 1; }
+set -e
+touch /dev/MARK.made
+echo thrown away >/dev/null
+[ $(head -c 3 /dev/zero | wc -c) = 3 ]
+[ $(head -c 3 /dev/urandom | wc -c) = 3 ]
+/usr/bin/python3 -c 'import multiprocessing as m, os, pty; pty.openpty(); m.Lock(); os.stat("/dev/fd/0")'
+chmod 600 /dev/null || echo no change
+touch {dir}/plain
+mv -f {dir}/plain /dev/null || echo no replacement
+echo done
+exec socat - TCP:$1:$2
+"""
+
+
+class Devices(Programs):
+    """What a program does to /dev ends with the drill."""
+    prefix, exe = (), None
+
+    def test_a_program_may_do_to_its_devices_what_it_likes(self):
+        mark = Path(f"/dev/{self.place.name}")
+        if os.geteuid() == 0:
+            mark.touch()
+            self.addCleanup(mark.unlink)
+        before = os.stat("/dev/null")
+        (self.place / "programs/files/harm.sh").write_text(HARM.replace("MARK", mark.name))
+        self.add_client(start="exec sh {dir}/harm.sh {server} {port}", more="ready = ^done$\nrequest = hello", program="file = harm.sh")
+        for path in (self.place, *self.place.rglob("*")):
+            path.chmod(0o755)
+        r = self.one("--programs", "mine", "run", "program-rebooted-idle", prefix=self.prefix, exe=self.exe)
+        said = [e["what"] for e in r["timeline"] if e["who"] == "client"]
+        self.assertIn("done", said, r)
+        self.assertEqual(r["verdict"], "pass", r)
+        self.assertFalse(Path(f"{mark}.made").exists())
+        after = os.stat("/dev/null")
+        self.assertEqual((after.st_mode, after.st_ino, after.st_rdev), (before.st_mode, before.st_ino, before.st_rdev))
+
+
+class DevicesOfNobody(NobodyCase, Devices):
+    def setUp(self):
+        NobodyCase.setUp(self)
+        (self.place / "programs/files").mkdir(parents=True)
+        (self.place / "programs/cat.conf").write_text(SERVER)
+
+
 class NotRoot(NobodyCase):
     def test_a_program_with_users_of_its_own_runs_only_as_root(self):
         (self.place / "cat.conf").write_text(SERVER.replace("needs", "root = on\nneeds"))

@@ -122,6 +122,7 @@ static const struct {
 	{ "hangup now", "goes on after its end" },
 	{ "fault nft add rule drop", "counter name fault" },
 	{ "sysctl client net.ipv4.tcp_retries2", "HOST NAME VALUE" },
+	{ "sysctl client vm.swappiness 1", "of the whole machine" },
 };
 
 START_TEST(a_wrong_step_is_told_with_its_line)
@@ -179,6 +180,7 @@ static const struct {
 } bad_lines[] = {
 	{ "[hosts]\nsysctl = moon net.ipv4.tcp_retries2 1\n", "begins with no host" },
 	{ "[hosts]\nsysctl = client net.ipv4.tcp_retries2\n", "must be HOST NAME VALUE" },
+	{ "[hosts]\nsysctl = client kernel.panic 1\n", "of the whole machine" },
 	{ "[hosts]\nip = client\n", "must be HOST TEXT" },
 	{ "[server]\noptions = --shutdown 'drain 1s\n", "a quote that is not closed" },
 	{ "[means]\nnone = soon\n", "must be never, or a time and a cause" },

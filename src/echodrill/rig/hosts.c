@@ -177,6 +177,11 @@ static int sysctl_open(struct hosts *h, enum host host, const char *name, int fl
 	return fd;
 }
 
+bool hosts_has_sysctl(const char *name)
+{
+	return strncmp(name, "net.", 4) == 0 || strncmp(name, "net/", 4) == 0;
+}
+
 int hosts_sysctl(struct hosts *h, enum host host, const char *name, const char *value)
 {
 	int fd = sysctl_open(h, host, name, O_WRONLY), r = 0;

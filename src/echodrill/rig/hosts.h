@@ -11,6 +11,7 @@
 #ifndef ECHODRILL_HOSTS_H
 #define ECHODRILL_HOSTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,10 @@ void hosts_leave(const struct hosts *h);
 int hosts_tool(struct hosts *h, enum host host, const char *const *argv, const char *input);
 int hosts_ip(struct hosts *h, enum host host, const char *text);
 int hosts_nft(struct hosts *h, enum host host, const char *text);
+
+/* Whether a host has a sysctl of that name ("net."...) of its own. Of all others there is one, the
+ * machine's. */
+bool hosts_has_sysctl(const char *name);
 
 /* Writes a sysctl ("net.ipv4.tcp_retries2") on a host. Returns 0, or -errno with h->why. */
 int hosts_sysctl(struct hosts *h, enum host host, const char *name, const char *value);

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "devices.h"
 #include "echo/base/program.h"
 
 enum { NS_FLAGS = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS };
@@ -139,6 +140,9 @@ static int ns_make_private_from_chroot(void)
 /* What must look different inside. */
 static int ns_mount(struct ns_why *why)
 {
+	const char *what;
+	int err;
+
 	if ((ns_chrooted() ? ns_make_private_from_chroot() : ns_make_private()) < 0)
 		return ns_fail(why, "cannot make mounts private");
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
@@ -147,7 +151,11 @@ static int ns_mount(struct ns_why *why)
 		return ns_fail(why, "cannot mount a private /run");
 	if (mkdir("/run/netns", 0755) < 0)
 		return ns_fail(why, "cannot make /run/netns");
-	return 0;
+	err = devices_mount(&what);
+	if (err == 0)
+		return 0;
+	errno = -err;
+	return ns_fail(why, "cannot make %s", what);
 }
 
 struct ns_job {

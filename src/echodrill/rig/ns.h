@@ -14,9 +14,9 @@ struct ns_why {
 	char text[NS_WHY_MAX];
 };
 
-/* Runs @run(@arg) as process 1 of new namespaces, with /proc of its own and an empty /run. When it
- * returns, or dies, or when this process dies in whatever way (SIGKILL included), the kernel ends
- * every process that it has started, and the namespaces with them.
+/* Runs @run(@arg) as process 1 of new namespaces, with a /proc and a /dev of its own and an empty
+ * /run. When it returns, or dies, or when this process dies in whatever way (SIGKILL included), the
+ * kernel ends every process that it has started, and the namespaces with them.
  * @why lies in memory shared with children (mmap). Returns a pid to wait for, whose exit code is
  * what @run returned (70 if it was killed, 4 with why->text if there was no way in), or -errno. */
 pid_t ns_spawn(int (*run)(void *arg), void *arg, struct ns_why *why);

@@ -56,6 +56,10 @@ static int host_text_parse(const struct opt *o, const char *text, void *field,
 		snprintf(why, OPT_ERROR_MAX, "must be %s", o->help);
 		return -EINVAL;
 	}
+	if (strcmp(o->key, "sysctl") == 0 && !hosts_has_sysctl(at)) {
+		snprintf(why, OPT_ERROR_MAX, "is of the whole machine: a host has those of net");
+		return -EINVAL;
+	}
 	return text_list_parse(o, text, field, why);
 }
 

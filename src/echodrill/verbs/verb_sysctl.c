@@ -20,6 +20,8 @@ static int sysctl_parse(struct step *s, const char **text, char why[OPT_ERROR_MA
 	r = r < 0 ? r : argument_rest(s, text, why);
 	if (r == 0 && !strchr(s->rest, ' '))
 		return word_refuse(why, "needs HOST NAME VALUE");
+	if (r == 0 && !hosts_has_sysctl(s->rest))
+		return word_refuse(why, "is of the whole machine: a host has those of net");
 	return r;
 }
 
