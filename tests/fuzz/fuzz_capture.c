@@ -3,14 +3,14 @@
  * what follows, if the second byte is odd, are the frames alone, so that what lies behind
  * libpcap's own checks is reached: two bytes of length, and the frame.
  *
- * reads: src/echodrill/verdict/capture.c src/echodrill/verdict/frame.c
+ * reads: src/echodrill/verdict/capture.c src/echodrill/rig/frame.c
  */
 #include <string.h>
 #include <unistd.h>
 
+#include "echodrill/rig/frame.h"
 #include "echodrill/stage/timeline.h"
 #include "echodrill/verdict/capture.h"
-#include "echodrill/verdict/frame.h"
 #include "lib/fuzz.h"
 
 enum { FRAMES_MAX = 64, FILE_MAX = 1 << 16, TOLD_MAX = 32 };

@@ -285,8 +285,8 @@ class Lacking(TestCase):
         for tool in tools:
             shutil.copy(shutil.which(tool), self.tools)
         only = f"mount --bind {self.tools} /usr/sbin; PATH={self.tools}; exec \"$@\""
-        return run(["unshare", "--mount", "sh", "-ec", only, "sh", *program("echodrill"), "--timeline", "never", "run",
-                    *args])
+        return conclusive(["unshare", "--mount", "sh", "-ec", only, "sh", *program("echodrill"), "--timeline", "never", "run",
+                           *args])
 
     def test_tools_in_sbin_are_found_with_the_path_of_an_ordinary_user(self):
         r = conclusive([*program("echodrill"), "--drills", without_limits(self, ONE), "run", ONE],

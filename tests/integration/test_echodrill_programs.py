@@ -191,15 +191,58 @@ class Notices(Programs):
                 self.assertEqual((r["verdict"], self.kinds(r), r["client_end"]), ("pass", [kind], "running"), r)
 
     def test_what_a_client_says_on_and_on_is_no_notice(self):
-        loop = "exec sh -c '(while sleep 0.1 && echo tick; do :; done) & exec socat -u TCP:{server}:{port} -'"
-        self.add_client("talks", loop, "request = x")
-        self.add_client("ticks", loop, "request = x\nchatter = ^tick$")
-        self.add_drill("program-killed-idle", "1500ms", **{"client connect": "client start\nstep = await state client ESTAB 1",
-                                                           "kill: fault signal KILL server": "kill: fault nft add rule inet drill forward counter name fault drop"})
-        for name, kinds in (("talks", ["said"]), ("ticks", [])):
+        """Numbers aside, it is what it said when all was well; what is new, a file must call chatter."""
+        loop = "exec sh -c '(n=1; while sleep 0.1 && echo $n {}; do n=$((n + 1)); done) & exec socat -u TCP:{{server}}:{{port}} -'"
+        later = loop.format("tick $([ $n -gt 20 ] && echo tock)")
+        self.add_client("ticks", loop.format("tick"), "request = x")
+        self.add_client("later", later, "request = x")
+        self.add_client("chats", later, "request = x\nchatter = ^[0-9]+ tick tock$")
+        self.add_drill("program-killed-idle", "4s", **{"client connect": "client start\nstep = await client /^5 tick/",
+                                                       "kill: fault signal KILL server": "kill: fault nft add rule inet drill forward counter name fault drop"})
+        drill = self.place / "drills/program-killed-idle.conf"
+        drill.write_text(drill.read_text().replace("[drill]", "[drill]\nwords = on"))
+        for name, kinds in (("ticks", []), ("later", ["said"]), ("chats", [])):
             with self.subTest(name=name):
                 r = self.one("--drills", str(self.place / "drills"), "--programs", name, "run", "program-killed-idle")
                 self.assertEqual((r["verdict"], self.kinds(r)), ("pass", kinds), r)
+
+    def test_what_a_client_says_before_it_connects_is_no_notice(self):
+        """It is started into the fault: what it does first it would do without one, and its time counts from its SYN."""
+        self.add_client(start="echo starting; sleep 1; exec socat - TCP:{server}:{port}", more="request = hello")
+        self.add_drill("program-connect-silent")
+        results = self.of_mine("-j", "2", "--drills", str(self.place / "drills"), "--programs", "mine", "run", "program-connect-silent").results
+        r = results["program-connect-silent"]
+        self.assertEqual((r["verdict"], r["noticed"], r["client_end"]), ("pass", [], "running"), r)
+        r = self.one("--programs", "mine", "run", "program-refused")
+        said, = (n for n in r["noticed"] if n["how"] == "said")
+        self.assertIn("Connection refused", said["what"])
+        syn = next(e["t_ns"] for e in r["timeline"] if e["who"] == "wire" and "SYN" in e["what"])
+        ended, = (e["t_ns"] for e in r["timeline"] if e["what"] == "(exit code 1)")
+        counted, = (n["after_ns"] for n in r["noticed"] if n["how"] == "ended")
+        self.assertAlmostEqual(counted, ended - syn, delta=2_000_000)
+
+    def test_one_that_ends_without_connecting_has_noticed_something(self):
+        self.add_client(start="echo no route; exit 3", more="request = hello")
+        r = self.one("--programs", "mine", "run", "program-refused")
+        self.assertEqual((r["verdict"], self.kinds(r), r["client_end"]), ("pass", ["said", "ended"], "exit code 3"), r)
+
+    def test_what_a_client_does_while_the_fault_is_made_is_because_of_it(self):
+        self.add_client(start="socat -u TCP:{server}:{port} -; echo gone; exec sleep 60", more="request = hello")
+        self.add_drill("program-killed-idle", **{"client connect": "client start\nstep = await state client ESTAB 1",
+                                                 "signal KILL server": "nft add rule inet drill forward counter name fault drop",
+                                                 "step = kill": "step = slow: fault signal KILL server\nstep = kill"})
+        r = self.one("--drills", str(self.place / "drills"), "--programs", "mine", "run", "program-killed-idle")
+        self.assertIn("gone", [n["what"] for n in r["noticed"]])
+
+    def test_one_that_has_ended_before_it_is_measured_is_no_result(self):
+        """What it does not notice because it is gone would be called never."""
+        self.add_client(start="exec socat -T 1 - TCP:{server}:{port}", more="request = hello")
+        self.add_drill("program-silent-idle", **{"step = await noticed": "step = await exit client within 10s\nstep = from: wait 10ms\nstep = await noticed"})
+        report = drill("--programs-dir", str(self.place / "programs"), "--drills", str(self.place / "drills"), "--programs", "mine", "run",
+                       "program-silent-idle")
+        r, = report.results.values()
+        self.assertEqual((report.code, r["verdict"]), (INCONCLUSIVE, "inconclusive"), r)
+        self.assertIn("the client has ended before it could notice", r["reason"])
 
     def test_that_nothing_is_noticed_is_a_result_and_the_clean_up_is_no_notice(self):
         self.add_drill("program-hung")

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "echo/base/base.h"
-#include "echodrill/verdict/frame.h"
+#include "echodrill/rig/frame.h"
 
 #include "suites.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
-#include "echodrill/verdict/frame.h"
+#include "echodrill/rig/frame.h"
 #include "suites.h"
 
 /* 10.77.1.2:40000 > 10.77.2.2:7007, 6 bytes of data, PSH ACK */

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "echodrill/verdict/frame.h"
+#include "echodrill/rig/frame.h"
 
 enum { SEGMENTS_MAX = 4000 };
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
-#include "echodrill/verdict/frame.h"
+#include "echodrill/rig/frame.h"
 
 static const char *const names[END_STATES] = {
 	[END_CLOSED] = "",

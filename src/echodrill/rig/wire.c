@@ -21,6 +21,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "frame.h"
 #include "hosts.h"
 
 enum {
@@ -136,6 +137,16 @@ static bool wire_receive(const struct wire *w, int fd, struct frame_slot *f)
 	return true;
 }
 
+/* Keeps when the client first tries to connect. */
+static void wire_see(struct wire *w, const struct frame_slot *s)
+{
+	struct frame f;
+
+	if (atomic_load(&w->counts->syn_ns) == 0 && frame_read(&f, s->data, s->len) &&
+	    f.kind == FRAME_TCP && (f.flags & (FRAME_SYN | FRAME_ACK)) == FRAME_SYN)
+		atomic_store(&w->counts->syn_ns, s->due_ns);
+}
+
 /* Takes what arrived; a bounded batch, so that what is due goes out in time. */
 static void wire_take(struct wire *w, unsigned from)
 {
@@ -152,6 +163,8 @@ static void wire_take(struct wire *w, unsigned from)
 		pcap_frame(w, q ? WIRE_CLIENT : WIRE_SERVER, &f);
 		if (!q)
 			continue;
+		if (from == 0)
+			wire_see(w, &f);
 		if (cut || q->count == WIRE_QUEUE) {
 			atomic_fetch_add(&w->counts->dropped, 1);
 			continue;

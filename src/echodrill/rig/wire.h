@@ -17,6 +17,8 @@ struct wire_counts {
 	_Atomic uint32_t dropped; /* frames for which there was no room: the path was not what it
 				     should be */
 	_Atomic uint32_t frames;
+	_Atomic int64_t syn_ns; /* when the first SYN of the client came, since it was set to 0; it
+				 * is known before the SYN goes on */
 };
 
 /* Starts the relay; frames come out @delay_ns after they went in. pcap[] are files to write to.

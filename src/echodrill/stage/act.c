@@ -25,6 +25,24 @@ static void act_mark(struct record *rec, const char *label, int64_t begin_ns)
 	rec->marks++;
 }
 
+/* What the client does while a step is carried out may be because of it: the step is known from its
+ * beginning. */
+static void act_begin(struct record *rec, const struct step *s, int64_t begin_ns)
+{
+	act_mark(rec, s->label, begin_ns);
+	if (s->fault)
+		act_mark(rec, "fault", begin_ns);
+	if (strcmp(s->label, "from") == 0) /* what came before is not what is measured */
+		memset(rec->notice, 0, sizeof(rec->notice));
+}
+
+static void act_end_marks(struct record *rec, int64_t begin_ns)
+{
+	for (unsigned i = 0; i < rec->marks; i++)
+		if (rec->mark[i].begin_ns == begin_ns)
+			rec->mark[i].end_ns = clock_now_ns();
+}
+
 static int act_step(struct run *r, unsigned nth)
 {
 	const struct step *s = &r->drill->step.at[nth];
@@ -45,20 +63,16 @@ static int act_step(struct run *r, unsigned nth)
 	if (s->fault && s->verb->before)
 		s->verb->before(&d);
 	begin = clock_now_ns();
+	act_begin(rec, s, begin);
 	if (!s->verb->quiet)
 		timeline_add(&rec->timeline, begin, WHO_DRILL, "%s%s%s", s->fault ? "FAULT " : "",
 			     doing_left_out(&d) || d.o->foreign ? "(left out) " : "", s->text);
 	result = s->verb->act(&d);
-	act_mark(rec, s->label, begin);
+	act_end_marks(rec, begin);
 	if (!ran && r->procs[WHO_CLIENT].pid)
 		act_mark(rec, RECORD_CLIENT_STARTED, begin);
-	if (strcmp(s->label, "from") == 0) /* what came before is not what is measured */
-		memset(rec->notice, 0, sizeof(rec->notice));
-	if (s->fault) {
-		act_mark(rec, "fault", begin);
-		if (s->verb->after)
-			s->verb->after(&d);
-	}
+	if (s->fault && s->verb->after)
+		s->verb->after(&d);
 	return result;
 }
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <regex.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -200,6 +201,8 @@ int launch_program(struct run *r, enum who who)
 		return loop_problem(r, -E2BIG, c.shown, "has too many words");
 	if (p->pid && !p->ended)
 		return loop_problem(r, -EBUSY, c.shown, "is running already");
+	if (who == WHO_CLIENT)
+		atomic_store(&r->record->wire.syn_ns, 0);
 	err = proc_start(p, who, r->hosts.ns[who == WHO_CLIENT ? HOST_CLIENT : HOST_SERVER],
 			 c.argv);
 	if (err < 0)

@@ -8,7 +8,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <netinet/tcp.h>
-#include <regex.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +16,9 @@
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
-#include "echodrill/script/program.h"
 #include "loop.h"
 #include "run.h"
+#include "said.h"
 
 enum { LOOK_EVERY_MS = 10, LOOK_OFTEN_S = 3, LOOK_LATER_MS = 50, TABLE_EVERY_MS = 300 };
 
@@ -44,17 +43,41 @@ bool notice_is_meant(const char *pattern)
 	return false;
 }
 
-int64_t notice_base(const struct record *rec)
+/* Whether the client was started into the fault. */
+static bool is_late(const struct record *rec)
 {
 	const struct mark *fault = record_mark(rec, "fault");
 	const struct mark *started = record_mark(rec, RECORD_CLIENT_STARTED);
+
+	return fault && started && started->begin_ns > fault->begin_ns;
+}
+
+int64_t notice_base(const struct record *rec)
+{
+	const struct mark *fault = record_mark(rec, "fault");
 	const struct mark *from = record_mark(rec, "from");
+	int64_t begin, syn;
 
 	if (!fault)
 		return 0;
 	if (from && from->begin_ns > fault->begin_ns)
 		return from->begin_ns;
-	return started && started->begin_ns > fault->begin_ns ? started->begin_ns : fault->begin_ns;
+	if (!is_late(rec))
+		return fault->begin_ns;
+	begin = record_mark(rec, RECORD_CLIENT_STARTED)->begin_ns;
+	syn = atomic_load(&rec->wire.syn_ns);
+	return syn > begin ? syn : begin;
+}
+
+/* What notices count from, or 0: the client was started into the fault and has not met it yet. One
+ * that ends without trying to connect has noticed something. */
+static int64_t base_so_far(const struct run *r)
+{
+	const struct record *rec = r->record;
+
+	if (is_late(rec) && atomic_load(&rec->wire.syn_ns) == 0 && !r->procs[WHO_CLIENT].ended)
+		return 0;
+	return notice_base(rec);
 }
 
 const struct notice *notice_first(const struct record *rec)
@@ -70,7 +93,7 @@ const struct notice *notice_first(const struct record *rec)
 static void notice_add(struct run *r, enum notice_kind kind, int64_t t_ns, const char *text)
 {
 	struct notice *n = &r->record->notice[kind];
-	const int64_t base = notice_base(r->record);
+	const int64_t base = base_so_far(r);
 
 	if (n->seen || base == 0 || t_ns < base)
 		return;
@@ -148,9 +171,7 @@ static struct run_socket *find_socket(struct run *r, unsigned port)
 /* Whether the connection that it has just opened means something: not when it begins with many. */
 static bool is_anew(const struct run *r)
 {
-	const struct mark *started = record_mark(r->record, RECORD_CLIENT_STARTED);
-
-	if (r->sockets > 1 && (!started || started->begin_ns < notice_base(r->record)))
+	if (r->sockets > 1 && !is_late(r->record))
 		return true;
 	for (unsigned i = 0; i + 1 < r->sockets; i++)
 		if (r->socket[i].closed)
@@ -206,33 +227,20 @@ static void look_gone(struct looking *l)
 	}
 }
 
-/* What it prints on and on means nothing. */
-static bool is_chatter(const struct run *r, const char *text)
-{
-	const char *pattern = r->options->client->client.chatter;
-	regex_t re;
-	bool yes;
-
-	if (!pattern[0] || regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-		return false;
-	yes = regexec(&re, text, 0, NULL, 0) == 0;
-	regfree(&re);
-	return yes;
-}
-
-/* Lines that are new, and its end. */
+/* Lines that are new, and its end. What notices count from may turn out later: then all lines are
+ * looked at again. */
 static void look_words(struct run *r)
 {
 	const struct timeline *t = &r->record->timeline;
 	const struct proc *p = &r->procs[WHO_CLIENT];
+	const int64_t base = base_so_far(r);
 
-	for (; r->noticed < t->count; r->noticed++) {
-		const struct event *e = &t->at[r->noticed];
-		const bool ours = e->text[0] == '>' || e->text[0] == '(' || e->text[0] == '\0';
-
-		if (e->who == WHO_CLIENT && !ours && !is_chatter(r, e->text))
-			notice_add(r, NOTICE_SAID, e->t_ns, e->text);
-	}
+	if (base != r->noticed_base)
+		r->noticed = 0;
+	r->noticed_base = base;
+	for (; base != 0 && r->noticed < t->count; r->noticed++)
+		if (t->at[r->noticed].t_ns >= base && said_means(r, r->noticed, base))
+			notice_add(r, NOTICE_SAID, t->at[r->noticed].t_ns, t->at[r->noticed].text);
 	if (p->pid && p->ended && !r->record->notice[NOTICE_ENDED].seen) {
 		char text[64];
 
@@ -281,6 +289,13 @@ void notice_look(struct run *r)
 	look_table(&l);
 	look_gone(&l);
 	look_words(r);
+}
+
+bool notice_is_too_late(const struct run *r)
+{
+	const struct proc *p = &r->procs[WHO_CLIENT];
+
+	return p->pid && p->ended && p->ended_ns < base_so_far(r);
 }
 
 bool notice_any(struct run *r)

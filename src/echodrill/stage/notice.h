@@ -23,6 +23,9 @@ bool notice_is_meant(const char *pattern);
  * counts for nothing. */
 void notice_look(struct run *r);
 
+/* Whether the client has ended before there was anything to notice. */
+bool notice_is_too_late(const struct run *r);
+
 /* Whether anything was noticed so far. */
 bool notice_any(struct run *r);
 
@@ -32,7 +35,9 @@ const char *notice_name(unsigned kind);
 /* The first of them by its time, or NULL. */
 const struct notice *notice_first(const struct record *rec);
 
-/* What notices count from: the fault, or the client's start where that is later; 0: neither was. */
+/* What notices count from: the step `from`, or the fault; of a client that is started into the
+ * fault its first SYN, since what it does before that it does whether there is a fault or not, or
+ * its start if it never sends one; 0: there was no fault. */
 int64_t notice_base(const struct record *rec);
 
 #endif

@@ -54,9 +54,10 @@ struct run {
 	unsigned sockets;
 	uint32_t table_frames; /* on the wire when the kernel's table was read, and when that was */
 	int64_t table_ns;
-	int client_diag;  /* asks the kernel of the client's host; 0: not opened yet */
-	bool transfers;   /* the client runs its long transfer */
-	unsigned noticed; /* events of the timeline before it have been looked at */
+	int client_diag;      /* asks the kernel of the client's host; 0: not opened yet */
+	bool transfers;       /* the client runs its long transfer */
+	unsigned noticed;     /* events of the timeline before it have been looked at */
+	int64_t noticed_base; /* ... as to what was said since then */
 	int64_t looked_ns;
 	pid_t wire;
 	pid_t listener; /* that shares the server's port; 0: none */

@@ -178,6 +178,9 @@ static int await_act(struct doing *d)
 
 	if (d->o->foreign)
 		return await_foreign(d, began);
+	if (d->s->what == AWAIT_NOTICED && run_is_foreign(d->r, WHO_CLIENT) &&
+	    notice_is_too_late(d->r))
+		return doing_failed(d, "the client has ended before it could notice");
 	if (d->s->what == AWAIT_UNREAD && !d->r->drill->client_lines &&
 	    !run_has_words(d->r, WHO_CLIENT))
 		launch_request(d->r); /* ours is a load there */

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "echo/base/base.h"
+#include "echodrill/rig/frame.h"
 #include "echodrill/rig/hosts.h"
 #include "echodrill/stage/timeline.h"
-#include "frame.h"
 
 enum { SNAP = 65536 };
 
