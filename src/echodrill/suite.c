@@ -237,6 +237,7 @@ static void suite_add(struct suite *s, const struct drill *d, const struct run_o
 	p->drill = sum->drill = d;
 	p->options = *o;
 	sum->detector = o->detector;
+	sum->client = o->client;
 	snprintf(sum->name, sizeof(sum->name), "%s%s%s%s%s", s->named ? o->client->name : "",
 		 s->named ? "/" : "", d->name, o->detector ? "/" : "",
 		 o->detector ? o->detector->name : "");

@@ -75,11 +75,13 @@ class Files(Programs):
         self.add_client("two", program="file = ../x")
         self.add_client("three", more="chatter = (")
         self.add_client("four")
+        self.add_client("seven", program="uncured = silent-idle")
         (self.place / "programs/five.conf").write_text("[program]\nserver = cat\n")
         for names, words in (("one", "one.conf:6: unknown key 'reqest'; did you mean 'request'?"),
                              ("two", "two.conf:3: file: '../x' is no NAME"), ("three", "is no regular expression"),
                              ("four:cure", "four: has no section [cure]"), ("cat", "cat is a server: name a client of it"),
                              ("four/four", "four is no server"), ("five", "a client needs one"), ("six", "No such file"),
+                             ("seven", "seven.conf:3: uncured: 'silent-idle' must be FAULT...: why"),
                              ("four:x", "':cure' or nothing")):
             with self.subTest(names=names):
                 r = run([*program("echodrill"), "--programs-dir", str(self.place / "programs"), "--programs", names, "run", "server-killed"])
@@ -311,6 +313,15 @@ class Probe(Programs):
         text = " ".join(r.out.split())
         self.assertRegex(text, "^Never noticed while the drill lasted program-silent-idle never The server's host vanishes.*"
                                "To set: keepalive.* Noticed program-killed-busy .*1 of 2 faults are never noticed$")
+
+    def test_what_no_setting_cures_is_said_with_its_reason(self):
+        self.add_client(more="request = hello", program="uncured = hung silent-idle: it looks at nothing")
+        self.add_drill("program-silent-idle")
+        r = run([*program("echodrill"), "--drills", str(self.place / "drills"), "--programs-dir", str(self.place / "programs"),
+                 "--programs", "mine", "probe", "program-silent-idle"], timeout=120)
+        text = " ".join(r.out.split())
+        self.assertIn("TCP alone says it never. Nothing to set: it looks at nothing", text)
+        self.assertNotIn("To set:", text)
 
     def test_it_passes_a_client_that_notices_everything(self):
         r = self.probe(drills=["program-killed-busy"])

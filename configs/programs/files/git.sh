@@ -5,4 +5,4 @@ if [ ! -d {dir}/git ]; then
 	git clone -q --bare {dir}/work {dir}/git/repo.git
 	git -C {dir}/git/repo.git update-server-info
 fi
-exec python3 -u -m http.server -b {server} -d {dir}/git {port}
+exec /usr/bin/python3 -u -m http.server -b {server} -d {dir}/git {port}

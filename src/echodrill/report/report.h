@@ -34,6 +34,7 @@ struct summary {
 	char file[DRILL_NAME_MAX * 3 + 96]; /* each run has its own */
 	const struct drill *drill;
 	const struct detector *detector; /* NULL: no drill of the matrix */
+	const struct program *client;    /* another's; NULL: ours */
 	bool done;
 	bool sound; /* nothing that it needs went wrong; else nobody can say that it never knew */
 	enum verdict verdict;

@@ -10,6 +10,7 @@
 #include "echo/base/units.h"
 #include "echodrill/explain.h"
 #include "echodrill/script/drill.h"
+#include "echodrill/script/program.h"
 #include "report.h"
 
 enum { SLOW_S = 10, TEXT_AT = 6 };
@@ -53,6 +54,7 @@ static const char *computed(const struct summary *s, char text[UNITS_MAX + 32])
 static void fault_line(const struct summary *s, enum danger danger, FILE *to)
 {
 	char text[OPT_TEXT_MAX * 2], after[UNITS_MAX], tcp[UNITS_MAX + 32];
+	const char *uncured = s->client ? program_uncured(s->client, s->drill->name) : NULL;
 
 	escape_line(to, "  %-28s %-9s %s%s", s->name, report_knew_text(s, after),
 		    s->knew_ns >= 0 ? s->knew : "",
@@ -64,9 +66,12 @@ static void fault_line(const struct summary *s, enum danger danger, FILE *to)
 	textwrap_put(to, "", TEXT_AT, 0, s->drill->story.at[0]);
 	if (danger >= DANGER_NONE)
 		return;
-	snprintf(text, sizeof(text), "%s%s%s", computed(s, tcp),
-		 s->drill->sooner.count ? "To set: " : "",
-		 s->drill->sooner.count ? s->drill->sooner.at[0] : "");
+	if (uncured)
+		snprintf(text, sizeof(text), "%sNothing to set: %s", computed(s, tcp), uncured);
+	else
+		snprintf(text, sizeof(text), "%s%s%s", computed(s, tcp),
+			 s->drill->sooner.count ? "To set: " : "",
+			 s->drill->sooner.count ? s->drill->sooner.at[0] : "");
 	textwrap_put(to, "", TEXT_AT, 0, text);
 }
 

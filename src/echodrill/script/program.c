@@ -25,6 +25,19 @@ static int name_parse(const struct opt *o, const char *text, void *field, char w
 	return text_list_parse(o, text, field, why);
 }
 
+/* "FAULT...: why" */
+static int uncured_parse(const struct opt *o, const char *text, void *field,
+			 char why[OPT_ERROR_MAX])
+{
+	const size_t faults = strcspn(text, ":");
+
+	if (faults == 0 || strncmp(text + faults, ": ", 2) != 0) {
+		snprintf(why, OPT_ERROR_MAX, "must be FAULT...: why");
+		return -EINVAL;
+	}
+	return text_list_parse(o, text, field, why);
+}
+
 static int signal_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {
 	const int number = proc_signal_number(text);
@@ -65,6 +78,7 @@ static bool regex_print(const struct opt *o, const void *field, unsigned nth,
 }
 
 static const struct opt_type name_type = { "NAME", name_parse, text_list_print };
+static const struct opt_type uncured_type = { "TEXT", uncured_parse, text_list_print };
 static const struct opt_type signal_type = { "SIGNAL", signal_parse, signal_print };
 static const struct opt_type regex_type = { "RE", regex_parse, regex_print };
 
@@ -85,6 +99,8 @@ static const struct opt program_rows[] = {
 	OPT_STRING(program, version, NULL, "a command whose first line says its version"),
 	PROGRAM_ROW("server", partner, opt_string, NULL, "the program file of its server"),
 	OPT(program, file, name_type, NULL, "of the folder files, copied to {dir}",
+	    .repeats = true),
+	OPT(program, uncured, uncured_type, NULL, "FAULT...: why no setting of it cures these",
 	    .repeats = true),
 	OPT_END,
 };
@@ -210,6 +226,26 @@ static bool is_there(const char *name)
 		path += n + (path[n] == ':');
 	}
 	return false;
+}
+
+const char *program_uncured(const struct program *p, const char *drill)
+{
+	static const char group[] = "program-";
+	const char *fault = strncmp(drill, group, strlen(group)) == 0 ? drill + strlen(group)
+								       : drill;
+
+	for (unsigned i = 0; i < p->uncured.count; i++) {
+		const char *at = p->uncured.at[i], *why = strchr(at, ':') + 2;
+
+		while (at < why) {
+			const size_t len = strcspn(at, " :");
+
+			if (len == strlen(fault) && strncmp(at, fault, len) == 0)
+				return why;
+			at += len + 1;
+		}
+	}
+	return NULL;
 }
 
 int program_check(const struct program *p, char why[OPT_TEXT_MAX])

@@ -2,7 +2,7 @@
  * program: somebody else's program in a drill: a file that says how it is started, how one knows
  * that it is ready, how it is made to send a request, and what it needs (docs/drills.md).
  *
- *     [program] kind, about, package, needs, root, version, server, file
+ *     [program] kind, about, package, needs, root, version, server, file, uncured
  *     [server]  start, ready, end, reload
  *     [client]  start, ready, request, transfer, chatter
  *     [cure]    what, and keys of [client] that take the place of those above
@@ -43,6 +43,7 @@ struct program {
 	unsigned kind;                /* enum program_kind */
 	bool root;                    /* it needs users of its own */
 	struct text_list about, package, needs, file;
+	struct text_list uncured; /* "FAULT...: why", for people */
 	struct program_server server;
 	struct program_client client, cure;
 };
@@ -56,6 +57,10 @@ void program_from_command(struct program *p, enum program_kind kind, const char 
 
 /* Lets the settings of [cure] take the place of the others. Returns 0, or -ENOENT: it has none. */
 int program_cure(struct program *p);
+
+/* Why nothing of its configuration makes it notice the fault of the drill "program-FAULT"; NULL: it
+ * does not say that. */
+const char *program_uncured(const struct program *p, const char *drill);
 
 /* Whether it can be run here. Returns 0, or -ENOENT or -EPERM with @why: what to install. */
 int program_check(const struct program *p, char why[OPT_TEXT_MAX]);
