@@ -251,12 +251,14 @@ def render(out, docs, programs):
     for title, faults in FAULTS.items():
         lines += table(title, faults, rows, done)
     lines += uncured_lines(rows)
-    lines += ["\n## Versions, and what cures them\n", "| client | version | server | cured by | faults measured |", "|---|---|---|---|---|"]
+    lines += ["\n## Commands, versions, and what cures them\n",
+              "| client | command | version | server | cured by | faults measured |", "|---|---|---|---|---|---|"]
     for name in names:
         c = read_program(name)
         cure = Text(c["cure"]["what"]).cell() if c.has_section("cure") else ""
         client, server = (Text(v).cell() for v in versions[name])
-        lines.append(f"| {name} | {client} | {c['program']['server']}: {server} | {cure} | {measured.get(name, 0)} |")
+        command = Text(c["client"]["start"].removeprefix("exec ")).cell()
+        lines.append(f"| {name} | {command} | {client} | {c['program']['server']}: {server} | {cure} | {measured.get(name, 0)} |")
     lines += ["\n## The faults\n"]
     for fault in DRILLS:
         text = (ROOT / f"configs/drills/program-{fault}.conf").read_text()

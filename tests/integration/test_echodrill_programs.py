@@ -236,6 +236,14 @@ class Notices(Programs):
         r = self.one("--drills", str(self.place / "drills"), "--programs", "mine", "run", "program-killed-idle")
         self.assertIn("gone", [n["what"] for n in r["noticed"]])
 
+    def test_a_connection_that_is_closed_before_it_is_measured_is_no_notice(self):
+        """As wrk does, which tries whether there is a server. Its FIN, unread, is no request that is under way."""
+        one = "socat -u OPEN:/dev/null TCP:{server}:{port}"
+        self.add_client(start=f"{one}; {one}; echo hello | socat -t 99 - TCP:{{server}}:{{port}}")
+        self.add_drill("program-hung", "1s")
+        r = self.one("--drills", str(self.place / "drills"), "--programs", "mine", "run", "program-hung")
+        self.assertEqual((r["verdict"], r["noticed"]), ("pass", []), r)
+
     def test_one_that_has_ended_before_it_is_measured_is_no_result(self):
         """What it does not notice because it is gone would be called never."""
         self.add_client(start="exec socat -T 1 - TCP:{server}:{port}", more="request = hello")
@@ -260,6 +268,14 @@ class Notices(Programs):
                          {"program-killed-idle": ("skipped", True), "program-silent-transfer": ("skipped", True),
                           "program-killed-busy": ("pass", False)})
         self.assertEqual(report.code, 0)
+
+    def test_a_client_that_is_asked_by_another_command(self):
+        """The request is a line for the shell around both."""
+        self.add_client(start="touch {dir}/asks; tail -f {dir}/asks | socat - TCP:{server}:{port} & while read -r _; do echo hello >>{dir}/asks; done",
+                        more="request = ask")
+        r = self.one("--programs", "mine", "run", "program-rebooted-idle")
+        self.assertEqual(r["verdict"], "pass", r)
+        self.assertIn("closed", self.kinds(r))
 
     def test_many_connections_are_counted_and_not_refused(self):
         one = "socat - TCP:{server}:{port}"

@@ -118,4 +118,4 @@ class TableRuns(TestCase):
         r = json.loads(self.results.read_text().splitlines()[0])
         self.assertIn(f"of {r['measured'][:10]}, on {os.uname().sysname} {os.uname().release}", text)
         self.assertIn(f"{os.cpu_count()} CPUs", text)
-        self.assertRegex(text, r"(?m)^\| ncat \| Ncat: Version \S+ .*\| echo: socat version ")
+        self.assertRegex(text, r"(?m)^\| ncat \| ncat \\{server\\} \\{port\\} \| Ncat: Version \S+ .*\| echo: socat version ")

@@ -123,6 +123,13 @@ int diag_each(int fd, int family, void (*each)(void *arg, const struct diag_sock
 	return r < 0 ? r : 0;
 }
 
+/* tcp_diag reports what the sequence numbers say, and a FIN has one (tcp_diag_get_info). */
+static bool is_end_unread(const struct diag_socket *at)
+{
+	return at->unread > 0 && (at->state == TCP_CLOSE_WAIT || at->state == TCP_LAST_ACK ||
+				  at->state == TCP_CLOSING);
+}
+
 static void count_socket(void *arg, const struct diag_socket *at)
 {
 	struct diag_states *s = arg;
@@ -132,6 +139,7 @@ static void count_socket(void *arg, const struct diag_socket *at)
 		s->backlog += at->unread;
 	} else {
 		s->unread += at->unread;
+		s->ends += is_end_unread(at);
 		s->unsent += at->unsent;
 	}
 }

@@ -19,6 +19,7 @@ enum {
 struct diag_states {
 	unsigned count[DIAG_STATES];
 	uint64_t unread, unsent; /* bytes queued, of those that are connections */
+	unsigned ends;           /* FINs that lie there unread: each counts as one byte of them */
 	unsigned backlog;        /* waiting to be accepted */
 };
 

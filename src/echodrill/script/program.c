@@ -231,8 +231,8 @@ static bool is_there(const char *name)
 const char *program_uncured(const struct program *p, const char *drill)
 {
 	static const char group[] = "program-";
-	const char *fault = strncmp(drill, group, strlen(group)) == 0 ? drill + strlen(group)
-								       : drill;
+	const char *fault =
+		strncmp(drill, group, strlen(group)) == 0 ? drill + strlen(group) : drill;
 
 	for (unsigned i = 0; i < p->uncured.count; i++) {
 		const char *at = p->uncured.at[i], *why = strchr(at, ':') + 2;

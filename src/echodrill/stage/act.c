@@ -10,6 +10,7 @@
 #include "echodrill/script/verb.h"
 #include "echodrill/verbs/doing.h"
 #include "loop.h"
+#include "notice.h"
 #include "run.h"
 #include "target.h"
 
@@ -62,6 +63,8 @@ static int act_step(struct run *r, unsigned nth)
 	d.o->active = true;
 	if (s->fault && s->verb->before)
 		s->verb->before(&d);
+	if (s->fault || strcmp(s->label, "from") == 0)
+		notice_settle(r);
 	begin = clock_now_ns();
 	act_begin(rec, s, begin);
 	if (!s->verb->quiet)

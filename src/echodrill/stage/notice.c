@@ -291,6 +291,12 @@ void notice_look(struct run *r)
 	look_words(r);
 }
 
+void notice_settle(struct run *r)
+{
+	r->looked_ns = r->table_ns = 0;
+	notice_look(r);
+}
+
 bool notice_is_too_late(const struct run *r)
 {
 	const struct proc *p = &r->procs[WHO_CLIENT];

@@ -23,6 +23,9 @@ bool notice_is_meant(const char *pattern);
  * counts for nothing. */
 void notice_look(struct run *r);
 
+/* Looks now: what is found is older than what comes next, which is measured. */
+void notice_settle(struct run *r);
+
 /* Whether the client has ended before there was anything to notice. */
 bool notice_is_too_late(const struct run *r);
 

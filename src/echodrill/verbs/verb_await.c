@@ -90,7 +90,7 @@ static bool has_noticed(struct run *r, void *arg)
 {
 	(void)arg;
 	return run_is_foreign(r, WHO_CLIENT)
-		       ? notice_any(r)
+		       ? notice_first(r->record) != NULL
 		       : r->procs[WHO_CLIENT].ended || launch_has_said(r, WHO_CLIENT, NOTICE_WORDS);
 }
 
@@ -120,7 +120,7 @@ static bool has_unread(struct run *r, void *arg)
 	struct diag_states now;
 
 	return loop_states(r, w->s->host, &now) == 0 &&
-	       now.unread >= (run_has_words(r, WHO_CLIENT) ? w->s->count : 1);
+	       now.unread - now.ends >= (run_has_words(r, WHO_CLIENT) ? w->s->count : 1);
 }
 
 static bool has_backlog(struct run *r, void *arg)
