@@ -236,6 +236,16 @@ class Notices(Programs):
         r = self.one("--drills", str(self.place / "drills"), "--programs", "mine", "run", "program-killed-idle")
         self.assertIn("gone", [n["what"] for n in r["noticed"]])
 
+    def test_one_that_is_slow_to_ask_once_it_is_connected_is_not_idle(self):
+        """It would ask into the fault."""
+        ask = "exec 3<&0; socat TCP:{server}:{port} SYSTEM:'read -r _ <&3; sleep 1; echo hello; cat >&2'"
+        self.add_client(start=ask, more="request = go")
+        self.add_drill("program-silent-idle", "1s")
+        r = self.one("--drills", str(self.place / "drills"), "--programs", "mine", "run", "program-silent-idle")
+        fault = next(e["t_ns"] for e in r["timeline"] if e["what"].startswith("FAULT"))
+        asked = next(e["t_ns"] for e in r["timeline"] if e["who"] == "wire" and "bytes" in e["what"])
+        self.assertEqual((r["verdict"], asked < fault), ("pass", True), r)
+
     def test_a_connection_that_is_closed_before_it_is_measured_is_no_notice(self):
         """As wrk does, which tries whether there is a server. Its FIN, unread, is no request that is under way."""
         one = "socat -u OPEN:/dev/null TCP:{server}:{port}"

@@ -137,13 +137,17 @@ static bool wire_receive(const struct wire *w, int fd, struct frame_slot *f)
 	return true;
 }
 
-/* Keeps when the client first tries to connect. */
-static void wire_see(struct wire *w, const struct frame_slot *s)
+/* Keeps when the client first tries to connect, and who has sent how many bytes. */
+static void wire_see(struct wire *w, unsigned from, const struct frame_slot *s)
 {
 	struct frame f;
 
-	if (atomic_load(&w->counts->syn_ns) == 0 && frame_read(&f, s->data, s->len) &&
-	    f.kind == FRAME_TCP && (f.flags & (FRAME_SYN | FRAME_ACK)) == FRAME_SYN)
+	if (!frame_read(&f, s->data, s->len) || f.kind != FRAME_TCP)
+		return;
+	if (f.len > 0)
+		atomic_fetch_add(&w->counts->data[from], 1);
+	if (from == 0 && (f.flags & (FRAME_SYN | FRAME_ACK)) == FRAME_SYN &&
+	    atomic_load(&w->counts->syn_ns) == 0)
 		atomic_store(&w->counts->syn_ns, s->due_ns);
 }
 
@@ -163,8 +167,7 @@ static void wire_take(struct wire *w, unsigned from)
 		pcap_frame(w, q ? WIRE_CLIENT : WIRE_SERVER, &f);
 		if (!q)
 			continue;
-		if (from == 0)
-			wire_see(w, &f);
+		wire_see(w, from, &f);
 		if (cut || q->count == WIRE_QUEUE) {
 			atomic_fetch_add(&w->counts->dropped, 1);
 			continue;

@@ -17,6 +17,7 @@ struct wire_counts {
 	_Atomic uint32_t dropped; /* frames for which there was no room: the path was not what it
 				     should be */
 	_Atomic uint32_t frames;
+	_Atomic uint32_t data[2]; /* frames with bytes, of the client and of the server */
 	_Atomic int64_t syn_ns; /* when the first SYN of the client came, since it was set to 0; it
 				 * is known before the SYN goes on */
 };

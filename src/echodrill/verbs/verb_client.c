@@ -25,6 +25,7 @@ enum client_want { CLIENT_START, CLIENT_CONNECT, CLIENT_REQUEST, CLIENT_TRANSFER
 enum {
 	CONNECT_MAX_S = 20,
 	QUIET_MS = 500,       /* nothing goes over the wire any more: the client is idle */
+	SILENT_MS = 2000,     /* ... where nobody has asked, or nobody has answered so far */
 	ANSWER_FRAMES = 4,    /* a request and its answer, each seen on both sides of the router */
 	TRANSFER_FRAMES = 60, /* so many show that a transfer is under way */
 };
@@ -45,9 +46,20 @@ static int client_parse(struct step *s, const char **text, char why[OPT_ERROR_MA
 
 /* When the wire was last seen to carry something. */
 struct quiet {
-	uint32_t begun, frames;
+	uint32_t begun, frames, asked, answered;
 	int64_t since_ns;
 };
+
+/* For how long nothing must come. A client that is slow to ask, once it is connected, is not idle.
+ */
+static int64_t quiet_needed(const struct run *r, const struct quiet *q)
+{
+	const struct wire_counts *w = &r->record->wire;
+
+	return MSEC(atomic_load(&w->data[0]) != q->asked && atomic_load(&w->data[1]) != q->answered
+			    ? QUIET_MS
+			    : SILENT_MS);
+}
 
 static bool is_idle(struct run *r, void *arg)
 {
@@ -58,8 +70,8 @@ static bool is_idle(struct run *r, void *arg)
 
 	if (frames != q->frames || frames - q->begun < ANSWER_FRAMES ||
 	    loop_states(r, HOST_CLIENT, &s) < 0 || s.count[1] == 0 || s.unread > 0 || s.unsent > 0)
-		*q = (struct quiet){ q->begun, frames, now };
-	return r->procs[WHO_CLIENT].ended || now - q->since_ns >= MSEC(QUIET_MS);
+		*q = (struct quiet){ q->begun, frames, q->asked, q->answered, now };
+	return r->procs[WHO_CLIENT].ended || now - q->since_ns >= quiet_needed(r, q);
 }
 
 static bool transfers(struct run *r, void *arg)
@@ -82,6 +94,8 @@ static int client_connect(struct doing *d)
 	if (!launch_is_ready(r, clock_now_ns() + SEC(CONNECT_MAX_S)))
 		return doing_failed(d, "the client is not ready");
 	q.begun = atomic_load(&r->record->wire.frames);
+	q.asked = atomic_load(&r->record->wire.data[0]);
+	q.answered = atomic_load(&r->record->wire.data[1]);
 	launch_request(r);
 	if (!loop_until(r, clock_now_ns() + SEC(CONNECT_MAX_S), is_idle, &q) ||
 	    r->procs[WHO_CLIENT].ended)
