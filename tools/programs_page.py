@@ -217,7 +217,7 @@ def page(program, done, versions):
 def head(rows, done, measured):
     dates = sorted({r["measured"][:10] for r in done.values() if "measured" in r})
     systems = sorted({r["system"] for r in done.values() if "system" in r})
-    when = f" of {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, on {Text('; '.join(systems)).cell()}" if dates else ""
+    when = f" on {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, on {Text('; '.join(systems)).cell()}" if dates else ""
     count = sum(1 for p in rows if ":" not in p and measured[p] >= ENOUGH)
     return f"""# What other people's clients notice when the other end dies, and when
 

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -116,6 +117,27 @@ class TableRuns(TestCase):
         self.make("ncat")
         text = (self.place / "programs.md").read_text()
         r = json.loads(self.results.read_text().splitlines()[0])
-        self.assertIn(f"of {r['measured'][:10]}, on {os.uname().sysname} {os.uname().release}", text)
+        self.assertIn(f"on {r['measured'][:10]}, on {os.uname().sysname} {os.uname().release}", text)
         self.assertIn(f"{os.cpu_count()} CPUs", text)
         self.assertRegex(text, r"(?m)^\| ncat \| ncat \\{server\\} \\{port\\} \| Ncat: Version \S+ .*\| echo: socat version ")
+
+
+class Cures(TestCase):
+    """Of each program either what cures it, or why nothing does."""
+
+    def test_what_no_setting_cures_is_named_and_nothing_else(self):
+        sys.path.insert(0, str(ROOT / "tools"))
+        self.addCleanup(sys.path.remove, str(ROOT / "tools"))
+        import programs_page as page
+        table = (ROOT / "docs/programs.md").read_text()
+        never = {}
+        for line in table.splitlines():
+            row = re.match(r"\| ([\w-]+)(, cured)? \|", line)
+            if row and re.search(r"programs/[\w-]+\.md#", line):
+                of_row = set(re.findall(r"\[\*\*never\*\*\]\(programs/[\w-]+\.md#([\w-]+)\)", line))
+                never.setdefault(row[1], {}).setdefault(bool(row[2]), set()).update(of_row)
+        for program, rows in sorted(never.items()):
+            with self.subTest(program=program):
+                self.assertEqual(rows.get(True, rows[False]), set(page.uncured(program)))
+        for name in page.clients():
+            self.assertLessEqual(set(page.uncured(name.removesuffix(":cure"))), CELLS, name)
