@@ -35,6 +35,7 @@ enum {
 
 struct sink {
 	int fd, own; /* own: the same file, opened once more; -1: it is not */
+	bool kept;   /* `own` stays open */
 	int stop_fd; /* readable while a signal is pending; -1: not needed yet, or that was seen */
 	bool socket;
 	bool refused; /* the last write, although poll() had said that there is room */
@@ -42,24 +43,41 @@ struct sink {
 };
 
 static atomic_bool output_gave_up[STANDARD];
+static int output_kept[STANDARD] = { -1, -1, -1 }; /* set before threads run */
+
+/* The same file, opened once more, where that is a pipe or a terminal; else -1. */
+static int output_reopen(int fd)
+{
+	struct stat st;
+	char path[32];
+
+	if (fstat(fd, &st) < 0 || !(S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && isatty(fd))))
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+void output_keep(void)
+{
+	for (int fd = STDOUT_FILENO; fd < STANDARD; fd++)
+		output_kept[fd] = output_reopen(fd);
+}
 
 static void sink_open(struct sink *s, int fd, int64_t patience_ns)
 {
 	struct stat st;
-	char path[32];
 
 	*s = (struct sink){ .fd = fd, .own = -1, .stop_fd = -1, .patience_ns = patience_ns };
 	if (fstat(fd, &st) < 0)
 		return; /* write will say so */
 	s->socket = S_ISSOCK(st.st_mode);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && isatty(fd)))
-		s->own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	s->kept = fd < STANDARD && output_kept[fd] >= 0;
+	s->own = s->kept ? output_kept[fd] : output_reopen(fd);
 }
 
 static void sink_close(struct sink *s)
 {
-	if (s->own >= 0)
+	if (s->own >= 0 && !s->kept)
 		close(s->own);
 	if (s->stop_fd >= 0)
 		close(s->stop_fd);

@@ -22,6 +22,10 @@ enum {
  * something. */
 int output_write(int fd, const char *text, size_t len, int64_t patience_ns);
 
+/* Opens now what a write to standard output or standard error would open each time, and keeps it:
+ * for a program that will be able to open nothing. Before threads run. */
+void output_keep(void);
+
 /* A stream over @fd, which stays the caller's and open; NULL and errno if there cannot be one. It
  * waits for ever; once a write has failed all others do, at once. */
 FILE *output_stream(int fd);
