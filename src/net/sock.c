@@ -270,20 +270,30 @@ bool sock_is_open(int fd)
 	return sock_is_stream(fd) && sock_get(fd, SO_ACCEPTCONN) == 0;
 }
 
-/* What a new socket begins with: another listener's may have been set. */
-static int sock_default_congestion(int fd)
+int sock_system_congestion(char name[SOCK_CONGESTION_MAX])
 {
-	char name[SOCK_CONGESTION_MAX];
-	socklen_t len = sizeof(name);
+	socklen_t len = SOCK_CONGESTION_MAX;
 	int r, fresh = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fresh < 0)
 		return -errno;
-	r = getsockopt(fresh, IPPROTO_TCP, TCP_CONGESTION, name, &len);
-	if (r == 0)
-		r = setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, len);
-	r = r < 0 ? -errno : 0;
+	r = getsockopt(fresh, IPPROTO_TCP, TCP_CONGESTION, name, &len) < 0 ? -errno : 0;
 	close(fresh);
+	return r;
+}
+
+/* Another listener's may have been set. */
+static int sock_default_congestion(int fd, const struct sock_options *o)
+{
+	char name[SOCK_CONGESTION_MAX];
+	int r = 0;
+
+	memcpy(name, o->system_congestion, sizeof(name));
+	if (!name[0])
+		r = sock_system_congestion(name);
+	if (r == 0 && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name,
+				 (socklen_t)strnlen(name, sizeof(name))) < 0)
+		r = -errno;
 	return r;
 }
 
@@ -308,7 +318,7 @@ static int sock_configure_tcp(int fd, const struct sock_options *o)
 	if (r == 0)
 		r = sock_set_options(fd, o);
 	if (r == 0 && !sock_chooses_congestion(o))
-		r = sock_default_congestion(fd);
+		r = sock_default_congestion(fd, o);
 	return r;
 }
 

@@ -29,6 +29,8 @@ struct sock_options {
 	struct sock_keepalive keepalive;
 	int64_t user_timeout_ns;              /* TCP_USER_TIMEOUT, in whole milliseconds; 0: off */
 	char congestion[SOCK_CONGESTION_MAX]; /* TCP_CONGESTION; "" or "default": the system's */
+	/* what "default" means, for a process that may make no socket to find out; "": it may */
+	char system_congestion[SOCK_CONGESTION_MAX];
 	bool icmp_errors; /* IP_RECVERR: an ICMP unreachable is an error of the next call at once */
 	unsigned backlog; /* of a listener */
 	unsigned unix_mode; /* permissions of a unix listener */
@@ -71,6 +73,9 @@ bool sock_is_open(int fd);
 void sock_accepted_unix(int fd);
 
 bool sock_options_equal(const struct sock_options *a, const struct sock_options *b);
+
+/* The congestion control that a new socket begins with. Returns 0 or -errno. */
+int sock_system_congestion(char name[SOCK_CONGESTION_MAX]);
 
 /* Gives a listener the options of this configuration, the backlog too: what it accepts from now on
  * has them. Returns 0 or -errno. */
