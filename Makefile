@@ -57,7 +57,7 @@ WERROR  ?= -Werror
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla $(WERROR)
 FLAGS   := $(CPPFLAGS) -std=$(STD) -D_GNU_SOURCE -Iinclude -Isrc -Itests -I$(B) -pthread $(HARDEN) $(WARN) $(SAN)
 LDALL    = -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
-LDLIBS  := -luring -linih -ljansson -lmicrohttpd -lpcap -lz -pthread -lm
+LDLIBS  := -luring -lseccomp -lcap-ng -linih -ljansson -lmicrohttpd -lpcap -lz -pthread -lm
 
 # --- sources -------------------------------------------------------------------------------------------------
 

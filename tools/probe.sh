@@ -12,10 +12,12 @@ has() { # name, statement
 	if compiles "$2"; then echo "#define $1 1"; else echo "/* no $1 */"; fi
 }
 
-if ! compiles ''; then
-	echo "$0: ${CC:-cc} finds no liburing.h; tools/deps installs what building needs" >&2
-	exit 4
-fi
+for header in liburing.h seccomp.h cap-ng.h; do
+	if ! printf '#include <%s>\n' "$header" | ${CC:-cc} -D_GNU_SOURCE -x c -fsyntax-only - 2>/dev/null; then
+		echo "$0: ${CC:-cc} finds no $header; tools/deps installs what building needs" >&2
+		exit 4
+	fi
+done
 has HAVE_SETUP_BUF_RING 'int r; io_uring_setup_buf_ring(0, 0, 0, 0, &r)'
 has HAVE_BUNDLE 'return IORING_RECVSEND_BUNDLE'
 has HAVE_BUF_RING_INC 'return IOU_PBUF_RING_INC'

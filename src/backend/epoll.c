@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -289,6 +290,15 @@ static void epoll_fini(struct worker *w)
 	munmap(s->scratch, s->scratch_len);
 }
 
+static const struct backend_call epoll_calls[] = {
+	{ .number = SYS_recvfrom },    { .number = SYS_sendto },
+#ifdef SYS_epoll_wait
+	{ .number = SYS_epoll_wait },
+#endif
+	{ .number = SYS_epoll_pwait }, { .number = SYS_epoll_pwait2 },
+	{ .number = SYS_epoll_ctl },   BACKEND_CALLS_END,
+};
+
 const struct backend_ops backend_epoll = {
 	.name = "epoll",
 	.help = "edge-triggered readiness, one scratch buffer per worker",
@@ -312,4 +322,5 @@ const struct backend_ops backend_epoll = {
 	.owed = epoll_owed,
 	.attach = epoll_attach,
 	.configured = epoll_configured,
+	.calls = epoll_calls,
 };

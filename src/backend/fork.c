@@ -13,10 +13,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -432,6 +434,25 @@ static void fork_fini(struct worker *w)
 	fork_unmap(s);
 }
 
+/* fork(2) as libc makes it, and nothing else of clone(2): no thread, no namespace. */
+enum { FORK_FLAGS = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD };
+#ifdef __s390x__
+enum { FORK_FLAGS_AT = 1 };
+#else
+enum { FORK_FLAGS_AT = 0 };
+#endif
+
+static const struct backend_call fork_calls[] = {
+	{ .number = SYS_clone, .arg = FORK_FLAGS_AT, .mask = UINT64_MAX, .value = FORK_FLAGS },
+	{ .number = SYS_set_robust_list },
+	{ .number = SYS_close_range },
+	{ .number = SYS_wait4 },
+	{ .number = SYS_kill, .arg = 1, .mask = UINT32_MAX, .value = SIGTERM },
+	{ .number = SYS_kill, .arg = 1, .mask = UINT32_MAX, .value = SIGKILL },
+	{ .number = SYS_kill, .arg = 1, .mask = UINT32_MAX, .value = FORK_CLOSE },
+	BACKEND_CALLS_END,
+};
+
 const struct backend_ops backend_fork = {
 	.name = "fork",
 	.help = "a process for each connection, with blocking calls: the textbook's server",
@@ -451,4 +472,5 @@ const struct backend_ops backend_fork = {
 	.close = fork_close,
 	.progress = fork_progress,
 	.stop = fork_stop,
+	.calls = fork_calls,
 };

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
@@ -383,6 +384,13 @@ static void uring_fini(struct worker *w)
 	uring_bufs_fini(&s->bufs);
 }
 
+/* What the ring does for us is no system call of ours: uring_ring_enable limits that. */
+static const struct backend_call uring_calls[] = {
+	{ .number = SYS_io_uring_enter },
+	{ .number = SYS_io_uring_register },
+	BACKEND_CALLS_END,
+};
+
 const struct backend_ops backend_uring = {
 	.name = "io_uring",
 	.help = "completions: one system call a turn, buffers that the kernel takes from a ring",
@@ -408,4 +416,5 @@ const struct backend_ops backend_uring = {
 	.detach = uring_detach,
 	.owed = uring_owed,
 	.attach = uring_attach,
+	.calls = uring_calls,
 };

@@ -19,13 +19,14 @@
 #include "echo/net/worker_group.h"
 #include "listen/listeners.h"
 #include "metrics.h"
+#include "privileged.h"
 #include "reload.h"
 #include "server.h"
 
 enum {
-	DESCRIPTORS_OF_MAIN =
-		10,                /* 0 to 2, output, ends of workers, signals, the reserve, the
-				    * supervisor, and of a peer; what serves it in fork has one more */
+	DESCRIPTORS_OF_MAIN = 12,  /* 0 to 2, both outputs, helper, ends of workers, signals, the
+				    * reserve, the supervisor, and of a peer; what serves it in
+				    * fork has one more */
 	DESCRIPTORS_OF_WORKER = 2, /* to be woken, and the backend's own; beside its listeners */
 };
 
@@ -53,6 +54,7 @@ static void server_takeover(struct server *s)
 
 	t->config = server_takeover_config(&s->config);
 	t->group = &s->group;
+	t->helper = &s->sandbox.helper;
 	t->sock = &s->now->net.sock;
 	t->listeners = &s->listeners;
 }
@@ -62,10 +64,20 @@ static int server_passed(struct server *s)
 	struct listeners *l = &s->listeners;
 
 	l->group = &s->group;
+	l->helper = &s->sandbox.helper;
 	l->sock = &s->now->net.sock;
 	l->bound = &s->bound;
 	l->fallback = opt_origin_of(&s->opts, "listen")->level == OPT_DEFAULT;
 	return listeners_begin(l);
+}
+
+/* The helper knows of main what is set by now. */
+static int server_sandbox(struct server *s)
+{
+	privileged_begin(s);
+	if (s->sandbox.wants_helper) /* a reload, or a restart that fails, sets options */
+		(void)sock_system_congestion(s->now->net.sock.system_congestion);
+	return sandbox_begin(&s->sandbox);
 }
 
 /* All listeners, before a thread starts: a port in use is found before anything serves. */
@@ -132,7 +144,7 @@ static void server_left(struct server *s)
 
 	metrics_leave(&s->metrics);
 	snprintf(text, sizeof(text), "process %d has taken over", (int)pid);
-	if (pid == s->takeover.successor.pid)
+	if (pid == s->takeover.started)
 		notify_left(&s->notify, pid, text);
 	else
 		notify_stopping(&s->notify, text);
@@ -296,6 +308,7 @@ static int server_open_metrics(struct server *s)
 
 	s->metrics.server.options = &s->config.metrics;
 	s->metrics.group = &s->group;
+	s->metrics.helper = &s->sandbox.helper;
 	metrics_limit(&s->metrics, s->config.max_conns);
 	r = metrics_open(&s->metrics, s->takeover.taking, &s->opts);
 	if (r < 0)
@@ -316,18 +329,20 @@ static int server_start(struct server *s)
 		s->group.workers[i].role = &echo_role;
 		s->group.workers[i].role_state = &now->echo;
 	}
-	server_takeover(s);
 	if (takeover_begin(&s->takeover) < 0 || server_listen(s) < 0)
 		return EXIT_ENVIRONMENT;
 	if (worker_group_prepare(&s->group, &now->net, &s->backend) < 0) {
 		log_error("cannot start: %s", s->backend.why);
 		return EXIT_ENVIRONMENT;
 	}
-	if (server_open_metrics(s) < 0 || takeover_ready(&s->takeover) < 0)
+	if (server_open_metrics(s) < 0 || takeover_ready(&s->takeover) < 0 ||
+	    sandbox_enter(&s->sandbox) < 0)
 		return EXIT_ENVIRONMENT;
-	r = worker_group_start(&s->group);
+	r = metrics_start(&s->metrics); /* has a thread of its own */
+	if (r == 0 && sandbox_close(&s->sandbox, s->backend.ops) < 0)
+		return EXIT_ENVIRONMENT;
 	if (r == 0)
-		r = metrics_start(&s->metrics);
+		r = worker_group_start(&s->group);
 out:
 	if (r < 0)
 		log_error("cannot start: %s", strerror(-r));
@@ -358,7 +373,9 @@ static int server_run(struct server *s)
 	const uint64_t nofile = server_raise_nofile(s->config.max_conns);
 	int r, code;
 
-	if (server_passed(s) < 0 || server_check_descriptors(s, nofile) < 0)
+	server_takeover(s);
+	if (server_passed(s) < 0 || server_check_descriptors(s, nofile) < 0 ||
+	    server_sandbox(s) < 0)
 		return EXIT_ENVIRONMENT;
 	code = server_start(s);
 	if (code == EXIT_OK) {
@@ -385,6 +402,7 @@ static int server_run(struct server *s)
 	}
 	worker_group_fini(&s->group);
 	notify_fini(&s->notify);
+	sandbox_end(&s->sandbox);
 	return code;
 }
 
@@ -430,6 +448,7 @@ static int server_main(struct server *s, int argc, char **argv)
 	}
 	log_configure(&s->config.log);
 	s->now = &s->settings[0];
+	s->sandbox.config = &s->config.sandbox;
 	s->bound = s->config.listen;
 	server_configure(s, &s->config, s->now);
 	notify_init(&s->notify);

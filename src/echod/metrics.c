@@ -19,6 +19,7 @@
 #include "echo/base/program.h"
 #include "echo/net/backend.h"
 #include "echo/net/worker_group.h"
+#include "echod/sandbox/helper.h"
 
 struct metric {
 	const char *name, *type, *help;
@@ -222,6 +223,26 @@ static void metrics_failed(const char *path, int err)
 	log_warn("cannot write metrics to %s: %s", path, strerror(-err));
 }
 
+static int metrics_begin(void *arg)
+{
+	struct helper_work w = { .task = HELPER_METRICS_BEGIN };
+	int r = helper_ask(((struct metrics *)arg)->helper, &w);
+
+	return r < 0 ? r : w.fd;
+}
+
+static int metrics_end(void *arg, bool keep)
+{
+	struct helper_work w = { .task = HELPER_METRICS_END, .keep = keep };
+
+	return helper_ask(((struct metrics *)arg)->helper, &w);
+}
+
+static void metrics_remove_path(void *arg, const char *path, struct path_id id)
+{
+	helper_remove_path(((struct metrics *)arg)->helper, path, id);
+}
+
 /* Best effort: a process that may not see itself in /proc has no such metric. */
 static void metrics_open_tables(struct metrics *m)
 {
@@ -252,6 +273,9 @@ int metrics_open(struct metrics *m, bool join, struct opt_set *set)
 
 	m->server.print = metrics_print;
 	m->server.failed = metrics_failed;
+	m->server.file_begin = metrics_begin;
+	m->server.file_end = metrics_end;
+	m->server.remove_path = metrics_remove_path;
 	m->server.arg = m;
 	if (metrics_server_descriptors(m->server.options) == 0)
 		return 0;

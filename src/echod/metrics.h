@@ -13,6 +13,7 @@
 #include "echo/net/metrics_server.h"
 
 struct backend_ops;
+struct helper;
 struct worker_group;
 
 /* Writes the counters in Prometheus' text exposition format, a line for each worker. Causes that
@@ -24,6 +25,7 @@ void metrics_report(FILE *to, const struct worker_group *group);
 struct metrics {
 	struct metrics_server server;     /* its options are the caller's to set */
 	const struct worker_group *group; /* the caller's to set, too */
+	struct helper *helper;            /* the same: does with files what we may not */
 	_Atomic unsigned max_conns;
 	const struct backend_ops *backend;
 	struct prom_process process;

@@ -55,6 +55,22 @@ static void notify_open(struct notify *n, const char *path)
 		log_warn("no supervisor is told: %s", strerror(errno));
 	else
 		(void)setsockopt(n->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	/* while we may: the user whom we become may not reach it. One that is not there yet, or
+	 * listens anew, is looked for by its name (notify_send). */
+	if (n->fd >= 0)
+		(void)connect(n->fd, (const struct sockaddr *)&n->to.ss, n->to.len);
+}
+
+static int notify_send(const struct notify *n, const char *text, size_t len)
+{
+	if (send(n->fd, text, len, MSG_NOSIGNAL) >= 0)
+		return 0;
+	if (errno != ENOTCONN && errno != ECONNREFUSED)
+		return -errno;
+	return sendto(n->fd, text, len, MSG_NOSIGNAL, (const struct sockaddr *)&n->to.ss,
+		      n->to.len) < 0
+		       ? -errno
+		       : 0;
 }
 
 void notify_init(struct notify *n)
@@ -82,7 +98,7 @@ notify_say(const struct notify *n, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 	va_list args;
-	int len;
+	int len, r;
 
 	if (n->fd < 0)
 		return;
@@ -91,10 +107,10 @@ notify_say(const struct notify *n, const char *fmt, ...)
 	va_end(args);
 	if (len >= (int)sizeof(text))
 		len = (int)sizeof(text) - 1;
-	if (sendto(n->fd, text, (size_t)len, MSG_NOSIGNAL, (const struct sockaddr *)&n->to.ss,
-		   n->to.len) < 0)
+	r = notify_send(n, text, (size_t)len);
+	if (r < 0)
 		log_warn("the supervisor is not told '%.*s': %s", (int)strcspn(text, "\n"), text,
-			 strerror(errno));
+			 strerror(-r));
 }
 
 /* One line, whatever addresses it names. */

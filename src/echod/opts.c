@@ -128,6 +128,15 @@ static const struct opt_type opt_limit = { "N", limit_parse, limit_print };
 static const char *const balance_names[] = { "kernel", "least", NULL };
 static const char *const handover_names[] = { "move", "serve", NULL };
 
+static const char *const sandbox_names[] = { "on", "off", "required", NULL };
+
+/* A row for member @field_ of struct sandbox_config. */
+#define SANDBOX_ROW(key_, field_, type_, fallback_, help_, ...)                                    \
+	{                                                                                          \
+		.key = #key_, .type = &(type_), .fallback = (fallback_), .help = (help_),          \
+		OPT_FIELD(echod_config, sandbox.field_), __VA_ARGS__                               \
+	}
+
 static const char *const log_format_names[] = { "text", "json", NULL };
 static const char *const log_level_names[] = { "error", "warning", "info", NULL };
 
@@ -217,6 +226,14 @@ static const struct opt echod_opts[] = {
 	LOG_ROW("log_burst", burst, opt_uint, "100", NULL,
 		"lines of a kind within 5 s; those beyond are counted, and that is said; 0: any "
 		"number"),
+	SANDBOX_ROW(user, user, opt_user, "off",
+		    "user to become once all is open: a name or a number; off: stay who starts it"),
+	SANDBOX_ROW(group, group, opt_group, "off",
+		    "its group, and the only one; off: the user's own"),
+	SANDBOX_ROW(sandbox, mode, opt_enum, "on",
+		    "give up capabilities, and all system calls that serving does not need; "
+		    "required: do not serve where that cannot be had; off: to debug it",
+		    .names = sandbox_names),
 	OPT_FLAG(echod_config, check, "check the configuration and exit"),
 	PROGRAM_ROWS(echod_config),
 	OPT_END,
@@ -235,8 +252,7 @@ static const char echod_after[] =
 	"use, privilege, descriptors), 70 a bug, 130 and 143 ended at once by a second\n"
 	"signal.\n";
 
-int echod_load(struct opt_set *s, struct echod_config *c, struct backend_choice *b, int argc,
-	       char **argv)
+int echod_options(struct opt_set *s, struct echod_config *c, struct backend_choice *b)
 {
 	int r;
 
@@ -253,7 +269,15 @@ int echod_load(struct opt_set *s, struct echod_config *c, struct backend_choice 
 		snprintf(s->error, sizeof(s->error), "cannot be read: %s", strerror(-r));
 		return r;
 	}
-	return opt_load(s, argc, argv, environ);
+	return 0;
+}
+
+int echod_load(struct opt_set *s, struct echod_config *c, struct backend_choice *b, int argc,
+	       char **argv)
+{
+	int r = echod_options(s, c, b);
+
+	return r < 0 ? r : opt_load(s, argc, argv, environ);
 }
 
 static int fork_cannot(struct opt_set *s, const struct echod_config *c)
@@ -280,6 +304,8 @@ int echod_check(struct opt_set *s, const struct echod_config *c, const struct ba
 		return opt_error_at(s, "cpus", "this process may use none of them");
 	if (opts_listen_check(s, c) < 0)
 		return -EINVAL;
+	if (c->sandbox.group.name[0] && !c->sandbox.user.name[0])
+		return opt_error_at(s, "group", "takes a user");
 	if (c->takeover[0] && c->own_descriptors)
 		return opt_error_at(
 			s, "own_descriptors",

@@ -13,6 +13,7 @@
 #include "echo/net/metrics_server.h"
 #include "echo/net/path.h"
 #include "echo/net/sock.h"
+#include "sandbox/sandbox.h"
 
 enum {
 	ECHOD_WORKERS_MAX = 1024, /* as many as there can be CPUs in a set */
@@ -56,6 +57,7 @@ struct echod_config {
 	int64_t handover_time;
 	struct metrics_options metrics;
 	struct log_options log;
+	struct sandbox_config sandbox;
 };
 
 extern const struct opt_type opt_listen, opt_mode, opt_owner;
@@ -66,6 +68,9 @@ extern const struct opt_type opt_listen, opt_mode, opt_owner;
  * s->error set. */
 int echod_load(struct opt_set *s, struct echod_config *c, struct backend_choice *b, int argc,
 	       char **argv);
+
+/* The same without reading any: the rows of all options. Returns 0 or -errno with s->error set. */
+int echod_options(struct opt_set *s, struct echod_config *c, struct backend_choice *b);
 
 /* Checks across rows: what this backend cannot do. Returns 0, or -EINVAL with s->error set. */
 int echod_check(struct opt_set *s, const struct echod_config *c, const struct backend_ops *backend);

@@ -7,10 +7,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "echo/base/log.h"
@@ -37,6 +37,7 @@ struct reload {
 	struct path_id made[ADDR_LIST_MAX]; /* of bound: files of unix sockets that are new */
 	uint64_t nofile;                    /* the limit of descriptors */
 	bool kept[ADDR_LIST_MAX];           /* of bound: they are served already */
+	unsigned wanted[ADDR_LIST_MAX];     /* of the others: which of config.listen they are */
 	int *fds;                           /* listeners of the others, as worker_change has them */
 	unsigned each;                      /* addresses that they are for */
 	char why[OPT_ERROR_MAX];            /* nothing has changed */
@@ -69,38 +70,19 @@ static void reload_note(void *arg, const struct opt_change *c)
 					 "%s%s = %s", r->said_len ? ", " : "", c->name, c->after);
 }
 
-/* A pipe, as of <(...), has been read, and whoever opened one again might wait for ever. */
-static int reload_check_file(struct reload *r)
-{
-	const char *file = r->s->config.program.config;
-	struct stat st;
-
-	if (file[0] && (stat(file, &st) < 0 || S_ISREG(st.st_mode)))
-		return 0; /* what is wrong with it, reading it says */
-	return reload_fail(r, -EINVAL, file[0] ? file : "no configuration file (-f)",
-			   "cannot be read again");
-}
-
-/* Is it one that an echod can start with? */
-static int reload_check_whole(struct reload *r)
-{
-	const struct backend_ops *wanted = r->config.backend;
-
-	return echod_check(&r->opts, &r->config, wanted ? wanted : r->s->backend.ops);
-}
-
 static int reload_read(struct reload *r)
 {
-	const struct server *s = r->s;
-	int argc = 0, e = reload_check_file(r);
+	struct server *s = r->s;
+	struct helper_work w = { .task = HELPER_READ,
+				 .data = &s->reread.packet,
+				 .data_len = sizeof(s->reread.packet) };
+	int e = helper_ask(&s->sandbox.helper, &w);
 
-	if (e < 0)
+	if (e < 0) {
+		snprintf(r->why, sizeof(r->why), "%s", w.why);
 		return e;
-	while (s->takeover.successor.argv[argc])
-		argc++;
-	e = echod_load(&r->opts, &r->config, &r->backend, argc, s->takeover.successor.argv);
-	if (e >= 0)
-		e = reload_check_whole(r);
+	}
+	e = reread_unpack(&s->reread.packet, s->opts.file, &r->opts, &r->config, &r->backend);
 	if (e >= 0) {
 		opt_merge(&r->opts, &s->opts, reload_note, r);
 		e = echod_check(&r->opts, &r->config, s->backend.ops);
@@ -144,9 +126,11 @@ static int reload_match_name(struct reload *r, const struct addr *name, bool use
 	return e < 0 ? e : n;
 }
 
-static int reload_match_one(struct reload *r, const struct addr *wanted, bool used[ADDR_LIST_MAX])
+/* Number @i of the configuration. */
+static int reload_match_one(struct reload *r, unsigned i, bool used[ADDR_LIST_MAX])
 {
 	const struct listeners *l = &r->s->listeners;
+	const struct addr *wanted = &r->config.listen.at[i];
 	char text[ADDR_TEXT_MAX];
 	int n;
 
@@ -164,6 +148,7 @@ static int reload_match_one(struct reload *r, const struct addr *wanted, bool us
 		return reload_add(r, name_is(&l->asked.at[k]) ? &l->asked.at[k] : wanted,
 				  &l->bound->at[k], true);
 	}
+	r->wanted[r->bound.count % ADDR_LIST_MAX] = i;
 	return reload_add(r, wanted, wanted, false);
 }
 
@@ -178,7 +163,7 @@ static int reload_match(struct reload *r)
 	if (opt_origin_of(&r->opts, "listen")->level == OPT_DEFAULT)
 		e = reload_match_name(r, NULL, used); /* in the place of the default */
 	for (unsigned i = 0; e >= 0 && i < wanted->count && !(i == 0 && e > 0); i++)
-		e = reload_match_one(r, &wanted->at[i], used);
+		e = reload_match_one(r, i, used);
 	for (unsigned k = 0; e >= 0 && k < bound->count; k++) {
 		if (!used[k])
 			r->gone.at[r->gone.count++] = bound->at[k];
@@ -196,39 +181,47 @@ static bool reload_is_ours(const struct reload *r, const struct addr *at)
 	return false;
 }
 
-static int reload_join(struct reload *r, const struct addr *at, int *fds)
+/* The next listener of the address that @w says, or another descriptor of its unix socket, which
+ * there can be only once. */
+static int reload_open_one(struct reload *r, unsigned i, int first, struct helper_work *w)
 {
-	unsigned n = 0;
-	int fd = 0;
+	int e;
 
-	while (n < r->s->group.count && fd >= 0) {
-		fd = sock_join(at, &r->next->net.sock);
-		if (fd >= 0)
-			fds[n++] = fd;
+	if (w->nth > 0 && addr_is_unix(&r->bound.at[i])) {
+		w->fd = fcntl(first, F_DUPFD_CLOEXEC, 0);
+		if (w->fd < 0)
+			snprintf(w->why, sizeof(w->why), "%s", strerror(errno));
+		return w->fd < 0 ? -EMFILE : 0;
 	}
-	while (fd < 0 && n > 0)
-		close(fds[--n]);
-	return fd < 0 ? fd : 0;
+	e = helper_ask(&r->s->sandbox.helper, w);
+	if (e < 0 || w->nth > 0)
+		return e;
+	r->made[i] = w->id;
+	return addr_is_unix(&r->bound.at[i]) ? 0 : sock_listens(w->fd, &r->bound.at[i]);
 }
 
+/* One for each worker. */
 static int reload_listen(struct reload *r, unsigned i)
 {
 	const unsigned workers = r->s->group.count;
-	struct addr *at = &r->bound.at[i];
-	int *fds = &r->fds[r->each * workers];
-	char text[ADDR_TEXT_MAX], why[SOCK_WHY_MAX] = "";
-	int e;
+	const struct addr asked = r->bound.at[i]; /* port 0 becomes another */
+	struct helper_work w = { .task = HELPER_LISTEN,
+				 .index = r->wanted[i],
+				 .joins = reload_is_ours(r, &asked) };
+	int *fds = &r->fds[r->each * workers], e = 0;
+	char text[ADDR_TEXT_MAX];
 
-	if (addr_is_unix(at))
-		e = sock_listen_unix(at, &r->next->net.sock, fds, workers, why);
-	else if (reload_is_ours(r, at))
-		e = reload_join(r, at, fds);
-	else
-		e = sock_listen(at, &r->next->net.sock, fds, workers);
+	for (; w.nth < workers && e == 0; w.nth++) {
+		fds[w.nth] = -1;
+		e = reload_open_one(r, i, fds[0], &w);
+		fds[w.nth] = w.fd;
+	}
 	r->each += e == 0;
-	if (e == 0 && addr_path(at))
-		r->made[i] = path_identify(addr_path(at));
-	return e < 0 ? reload_fail(r, e, addr_format(at, text), why[0] ? why : strerror(-e)) : 0;
+	for (unsigned n = 0; e < 0 && n < w.nth; n++) {
+		if (fds[n] >= 0)
+			close(fds[n]);
+	}
+	return e < 0 ? reload_fail(r, e, addr_format(&asked, text), w.why) : 0;
 }
 
 static int reload_listen_all(struct reload *r)
@@ -305,11 +298,13 @@ static void reload_commit(struct reload *r)
 {
 	struct server *s = r->s;
 	const unsigned level = s->config.log.level;
+	struct helper_work w = { .task = HELPER_CHANGED };
 	int e;
 
 	takeover_change(&s->takeover, &r->takeover);
+	listeners_change(&s->listeners, &r->asked, &r->bound, r->made);
+	(void)helper_ask(&s->sandbox.helper, &w); /* without it nothing is read any more */
 	opt_take(&s->opts, &r->opts);
-	listeners_change(&s->listeners, &r->asked, &r->bound);
 	s->now = r->next;
 	s->listeners.sock = &s->now->net.sock;
 	metrics_limit(&s->metrics, s->config.max_conns);
@@ -326,9 +321,10 @@ static void reload_discard(struct reload *r)
 {
 	for (unsigned i = 0; i < r->bound.count; i++) {
 		if (addr_path(&r->bound.at[i]))
-			path_remove(addr_path(&r->bound.at[i]), r->made[i]);
+			helper_remove_path(&r->s->sandbox.helper, addr_path(&r->bound.at[i]),
+					   r->made[i]);
 	}
-	takeover_discard(&r->takeover);
+	takeover_discard(&r->s->takeover, &r->takeover);
 }
 
 static int reload_change(struct reload *r)

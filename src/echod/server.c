@@ -24,6 +24,17 @@ static uint32_t slots_for(uint32_t conns)
 	return conns + conns / 8 + TURN_ACCEPTS;
 }
 
+/* Unix sockets of the user whom it becomes belong to that one, unless they are another's. */
+static void server_own_files(const struct echod_config *c, struct sock_owner *owner)
+{
+	const struct sandbox_config *b = &c->sandbox;
+
+	if (!b->user.name[0] || owner->uid != (uid_t)-1 || owner->gid != (gid_t)-1)
+		return;
+	owner->uid = b->user.uid;
+	owner->gid = b->group.name[0] ? b->group.gid : b->user.gid;
+}
+
 void server_configure(const struct server *s, const struct echod_config *c, struct settings *to)
 {
 	static const enum worker_stop how[] = { [SHUTDOWN_DRAIN] = WORKER_DRAIN,
@@ -32,10 +43,13 @@ void server_configure(const struct server *s, const struct echod_config *c, stru
 						[SHUTDOWN_DEFAULT] = WORKER_RUN,
 						[SHUTDOWN_IGNORE] = WORKER_RUN };
 	struct net_config *n = &to->net;
+	struct sock_options sock = c->sock;
 
 	n->backend = s->backend.ops;
 	n->backend_config = s->backend.config;
-	n->sock = c->sock;
+	memcpy(sock.system_congestion, n->sock.system_congestion, sizeof(sock.system_congestion));
+	server_own_files(c, &sock.unix_owner);
+	n->sock = sock;
 	n->max_conns = c->max_conns;
 	if (n->slots < slots_for(c->max_conns))
 		n->slots = slots_for(c->max_conns);
@@ -52,6 +66,7 @@ void server_configure(const struct server *s, const struct echod_config *c, stru
 	n->balance = (enum balance_mode)c->balance;
 	n->drain_ns = c->shutdown.drain_ns;
 	n->on_term = how[c->shutdown.mode];
+	n->settle = sandbox_settle(&s->sandbox);
 	to->echo.idle_timeout_ns = c->idle_timeout;
 	to->echo.slow_timeout_ns = c->slow_timeout;
 }

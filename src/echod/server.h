@@ -15,6 +15,8 @@
 #include "metrics.h"
 #include "notify.h"
 #include "opts.h"
+#include "reread.h"
+#include "sandbox/sandbox.h"
 #include "takeover/takeover.h"
 #include "watch.h"
 
@@ -37,6 +39,8 @@ struct server {
 	struct notify notify;
 	struct metrics metrics;
 	struct watch watch;
+	struct sandbox sandbox;
+	struct reread reread;
 	bool stopping;
 	bool reload;         /* SIGHUP has asked for one */
 	bool hangup_ignored; /* who started us ignores SIGHUP: nohup */

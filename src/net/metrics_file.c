@@ -14,15 +14,41 @@
 #include "echo/net/metrics_server.h"
 #include "metrics_private.h"
 
-static int file_fill(const char *path, const char *text, size_t len)
+static void file_beside(const char *path, char beside[PATH_MAX])
+{
+	snprintf(beside, PATH_MAX, "%s.%d.tmp", path, (int)getpid());
+}
+
+int metrics_file_begin(const char *path)
 {
 	const mode_t all_read = S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH;
-	int fd, r = 0;
+	char beside[PATH_MAX];
+	int fd;
 
-	(void)unlink(path); /* what a process of our number left when it was killed */
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, all_read);
-	if (fd < 0)
-		return -errno;
+	file_beside(path, beside);
+	(void)unlink(beside); /* what a process of our number left when it was killed */
+	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, all_read);
+	return fd < 0 ? -errno : fd;
+}
+
+int metrics_file_end(const char *path, bool keep)
+{
+	char beside[PATH_MAX];
+	int r = 0;
+
+	file_beside(path, beside);
+	if (keep && rename(beside, path) < 0)
+		r = -errno;
+	if (!keep || r < 0)
+		(void)unlink(beside);
+	return r;
+}
+
+/* Closes it, too. */
+static int file_fill(int fd, const char *text, size_t len)
+{
+	int r = 0;
+
 	while (len > 0 && r == 0) {
 		ssize_t n = write(fd, text, len);
 
@@ -40,19 +66,19 @@ static int file_fill(const char *path, const char *text, size_t len)
 
 int metrics_file_write(const struct metrics_server *s)
 {
-	char beside[PATH_MAX];
+	const char *path = s->options->file;
 	size_t len;
 	char *text = metrics_text(s, &len);
-	int r;
+	int fd, r, end;
 
 	if (!text)
 		return -ENOMEM;
-	snprintf(beside, sizeof(beside), "%s.%d.tmp", s->options->file, (int)getpid());
-	r = file_fill(beside, text, len);
+	r = fd = s->file_begin ? s->file_begin(s->arg) : metrics_file_begin(path);
+	if (fd >= 0) {
+		r = file_fill(fd, text, len);
+		end = s->file_end ? s->file_end(s->arg, r == 0) : metrics_file_end(path, r == 0);
+		r = r < 0 ? r : end;
+	}
 	free(text);
-	if (r == 0 && rename(beside, s->options->file) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlink(beside);
 	return r;
 }

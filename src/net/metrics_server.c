@@ -176,7 +176,9 @@ static void metrics_server_prefer(const struct metrics_server *s)
 static void metrics_server_close(struct metrics_server *s)
 {
 	metrics_http_end(s);
-	if (addr_path(&s->bound))
+	if (addr_path(&s->bound) && s->remove_path)
+		s->remove_path(s->arg, addr_path(&s->bound), s->path_id);
+	else if (addr_path(&s->bound))
 		path_remove(addr_path(&s->bound), s->path_id);
 	if (s->listen_fd >= 0)
 		close(s->listen_fd);

@@ -229,7 +229,7 @@ struct path_id path_identify(const char *path)
 {
 	struct stat st;
 
-	if (lstat(path, &st) < 0)
+	if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return (struct path_id){ 0 };
 	return (struct path_id){ st.st_dev, st.st_ino };
 }

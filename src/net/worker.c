@@ -328,7 +328,11 @@ static int worker_begin(struct worker *w)
 	}
 	if (w->config->own_descriptors)
 		r = worker_unshare(w);
-	return r == 0 ? backend->init(w) : r;
+	if (r == 0)
+		r = backend->init(w);
+	if (r == 0 && w->config->settle)
+		w->config->settle();
+	return r;
 }
 
 /* Nobody is accepted before all workers of a program are prepared. */

@@ -253,7 +253,7 @@ class Workers(ReloadCase):
 
 class Rows(ReloadCase):
     """Every row of the tables: that it is live, its help says, and SIGHUP does as it says."""
-    TRIED = ("on", "off", "serve", "drain 1s", "epoll", "once", "0", "1000", "3", "64", "1ms", "3s", "30s/5s/3", "4Ki", "1Mi", "reno",
+    TRIED = ("on", "off", "serve", "drain 1s", "epoll", "once", "0", "1000", "3", "64", "3s", "1ms", "30s/5s/3", "4Ki", "1Mi", "reno",
              "cubic", "json", "error", "unix:/run/echolab-nowhere/t", "echolab.prom")
 
     def rows(self):
@@ -297,7 +297,8 @@ class Rows(ReloadCase):
                 if key == "takeover":
                     other = f"unix:{self.folder()}/t"
                 name = key if section == "server" else f"{section}.{key}"
-                said = self.reload(server, f"[{section}]\n{key} = {other}\n")
+                beside = "user = nobody\n" if key == "group" else ""
+                said = self.reload(server, f"[{section}]\n{key} = {other}\n{beside}")
                 if live:
                     self.assertRegex(said, rf"SIGHUP: now ([^\n]*, )?{name} = ")
                     self.assertNotIn("takes a restart", said)

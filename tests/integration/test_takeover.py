@@ -261,9 +261,11 @@ class Successors(TakeoverCase):
 
     @not_in("valgrind")  # which has a limit of its own
     def test_a_successor_whose_end_nobody_tells(self):
-        """Without a descriptor for it: the next SIGUSR2 looks whether it still runs."""
-        server = self.echod()
+        """Without a descriptor for it: the next SIGUSR2 looks whether it still runs. There is no helper that starts it,
+        and has a limit of its own."""
+        server = self.echod(sandbox="off")
         sock = self.connect(server)
+        self.assertEcho(sock, b"it is accepted")
         _, hard = resource.prlimit(server.popen.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(server.popen.pid, resource.RLIMIT_NOFILE, (3, hard))
         server.send_signal(signal.SIGUSR2)
@@ -372,8 +374,10 @@ class Paths(TakeoverCase):
         self.addCleanup(other.close)
         other.bind(str(self.path))
         ino = self.path.stat().st_ino
-        popen = subprocess.Popen([str(BIN / "echod"), *self.echod_options(takeover=f"unix:{self.path}")],
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        # without a helper, which would wait in its place
+        options = self.echod_options(takeover=f"unix:{self.path}", sandbox="off")
+        popen = subprocess.Popen([str(BIN / "echod"), *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                 text=True)
         self.wait_until(lambda: self.waits_for(popen, self.path.parent), "it has come to the lock")
         other.listen()
         fcntl.flock(folder, fcntl.LOCK_UN)

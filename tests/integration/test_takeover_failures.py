@@ -134,8 +134,8 @@ class Failures(TakeoverCase):
         talk.close(fds)
 
     def killed(self, call, nth):
-        """strace's words: the process is killed when it makes its nth such call."""
-        return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+        """strace's words: the process is killed when its main thread makes its nth such call."""
+        return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
                 "-e", f"inject={call}:signal=KILL:when={nth}"]
 
     @not_in("asan", "tsan", "ubsan", "valgrind")
@@ -183,7 +183,7 @@ class Failures(TakeoverCase):
     def test_whoever_is_late_finds_what_was_decided_meanwhile(self):
         """Its message comes a second after the other has ceased to wait for it: one of the two serves, and knows."""
         def late(nth):
-            return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=sendmsg",
+            return ["strace", "-qq", "-o", "/dev/null", "-e", "trace=sendmsg",
                     "-e", f"inject=sendmsg:delay_enter=6000000:when={nth}"]
 
         pairs = []

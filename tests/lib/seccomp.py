@@ -5,7 +5,7 @@ usage: seccomp.py FILTER PROGRAM [ARGUMENT...]
 
 FILTER: the name of an errno (EPERM, ENOSYS, ...) with which io_uring_setup is refused, and nothing else is; or
 `container`, what engines do by default (Docker since version 25, containerd, Podman): no io_uring, no new namespaces,
-no mounts, no keys, and of root's capabilities those that a container keeps.
+no mounts, no keys, and of root's capabilities those that a container keeps; or `unfiltered`: no further filter.
 """
 import ctypes
 import errno
@@ -92,6 +92,10 @@ def main():
         if os.geteuid() == 0:
             drop_capabilities(libc)
         install(libc, container())
+    elif sys.argv[1] == "unfiltered":
+        prctl, seccomp = {"x86_64": (157, 317), "aarch64": (167, 277)}[platform.machine()]
+        install(libc, refuse(seccomp, errno.ENOSYS) +
+                refuse_argument(prctl, JUMP_IF_EQUAL, [PR_SET_SECCOMP], errno.EINVAL))
     else:
         install(libc, refuse(IO_URING["io_uring_setup"], getattr(errno, sys.argv[1])))
     os.execvp(sys.argv[2], sys.argv[2:])

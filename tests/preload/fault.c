@@ -8,7 +8,8 @@
  *   ECHOLAB_FAULT=any:3:12      the third call of all but those that move messages
  *   ECHOLAB_FAULT=any:3:kill    it is not made: the process is killed
  *   ECHOLAB_FAULT_FROM=connect  none counts before the first of these
- *   ECHOLAB_FAULT_LOG=FILE      gets a line when it happened: without, the run was clean
+ *   ECHOLAB_FAULT_LOG=FILE      begins with a line when it happened, with a zero byte until then;
+ *                               mapped at the start, since a sandbox lets nobody open it later
  *   ECHOLAB_SNDBUF=16384        accepted sockets have a small send buffer, as listeners have:
  *                               partial sends, truly
  *
@@ -37,7 +38,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SHORT = -1, KILL = -2 };
+enum { SHORT = -1, KILL = -2, LOG_LEN = 64 };
 
 struct counted {
 	_Atomic bool begun; /* ECHOLAB_FAULT_FROM was called */
@@ -50,6 +51,7 @@ static struct {
 	unsigned nth;
 	int what;                /* errno, SHORT or KILL */
 	struct counted *counted; /* shared with children */
+	char *log;               /* LOG_LEN bytes of the file, or NULL */
 } fault;
 
 /* libc's own syscall(), which is replaced below. */
@@ -60,6 +62,24 @@ static long libc_syscall(long number, const long a[6])
 	if (!real)
 		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
 	return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+static void fault_map_log(void)
+{
+	const char *path = getenv("ECHOLAB_FAULT_LOG");
+	int fd = path ? (int)libc_syscall(SYS_openat, (const long[6]){ AT_FDCWD, (long)path,
+								       O_RDWR | O_CREAT, 0600 })
+		      : -1;
+	long at;
+
+	if (fd < 0)
+		return;
+	(void)libc_syscall(SYS_ftruncate, (const long[6]){ fd, LOG_LEN });
+	at = libc_syscall(SYS_mmap,
+			  (const long[6]){ 0, LOG_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0 });
+	libc_syscall(SYS_close, (const long[6]){ fd });
+	if (at != (long)MAP_FAILED)
+		fault.log = (char *)at;
 }
 
 static void __attribute__((constructor)) fault_init(void)
@@ -76,21 +96,13 @@ static void __attribute__((constructor)) fault_init(void)
 	fault.counted = (void *)libc_syscall(
 		SYS_mmap, (const long[6]){ 0, sizeof(*fault.counted), PROT_READ | PROT_WRITE,
 					   MAP_SHARED | MAP_ANONYMOUS, -1, 0 });
+	fault_map_log();
 }
 
 static void fault_log(const char *name)
 {
-	const char *path = getenv("ECHOLAB_FAULT_LOG");
-	int fd = path ? (int)libc_syscall(SYS_openat,
-					  (const long[6]){ AT_FDCWD, (long)path,
-							   O_WRONLY | O_APPEND | O_CREAT, 0600 })
-		      : -1;
-
-	if (fd < 0)
-		return;
-	(void)!libc_syscall(SYS_write, (const long[6]){ fd, (long)name, (long)strlen(name) });
-	(void)!libc_syscall(SYS_write, (const long[6]){ fd, (long)"\n", 1 });
-	libc_syscall(SYS_close, (const long[6]){ fd });
+	if (fault.log)
+		snprintf(fault.log, LOG_LEN, "%s\n", name);
 }
 
 /* Whether the call is one of those that are counted. */
@@ -134,7 +146,7 @@ static int fault_hits(const char *name)
 		return 0;
 	fault_log(name);
 	if (fault.what == KILL)
-		(void)kill(getpid(), SIGKILL);
+		(void)raise(SIGKILL); /* which a sandbox allows */
 	errno = fault.what > 0 ? fault.what : saved;
 	return fault.what;
 }

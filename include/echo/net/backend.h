@@ -20,6 +20,18 @@ struct worker;
 
 enum { BACKEND_WHY_MAX = 192 };
 
+/* A system call. With a mask: one whose argument number @arg, of those bits, is @value. */
+struct backend_call {
+	int number; /* SYS_... */
+	unsigned arg;
+	uint64_t mask, value;
+};
+
+#define BACKEND_CALLS_END                                                                          \
+	{                                                                                          \
+		.number = -1                                                                       \
+	}
+
 enum backend_caps {
 	BACKEND_ACCEPT = 1 << 0,  /* can serve: echod */
 	BACKEND_CONNECT = 1 << 1, /* can dial: echoload */
@@ -93,6 +105,11 @@ struct backend_ops {
 
 	/* How far the connection has come, where c->fd cannot be asked (fork); else NULL. */
 	void (*progress)(const struct conn *c, struct sock_progress *p);
+
+	/* The system calls that it makes once init has returned, in its processes too, beside those
+	 * of any program that serves (echod/sandbox/filter.c); the most frequent first. NULL: none.
+	 */
+	const struct backend_call *calls;
 
 	/* Of a backend that serves elsewhere than in its worker (fork): begins the end of what runs
 	 * there; may be NULL. */

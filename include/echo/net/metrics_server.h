@@ -41,6 +41,12 @@ struct metrics_server {
 	void (*print)(FILE *to, void *arg); /* the text; in the server's own thread */
 	/* the file could not be written any more: -@err says why. In that thread, once. */
 	void (*failed)(const char *path, int err);
+	/* Do what metrics_file_begin and metrics_file_end do, for a process that may not; NULL:
+	 * those do it. */
+	int (*file_begin)(void *arg);
+	int (*file_end)(void *arg, bool keep);
+	/* The same of path_remove, of the socket that it listens on. */
+	void (*remove_path)(void *arg, const char *path, struct path_id id);
 	void *arg;
 
 	/* its own; zeroes before it is opened */
@@ -55,6 +61,11 @@ struct metrics_server {
 	int http_fd;             /* readable when there is something to do */
 	pthread_t thread;
 };
+
+/* Opens a file beside @path to be filled. Returns the descriptor or -errno. */
+int metrics_file_begin(const char *path);
+/* It takes the place of @path, or goes. Returns 0 or -errno. */
+int metrics_file_end(const char *path, bool keep);
 
 /* Opens what the options, a section "metrics" of @set, ask for; nothing is served yet. @join:
  * another process of this user that listens there now is going to leave. Returns 0, or -errno with

@@ -38,7 +38,7 @@ int path_listen(const char *path, const struct path_listener *how, char why[PATH
  * -errno; a reason is in @why. */
 int path_accept(int listener, pid_t *pid, char why[PATH_WHY_MAX]);
 
-/* What is at @path, to know it again; zeroes if there is nothing. */
+/* The socket at @path, to know it again; zeroes if there is none. */
 struct path_id {
 	dev_t dev;
 	ino_t ino;

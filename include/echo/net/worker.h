@@ -58,6 +58,9 @@ struct net_config {
 	bool own_descriptors;     /* a worker's thread has a table of its own: nothing to count */
 	int64_t drain_ns;         /* WORKER_DRAIN: then close what is left */
 	enum worker_stop on_term; /* what SIGTERM asks for; WORKER_RUN: it is not handled */
+	/* What each worker does in its thread when its backend has begun, before it serves; NULL:
+	 * nothing. */
+	void (*settle)(void);
 };
 
 struct worker {

@@ -12,6 +12,7 @@
 #include "echo/base/log.h"
 #include "echo/net/sock.h"
 #include "echo/net/worker_group.h"
+#include "echod/sandbox/helper.h"
 #include "name.h"
 
 int listeners_begin(struct listeners *l)
@@ -159,7 +160,8 @@ static int listeners_open_unix(struct listeners *l, unsigned i, char why[SOCK_WH
 
 	if (r < 0)
 		return r;
-	listeners_own_path(l, i, true);
+	if (addr_path(&l->bound->at[i]))
+		listeners_own_path(l, i, path_identify(addr_path(&l->bound->at[i])));
 	r = listeners_give(&l->group->workers[0], fd, share);
 	return r < 0 ? r : listeners_share(l, &fd, 1, share);
 }
@@ -219,16 +221,31 @@ int listeners_complete(struct listeners *l)
 
 /* ---- files ---- */
 
-void listeners_own_path(struct listeners *l, unsigned i, bool ours)
+void listeners_own_path(struct listeners *l, unsigned i, struct path_id id)
 {
-	const char *path = addr_path(&l->bound->at[i]);
+	if (name_is(&l->asked.at[i]))
+		id.ino = 0;
+	l->paths[i] = id;
+}
 
-	l->paths[i] = path && ours && !name_is(&l->asked.at[i]) ? path_identify(path)
-								: (struct path_id){ 0 };
+static void listeners_remove(const struct listeners *l, const struct addr *at, struct path_id id)
+{
+	if (addr_path(at))
+		helper_remove_path(l->helper, addr_path(at), id);
+}
+
+/* Where an address stands among others, or their number. */
+static unsigned listeners_find(const struct addr_list *all, const struct addr *at)
+{
+	unsigned i = 0;
+
+	while (i < all->count && !addr_equal(&all->at[i], at))
+		i++;
+	return i;
 }
 
 void listeners_change(struct listeners *l, const struct addr_list *asked,
-		      const struct addr_list *bound)
+		      const struct addr_list *bound, const struct path_id *made)
 {
 	const struct addr_list before = *l->bound;
 	struct path_id paths[ADDR_LIST_MAX];
@@ -236,26 +253,21 @@ void listeners_change(struct listeners *l, const struct addr_list *asked,
 	memcpy(paths, l->paths, sizeof(paths));
 	l->asked = *asked;
 	*l->bound = *bound;
-	for (unsigned i = 0; i < bound->count; i++)
-		listeners_own_path(l, i, true);
-	for (unsigned k = 0; k < before.count; k++) {
-		const char *path = addr_path(&before.at[k]);
-		unsigned i = 0;
+	for (unsigned i = 0; i < bound->count; i++) {
+		const unsigned k = listeners_find(&before, &bound->at[i]);
 
-		while (i < bound->count && !addr_equal(&bound->at[i], &before.at[k]))
-			i++;
-		if (path && i == bound->count)
-			path_remove(path, paths[k]);
+		listeners_own_path(l, i, k < before.count ? paths[k] : made[i]);
+	}
+	for (unsigned k = 0; k < before.count; k++) {
+		if (listeners_find(bound, &before.at[k]) == bound->count)
+			listeners_remove(l, &before.at[k], paths[k]);
 	}
 }
 
 void listeners_retire(struct listeners *l)
 {
 	for (unsigned i = 0; i < l->bound->count; i++) {
-		const char *path = addr_path(&l->bound->at[i]);
-
-		if (path)
-			path_remove(path, l->paths[i]);
+		listeners_remove(l, &l->bound->at[i], l->paths[i]);
 		l->paths[i] = (struct path_id){ 0 };
 	}
 }

@@ -11,11 +11,13 @@
 #include "echo/base/addr.h"
 #include "echo/net/path.h"
 
+struct helper;
 struct sock_options;
 struct worker_group;
 
 struct listeners {
 	struct worker_group *group;
+	struct helper *helper; /* removes files where this process may not */
 	const struct sock_options *sock;
 	struct addr_list *bound; /* the addresses: as configured, then as they are served */
 	struct addr_list asked;  /* as configured; fd:NAME of what a supervisor has passed */
@@ -47,13 +49,14 @@ int listeners_open(struct listeners *l, unsigned i);
  * them must not be kept in silence. */
 int listeners_complete(struct listeners *l);
 
-/* From now on these are the addresses, each with its listeners already: a reload. Files of those
- * that are not among them any more are removed. */
+/* From now on these are the addresses, each with its listeners already: a reload. @made: the files
+ * of those that are new. Files of those that are not among them any more are removed. */
 void listeners_change(struct listeners *l, const struct addr_list *asked,
-		      const struct addr_list *bound);
+		      const struct addr_list *bound, const struct path_id *made);
 
-/* The file of address @i, if it has one, is ours to remove, or another's. */
-void listeners_own_path(struct listeners *l, unsigned i, bool ours);
+/* The file of address @i is ours to remove, unless a supervisor keeps it; zeroes: it has none, or
+ * it is another's. */
+void listeners_own_path(struct listeners *l, unsigned i, struct path_id id);
 
 /* Nobody shall find us any more: removes the files. May be called again. */
 void listeners_retire(struct listeners *l);

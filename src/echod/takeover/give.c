@@ -293,7 +293,7 @@ static void give_files(const struct give *g)
 				continue;
 			for (unsigned n = 0; n < l->bound->count; n++) {
 				if (addr_equal(&l->bound->at[n], &bound))
-					listeners_own_path(l, n, false);
+					listeners_own_path(l, n, (struct path_id){ 0 });
 			}
 		}
 	}

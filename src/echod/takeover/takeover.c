@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "echo/net/worker_group.h"
 #include "echod/listen/listeners.h"
 #include "echod/listen/name.h"
+#include "echod/sandbox/helper.h"
 
 enum {
 	RETRY_MS = 100,
@@ -67,6 +69,7 @@ static int takeover_connect(struct takeover *t)
 		return fd;
 	}
 	t->taking = true;
+	t->id = path_identify(t->config.path);
 	r = take_begin(&t->take, fd, adopts);
 	return r < 0 ? takeover_failed(t, r) : 0;
 }
@@ -88,7 +91,11 @@ int takeover_listen(struct takeover *t, unsigned i)
 
 	if (r < 0)
 		return takeover_failed(t, r);
-	return r > 0 ? 0 : listeners_open(t->listeners, i);
+	if (r == 0)
+		return listeners_open(t->listeners, i);
+	if (addr_path(&t->listeners->bound->at[i]))
+		t->files[i] = path_identify(addr_path(&t->listeners->bound->at[i]));
+	return 0;
 }
 
 /* for its owner only */
@@ -97,14 +104,14 @@ static const struct path_listener path_how = { SOCK_SEQPACKET, WAITING_MAX, S_IR
 
 static int takeover_listen_path(struct takeover *t)
 {
-	char why[PATH_WHY_MAX];
+	struct helper_work w = { .task = HELPER_LISTEN_PATH };
+	int r = helper_ask(t->helper, &w);
 
-	t->path_fd = path_listen(t->config.path, &path_how, why);
-	if (t->path_fd < 0)
-		log_error("cannot listen on unix:%s: %s", t->config.path, why);
-	else
-		t->id = path_identify(t->config.path);
-	return t->path_fd < 0 ? t->path_fd : 0;
+	if (r < 0)
+		log_error("cannot listen on unix:%s: %s", t->config.path, w.why);
+	t->path_fd = w.fd;
+	t->id = w.id;
+	return r;
 }
 
 int takeover_ready(struct takeover *t)
@@ -135,9 +142,10 @@ int takeover_finish(struct takeover *t)
 	t->taking = false;
 	if (t->take.alone)
 		t->give.died_ns = clock_now_ns();
-	t->id = path_identify(t->config.path);
-	for (unsigned i = 0; i < t->listeners->bound->count; i++)
-		listeners_own_path(t->listeners, i, true);
+	for (unsigned i = 0; i < t->listeners->bound->count; i++) {
+		if (t->files[i].ino != 0)
+			listeners_own_path(t->listeners, i, t->files[i]);
+	}
 	/* without it there would be no next time; but who serves goes on */
 	if (t->path_fd < 0)
 		(void)takeover_listen_path(t);
@@ -225,7 +233,7 @@ static void takeover_leave_path(struct takeover *t, const char *refusal)
 
 	if (t->path_fd < 0)
 		return;
-	path_remove(t->config.path, t->id);
+	helper_remove_path(t->helper, t->config.path, t->id);
 	while ((talk->fd = path_accept(t->path_fd, &pid, why)) >= 0)
 		message_refuse(talk, refusal);
 	close(t->path_fd);
@@ -247,11 +255,16 @@ static bool takeover_has_path(const struct takeover *t, const struct takeover_ne
 
 int takeover_prepare(const struct takeover *t, struct takeover_next *n, char why[PATH_WHY_MAX])
 {
+	struct helper_work w = { .task = HELPER_LISTEN_NEXT_PATH };
+
 	n->path_fd = -1;
 	if (takeover_has_path(t, n) || !n->config.path[0])
 		return 0;
-	n->path_fd = path_listen(n->config.path, &path_how, why);
-	return n->path_fd < 0 ? n->path_fd : 0;
+	(void)helper_ask(t->helper, &w);
+	snprintf(why, PATH_WHY_MAX, "%.*s", PATH_WHY_MAX - 1, w.why);
+	n->path_fd = w.fd;
+	n->id = w.id;
+	return w.result;
 }
 
 void takeover_change(struct takeover *t, const struct takeover_next *n)
@@ -261,17 +274,17 @@ void takeover_change(struct takeover *t, const struct takeover_next *n)
 		takeover_leave_path(t, "its path is another now");
 		t->path_fd = n->path_fd;
 		t->retry_ns = 0;
-		t->id = path_identify(n->config.path);
+		t->id = n->id;
 	}
 	t->config = n->config;
 	t->sock = n->sock;
 }
 
-void takeover_discard(struct takeover_next *n)
+void takeover_discard(const struct takeover *t, struct takeover_next *n)
 {
 	if (n->path_fd < 0)
 		return;
-	path_remove(n->config.path, path_identify(n->config.path));
+	helper_remove_path(t->helper, n->config.path, n->id);
 	close(n->path_fd);
 	n->path_fd = -1;
 }
@@ -303,6 +316,7 @@ bool takeover_overdue(const struct takeover *t)
 
 void takeover_start(struct takeover *t)
 {
+	struct helper_work w = { .task = HELPER_SUCCESSOR };
 	int r;
 
 	if (t->path_fd < 0) {
@@ -313,13 +327,59 @@ void takeover_start(struct takeover *t)
 					     : "there is no `takeover`");
 		return;
 	}
-	r = successor_start(&t->successor);
+	r = helper_ask(t->helper, &w);
 	if (r == -EALREADY)
 		log_warn("SIGUSR2: a successor is starting already");
 	else if (r < 0)
-		log_warn("SIGUSR2: cannot start a successor: %s", strerror(-r));
+		log_warn("SIGUSR2: cannot start a successor: %s", w.why);
 	else
-		log_info("SIGUSR2: process %d is to take over", (int)t->successor.pid);
+		log_info("SIGUSR2: process %d is to take over", (int)w.pid);
+	if (r == 0)
+		t->started = w.pid;
+}
+
+/* ---- in the helper, where there is one ---- */
+
+static void takeover_work_listen(const char *path, struct helper_work *w)
+{
+	w->fd = path_listen(path, &path_how, w->why);
+	w->result = w->fd < 0 ? w->fd : 0;
+	w->id = path_identify(path);
+}
+
+static void takeover_work_start(struct takeover *t, struct helper_work *w)
+{
+	w->result = successor_start(&t->successor);
+	w->pid = t->successor.pid;
+	if (w->result < 0)
+		snprintf(w->why, sizeof(w->why), "%s", strerror(-w->result));
+}
+
+void takeover_work(struct takeover *t, const char *next_path, struct helper_work *w)
+{
+	switch (w->task) {
+	case HELPER_SUCCESSOR:
+		takeover_work_start(t, w);
+		break;
+	case HELPER_LISTEN_PATH:
+		takeover_work_listen(t->config.path, w);
+		break;
+	case HELPER_LISTEN_NEXT_PATH:
+		takeover_work_listen(next_path, w);
+		break;
+	default:
+		w->result = -EINVAL;
+	}
+}
+
+int takeover_work_fd(const struct takeover *t)
+{
+	return t->successor.fd;
+}
+
+void takeover_work_poll(struct takeover *t)
+{
+	successor_poll(&t->successor);
 }
 
 void takeover_end(struct takeover *t)

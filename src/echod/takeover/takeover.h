@@ -13,6 +13,8 @@
 #include "successor.h"
 #include "take.h"
 
+struct helper;
+struct helper_work;
 struct listeners;
 struct worker_group;
 
@@ -27,6 +29,7 @@ struct takeover_config {
 struct takeover {
 	struct takeover_config config;
 	struct worker_group *group;
+	struct helper *helper; /* does what needs privileges: takeover_work */
 	const struct sock_options *sock;
 	struct listeners *listeners;
 	/* While it runs workers, of signals: returns whether we are to stop. */
@@ -38,9 +41,11 @@ struct takeover {
 	int64_t retry_ns; /* it could not be accepted from: when that is tried again, or 0 */
 	int watched[2];   /* by worker_group_wait */
 	struct path_id id;
-	bool left;        /* a successor has taken over: */
-	pid_t heir;       /* this process */
-	int64_t until_ns; /* when those that stayed are ended; 0: never */
+	struct path_id files[ADDR_LIST_MAX]; /* of listeners that it takes over */
+	pid_t started;                       /* the successor that we have started last */
+	bool left;                           /* a successor has taken over: */
+	pid_t heir;                          /* this process */
+	int64_t until_ns;                    /* when those that stayed are ended; 0: never */
 	struct successor successor;
 	struct take take;
 	struct give give;
@@ -49,8 +54,8 @@ struct takeover {
 /* What the rest returns where it fails is -errno, and the reason has been logged. */
 
 /* Before anything is opened. Finds out whether there is an echod to take over from, and what it
- * listens on, and what names among the addresses stand for. t->config, group, sock and listeners
- * are set. */
+ * listens on, and what names among the addresses stand for. t->config, group, helper, sock and
+ * listeners are set. */
 int takeover_begin(struct takeover *t);
 
 /* Opens or inherits the listeners of address @i for all workers. */
@@ -81,6 +86,7 @@ struct takeover_next {
 	struct takeover_config config;
 	const struct sock_options *sock;
 	int path_fd; /* of a path that is another than before; -1: it is not, or there is none */
+	struct path_id id;
 };
 
 /* Listens at the path of @n, unless that is the one in force. Returns 0, or -errno with a reason in
@@ -88,11 +94,17 @@ struct takeover_next {
  * change. */
 int takeover_prepare(const struct takeover *t, struct takeover_next *n, char why[PATH_WHY_MAX]);
 void takeover_change(struct takeover *t, const struct takeover_next *n);
-void takeover_discard(struct takeover_next *n);
+void takeover_discard(const struct takeover *t, struct takeover_next *n);
 
 /* SIGUSR2. */
 void takeover_start(struct takeover *t);
 
 void takeover_end(struct takeover *t);
+
+/* In the helper, where there is one: its tasks (helper.work, .watch and .poll). @next_path: of the
+ * configuration that was read last. */
+void takeover_work(struct takeover *t, const char *next_path, struct helper_work *w);
+int takeover_work_fd(const struct takeover *t);
+void takeover_work_poll(struct takeover *t);
 
 #endif

@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from .environment import BIN, PATIENCE, WRAP, slow
+from .environment import BIN, PATIENCE, UNCONFINED, WRAP, slow
 
 
 SANITIZER = re.compile(r"Sanitizer: |Sanitizer has |runtime error: |: Assertion `|(definitely|possibly) lost: [^0]"
@@ -141,7 +141,8 @@ class Output:
 
 def clean_env(extra=None):
     env = {k: v for k, v in os.environ.items() if not re.match(r"ECHO(D|LOAD|DRILL|BENCH)_", k)}
-    return env | {"LC_ALL": "C"} | {k: str(v) for k, v in (extra or {}).items()}
+    confined = {"ECHOD_SANDBOX": "off"} if UNCONFINED else {}
+    return env | {"LC_ALL": "C"} | confined | {k: str(v) for k, v in (extra or {}).items()}
 
 
 class Process:

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ * privileged: a task is a number, and what it is about stands in configurations.
+ */
+#include "privileged.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "echo/base/log.h"
+#include "server.h"
+
+static void privileged_remove(const struct echod_config *c, struct path_id id)
+{
+	for (unsigned i = 0; i < c->listen.count; i++) {
+		if (addr_path(&c->listen.at[i]))
+			path_remove(addr_path(&c->listen.at[i]), id);
+	}
+	if (addr_path(&c->metrics.listen))
+		path_remove(addr_path(&c->metrics.listen), id);
+	if (c->takeover[0])
+		path_remove(c->takeover, id);
+}
+
+/* Of what was read that alone which a reload changes, and a task looks at. */
+static void privileged_change(struct server *s)
+{
+	s->config.listen = s->reread.config.listen;
+	memcpy(s->config.takeover, s->reread.config.takeover, sizeof(s->config.takeover));
+	s->takeover.config = server_takeover_config(&s->reread.config);
+	if (s->sandbox.helper.inside) /* it has a line for a successor that ends */
+		log_configure(&s->reread.config.log);
+}
+
+/* What nobody has configured is not to be had by asking for it. */
+static bool privileged_knows(const struct server *s, enum helper_task task)
+{
+	switch (task) {
+	case HELPER_SUCCESSOR:
+	case HELPER_LISTEN_PATH:
+		return s->takeover.config.path[0];
+	case HELPER_LISTEN_NEXT_PATH:
+		return s->reread.config.takeover[0];
+	case HELPER_METRICS_BEGIN:
+	case HELPER_METRICS_END:
+		return s->config.metrics.file[0];
+	default:
+		return true;
+	}
+}
+
+static void privileged_work(void *arg, struct helper_work *w)
+{
+	struct server *s = arg;
+
+	if (!privileged_knows(s, w->task)) {
+		w->result = -EINVAL;
+		return;
+	}
+	switch (w->task) {
+	case HELPER_READ:
+		reread_load(&s->reread, s->backend.ops, s->config.program.config,
+			    s->takeover.successor.argv, w);
+		break;
+	case HELPER_LISTEN:
+		reread_listen(&s->reread, &s->now->net.sock, w);
+		break;
+	case HELPER_REMOVE:
+		privileged_remove(&s->config, w->id);
+		privileged_remove(&s->reread.config, w->id);
+		break;
+	case HELPER_CHANGED:
+		privileged_change(s);
+		break;
+	case HELPER_METRICS_BEGIN:
+		w->fd = metrics_file_begin(s->config.metrics.file);
+		w->result = w->fd < 0 ? w->fd : 0;
+		break;
+	case HELPER_METRICS_END:
+		w->result = metrics_file_end(s->config.metrics.file, w->keep);
+		break;
+	default:
+		takeover_work(&s->takeover, s->reread.config.takeover, w);
+	}
+}
+
+static int privileged_watch(void *arg)
+{
+	return takeover_work_fd(&((struct server *)arg)->takeover);
+}
+
+static void privileged_poll(void *arg)
+{
+	takeover_work_poll(&((struct server *)arg)->takeover);
+}
+
+/* Whether anything may have to be read, opened, removed or started later. */
+static bool privileged_needed(const struct echod_config *c)
+{
+	bool path = addr_path(&c->metrics.listen);
+
+	for (unsigned i = 0; i < c->listen.count; i++)
+		path = path || addr_path(&c->listen.at[i]);
+	return path || c->takeover[0] || c->program.config[0] || c->metrics.file[0];
+}
+
+void privileged_begin(struct server *s)
+{
+	s->sandbox.wants_helper = privileged_needed(&s->config);
+	s->sandbox.helper = (struct helper){ .work = privileged_work,
+					     .watch = privileged_watch,
+					     .poll = privileged_poll,
+					     .arg = s };
+}
