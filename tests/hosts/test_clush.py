@@ -17,7 +17,7 @@ class Clush(HostsCase):
         (self.at / "clush.conf").write_text("[Main]\nfanout: 1\n")
         return self.keep(Process([*self.hosts[1].prefix, "sh", "-c", 'cd "$0" && exec "$@"', self.at,
                                   ROOT / "configs/hosts/clush.sh", f"h[1-{HOSTS}]", limit, *argv, "10.78.0.100:7007"],
-                                 env={"AGENT": self.agent(), "ECHOLOAD": BIN / "echoload", "START": 4,
+                                 env={"AGENT": self.agent(), "ECHOLOAD": BIN / "echoload", "START": int(slow(6)),
                                       "CLUSTERSHELL_CFGDIR": self.at}))
 
     def begun(self):
@@ -44,7 +44,7 @@ class Clush(HostsCase):
         self.assertRegex(load.out.text, r"(?m)^parts +3 of 4; missing: 3, with 10 of 40 connections")
 
     def test_a_host_that_hangs_is_given_up(self):
-        load = self.clush(int(slow(12)), "-c", 40, "-d", "3s", "-w", "0", "--interval", "200ms")
+        load = self.clush(int(slow(16)), "-c", 40, "-d", "3s", "-w", "0", "--interval", "200ms")
         self.begun()
         os.kill(self.part(2), signal.SIGSTOP)
         self.assertEqual(load.wait(120), INCONCLUSIVE, load.said())

@@ -28,7 +28,6 @@ JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 MpiDefault=none
 SelectType=select/linear
-SwitchType=switch/none
 ReturnToService=2
 SlurmdParameters=config_overrides
 {nodes}
@@ -40,7 +39,7 @@ class Slurm(HostsCase):
     def setUp(self):
         super().setUp()
         self.at.chmod(0o755)  # munged looks at who may write beside its socket
-        self.env = {"SLURM_CONF": self.at / "slurm.conf", "ECHOLOAD": BIN / "echoload", "START": 5}
+        self.env = {"SLURM_CONF": self.at / "slurm.conf", "ECHOLOAD": BIN / "echoload", "START": int(slow(8))}
         key = self.at / "munge.key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
@@ -51,11 +50,14 @@ class Slurm(HostsCase):
         self.wait_until((self.at / "munge.socket").exists, "munged listens")
         self.daemons = [self.daemon(0, "slurmctld", "-D", "-i")]
         self.daemons += [self.daemon(i, "slurmd", "-D") for i in range(1, HOSTS + 1)]
-        self.wait_until(lambda: self.slurm("sinfo", "-h", "-t", "idle", "-o", "%D").strip() == str(HOSTS),
-                        "all nodes are idle", 60)
+        self.wait_until(self.idle, "all nodes are idle", 60)
 
     def daemon(self, host, name, *argv):
         return self.keep(Process([*self.hosts[host].prefix, f"/usr/sbin/{name}", *argv], self.env))
+
+    def idle(self):
+        """Whether all nodes are; a controller that does not listen yet says no."""
+        return run([*self.hosts[0].prefix, "sinfo", "-h", "-t", "idle", "-o", "%D"], self.env).out.strip() == str(HOSTS)
 
     def slurm(self, *argv):
         r = run([*self.hosts[0].prefix, *argv], self.env)
@@ -98,7 +100,7 @@ class Slurm(HostsCase):
         self.assertRegex(self.report(number), r"(?m)^parts +3 of 4; missing: \d, with 10 of 40 connections")
 
     def test_a_node_that_is_cut_off_holds_nobody_up(self):
-        load = self.submit(int(slow(15)), "-c", 40, "-d", "4s", "-w", "0", "--interval", "200ms")
+        load = self.submit(int(slow(20)), "-c", 40, "-d", "4s", "-w", "0", "--interval", "200ms")
         number = self.job(load)
         self.begun()
         self.cut_off(4)
