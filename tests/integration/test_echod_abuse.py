@@ -3,8 +3,10 @@
 import re
 import socket
 import time
+import unittest
 
-from echolab import PATIENCE, TestCase, covers, end_of, for_each_backend, only, pattern, recv_exactly, slow
+from echolab import (PATIENCE, ROOT, SANITIZERS, TestCase, covers, end_of, for_each_backend, no_namespaces, not_in, only, pattern,
+                     recv_exactly, run, slow)
 from reloadlab import ReloadCase
 
 
@@ -201,6 +203,21 @@ class EachReloadedLimit(AbuseCase, ReloadCase):
         sock.settimeout(slow(PATIENCE))
         self.assertEqual(end_of(sock), "ECONNRESET")
         self.assertTrue(server.err.wait_for("warning: slow_timeout: 1 connection ended"), server.said())
+
+
+@not_in(*SANITIZERS, "valgrind")
+class Floods(TestCase):
+    @unittest.skipIf(no_namespaces(), no_namespaces())
+    def test_good_connections_lose_nothing(self):
+        """100 of them, beside a flood of connects and one of SYNs. That they keep their rate as well is for a quiet machine
+        to say: bench/floods."""
+        r = run([str(ROOT / "bench/floods"), "--quick", "epoll"], timeout=60)
+        found = dict(re.findall(r"(?m)^(?:ok  |MISS) epoll: (.*?)  +(\d+) ", r.out))
+        for flood in ("no", "connect", "syn"):
+            self.assertEqual(found[f"{flood} flood: nothing lost"], "0", r)
+            self.assertGreater(int(found[f"{flood} flood: rate of 100 others"]), 0, r)
+        self.assertGreater(int(found["it was a flood of SYNs"]), 0, r)
+        self.assertGreater(int(found["it was a flood of connections"]), 0, r)
 
 
 class World(ReloadCase):
