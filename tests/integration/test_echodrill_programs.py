@@ -55,6 +55,9 @@ class Programs(Runs):
         result, = self.of_mine(*args, **more).results.values()
         return result
 
+    def kinds(self, result):
+        return [n["how"] for n in result["noticed"]]
+
 
 class Files(Programs):
     def test_every_program_file_is_one_and_is_listed(self):
@@ -160,9 +163,6 @@ class NotRoot(NobodyCase):
 class Notices(Programs):
     """What counts as noticing, each kind by a client that does it and nothing else."""
 
-    def kinds(self, result):
-        return [n["how"] for n in result["noticed"]]
-
     def test_a_client_that_ends_and_says_why(self):
         r = self.one("--programs", "ncat", "run", "program-refused", folder=PROGRAMS)
         self.assertEqual((r["verdict"], r["client_end"]), ("pass", "exit code 1"), r)
@@ -191,42 +191,6 @@ class Notices(Programs):
                 self.add_client(way, f"exec {sys.executable} -u {{dir}}/way.py {{server}} {{port}} {way}", "request = hello", "file = way.py")
                 r = self.one("--drills", str(self.place / "drills"), "--programs", way, "run", "program-silent-request")
                 self.assertEqual((r["verdict"], self.kinds(r), r["client_end"]), ("pass", [kind], "running"), r)
-
-    def test_what_a_client_says_on_and_on_is_no_notice(self):
-        """Numbers aside, it is what it said when all was well; what is new, a file must call chatter."""
-        loop = "exec sh -c '(n=1; while sleep 0.1 && echo $n {}; do n=$((n + 1)); done) & exec socat -u TCP:{{server}}:{{port}} -'"
-        later = loop.format("tick $([ $n -gt 20 ] && echo tock)")
-        self.add_client("ticks", loop.format("tick"), "request = x")
-        self.add_client("later", later, "request = x")
-        self.add_client("chats", later, "request = x\nchatter = ^[0-9]+ tick tock$")
-        self.add_drill("program-killed-idle", "4s", **{"client connect": "client start\nstep = await client /^5 tick/",
-                                                       "kill: fault signal KILL server": "kill: fault nft add rule inet drill forward counter name fault drop"})
-        drill = self.place / "drills/program-killed-idle.conf"
-        drill.write_text(drill.read_text().replace("[drill]", "[drill]\nwords = on"))
-        for name, kinds in (("ticks", []), ("later", ["said"]), ("chats", [])):
-            with self.subTest(name=name):
-                r = self.one("--drills", str(self.place / "drills"), "--programs", name, "run", "program-killed-idle")
-                self.assertEqual((r["verdict"], self.kinds(r)), ("pass", kinds), r)
-
-    def test_what_a_client_says_before_it_connects_is_no_notice(self):
-        """It is started into the fault: what it does first it would do without one, and its time counts from its SYN."""
-        self.add_client(start="echo starting; sleep 1; exec socat - TCP:{server}:{port}", more="request = hello")
-        self.add_drill("program-connect-silent")
-        results = self.of_mine("-j", "2", "--drills", str(self.place / "drills"), "--programs", "mine", "run", "program-connect-silent").results
-        r = results["program-connect-silent"]
-        self.assertEqual((r["verdict"], r["noticed"], r["client_end"]), ("pass", [], "running"), r)
-        r = self.one("--programs", "mine", "run", "program-refused")
-        said, = (n for n in r["noticed"] if n["how"] == "said")
-        self.assertIn("Connection refused", said["what"])
-        syn = next(e["t_ns"] for e in r["timeline"] if e["who"] == "wire" and "SYN" in e["what"])
-        ended, = (e["t_ns"] for e in r["timeline"] if e["what"] == "(exit code 1)")
-        counted, = (n["after_ns"] for n in r["noticed"] if n["how"] == "ended")
-        self.assertAlmostEqual(counted, ended - syn, delta=2_000_000)
-
-    def test_one_that_ends_without_connecting_has_noticed_something(self):
-        self.add_client(start="echo no route; exit 3", more="request = hello")
-        r = self.one("--programs", "mine", "run", "program-refused")
-        self.assertEqual((r["verdict"], self.kinds(r), r["client_end"]), ("pass", ["said", "ended"], "exit code 3"), r)
 
     def test_what_a_client_does_while_the_fault_is_made_is_because_of_it(self):
         self.add_client(start="socat -u TCP:{server}:{port} -; echo gone; exec sleep 60", more="request = hello")
@@ -313,6 +277,46 @@ class Notices(Programs):
         self.add_drill("program-killed-idle")
         r = self.one("--drills", str(self.place / "drills"), "run", "program-killed-idle")
         self.assertEqual((r["verdict"], r["knew"], r["client_program"], r["noticed"]), ("pass", "eof", None, []), r)
+
+
+class Says(Programs):
+    """Which of its lines show that a client has noticed something."""
+
+    def test_what_a_client_says_on_and_on_is_no_notice(self):
+        """Numbers aside, it is what it said when all was well; what is new, a file must call chatter."""
+        loop = "exec sh -c '(n=1; while sleep 0.1 && echo $n {}; do n=$((n + 1)); done) & exec socat -u TCP:{{server}}:{{port}} -'"
+        later = loop.format("tick $([ $n -gt 20 ] && echo tock)")
+        self.add_client("ticks", loop.format("tick"), "request = x")
+        self.add_client("later", later, "request = x")
+        self.add_client("chats", later, "request = x\nchatter = ^[0-9]+ tick tock$")
+        self.add_drill("program-killed-idle", "4s", **{"client connect": "client start\nstep = await client /^5 tick/",
+                                                       "kill: fault signal KILL server": "kill: fault nft add rule inet drill forward counter name fault drop"})
+        drill = self.place / "drills/program-killed-idle.conf"
+        drill.write_text(drill.read_text().replace("[drill]", "[drill]\nwords = on"))
+        for name, kinds in (("ticks", []), ("later", ["said"]), ("chats", [])):
+            with self.subTest(name=name):
+                r = self.one("--drills", str(self.place / "drills"), "--programs", name, "run", "program-killed-idle")
+                self.assertEqual((r["verdict"], self.kinds(r)), ("pass", kinds), r)
+
+    def test_what_a_client_says_before_it_connects_is_no_notice(self):
+        """It is started into the fault: what it does first it would do without one, and its time counts from its SYN."""
+        self.add_client(start="echo starting; sleep 1; exec socat - TCP:{server}:{port}", more="request = hello")
+        self.add_drill("program-connect-silent")
+        results = self.of_mine("-j", "2", "--drills", str(self.place / "drills"), "--programs", "mine", "run", "program-connect-silent").results
+        r = results["program-connect-silent"]
+        self.assertEqual((r["verdict"], r["noticed"], r["client_end"]), ("pass", [], "running"), r)
+        r = self.one("--programs", "mine", "run", "program-refused")
+        said, = (n for n in r["noticed"] if n["how"] == "said")
+        self.assertIn("Connection refused", said["what"])
+        syn = next(e["t_ns"] for e in r["timeline"] if e["who"] == "wire" and "SYN" in e["what"])
+        ended, = (e["t_ns"] for e in r["timeline"] if e["what"] == "(exit code 1)")
+        counted, = (n["after_ns"] for n in r["noticed"] if n["how"] == "ended")
+        self.assertAlmostEqual(counted, ended - syn, delta=2_000_000)
+
+    def test_one_that_ends_without_connecting_has_noticed_something(self):
+        self.add_client(start="echo no route; exit 3", more="request = hello")
+        r = self.one("--programs", "mine", "run", "program-refused")
+        self.assertEqual((r["verdict"], self.kinds(r), r["client_end"]), ("pass", ["said", "ended"], "exit code 3"), r)
 
     def test_text_of_a_program_reaches_no_terminal_as_it_is(self):
         self.add_client(start="printf '\\033[31mred\\n'; exec socat - TCP:{server}:{port}", more="request = x")
