@@ -19,6 +19,7 @@
 #   make install          into $(DESTDIR)$(PREFIX)       make uninstall    take it out again
 #   make man completion   manual pages, completions      make dist         release archive, always the same
 #   make deb              Debian packages of what is committed: build/deb/*.deb
+#   make package-check    these, built, installed and upgraded under systemd: an hour (SUITES=trixie)
 #   make compdb           compile_commands.json          make clean        remove build/
 #
 # Variables: V=1 shows commands; CC, CFLAGS, CPPFLAGS, PREFIX, DESTDIR as usual; VARIANT names the folder under build/,
@@ -376,6 +377,8 @@ uninstall:
 # What Debian calls a snapshot, where the commit is not that of debian/changelog's version: tools/deb
 deb:
 	$(Q)tools/deb $(DEBFLAGS)
+package-check:
+	$(Q)tests/package-check $(SUITES)
 
 # The same bytes for the same commit, whoever makes it: nothing of the user's settings of git, of the time or the umask
 dist:
@@ -390,7 +393,7 @@ help:
 	@sed -n '/^[^#]/q; /^$$/q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: all mpi hosts-check check check-programs takeover-check kernel-check vm-check vm-selection unit integration demo pictures lesson failures bench bench-programs lint clang-tidy cppcheck shellcheck tidy format \
-	format-check asan ubsan tsan valgrind coverage fuzz fuzzers run-fuzzers man completion units install uninstall dist deb compdb clean \
+	format-check asan ubsan tsan valgrind coverage fuzz fuzzers run-fuzzers man completion units install uninstall dist deb package-check compdb clean \
 	help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

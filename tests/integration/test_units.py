@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""systemd's units agree with what is built: options, the configuration, privileges."""
+"""systemd's units agree with what is built: options, the configuration, privileges. tests/package-check starts them."""
 import os
 import re
 import shutil
