@@ -21,11 +21,16 @@ def values(text):
 
 
 class Units(TestCase):
-    def setUp(self):
-        super().setUp()
-        self.place = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="echolab-")))
-        make(f"VARIANT={VARIANT}", f"DESTDIR={self.place}", "PREFIX=/usr", "install")
-        self.conf = self.place / "etc/echolab/echod.conf"
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.place = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="echolab-")))
+        cls.install()
+        cls.conf = cls.place / "etc/echolab/echod.conf"
+
+    @classmethod
+    def install(cls):
+        make(f"VARIANT={VARIANT}", f"DESTDIR={cls.place}", "PREFIX=/usr", "install")
 
     def unit(self, name):
         return (self.place / "usr/lib/systemd/system" / name).read_text()
@@ -57,8 +62,10 @@ class Units(TestCase):
         self.assertEqual((socket["ListenStream"], socket["FileDescriptorName"]), (["127.0.0.1:7007"], ["echod"]))
 
     def test_an_installed_configuration_stays(self):
+        first = self.conf.read_text()
+        self.addCleanup(self.conf.write_text, first)
         self.conf.write_text("[server]\nmax_conns = 7\n")
-        make(f"VARIANT={VARIANT}", f"DESTDIR={self.place}", "PREFIX=/usr", "install")
+        self.install()
         self.assertEqual(self.conf.read_text(), "[server]\nmax_conns = 7\n")
 
     @unittest.skipUnless(shutil.which("systemd-analyze"), "needs systemd")
