@@ -2,24 +2,32 @@
  * fault: makes the n-th call of one function fail, for LD_PRELOAD.
  *
  *   ECHOLAB_FAULT=recv:3:104    the third recv fails with that errno
+ *   ECHOLAB_FAULT=recv:/3:4     every third does
  *   ECHOLAB_FAULT=send:3:short  the third send takes one byte (blocking sockets: so does a signal)
  *   ECHOLAB_FAULT=cqe_recv:1:12 a completion of io_uring has that errno: cqe_send, or cqe_recv for
  *                               the last of a receive that holds no bytes
- *   ECHOLAB_FAULT=any:3:12      the third call of all but those that move messages
+ *   ECHOLAB_FAULT=malloc:3:12   the third allocation, by any function, for any library
+ *   ECHOLAB_FAULT=sqe_send:1:12 fault_ring.h: a request of io_uring
+ *   ECHOLAB_FAULT=any:3:12      the third call of all but allocations and those that move messages
  *   ECHOLAB_FAULT=any:3:kill    it is not made: the process is killed
  *   ECHOLAB_FAULT_FROM=connect  none counts before the first of these
+ *   ECHOLAB_FAULT_IN=echodrill  only in the program of that name
  *   ECHOLAB_FAULT_LOG=FILE      begins with a line when it happened, with a zero byte until then;
  *                               mapped at the start, since a sandbox lets nobody open it later
+ *   ECHOLAB_FAULT_TRACE=FILE    gets who made the call
  *   ECHOLAB_SNDBUF=16384        accepted sockets have a small send buffer, as listeners have:
  *                               partial sends, truly
  *
  * recv and send are libc's functions and, through syscall(), the system calls below them.
- * Calls are counted over all threads and children; read and write only of sockets. A close or
- * shutdown that fails has done its work, as in the kernel. What libc calls within itself is not
- * seen.
+ * Calls are counted from the begin of main, over all threads and children; read and write only of
+ * sockets, write_file of all else but what has no type, such as an eventfd. A close or shutdown
+ * that fails has done its work, as in the kernel. What libc calls within itself is not seen, but
+ * for its allocations.
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
@@ -38,7 +46,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SHORT = -1, KILL = -2, LOG_LEN = 64 };
+enum { SHORT = -1, KILL = -2, ONCE = -3, LOG_LEN = 64, FRAMES = 24, TRACE_FD = 900 };
 
 struct counted {
 	_Atomic bool begun; /* ECHOLAB_FAULT_FROM was called */
@@ -49,9 +57,12 @@ static struct {
 	char name[32];
 	const char *from; /* NULL: it has begun */
 	unsigned nth;
-	int what;                /* errno, SHORT or KILL */
+	bool each;               /* of every nth call, not of one */
+	bool armed;              /* main has begun */
+	int what;                /* errno, SHORT, KILL or ONCE */
 	struct counted *counted; /* shared with children */
 	char *log;               /* LOG_LEN bytes of the file, or NULL */
+	int trace;               /* a descriptor, or 0 */
 } fault;
 
 /* libc's own syscall(), which is replaced below. */
@@ -82,27 +93,66 @@ static void fault_map_log(void)
 		fault.log = (char *)at;
 }
 
+/* Opened now and not later, for the same reason, where no descriptor of the program's will be. */
+static void fault_open_trace(void)
+{
+	const long flags = O_WRONLY | O_APPEND | O_CREAT;
+	void *frame[1];
+	long fd = libc_syscall(
+		SYS_openat,
+		(const long[6]){ AT_FDCWD, (long)getenv("ECHOLAB_FAULT_TRACE"), flags, 0600 });
+
+	fault.trace =
+		(int)libc_syscall(SYS_fcntl, (const long[6]){ fd, F_DUPFD_CLOEXEC, TRACE_FD });
+	libc_syscall(SYS_close, (const long[6]){ fd });
+	(void)backtrace(frame, 1); /* loads what it needs: not later, in an allocation */
+}
+
 static void __attribute__((constructor)) fault_init(void)
 {
-	const char *text = getenv("ECHOLAB_FAULT");
-	char what[16];
+	const char *text = getenv("ECHOLAB_FAULT"), *in = getenv("ECHOLAB_FAULT_IN");
+	char what[16], slash[2] = "";
 
-	if (!text || sscanf(text, "%31[^:]:%u:%15s", fault.name, &fault.nth, what) != 3)
+	if (!text || (in && strcmp(in, program_invocation_short_name) != 0))
 		return;
+	if (sscanf(text, "%31[^:]:%1[/]%u:%15s", fault.name, slash, &fault.nth, what) != 4 &&
+	    sscanf(text, "%31[^:]:%u:%15s", fault.name, &fault.nth, what) != 3)
+		return;
+	fault.each = slash[0] == '/' && fault.nth > 0;
 	fault.what = strcmp(what, "short") == 0  ? SHORT
 		     : strcmp(what, "kill") == 0 ? KILL
+		     : strcmp(what, "once") == 0 ? ONCE
 						 : (int)strtol(what, NULL, 10);
 	fault.from = getenv("ECHOLAB_FAULT_FROM");
 	fault.counted = (void *)libc_syscall(
 		SYS_mmap, (const long[6]){ 0, sizeof(*fault.counted), PROT_READ | PROT_WRITE,
 					   MAP_SHARED | MAP_ANONYMOUS, -1, 0 });
 	fault_map_log();
+	if (getenv("ECHOLAB_FAULT_TRACE"))
+		fault_open_trace();
+}
+
+/* Constructors of libraries have run when this is called, and main has not. */
+int __libc_start_main(int (*start)(int, char **, char **), int argc, char **argv,
+		      void (*init)(void), void (*fini)(void), void (*rtld)(void), void *end);
+int __libc_start_main(int (*start)(int, char **, char **), int argc, char **argv,
+		      void (*init)(void), void (*fini)(void), void (*rtld)(void), void *end)
+{
+	__typeof__(__libc_start_main) *real =
+		(__typeof__(real))dlsym(RTLD_NEXT, "__libc_start_main");
+
+	fault.armed = true;
+	return real(start, argc, argv, init, fini, rtld, end);
 }
 
 static void fault_log(const char *name)
 {
+	void *frames[FRAMES];
+
 	if (fault.log)
 		snprintf(fault.log, LOG_LEN, "%s\n", name);
+	if (fault.trace > 0)
+		backtrace_symbols_fd(frames, backtrace(frames, FRAMES), fault.trace);
 }
 
 /* Whether the call is one of those that are counted. */
@@ -118,6 +168,7 @@ static bool fault_counts(const char *name)
 		"io_uring_submit_and_wait",
 		"cqe_recv",
 		"cqe_send",
+		"malloc",
 	};
 
 	if (fault.from && strcmp(name, fault.from) == 0)
@@ -126,6 +177,8 @@ static bool fault_counts(const char *name)
 		return false;
 	if (strcmp(fault.name, "any") != 0)
 		return strcmp(name, fault.name) == 0;
+	if (strncmp(name, "sqe_", 4) == 0)
+		return false;
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
 		if (strcmp(name, messages[i]) == 0)
 			return false;
@@ -133,22 +186,35 @@ static bool fault_counts(const char *name)
 	return true;
 }
 
-/* Whether this call is the one. Returns 0, SHORT, or the errno, which is then set. */
+/* Whether this call is the one. Returns 0, SHORT, ONCE, or the errno, which is then set. */
 static int fault_hits(const char *name)
 {
 	int saved = errno;
 	unsigned n;
 
-	if (!fault.counted || !fault_counts(name))
+	if (!fault.counted || !fault.armed || !fault_counts(name))
 		return 0;
 	n = ++fault.counted->calls;
-	if (n != fault.nth)
+	if (fault.each ? n % fault.nth != 0 : n != fault.nth)
 		return 0;
-	fault_log(name);
+	if (n == fault.nth)
+		fault_log(name);
 	if (fault.what == KILL)
 		(void)raise(SIGKILL); /* which a sandbox allows */
 	errno = fault.what > 0 ? fault.what : saved;
 	return fault.what;
+}
+
+/* The same for a call on a connection, which is over by these errnos: no receive waits then. */
+static int fault_socket(const char *name, int fd)
+{
+	const int hit = fault_hits(name);
+
+	if (hit == EPIPE || hit == ECONNRESET) {
+		libc_syscall(SYS_shutdown, (const long[6]){ fd, SHUT_RD });
+		errno = hit;
+	}
+	return hit;
 }
 
 #define REAL(name)                                                                                 \
@@ -156,14 +222,27 @@ static int fault_hits(const char *name)
 	if (!real)                                                                                 \
 	real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
-/* The function as it is, but for the n-th call. */
-#define FAULT(type, name, params, args)                                                            \
+/* The function as it is, but for the n-th call, which returns @failed. */
+#define FAULT_VALUE(type, failed, name, params, args)                                              \
 	type name params;                                                                          \
 	type name params                                                                           \
 	{                                                                                          \
 		REAL(name);                                                                        \
 		if (fault_hits(#name) > 0)                                                         \
-			return (type)-1;                                                           \
+			return failed;                                                             \
+		return real args;                                                                  \
+	}
+#define FAULT(type, name, params, args)      FAULT_VALUE(type, (type)-1, name, params, args)
+#define FAULT_NULL(type, name, params, args) FAULT_VALUE(type, NULL, name, params, args)
+
+/* Allocations are one kind of call, whichever function makes them. */
+#define FAULT_MEMORY(type, failed, name, params, args)                                             \
+	type name params;                                                                          \
+	type name params                                                                           \
+	{                                                                                          \
+		REAL(name);                                                                        \
+		if (fault_hits("malloc") > 0)                                                      \
+			return failed;                                                             \
 		return real args;                                                                  \
 	}
 
@@ -174,7 +253,7 @@ static int fault_hits(const char *name)
 	{                                                                                          \
 		int hit;                                                                           \
 		REAL(name);                                                                        \
-		hit = fault_hits(#name);                                                           \
+		hit = fault_socket(#name, fd);                                                     \
 		if (hit > 0)                                                                       \
 			return -1;                                                                 \
 		if (hit == SHORT && len > 1)                                                       \
@@ -185,7 +264,7 @@ static int fault_hits(const char *name)
 /* How the epoll backend receives and sends: recv and send by another way. */
 static long fault_syscall(const char *name, long number, long a[6])
 {
-	int hit = fault_hits(name);
+	int hit = fault_socket(name, (int)a[0]);
 
 	if (hit > 0)
 		return -1;
@@ -229,7 +308,7 @@ static bool is_socket(int fd)
 ssize_t read(int fd, void *buf, size_t len)
 {
 	REAL(read);
-	int hit = is_socket(fd) ? fault_hits("read") : 0;
+	int hit = is_socket(fd) ? fault_socket("read", fd) : 0;
 
 	return hit > 0 ? -1 : real(fd, buf, hit == SHORT && len > 1 ? 1 : len);
 }
@@ -241,9 +320,10 @@ ssize_t write(int fd, const void *buf, size_t len)
 	int hit = 0;
 
 	if (type == S_IFSOCK)
-		hit = fault_hits("write");
-	else if (type == S_IFREG && fd > STDERR_FILENO)
-		hit = fault_hits("write_file");
+		hit = fault_socket("write", fd);
+	else if (type != 0 &&
+		 (strcmp(fault.name, "any") != 0 || (type == S_IFREG && fd > STDERR_FILENO)))
+		hit = fault_hits("write_file"); /* of any but what is said */
 	return hit > 0 ? -1 : real(fd, buf, hit == SHORT && len > 1 ? 1 : len);
 }
 
@@ -260,7 +340,7 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 			   (const long[6]){ fd, SOL_SOCKET, SO_DOMAIN, (long)&domain, (long)&len });
 	if (strcmp(fault.name, "any") == 0 && domain != AF_UNIX)
 		return real(fd, m, flags);
-	return fault_hits("sendmsg") > 0 ? -1 : real(fd, m, flags);
+	return fault_socket("sendmsg", fd) > 0 ? -1 : real(fd, m, flags);
 }
 
 FAULT(int, epoll_wait, (int fd, struct epoll_event *e, int max, int ms), (fd, e, max, ms))
@@ -301,6 +381,31 @@ FAULT(int, fstat, (int fd, struct stat *st), (fd, st))
 FAULT(int, lstat, (const char *path, struct stat *st), (path, st))
 FAULT(int, flock, (int fd, int how), (fd, how))
 FAULT(int, unlink, (const char *path), (path))
+FAULT(int, pipe2, (int fds[2], int flags), (fds, flags))
+FAULT(int, socketpair, (int domain, int type, int protocol, int fds[2]),
+      (domain, type, protocol, fds))
+FAULT(int, rename, (const char *from, const char *to), (from, to))
+FAULT(int, fflush, (FILE * f), (f))
+FAULT_NULL(FILE *, fopen, (const char *path, const char *mode), (path, mode))
+FAULT_NULL(FILE *, fdopen, (int fd, const char *mode), (fd, mode))
+FAULT_NULL(FILE *, tmpfile, (void), ())
+FAULT_NULL(FILE *, open_memstream, (char **text, size_t *len), (text, len))
+FAULT_NULL(DIR *, opendir, (const char *path), (path))
+FAULT_MEMORY(void *, NULL, malloc, (size_t size), (size))
+FAULT_MEMORY(void *, NULL, calloc, (size_t count, size_t size), (count, size))
+FAULT_MEMORY(void *, NULL, realloc, (void *old, size_t size), (old, size))
+FAULT_MEMORY(void *, NULL, aligned_alloc, (size_t align, size_t size), (align, size))
+FAULT_MEMORY(int, ENOMEM, posix_memalign, (void **to, size_t align, size_t size), (to, align, size))
+
+/* A file is closed in any case; what it still held may be lost. */
+int fclose(FILE *f)
+{
+	REAL(fclose);
+	int r = real(f), hit = fault_hits("fclose");
+
+	return hit > 0 ? EOF : r;
+}
+
 FAULT(pid_t, fork, (void), ())
 FAULT(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options))
 FAULT(void *, mmap, (void *at, size_t len, int prot, int flags, int fd, off_t off),
@@ -337,53 +442,7 @@ int listen(int fd, int backlog)
 	return fault_hits("listen") > 0 ? -1 : real(fd, backlog);
 }
 
-/* How io_uring.c's enum uring_op stands in what its requests carry. */
-enum { OP_RECV = 0, OP_SEND = 1, OP_SHIFT = 56 };
-
-static void fault_cqe(struct io_uring_cqe *cqe)
-{
-	const unsigned op = (unsigned)(cqe->user_data >> OP_SHIFT);
-	const unsigned goes_on = IORING_CQE_F_MORE | IORING_CQE_F_BUFFER;
-
-	if ((op == OP_RECV && !(cqe->flags & goes_on) && fault_hits("cqe_recv") > 0) ||
-	    (op == OP_SEND && fault_hits("cqe_send") > 0))
-		cqe->res = -fault.what;
-}
-
-/* liburing's functions return -errno. */
-#define FAULT_RING(name, params, args)                                                             \
-	int name params;                                                                           \
-	int name params                                                                            \
-	{                                                                                          \
-		REAL(name);                                                                        \
-		if (fault_hits(#name) > 0)                                                         \
-			return -fault.what;                                                        \
-		return real args;                                                                  \
-	}
-
-FAULT_RING(io_uring_submit, (struct io_uring * ring), (ring))
-FAULT_RING(io_uring_submit_and_wait, (struct io_uring * ring, unsigned count), (ring, count))
-FAULT_RING(io_uring_register_files_update,
-	   (struct io_uring * ring, unsigned off, const int *files, unsigned count),
-	   (ring, off, files, count))
-
-/* A completion is seen again by each look that finds it still there: the first look counts. */
-unsigned io_uring_peek_batch_cqe(struct io_uring *ring, struct io_uring_cqe **cqes, unsigned count)
-{
-	static _Thread_local unsigned seen;
-	unsigned n, head;
-
-	REAL(io_uring_peek_batch_cqe);
-	n = real(ring, cqes, count);
-	head = *ring->cq.khead;
-	for (unsigned i = 0; i < n; i++) {
-		if ((int)(head + i - seen) >= 0) {
-			fault_cqe(cqes[i]);
-			seen = head + i + 1;
-		}
-	}
-	return n;
-}
+#include "fault_ring.h"
 
 int open(const char *path, int flags, ...)
 {
