@@ -36,8 +36,10 @@ struct interactive {
 	uint64_t sent, received; /* bytes */
 	size_t typed_len, typed_sent;
 	bool input_ended;
-	int input_err; /* it could not be read: no end of it */
-	int send_err;  /* of the send that failed, while what has come back is still read */
+	int input_err;  /* it could not be read: no end of it */
+	int output_err; /* what came back could not be printed */
+	int poll_err;
+	int send_err; /* of the send that failed, while what has come back is still read */
 	char typed[LINE_MAX_BYTES], buf[LINE_MAX_BYTES], shown[ESCAPE_MAX * LINE_MAX_BYTES];
 };
 
@@ -157,12 +159,13 @@ static int interactive_connect(struct interactive *l, const struct addr_list *to
 	return EXIT_NO_ANSWER;
 }
 
-static int interactive_write(const char *text, size_t len)
+/* All of it, whatever a call takes. Returns 0 or -errno. */
+static int interactive_write(int fd, const char *text, size_t len)
 {
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = write(STDOUT_FILENO, text + done, len - done);
+		ssize_t n = write(fd, text + done, len - done);
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -171,14 +174,17 @@ static int interactive_write(const char *text, size_t len)
 	return 0;
 }
 
-/* What came back, byte by byte for a program; a terminal gets no more than text, lines and tabs. */
-static int interactive_print(struct interactive *l, size_t len)
+/* What came back, byte by byte for a program; a terminal gets no more than text, lines and tabs.
+ * Returns whether it could be written: l->output_err. */
+static bool interactive_print(struct interactive *l, size_t len)
 {
 	size_t shown = 0;
 
 	l->received += len;
-	if (!isatty(STDOUT_FILENO))
-		return interactive_write(l->buf, len);
+	if (!isatty(STDOUT_FILENO)) {
+		l->output_err = -interactive_write(STDOUT_FILENO, l->buf, len);
+		return l->output_err == 0;
+	}
 	for (size_t at = 0; at < len;) {
 		char out[ESCAPE_MAX] = { l->buf[at] };
 
@@ -189,7 +195,8 @@ static int interactive_print(struct interactive *l, size_t len)
 		memcpy(l->shown + shown, out, strlen(out));
 		shown += strlen(out);
 	}
-	return interactive_write(l->shown, shown);
+	l->output_err = -interactive_write(STDOUT_FILENO, l->shown, shown);
+	return l->output_err == 0;
 }
 
 static bool interactive_unsent(const struct interactive *l)
@@ -216,14 +223,17 @@ static void interactive_tell_end(const struct interactive *l, const char *call, 
 	     cause_phase_name(at));
 }
 
-static int interactive_cannot_read(const struct interactive *l, int err)
-{
-	tell(l, "cannot read standard input: %s", strerror(err));
-	return EXIT_ENVIRONMENT;
-}
-
+/* What was wrong here comes before what the server did. */
 static int interactive_result(const struct interactive *l)
 {
+	if (l->output_err)
+		tell(l, "cannot write to standard output: %s", strerror(l->output_err));
+	else if (l->input_err)
+		tell(l, "cannot read standard input: %s", strerror(l->input_err));
+	else if (l->poll_err)
+		tell(l, "cannot wait: %s", strerror(l->poll_err));
+	if (l->output_err || l->input_err || l->poll_err)
+		return EXIT_ENVIRONMENT;
 	if (l->received == l->sent && l->input_ended)
 		return EXIT_OK;
 	return l->received == 0 ? EXIT_NO_ANSWER : EXIT_VERDICT;
@@ -264,15 +274,14 @@ static int interactive_push(struct interactive *l)
 	return 0;
 }
 
-/* Returns whether the connection goes on; *err: the output's -errno. */
-static bool interactive_arrived(struct interactive *l, int *err)
+/* Returns whether the connection goes on. */
+static bool interactive_arrived(struct interactive *l)
 {
 	ssize_t n = recv(l->fd, l->buf, sizeof(l->buf), 0);
 
 	if (n > 0) {
-		*err = interactive_print(l, (size_t)n);
-		l->owed_ns = l->sent > l->received ? clock_now_ns() : 0;
-		return *err == 0;
+		l->owed_ns = l->sent > l->received + (size_t)n ? clock_now_ns() : 0;
+		return interactive_print(l, (size_t)n);
 	}
 	if (n < 0 && (errno == EINTR || (errno == EAGAIN && !l->send_err)))
 		return true;
@@ -297,9 +306,8 @@ static bool interactive_send_failed(struct interactive *l, int err)
 	return false;
 }
 
-/* One turn of terminal and socket. Returns whether the connection goes on; *err as
- * interactive_arrived. */
-static bool interactive_turn(struct interactive *l, int64_t answer_ns, int *err)
+/* One turn of terminal and socket. Returns whether the connection goes on. */
+static bool interactive_turn(struct interactive *l, int64_t answer_ns)
 {
 	struct pollfd p[] = {
 		{ l->fd, POLLIN | (interactive_unsent(l) && !l->send_err ? POLLOUT : 0), 0 },
@@ -307,14 +315,16 @@ static bool interactive_turn(struct interactive *l, int64_t answer_ns, int *err)
 	};
 	int r = poll(p, ARRAY_LEN(p), left_ms(l->owed_ns, answer_ns));
 
-	if (r < 0)
-		return errno == EINTR;
+	if (r < 0) {
+		l->poll_err = errno == EINTR ? 0 : errno;
+		return l->poll_err == 0;
+	}
 	if (r == 0) {
 		tell(l, "no answer in time: the server is given up (%s, phase %s)",
 		     cause_name(CAUSE_TIMEOUT_ANSWER), cause_phase_name(interactive_phase(l)));
 		return false;
 	}
-	if ((p[0].revents & ~POLLOUT) && !interactive_arrived(l, err))
+	if ((p[0].revents & ~POLLOUT) && !interactive_arrived(l))
 		return false;
 	if (p[1].revents)
 		interactive_type(l);
@@ -330,43 +340,35 @@ int interactive_client(const struct addr_list *to, const struct sock_options *o,
 		       const struct interactive_patience *p)
 {
 	static struct interactive l;
-	int err = 0, code = interactive_connect(&l, to, o, p->connect_ns);
+	int code = interactive_connect(&l, to, o, p->connect_ns);
 
-	while (code == EXIT_OK && interactive_turn(&l, p->answer_ns, &err))
+	while (code == EXIT_OK && interactive_turn(&l, p->answer_ns))
 		;
 	if (l.fd >= 0 && (interactive_unsent(&l) || l.input_err))
 		sock_abort(l.fd); /* a FIN would say that this was all */
 	if (l.fd >= 0)
 		close(l.fd);
-	if (err < 0) {
-		tell(&l, "cannot write to standard output: %s", strerror(-err));
-		return EXIT_ENVIRONMENT;
-	}
-	if (l.input_err)
-		return interactive_cannot_read(&l, l.input_err);
 	return code == EXIT_OK ? interactive_result(&l) : code;
 }
 
 /* ---- the textbook's ---- */
 
-/* Blocks until a whole line has come back, as readline does. Returns 1, 0 at end of input, -errno.
- */
+/* Blocks until a whole line has come back, as readline does. Returns 1, 0 at end of input or when
+ * it cannot be printed, -errno. */
 static int interactive_read_back(struct interactive *l)
 {
 	char last = 0;
 
 	while (last != '\n') {
 		ssize_t n = read(l->fd, l->buf, sizeof(l->buf));
-		int r;
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : 0;
 		last = l->buf[n - 1];
-		r = interactive_print(l, (size_t)n);
-		if (r < 0)
-			return r;
+		if (!interactive_print(l, (size_t)n))
+			return 0;
 	}
 	return 1;
 }
@@ -374,18 +376,20 @@ static int interactive_read_back(struct interactive *l)
 /* A line was typed: write, then read. Returns whether to wait for another one. */
 static bool interactive_exchange(struct interactive *l, bool *gone)
 {
-	ssize_t n = write(l->fd, l->typed, strlen(l->typed));
-	int err = errno, r;
+	const size_t n = strlen(l->typed);
+	int r = interactive_write(l->fd, l->typed, n); /* writen, as the book has it */
 
-	if (n < 0) {
-		tell(l, "write: %s%s", cause_errno_name(err),
+	if (r < 0) {
+		tell(l, "write: %s%s", cause_errno_name(-r),
 		     interactive_sigpipe ? ", with SIGPIPE" : "");
 		*gone = true;
 		return !interactive_sigpipe;
 	}
-	l->sent += (size_t)n;
-	tell(l, "write: %zd bytes, accepted by our kernel", n);
+	l->sent += n;
+	tell(l, "write: %zu bytes, accepted by our kernel", n);
 	r = interactive_read_back(l);
+	if (l->output_err)
+		return false;
 	if (r > 0) {
 		tell(l, "read: the line came back");
 	} else {
@@ -415,10 +419,10 @@ int interactive_textbook(const struct addr_list *to, const struct sock_options *
 		signal(SIGPIPE, SIG_DFL);
 		raise(SIGPIPE);
 	}
-	if (ferror(stdin))
-		return interactive_cannot_read(&l, errno);
+	l.input_err = ferror(stdin) ? errno : 0;
 	l.input_ended = !gone;
-	tell(&l, gone ? "end of input; the server was gone" : "end of input");
+	if (!l.input_err && !l.output_err)
+		tell(&l, gone ? "end of input; the server was gone" : "end of input");
 	close(l.fd);
 	return interactive_result(&l);
 }
