@@ -31,6 +31,7 @@ enum {
 	STOP_GRACE_MS = 1000, /* for a reader that is only slow, when a signal is pending */
 	AGAIN_MS = 10,        /* until a terminal has room for a whole character */
 	STANDARD = 3,         /* descriptors whose readers are remembered */
+	TEXT_MIN = 1024,      /* bytes of a stream into memory, at first */
 };
 
 struct sink {
@@ -245,6 +246,68 @@ FILE *output_stream(int fd)
 {
 	return stream_new(fd, false);
 }
+
+/* ---- a stream into memory ---- */
+
+/* Makes room for @len bytes and a 0 behind them. */
+static int output_text_reserve(struct output_text *b, size_t len)
+{
+	size_t room = b->room ? b->room : TEXT_MIN;
+	char *more;
+
+	while (room <= len)
+		room *= 2;
+	if (room == b->room)
+		return 0;
+	more = realloc(b->text, room);
+	if (!more)
+		return -ENOMEM;
+	b->text = more;
+	b->room = room;
+	return 0;
+}
+
+static ssize_t output_text_write(void *cookie, const char *text, size_t len)
+{
+	struct output_text *b = cookie;
+
+	if (b->error == 0)
+		b->error = output_text_reserve(b, b->len + len);
+	if (b->error < 0) {
+		errno = -b->error;
+		return 0; /* what fopencookie(3) wants for an error */
+	}
+	memcpy(b->text + b->len, text, len);
+	b->len += len;
+	return (ssize_t)len;
+}
+
+int output_text_open(struct output_text *b)
+{
+	static const cookie_io_functions_t io = { .write = output_text_write };
+
+	*b = (struct output_text){ .to = NULL };
+	b->to = fopencookie(b, "w", io);
+	return b->to ? 0 : -errno;
+}
+
+int output_text_close(struct output_text *b)
+{
+	if (fclose(b->to) != 0 && b->error == 0)
+		b->error = errno ? -errno : -EIO;
+	b->to = NULL;
+	if (b->error == 0)
+		b->error = output_text_reserve(b, b->len);
+	if (b->error == 0) {
+		b->text[b->len] = '\0';
+		return 0;
+	}
+	free(b->text);
+	b->text = NULL;
+	return b->error;
+}
+
+/* ---- files ---- */
 
 /* As open(2), which would wait for the reader of a pipe whatever signal is pending. */
 static int open_pipe(const char *path)

@@ -88,6 +88,20 @@ bool program_answer(const struct opt_set *s, const struct program_options *o)
 	return true;
 }
 
+int program_exit_unread(int e)
+{
+	switch (e) {
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOSPC:
+	case EIO:
+		return EXIT_ENVIRONMENT;
+	}
+	return EXIT_USAGE;
+}
+
 int program_exit(int code)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))

@@ -12,6 +12,7 @@
 #include "echo/base/opt.h"
 #include "echo/base/output.h"
 #include "echo/lab/child.h"
+#include "echo/lab/tojson.h"
 #include "echobench/report/output.h"
 #include "echobench/run/commands.h"
 #include "echobench/run/server.h"
@@ -35,10 +36,11 @@ static void plan_init(struct plan *p)
 	opt_add(&p->opts, "bench", bench_opts, &p->config);
 }
 
-static int plan_failed(const struct plan *p)
+/* Returns an exit code; @e: -errno. */
+static int plan_failed(const struct plan *p, int e)
 {
 	log_error("%s", p->opts.error);
-	return EXIT_USAGE;
+	return program_exit_unread(-e);
 }
 
 static int plan_check(struct plan *p)
@@ -51,6 +53,7 @@ static int plan_check(struct plan *p)
 static int plan_read(struct plan *p, char *file, char *program, char **options, int count)
 {
 	char dash_f[] = "-f", *words[WORDS_MAX];
+	int r;
 
 	plan_init(p);
 	p->file = file;
@@ -59,9 +62,10 @@ static int plan_read(struct plan *p, char *file, char *program, char **options, 
 	words[2] = file;
 	memcpy(words + 3, options, (size_t)count * sizeof(*words));
 	words[3 + count] = NULL;
-	if (opt_load(&p->opts, 3 + count, words, environ) < 0 || plan_check(p) < 0)
-		return plan_failed(p);
-	return EXIT_OK;
+	r = opt_load(&p->opts, 3 + count, words, environ);
+	if (r >= 0)
+		r = plan_check(p);
+	return r < 0 ? plan_failed(p, r) : EXIT_OK;
 }
 
 /* Each FILE is a plan; without one, the command line is, which is read already. @words: the
@@ -83,7 +87,7 @@ static int read_plans(struct bench *r, int operands, char **words, int argc)
 	if (operands == 1) {
 		r->plans[0].file = r->plans[0].opts.file;
 		if (plan_check(&r->plans[0]) < 0)
-			return plan_failed(&r->plans[0]);
+			return plan_failed(&r->plans[0], -EINVAL);
 		return EXIT_OK;
 	}
 	for (unsigned i = 0; i < r->plan_count && code == EXIT_OK; i++) {
@@ -140,6 +144,8 @@ static int write_results(struct bench *r)
 		if (e < 0)
 			return cannot_write("standard output", e);
 	}
+	if (tojson_no_memory())
+		return cannot_write("what was measured", -ENOMEM);
 	return program_exit(r->exit_code);
 }
 
@@ -148,6 +154,7 @@ static int check_plans(struct bench *r)
 {
 	unsigned needed = cell_blocks_needed(bench_cell_alpha(r));
 	char why[WHY_MAX] = "";
+	int e;
 
 	for (unsigned i = 0; i < r->plan_count; i++) {
 		struct plan *p = &r->plans[i];
@@ -157,9 +164,10 @@ static int check_plans(struct bench *r)
 				  needed, p->config.confidence, r->count);
 			return EXIT_USAGE;
 		}
-		if (server_check_sides(&p->config, why) < 0) {
+		e = server_check_sides(&p->config, why);
+		if (e < 0) {
 			log_error("%s", why);
-			return EXIT_USAGE;
+			return e == -EINVAL ? EXIT_USAGE : EXIT_ENVIRONMENT;
 		}
 	}
 	return EXIT_OK;
@@ -175,9 +183,10 @@ static int bench_run(struct bench *r)
 		log_error(e == -E2BIG ? "more than %d cells" : "no memory for %d cells", CELLS_MAX);
 		return e == -E2BIG ? EXIT_USAGE : EXIT_ENVIRONMENT;
 	}
-	if (c->baseline[0] && baseline_load(r, c->baseline, why) < 0) {
+	e = c->baseline[0] ? baseline_load(r, c->baseline, why) : 0;
+	if (e < 0) {
 		log_error("baseline %s", why);
-		return EXIT_USAGE;
+		return e == -EINVAL ? EXIT_USAGE : EXIT_ENVIRONMENT;
 	}
 	child_block_signals();
 	code = check_plans(r);
@@ -198,7 +207,7 @@ static int bench_main(struct bench *r, int argc, char **words)
 	plan_init(&r->plans[0]);
 	operands = opt_load(&r->plans[0].opts, argc, words, environ);
 	if (operands < 0)
-		return plan_failed(&r->plans[0]);
+		return plan_failed(&r->plans[0], operands);
 	if (program_answer(&r->plans[0].opts, &r->plans[0].config.program))
 		return program_exit(EXIT_OK);
 	code = read_plans(r, operands, words, argc);

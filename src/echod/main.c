@@ -153,16 +153,16 @@ static void server_left(struct server *s)
 /* Prints the counters in one piece: a late reader gets whole lines. Returns 0 or -errno. */
 static int server_print(const struct server *s)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *to = open_memstream(&text, &len);
-	int r;
+	struct output_text b;
+	int r = output_text_open(&b);
 
-	if (!to)
-		return -errno;
-	metrics_report(to, &s->group);
-	r = fclose(to) == 0 ? output_write(STDOUT_FILENO, text, len, reader_patience_ns) : -errno;
-	free(text);
+	if (r < 0)
+		return r;
+	metrics_report(b.to, &s->group);
+	r = output_text_close(&b);
+	if (r == 0)
+		r = output_write(STDOUT_FILENO, b.text, b.len, reader_patience_ns);
+	free(b.text);
 	return r;
 }
 
@@ -422,12 +422,17 @@ static int server_main(struct server *s, int argc, char **argv)
 {
 	int r;
 
-	if (successor_init(&s->takeover.successor, argc, argv) < 0)
+	r = successor_init(&s->takeover.successor, argc, argv);
+	if (r < 0) {
+		log_error("cannot start: %s", strerror(-r));
 		return EXIT_ENVIRONMENT;
+	}
 	server_hold_hangups(s);
 	r = echod_load(&s->opts, &s->config, &s->backend, argc, argv);
-	if (r < 0)
-		return server_usage_error(s);
+	if (r < 0) {
+		server_usage_error(s);
+		return program_exit_unread(-r);
+	}
 	if (program_answer(&s->opts, &s->config.program))
 		return program_exit(EXIT_OK);
 	if (r > 0) {

@@ -266,7 +266,7 @@ int echod_options(struct opt_set *s, struct echod_config *c, struct backend_choi
 	opt_add(s, "metrics", metrics_opts, &c->metrics);
 	r = backend_options(b, BACKEND_ACCEPT, s);
 	if (r < 0) {
-		snprintf(s->error, sizeof(s->error), "cannot be read: %s", strerror(-r));
+		snprintf(s->error, sizeof(s->error), "cannot start: %s", strerror(-r));
 		return r;
 	}
 	return 0;

@@ -28,9 +28,9 @@ static int copy_all(int from, int to)
 
 	while ((n = pread(from, buf, sizeof(buf), at)) > 0) {
 		w = write(to, buf, (size_t)n);
-		if (w != n)
-			return w < 0 ? -errno : -ENOSPC;
-		at += n;
+		if (w < 0 && errno != EINTR)
+			return -errno;
+		at += w > 0 ? w : 0;
 	}
 	return n < 0 ? -errno : 0;
 }

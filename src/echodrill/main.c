@@ -2,7 +2,6 @@
  * main: the commands. Drills are run several at a time, each in a private machine of its own; what
  * each has recorded is judged and reported when its machine is gone.
  */
-#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "echodrill/lesson/lesson.h"
 #include "echodrill/report/report.h"
 #include "echodrill/script/drill.h"
+#include "echodrill/script/folder.h"
 #include "explain.h"
 #include "opts.h"
 #include "pairs.h"
@@ -35,15 +35,17 @@ struct master {
 static int master_read(struct master *m, const char *name)
 {
 	char path[OPT_TEXT_MAX], error[OPT_ERROR_MAX];
+	int r;
 
 	if (m->count == DRILLS_MAX) {
 		log_error("more than %d drills", DRILLS_MAX);
 		return EXIT_USAGE;
 	}
 	drill_path(m->directory, name, path);
-	if (drill_read(&m->drills[m->count], path, error) < 0) {
+	r = drill_read(&m->drills[m->count], path, error);
+	if (r < 0) {
 		log_error("%s", error);
-		return EXIT_USAGE;
+		return program_exit_unread(-r);
 	}
 	m->count++;
 	return EXIT_OK;
@@ -52,15 +54,11 @@ static int master_read(struct master *m, const char *name)
 /* All drills of the directory, in order of their names. */
 static int master_read_all(struct master *m)
 {
-	char pattern[OPT_TEXT_MAX + 8];
-	int code = EXIT_OK;
 	glob_t g;
+	int code = folder_read(m->directory, "drills", &g);
 
-	snprintf(pattern, sizeof(pattern), "%s/*.conf", m->directory);
-	if (glob(pattern, 0, NULL, &g) != 0) {
-		log_error("no drills in '%s'", m->directory);
-		return EXIT_USAGE;
-	}
+	if (code != EXIT_OK)
+		return code;
 	for (size_t i = 0; i < g.gl_pathc && code == EXIT_OK; i++)
 		code = master_read(m, g.gl_pathv[i]);
 	globfree(&g);
@@ -91,9 +89,12 @@ static int master_list(struct master *m, int count, char **names)
 
 static int master_show(struct master *m, int count, char **names)
 {
-	for (int i = 0; i < count; i++)
-		if (master_read(m, names[i]) != EXIT_OK)
-			return EXIT_USAGE;
+	for (int i = 0; i < count; i++) {
+		int code = master_read(m, names[i]);
+
+		if (code != EXIT_OK)
+			return code;
+	}
 	for (unsigned i = 0; i < m->count; i++)
 		report_drill(&m->drills[i], stdout);
 	return EXIT_OK;
@@ -104,9 +105,12 @@ static int master_check(struct master *m, int count, char **names)
 	int code = EXIT_OK;
 
 	for (int i = 0; i < count; i++) {
+		int read;
+
 		m->count = 0;
-		if (master_read(m, names[i]) != EXIT_OK)
-			code = EXIT_USAGE;
+		read = master_read(m, names[i]);
+		if (read != EXIT_OK)
+			code = read;
 		else
 			log_info("%s: a good drill: %u steps, %u expectations", names[i],
 				 m->drills[0].step.count, m->drills[0].expect.count);
@@ -305,7 +309,7 @@ int main(int argc, char **argv)
 	r = opt_load(&m.opts, argc, argv, environ);
 	if (r < 0) {
 		log_error("%s", m.opts.error);
-		return EXIT_USAGE;
+		return program_exit_unread(-r);
 	}
 	if (program_answer(&m.opts, &m.config.program))
 		return program_exit(EXIT_OK);

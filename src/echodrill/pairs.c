@@ -4,7 +4,6 @@
 #include "pairs.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "echo/base/log.h"
 #include "echo/base/program.h"
 #include "echodrill/report/report.h"
+#include "echodrill/script/folder.h"
 #include "echodrill/script/program.h"
 #include "opts.h"
 
@@ -21,6 +21,7 @@ enum { NAME_MAX_LEN = DRILL_NAME_MAX };
 struct pool {
 	char directory[OPT_TEXT_MAX];
 	unsigned count;
+	int code;
 	struct program at[PAIRS_MAX * 2];
 };
 
@@ -33,12 +34,15 @@ static void pool_open(struct pool *p, const struct drill_config *c)
 		snprintf(p->directory, sizeof(p->directory), "configs/programs");
 }
 
-/* The program of that name or file, read if it was not. NULL: it was said why. */
+/* The program of that name or file, read if it was not. NULL: it was said why, and p->code is
+ * the exit code. */
 static struct program *pool_read(struct pool *p, const char *name)
 {
 	char path[OPT_TEXT_MAX], error[OPT_ERROR_MAX];
 	struct program *to = &p->at[p->count];
+	int r;
 
+	p->code = EXIT_USAGE;
 	for (unsigned i = 0; i < p->count; i++)
 		if (strcmp(p->at[i].name, name) == 0)
 			return &p->at[i];
@@ -47,8 +51,10 @@ static struct program *pool_read(struct pool *p, const char *name)
 		return NULL;
 	}
 	drill_path(p->directory, name, path);
-	if (program_read(to, path, error) < 0) {
+	r = program_read(to, path, error);
+	if (r < 0) {
 		log_error("%s", error);
+		p->code = program_exit_unread(-r);
 		return NULL;
 	}
 	p->count++;
@@ -73,11 +79,12 @@ static struct program *pool_cure(struct pool *p, const struct program *of)
 	return to;
 }
 
-static int pairs_add(struct pair_list *l, const struct program *client,
+/* NULL is one that @p could not read. */
+static int pairs_add(struct pair_list *l, const struct pool *p, const struct program *client,
 		     const struct program *server)
 {
 	if (!client || !server)
-		return EXIT_USAGE;
+		return p->code;
 	if (client->kind == PROGRAM_SERVER) {
 		log_error("%s is a server: name a client of it", client->name);
 		return EXIT_USAGE;
@@ -118,25 +125,21 @@ static int pairs_add_named(struct pair_list *l, struct pool *p, const char *word
 	if (client && cure)
 		client = pool_cure(p, client);
 	if (!client)
-		return EXIT_USAGE;
+		return p->code;
 	server = slash ? slash + 1 : client->partner;
 	if (client->kind == PROGRAM_SERVER)
-		return pairs_add(l, client, client);
-	return pairs_add(l, client, pool_read(p, server));
+		return pairs_add(l, p, client, client);
+	return pairs_add(l, p, client, pool_read(p, server));
 }
 
 /* Every client of the directory, and with what cures it. */
 static int pairs_add_all(struct pair_list *l, struct pool *p)
 {
-	char pattern[OPT_TEXT_MAX + 8];
-	int code = EXIT_OK;
 	glob_t g;
+	int code = folder_read(p->directory, "programs", &g);
 
-	snprintf(pattern, sizeof(pattern), "%s/*.conf", p->directory);
-	if (glob(pattern, 0, NULL, &g) != 0) {
-		log_error("no programs in '%s'", p->directory);
-		return EXIT_USAGE;
-	}
+	if (code != EXIT_OK)
+		return code;
 	for (size_t i = 0; i < g.gl_pathc && code == EXIT_OK; i++) {
 		const char *name = strrchr(g.gl_pathv[i], '/') + 1;
 		char stem[NAME_MAX_LEN];
@@ -146,9 +149,9 @@ static int pairs_add_all(struct pair_list *l, struct pool *p)
 		client = pool_read(p, stem);
 		if (client && client->kind == PROGRAM_SERVER)
 			continue;
-		code = pairs_add(l, client, client ? pool_read(p, client->partner) : NULL);
+		code = pairs_add(l, p, client, client ? pool_read(p, client->partner) : NULL);
 		if (code == EXIT_OK && client->cure.what[0])
-			code = pairs_add(l, pool_cure(p, client), l->at[l->count - 1].server);
+			code = pairs_add(l, p, pool_cure(p, client), l->at[l->count - 1].server);
 	}
 	globfree(&g);
 	return code;
@@ -201,20 +204,17 @@ int pairs_read(struct pair_list *l, const struct drill_config *c)
 int pairs_list(const struct drill_config *c, FILE *to)
 {
 	static struct pool pool;
-	char pattern[OPT_TEXT_MAX + 8];
-	int code = EXIT_OK;
 	glob_t g;
+	int code;
 
 	pool_open(&pool, c);
-	snprintf(pattern, sizeof(pattern), "%s/*.conf", pool.directory);
-	if (glob(pattern, 0, NULL, &g) != 0) {
-		log_error("no programs in '%s'", pool.directory);
-		return EXIT_USAGE;
-	}
+	code = folder_read(pool.directory, "programs", &g);
+	if (code != EXIT_OK)
+		return code;
 	for (size_t i = 0; i < g.gl_pathc && code == EXIT_OK; i++) {
 		const struct program *p = pool_read(&pool, g.gl_pathv[i]);
 
-		code = p ? EXIT_OK : EXIT_USAGE;
+		code = p ? EXIT_OK : pool.code;
 		if (p)
 			report_program(p, to);
 	}

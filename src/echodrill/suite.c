@@ -15,6 +15,7 @@
 #include "echo/base/log.h"
 #include "echo/base/output.h"
 #include "echo/base/stop.h"
+#include "echo/lab/tojson.h"
 #include "echodrill/report/report.h"
 #include "echodrill/script/program.h"
 #include "echodrill/stage/backends.h"
@@ -47,6 +48,7 @@ struct suite {
 	unsigned verdicts[4];
 	struct suite_progress progress;
 	FILE *json;
+	bool json_failed;
 	int trouble; /* an exit code that is not a verdict's */
 	struct job at[SUITE_MAX];
 	struct summary summary[SUITE_MAX];
@@ -80,6 +82,28 @@ static int suite_exit_code(const struct record *rec)
 									  : -1;
 }
 
+/* Looks at what became of --json, 0 or -errno; the first failure is said. */
+static void suite_wrote(struct suite *s, int e)
+{
+	if (e < 0 && !s->json_failed)
+		log_error("cannot write %s: %s", s->config->json, output_strerror(-e));
+	s->json_failed |= e < 0;
+	if (e < 0)
+		s->trouble = EXIT_ENVIRONMENT;
+}
+
+/* Of a client whose result there was no memory to read nothing is known. */
+static void suite_lacks_memory(const struct run *r)
+{
+	struct record *rec = r->record;
+
+	if (!tojson_no_memory())
+		return;
+	rec->complete = false;
+	rec->environment = true;
+	snprintf(rec->why.text, sizeof(rec->why.text), "no memory for its result");
+}
+
 static void suite_report(struct suite *s, struct job *p)
 {
 	static struct judgement j;
@@ -96,6 +120,7 @@ static void suite_report(struct suite *s, struct job *p)
 	capture_tell(p->run.pcap[WIRE_CLIENT], &p->run.record->timeline, "", SUITE_WIRE_EVENTS);
 	timeline_sort(&p->run.record->timeline);
 	observe_open(&p->run);
+	suite_lacks_memory(&p->run);
 	suite_judge(s, &p->run, &j);
 	observe_close();
 	s->verdicts[j.verdict]++;
@@ -117,8 +142,8 @@ static void suite_report(struct suite *s, struct job *p)
 		 (s->count == 1 || j.verdict == VERDICT_FAIL));
 	suite_progress_clear(&s->progress);
 	report_result(s->config->output, &result, whole && p->run.record->complete, s->reported);
-	if (s->json && report_run_json(&result, s->json) < 0)
-		s->trouble = EXIT_ENVIRONMENT;
+	if (s->json)
+		suite_wrote(s, report_run_json(&result, s->json));
 	if (keep_pcap(s->config, &result) < 0 || keep_picture(s->config, &result) < 0)
 		s->trouble = EXIT_ENVIRONMENT;
 }
@@ -358,12 +383,16 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 			suite_wait(&s, &signals);
 	}
 	suite_progress_clear(&s.progress);
-	if (s.json && fclose(s.json) != 0)
-		s.trouble = EXIT_ENVIRONMENT;
+	if (s.json)
+		suite_wrote(&s, fclose(s.json) != 0 ? -errno : 0);
 	if (s.signal)
 		return 128 + s.signal;
 	report_end(c->output, s.summary, s.count);
 	if (keep_index(c, s.summary, s.count) < 0)
 		s.trouble = EXIT_ENVIRONMENT;
+	if (tojson_no_memory()) {
+		log_error("results are missing: %s", strerror(ENOMEM));
+		s.trouble = EXIT_ENVIRONMENT;
+	}
 	return s.trouble ? s.trouble : judge_exit(s.verdicts);
 }

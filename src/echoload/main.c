@@ -120,14 +120,15 @@ static int client_targets_file(struct client *c)
 	int code = EXIT_OK;
 
 	if (!f) {
+		code = program_exit_unread(errno);
 		log_error("--targets: %s: %s", c->config.targets, strerror(errno));
-		return EXIT_USAGE;
+		return code;
 	}
 	for (unsigned n = 1; code == EXIT_OK && getline(&line, &size, f) >= 0; n++)
 		code = client_target_line(c, line, n);
-	if (code == EXIT_OK && ferror(f)) {
+	if (code == EXIT_OK && !feof(f)) { /* of a lack of memory ferror does not tell */
+		code = program_exit_unread(errno);
 		log_error("--targets: %s: %s", c->config.targets, strerror(errno));
-		code = EXIT_USAGE;
 	}
 	free(line);
 	fclose(f);
@@ -271,8 +272,10 @@ static int client_configure(struct client *c, const char *phase)
 	c->opts.phase = phase;
 	memcpy(c->argv, c->original, ((size_t)c->argc + 1) * sizeof(*c->argv));
 	r = opt_load(&c->opts, c->argc, c->argv, environ);
-	if (r < 0)
-		return client_usage_error(c);
+	if (r < 0) {
+		client_usage_error(c);
+		return program_exit_unread(-r);
+	}
 	c->operands = r;
 	if (c->config.program.help || c->config.program.version || c->config.program.man ||
 	    c->config.program.print_config || c->config.program.completion != OPT_SHELL_NONE)

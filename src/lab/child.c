@@ -20,6 +20,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echo/base/output.h"
 #include "echo/base/stop.h"
 #include "echo/lab/process.h"
 
@@ -330,16 +331,13 @@ bool child_address(int fd, char *addr, size_t size)
 
 char *child_replace(const char *text, const char *word, const char *by)
 {
-	size_t len;
-	char *out = NULL;
-	FILE *f = open_memstream(&out, &len);
+	struct output_text b;
 	const char *at;
 
-	if (!f)
+	if (output_text_open(&b) < 0)
 		return NULL;
 	for (; (at = strstr(text, word)); text = at + strlen(word))
-		fprintf(f, "%.*s%s", (int)(at - text), text, by);
-	fprintf(f, "%s", text);
-	fclose(f);
-	return out;
+		fprintf(b.to, "%.*s%s", (int)(at - text), text, by);
+	fprintf(b.to, "%s", text);
+	return output_text_close(&b) == 0 ? b.text : NULL;
 }

@@ -64,7 +64,7 @@ START_TEST(of_one_part_alone_it_is_none)
 	row(0, 1000, EACH, EACH);
 	row(0, 2000, 0, 0);
 	row(1, 1000, EACH - 1, EACH - 1); /* 19 of 40 */
-	ck_assert_uint_eq(merge_outages_find(&m, found), 0);
+	ck_assert_int_eq(merge_outages_find(&m, found), 0);
 }
 END_TEST
 
@@ -75,7 +75,7 @@ START_TEST(a_little_of_all_parts_is_one)
 		row(i, 1000 + i, 5, 5);
 		row(i, 3000 + i, 0, 0);
 	}
-	ck_assert_uint_eq(merge_outages_find(&m, found), 1);
+	ck_assert_int_eq(merge_outages_find(&m, found), 1);
 	ck_assert_int_eq(found[0].noticed_ns, MSEC(1003));
 	ck_assert_int_eq(found[0].begin_ns, MSEC(1000) - USEC(100));
 	ck_assert_int_eq(found[0].first_success_ns, MSEC(1003)); /* and went on */
@@ -91,7 +91,7 @@ START_TEST(errors_that_are_further_apart_are_none)
 		row(i, 1000 + 400 * i, 5, 5);
 		row(i, 9000, 0, 0);
 	}
-	ck_assert_uint_eq(merge_outages_find(&m, found), 0);
+	ck_assert_int_eq(merge_outages_find(&m, found), 0);
 }
 END_TEST
 
@@ -103,7 +103,7 @@ START_TEST(of_all_parts_it_is_one_until_the_last_has_recovered)
 		row(i, 1001 + i, EACH, EACH);
 		row(i, 1500 + 10 * i, 0, 0);
 	}
-	ck_assert_uint_eq(merge_outages_find(&m, found), 1);
+	ck_assert_int_eq(merge_outages_find(&m, found), 1);
 	ck_assert_int_eq(found[0].begin_ns, MSEC(1000) - USEC(100)); /* the last of all */
 	ck_assert_int_eq(found[0].noticed_ns, MSEC(1002));           /* 20 of 40 */
 	ck_assert_int_eq(found[0].first_success_ns, MSEC(1400));
@@ -119,7 +119,7 @@ START_TEST(one_that_never_came_back_never_recovered)
 		row(i, 1001, EACH, EACH);
 		row(i, 1500, 0, i == 2 ? 1 : 0);
 	}
-	ck_assert_uint_eq(merge_outages_find(&m, found), 1);
+	ck_assert_int_eq(merge_outages_find(&m, found), 1);
 	ck_assert_int_eq(found[0].first_success_ns, MSEC(1400));
 	ck_assert_int_eq(found[0].recovered_ns, -1);
 }
@@ -133,7 +133,7 @@ START_TEST(there_may_be_several)
 			row(i, 2000 + 5000 * n, 0, 0);
 		}
 	}
-	ck_assert_uint_eq(merge_outages_find(&m, found), 3);
+	ck_assert_int_eq(merge_outages_find(&m, found), 3);
 	ck_assert_int_eq(found[2].noticed_ns, MSEC(11000));
 	ck_assert_int_eq(found[2].recovered_ns, MSEC(12000));
 }
@@ -143,7 +143,7 @@ START_TEST(silence_of_all_parts_is_one)
 {
 	for (unsigned i = 0; i < PARTS; i++)
 		outage(i, 1000 + i, 2000 + 10 * i, 4000 + i, 4100 + i, true);
-	ck_assert_uint_eq(merge_outages_find(&m, found), 1);
+	ck_assert_int_eq(merge_outages_find(&m, found), 1);
 	ck_assert(found[0].by_silence);
 	ck_assert_int_eq(found[0].begin_ns, MSEC(1003)); /* the last sign of any */
 	ck_assert_int_eq(found[0].noticed_ns, MSEC(2030));
@@ -156,7 +156,7 @@ START_TEST(silence_of_all_but_one_is_none)
 {
 	for (unsigned i = 1; i < PARTS; i++)
 		outage(i, 1000, 2000, 4000, 4100, true);
-	ck_assert_uint_eq(merge_outages_find(&m, found), 0);
+	ck_assert_int_eq(merge_outages_find(&m, found), 0);
 }
 END_TEST
 
@@ -168,7 +168,7 @@ START_TEST(who_is_owed_nothing_does_not_keep_the_others_from_silence)
 	parts[1].result.duration_ns = MSEC(1500);
 	for (unsigned i = 2; i < PARTS; i++)
 		outage(i, 1000, 2000, -1, -1, true);
-	ck_assert_uint_eq(merge_outages_find(&m, found), 1);
+	ck_assert_int_eq(merge_outages_find(&m, found), 1);
 	ck_assert_int_eq(found[0].noticed_ns, MSEC(2000));
 	ck_assert_int_eq(found[0].first_success_ns, -1);
 	ck_assert_int_eq(found[0].recovered_ns, -1);
@@ -180,9 +180,9 @@ START_TEST(rows_that_are_longer_than_the_stall_time_do_no_harm)
 	m.config.stall = MSEC(1);
 	rows[0][0] = (struct service_row){ .last_ns = SEC(10), .errors = 19, .down = 5 };
 	parts[0].service_count = 1;
-	ck_assert_uint_eq(merge_outages_find(&m, found), 0);
+	ck_assert_int_eq(merge_outages_find(&m, found), 0);
 	rows[0][0].errors = 20;
-	ck_assert_uint_eq(merge_outages_find(&m, found), 1);
+	ck_assert_int_eq(merge_outages_find(&m, found), 1);
 }
 END_TEST
 

@@ -34,6 +34,22 @@ FILE *output_stream(int fd);
  * a signal is pending (EINTR). NULL and errno. */
 FILE *output_open(const char *path);
 
+/* A stream into memory. Unlike open_memstream, which loses what it has no memory for and closes
+ * well, it says so. */
+struct output_text {
+	FILE *to;   /* to be written, from output_text_open until output_text_close */
+	char *text; /* after output_text_close: len bytes and a 0; the caller's to free */
+	size_t len;
+	size_t room;
+	int error;
+};
+
+/* Returns 0 or -errno. */
+int output_text_open(struct output_text *b);
+
+/* Returns 0 with b->text, or -errno without: a part of what was written is lost. */
+int output_text_close(struct output_text *b);
+
 /* Hands the system what @to still holds. Returns 0, or -errno of what is lost, now or before. */
 int output_flush(FILE *to);
 

@@ -71,6 +71,10 @@ char *program_beside(const char *name, char *path, size_t size);
  * was asked. */
 bool program_answer(const struct opt_set *s, const struct program_options *o);
 
+/* The exit code for a file that could not be read for @e, an errno: EXIT_ENVIRONMENT for want of
+ * memory, descriptors or a device that works, else EXIT_USAGE: another name would do. */
+int program_exit_unread(int e);
+
 /* Answers "this text could not be written": flushes stdout and returns @code, or EXIT_ENVIRONMENT
  * with a message when what was printed there is lost. */
 int program_exit(int code);

@@ -77,11 +77,12 @@ int server_check_sides(const struct bench_config *c, char why[WHY_MAX])
 	if (r == 0 && (!c->client_a[0] || !c->client_b[0])) {
 		command_client(c, &one, "", command);
 		gateless = child_replace(command, " --gate {gate}", "");
-		filled = command_fill(gateless ? gateless : "", c, &one, "127.0.0.1:1");
+		filled = gateless ? command_fill(gateless, c, &one, "127.0.0.1:1") : NULL;
 		snprintf(all, sizeof(all), "%s --print-config", filled ? filled : "");
+		snprintf(why, WHY_MAX, "%s", strerror(ENOMEM));
+		r = filled ? check(all, why) : -ENOMEM;
 		free(gateless);
 		free(filled);
-		r = check(all, why);
 	}
 	return r;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "echo/lab/tojson.h"
 #include "echobench/bench.h"
 #include "echobench/report/output.h"
 #include "echobench/run/commands.h"
@@ -96,17 +97,26 @@ int baseline_load(struct bench *r, const char *path, char why[WHY_MAX])
 {
 	json_error_t error;
 	json_t *root = json_load_file(path, 0, &error);
+	int e = 0;
 
-	if (!same_text(root, "schema", "echobench/1") ||
-	    !json_is_array(json_object_get(root, "cells"))) {
+	r->baseline = calloc(r->count, sizeof(*r->baseline));
+	if (!r->baseline || tojson_no_memory()) {
+		snprintf(why, WHY_MAX, "%.200s: %s", path, strerror(ENOMEM));
+		e = -ENOMEM;
+	} else if (!same_text(root, "schema", "echobench/1") ||
+		   !json_is_array(json_object_get(root, "cells"))) {
 		snprintf(why, WHY_MAX, "%.200s: %.100s", path,
 			 root ? "is no result of echobench" : error.text);
-		json_decref(root);
-		return -EINVAL;
+		e = -EINVAL;
 	}
-	r->kept = root;
-	r->baseline = calloc(r->count, sizeof(*r->baseline));
-	return r->baseline ? 0 : -ENOMEM;
+	if (e == 0) {
+		r->kept = root;
+		return 0;
+	}
+	json_decref(root);
+	free(r->baseline);
+	r->baseline = NULL;
+	return e;
 }
 
 void baseline_compare(struct bench *r)

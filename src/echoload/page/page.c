@@ -52,18 +52,25 @@ static void make_label(const char *name, const json_t *run, char label[LABEL_MAX
 	snprintf(label, LABEL_MAX, "%.*s%s%s", len, base, phase[0] ? " " : "", phase);
 }
 
+/* Returns an exit code. */
+static int no_memory(void)
+{
+	log_error("%s", strerror(ENOMEM));
+	return EXIT_ENVIRONMENT;
+}
+
 /* Adds the runs of a file. Returns an exit code. */
 static int add_file(json_t *models, const char *name)
 {
 	char why[RUN_FILE_ERROR_MAX], label[LABEL_MAX];
 	json_t *runs = run_file_read(name, why), *run, *model;
-	int code = EXIT_OK;
+	int code = runs ? EXIT_OK : program_exit_unread(errno);
 	size_t i;
 
 	if (!runs || json_array_size(runs) == 0) {
 		log_error("%s: %s", name, runs ? "tells of no run of echoload" : why);
 		json_decref(runs);
-		return EXIT_USAGE;
+		return code == EXIT_OK ? EXIT_USAGE : code;
 	}
 	if (why[0])
 		log_warn("%s: %s", name, why);
@@ -73,9 +80,10 @@ static int add_file(json_t *models, const char *name)
 		if (json_array_size(models) == RUNS_MAX) {
 			log_error("%s: a page shows %d runs at most", name, RUNS_MAX);
 			code = EXIT_USAGE;
-		} else if (page_model(run, label, &model) < 0 ||
-			   json_array_append_new(models, model) < 0) {
+		} else if (page_model(run, label, &model) < 0) {
 			code = EXIT_ENVIRONMENT;
+		} else if (json_array_append_new(models, model) < 0) {
+			code = no_memory();
 		}
 		if (code != EXIT_OK)
 			break;
@@ -98,8 +106,14 @@ static char *read_library(const char *folder, const char *file)
 		log_error("%s: %s; Debian: apt-get install libjs-dygraphs", name, strerror(errno));
 		return NULL;
 	}
-	if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && st.st_size < LIBRARY_MAX)
+	if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && st.st_size < LIBRARY_MAX) {
 		text = calloc(1, (size_t)st.st_size + 1);
+		if (!text) {
+			no_memory();
+			fclose(f);
+			return NULL;
+		}
+	}
 	if (text && fread(text, 1, (size_t)st.st_size, f) != (size_t)st.st_size) {
 		free(text);
 		text = NULL;
@@ -188,7 +202,7 @@ static int make_page(const struct page_config *c, json_t *models)
 	snprintf(verdict, sizeof(verdict), "%s%s%s", several ? run_file_text(worst, "label") : "",
 		 several ? ": " : "", run_file_text(worst, "verdict"));
 	if (!model)
-		log_error("%s", strerror(ENOMEM));
+		code = no_memory();
 	else if (library && css)
 		code = write_page(&page, c->out);
 	json_decref(model);
@@ -218,6 +232,8 @@ int page_main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	models = json_array();
+	if (!models)
+		code = no_memory();
 	for (int i = 1; i <= r && code == EXIT_OK; i++)
 		code = add_file(models, argv[i]);
 	if (code == EXIT_OK)

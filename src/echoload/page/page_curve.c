@@ -4,6 +4,8 @@
  */
 #include "page_private.h"
 
+#include <errno.h>
+
 #include "echo/base/hist.h"
 #include "echo/base/hist_codec.h"
 
@@ -17,9 +19,11 @@ json_t *page_curve(const char *hdr, int64_t max_ns)
 {
 	struct hist *h = NULL;
 	json_t *curve;
-	int e = 0;
+	int e = hist_codec_decode(hdr, &h);
 
-	if (hist_codec_decode(hdr, &h) < 0 || h->count == 0) {
+	if (e == -ENOMEM)
+		return NULL;
+	if (e < 0 || h->count == 0) {
 		hist_free(h);
 		return json_null();
 	}

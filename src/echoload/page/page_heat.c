@@ -192,8 +192,11 @@ static int heat_draw(const struct heat *h, json_t **heat)
 		log_error("%s", wrong);
 	if (!*heat && e == 0)
 		e = wrong ? -EIO : -errno;
-	if (e < 0 && (!script || !picture))
-		log_error("cannot make a temporary file: %s", strerror(-e));
+	if (e < 0 && !wrong)
+		log_error("%s: %s",
+			  script && picture ? "cannot read what gnuplot drew"
+					    : "cannot make a temporary file",
+			  strerror(-e));
 	if (script)
 		fclose(script);
 	if (picture)
@@ -207,8 +210,10 @@ int page_heat(const json_t *intervals, json_t **heat)
 	int e = 0;
 
 	*heat = NULL;
-	if (!h)
+	if (!h) {
+		log_error("%s", strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	if (!heat_times(h, intervals) || !heat_fill(h, intervals))
 		*heat = json_null();
 	else

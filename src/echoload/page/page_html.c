@@ -13,6 +13,7 @@
 
 #include "echo/base/base.h"
 #include "echo/base/escape.h"
+#include "echo/lab/tojson.h"
 #include "page_private.h"
 
 enum { NONCE_BYTES = 16 };
@@ -64,6 +65,7 @@ static void put_nonce(const struct html *h)
 
 static void put_model(const struct html *h)
 {
+	/* what it lacks is seen at the end */
 	(void)json_dump_callback(h->page->model, put_byte, h->to, JSON_COMPACT);
 }
 
@@ -130,6 +132,8 @@ int page_html(const struct page *p, FILE *to)
 		put_slot(&h, slot + 2);
 	}
 	fputs(rest, to);
+	if (tojson_no_memory())
+		return -ENOMEM;
 	errno = 0;
 	return fflush(to) == 0 && !ferror(to) ? 0 : errno ? -errno : -EIO;
 }

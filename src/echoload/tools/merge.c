@@ -244,9 +244,11 @@ static int merge_read_one(struct merge *m, const char *name)
 
 	if (merge_read(p, name) == 0 && merge_take(m, p) == 0)
 		return 0;
+	if (p->lack == -ENOMEM)
+		return -ENOMEM;
 	log_error("%s: %s", name, p->error);
 	if (!p->nothing)
-		return -EINVAL;
+		return p->lack ? p->lack : -EINVAL;
 	m->left_out = true;
 	m->count--;
 	return 0;
@@ -320,10 +322,10 @@ static int merge_sum(struct merge *m)
 	merge_point(r, m->hists);
 	for (unsigned i = 0; i < m->count && e == 0; i++)
 		e = merge_add(m, &m->parts[i]);
-	if (e < 0) {
+	if (e == -E2BIG)
 		log_error("more than %d targets together", TARGETS_MAX);
+	if (e < 0)
 		return e;
-	}
 	qsort(m->outages, r->outage_count, sizeof(*m->outages), by_begin);
 	books_sort(&r->books);
 	for (unsigned i = 0; i < r->target_count; i++)
@@ -335,12 +337,12 @@ static int merge_sum(struct merge *m)
 static int merge_whole_load(struct merge *m)
 {
 	struct result *r = &m->sum;
-	const int e = merge_parts_sum(m);
+	const int e = merge_parts_sum(m), found = e < 0 ? e : merge_outages_find(m, m->outages);
 
-	if (e < 0)
-		return e;
+	if (found < 0)
+		return found;
 	r->outages_unlisted = 0; /* they were of parts */
-	r->outage_count = merge_outages_find(m, m->outages);
+	r->outage_count = (unsigned)found;
 	merge_intervals_sum(m->intervals, r);
 	merge_parts_judge(m);
 	return 0;
@@ -375,7 +377,7 @@ static int merge_all(struct merge *m)
 	r->merged_count = m->count;
 	r->merged_config = merge_config(m);
 	r->merged = merge_inputs(m);
-	return r->merged_config && r->merged ? 0 : -ENOMEM;
+	return r->merged_config && r->merged && !tojson_no_memory() ? 0 : -ENOMEM;
 }
 
 static int merge_run(struct merge *m, char **names, unsigned count)
@@ -388,8 +390,8 @@ static int merge_run(struct merge *m, char **names, unsigned count)
 		e = merge_all(m);
 	if (e < 0) {
 		if (e == -ENOMEM)
-			log_error("no memory");
-		return e == -ENOMEM ? EXIT_ENVIRONMENT : EXIT_USAGE;
+			log_error("%s", strerror(ENOMEM));
+		return program_exit_unread(-e);
 	}
 	broken = result_check(&m->sum);
 	if (broken) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "echo/lab/tojson.h"
 #include "merge_private.h"
 #include "run_file.h"
 
@@ -57,6 +58,8 @@ static int file_lines(struct merge_part *p, const char *text, size_t size)
 		p->dead = true;
 	}
 	json_decref(last);
+	if (tojson_no_memory())
+		return merge_value_no_memory(p);
 	if (p->dead && !json_is_object(json_object_get(p->root, "part")))
 		return merge_value_fail(p, "the run has no end: it was killed, or goes on");
 	return p->error[0] ? -EINVAL : 0;
@@ -80,6 +83,8 @@ static int file_parse(struct merge_part *p, const char *text, size_t size)
 		return file_lines(p, text, size);
 	json_decref(p->root);
 	p->root = json_loadb(text, size, flags, &at);
+	if (tojson_no_memory())
+		return merge_value_no_memory(p);
 	p->nothing = !p->root && file_has_no_line(text, size);
 	if (p->nothing)
 		return merge_value_fail(p, "not one line of it was written");
@@ -94,10 +99,12 @@ int merge_file_load(struct merge_part *p)
 	char *text = NULL;
 	int e = run_file_load(p->name, &text, &size);
 
-	if (e < 0)
+	if (e < 0) {
 		merge_value_fail(p, "unable to open %.300s: %s", p->name, strerror(-e));
-	else
+		p->lack = e;
+	} else {
 		e = file_parse(p, text, size);
+	}
 	free(text);
 	return e;
 }

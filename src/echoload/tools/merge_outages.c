@@ -6,6 +6,7 @@
  * Each part has told when its connections were lost, and when they echoed again, in rows; and its
  * own outages. All of their times are those of the sum.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "echo/base/base.h"
@@ -298,15 +299,16 @@ static bool find_next(const struct merge *m, const struct moment *list, size_t c
 	return true;
 }
 
-unsigned merge_outages_find(const struct merge *m, struct outage *to)
+int merge_outages_find(const struct merge *m, struct outage *to)
 {
 	size_t count, from = 0;
 	struct moment *list = all_moments(m, &count);
-	unsigned found = 0;
+	int found = 0;
 	int64_t from_ns = 0;
 
-	while (list && found < OUTAGES_MAX &&
-	       find_next(m, list, count, from, from_ns, &to[found])) {
+	if (!list)
+		return -ENOMEM;
+	while (found < OUTAGES_MAX && find_next(m, list, count, from, from_ns, &to[found])) {
 		const int64_t over_ns = to[found++].recovered_ns;
 
 		if (over_ns < 0)

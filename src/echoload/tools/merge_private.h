@@ -48,6 +48,7 @@ struct merge_part {
 	bool dead;        /* a part without an end: only how far it came is known */
 	int64_t until_ns; /* then: since its start */
 	uint64_t echoed;
+	int lack;                    /* -errno: what could not be had to read it; 0: nothing */
 	char error[MERGE_ERROR_MAX]; /* why it cannot be read */
 };
 
@@ -69,8 +70,8 @@ struct merge {
 	struct result sum;
 };
 
-/* Reads a result and checks its books. Returns 0, or -EINVAL with p->error set. merge_free gives
- * back what it holds, then too. */
+/* Reads a result and checks its books. Returns 0, or -EINVAL with p->error set, and p->lack if it
+ * is not the file that is wrong. merge_free gives back what it holds, then too. */
 int merge_read(struct merge_part *p, const char *name);
 void merge_free(struct merge_part *p);
 
@@ -92,6 +93,8 @@ const struct opt *merge_config_row(const char *key);
 /* Notes the error. Returns -EINVAL. */
 int merge_value_fail(struct merge_part *p, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The same, for want of memory. */
+int merge_value_no_memory(struct merge_part *p);
 
 /* merge_generator.c: what it says of the generator. */
 void merge_generator_read(struct merge_part *p);
@@ -113,8 +116,8 @@ json_t *merge_inputs(const struct merge *m);
 void merge_load_first(struct merge *m, const struct load_config *c);
 void merge_load_add(struct merge *m, const struct load_config *c);
 
-/* merge_targets.c: adds the targets of @from to those of @to. Returns 0, or -E2BIG: there would be
- * more than TARGETS_MAX. */
+/* merge_targets.c: adds the targets of @from to those of @to. Returns 0, -ENOMEM, or
+ * -E2BIG: there would be more than TARGETS_MAX. */
 int merge_targets_add(struct result *to, const struct result *from);
 
 /* merge_parts.c: refuses what is not one load. Returns 0, or -EINVAL: it has been logged. */
@@ -126,8 +129,8 @@ int merge_parts_sum(struct merge *m);
 void merge_parts_judge(struct merge *m);
 
 /* merge_outages.c: finds the outages of the whole load in the parts, whose times are those of the
- * sum by now: at most OUTAGES_MAX of them are written to @to. Returns their number. */
-unsigned merge_outages_find(const struct merge *m, struct outage *to);
+ * sum by now: at most OUTAGES_MAX of them are written to @to. Returns their number, or -ENOMEM. */
+int merge_outages_find(const struct merge *m, struct outage *to);
 
 /* merge_intervals.c: adds the rows of a part to those of the sum. */
 struct merge_intervals *merge_intervals_new(void);

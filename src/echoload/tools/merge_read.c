@@ -146,11 +146,15 @@ static void read_books(struct merge_part *p)
 static void read_target_latency(struct merge_part *p, const json_t *row, struct target_result *t)
 {
 	const char *code = merge_value_text(p, row, "histogram");
+	int r;
 
 	if (!code[0] || p->error[0])
 		return;
-	if (hist_codec_decode(code, &t->latency) < 0 || hist_digits(t->latency) != TARGET_DIGITS ||
-	    t->latency->count > (uint64_t)merge_number_max)
+	r = hist_codec_decode(code, &t->latency);
+	if (r == -ENOMEM)
+		merge_value_no_memory(p);
+	else if (r < 0 || hist_digits(t->latency) != TARGET_DIGITS ||
+		 t->latency->count > (uint64_t)merge_number_max)
 		merge_value_fail(p, "'targets': 'histogram' is none of %d digits", TARGET_DIGITS);
 	else
 		p->total += t->latency->count;
@@ -170,7 +174,7 @@ static void read_targets(struct merge_part *p)
 	p->targets = calloc(json_array_size(rows) + 1, sizeof(*p->targets));
 	p->result.targets = p->targets;
 	if (!p->targets) {
-		merge_value_fail(p, "no memory");
+		merge_value_no_memory(p);
 		return;
 	}
 	json_array_foreach(rows, i, row)
@@ -232,7 +236,7 @@ static void read_outages(struct merge_part *p)
 	json_array_foreach(rows, i, row)
 	{
 		if (!p->outages) {
-			merge_value_fail(p, "no memory");
+			merge_value_no_memory(p);
 			return;
 		}
 		p->outages[i] = (struct outage){
@@ -274,13 +278,17 @@ static int read_hist(struct merge_part *p, enum merge_hist at, const char *key,
 	const char *code = merge_value_text(p, json_object_get(p->root, "histograms"), key);
 	const uint64_t values = latency ? merge_value_count(p, latency, "count") : 0;
 	struct hist *h = hist_new(HIST_DIGITS), *got = NULL;
+	int r;
 
 	p->hists[at] = h;
 	if (!h)
-		return merge_value_fail(p, "no memory");
+		return merge_value_no_memory(p);
 	if (values == 0)
 		return 0;
-	if (hist_codec_decode(code, &got) < 0)
+	r = hist_codec_decode(code, &got);
+	if (r == -ENOMEM)
+		return merge_value_no_memory(p);
+	if (r < 0)
 		return merge_value_fail(p, "histogram '%s' is missing, or none", key);
 	if (got->bits == h->bits && got->count == values && read_exact(p, got, latency)) {
 		p->hists[at] = got;

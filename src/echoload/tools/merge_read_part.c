@@ -51,7 +51,7 @@ static void read_service(struct merge_part *p)
 	}
 	p->service = calloc(json_array_size(rows) + 1, sizeof(*p->service));
 	if (!p->service)
-		merge_value_fail(p, "no memory");
+		merge_value_no_memory(p);
 	for (i = 0; !p->error[0] && i < json_array_size(rows); i++) {
 		row = json_array_get(rows, i);
 		read_service_row(p, row, &p->service[i]);

@@ -8,19 +8,24 @@
 #include "echoload/engine/load.h"
 #include "merge_private.h"
 
-/* The sum of both, in place of @sum; NULL: it is not known of all (@from is NULL), or there is no
- * memory. Of a first one it is a copy. */
-static struct hist *target_latency(struct hist *sum, const struct hist *from)
+/* What is known of a target's first result. Returns 0 or -ENOMEM. */
+static int first_latency(struct target_result *to, const struct hist *from)
 {
-	if (!from) {
-		hist_free(sum);
-		return NULL;
+	to->latency = from ? hist_new(TARGET_DIGITS) : NULL;
+	if (to->latency)
+		hist_merge(to->latency, from);
+	return from && !to->latency ? -ENOMEM : 0;
+}
+
+/* Adds what another knows, as long as all do. */
+static void more_latency(struct target_result *to, const struct hist *from)
+{
+	if (to->latency && from) {
+		hist_merge(to->latency, from);
+		return;
 	}
-	if (!sum)
-		sum = hist_new(TARGET_DIGITS);
-	if (sum)
-		hist_merge(sum, from);
-	return sum;
+	hist_free(to->latency);
+	to->latency = NULL;
 }
 
 int merge_targets_add(struct result *to, const struct result *from)
@@ -38,12 +43,13 @@ int merge_targets_add(struct result *to, const struct result *from)
 			return -E2BIG;
 		if (n == to->target_count) {
 			to->targets[n] = *t;
-			to->targets[n].latency = target_latency(NULL, t->latency);
 			to->target_count++;
+			if (first_latency(&to->targets[n], t->latency) < 0)
+				return -ENOMEM;
 			continue;
 		}
 		to->targets[n].requested += t->requested;
-		to->targets[n].latency = target_latency(to->targets[n].latency, t->latency);
+		more_latency(&to->targets[n], t->latency);
 		books_merge(&to->targets[n].books, &t->books);
 	}
 	return 0;

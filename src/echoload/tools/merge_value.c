@@ -22,6 +22,12 @@ int merge_value_fail(struct merge_part *p, const char *fmt, ...)
 	return -EINVAL;
 }
 
+int merge_value_no_memory(struct merge_part *p)
+{
+	p->lack = -ENOMEM;
+	return merge_value_fail(p, "no memory");
+}
+
 const json_t *merge_value_object(struct merge_part *p, const json_t *from, const char *key)
 {
 	const json_t *o = json_object_get(from, key);

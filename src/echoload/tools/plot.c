@@ -56,7 +56,7 @@ static int plot_draw(const struct plot_data *p, const char *out)
 	}
 	fclose(script);
 	if (wrong)
-		log_error("%s", wrong);
+		log_error("cannot draw %s: %s", out, wrong);
 	else if (e < 0)
 		log_error("cannot write %s: %s", out, strerror(-e));
 	return e < 0 ? EXIT_ENVIRONMENT : EXIT_OK;
@@ -65,9 +65,10 @@ static int plot_draw(const struct plot_data *p, const char *out)
 static int plot_file(const struct plot_config *c, const char *name)
 {
 	struct plot_data p;
-	int code = EXIT_USAGE;
+	const int e = plot_read(&p, name);
+	int code = program_exit_unread(-e);
 
-	if (plot_read(&p, name) < 0)
+	if (e < 0)
 		log_error("%s: %s", name, p.error);
 	else if (c->title[0])
 		escape_text(c->title, p.title, sizeof(p.title));

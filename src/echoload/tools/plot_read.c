@@ -49,11 +49,15 @@ static void set_outage(struct plot_data *p, const json_t *o, int64_t nth)
 		p->outage_count = (unsigned)nth + 1;
 }
 
-static void set_hist(struct hist **h, const json_t *histograms, const char *key)
+/* Of a text that is none there is no curve. Returns 0 or -ENOMEM. */
+static int set_hist(struct hist **h, const json_t *histograms, const char *key)
 {
+	int e;
+
 	hist_free(*h);
 	*h = NULL;
-	(void)hist_codec_decode(run_file_text(histograms, key), h);
+	e = hist_codec_decode(run_file_text(histograms, key), h);
+	return e == -ENOMEM ? e : 0;
 }
 
 /* The title: the command line, as far as it is known and as there is room. */
@@ -87,13 +91,14 @@ static int take_result(struct plot_data *p, const json_t *r)
 {
 	const json_t *histograms = json_object_get(r, "histograms"), *o;
 	const json_t *intervals = json_object_get(r, "intervals");
-	int e = 0;
 	size_t i;
+	int e;
 
 	set_title(p, json_object_get(r, "context"));
 	p->warmup_ns = run_file_number(json_object_get(r, "measured"), "begin_ns", 0);
-	set_hist(&p->all, histograms, "latency_ns");
-	set_hist(&p->outside, histograms, "latency_outside_outage_ns");
+	e = set_hist(&p->all, histograms, "latency_ns");
+	if (e == 0)
+		e = set_hist(&p->outside, histograms, "latency_outside_outage_ns");
 	json_array_foreach(json_object_get(r, "outages"), i, o) set_outage(p, o, (int64_t)i);
 	json_array_foreach(intervals, i, o) e = e < 0 ? e : add_interval(p, o);
 	return e;
@@ -113,7 +118,7 @@ int plot_read(struct plot_data *p, const char *name)
 	*p = (struct plot_data){ .count = 0 };
 	runs = run_file_read(name, p->damage);
 	if (!runs)
-		return fail(p, -EIO, p->damage);
+		return fail(p, -errno, p->damage);
 	if (json_array_size(runs) > 0)
 		e = take_result(p, json_array_get(runs, 0));
 	json_decref(runs);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "echo/base/output.h"
+#include "echo/lab/tojson.h"
 #include "echoload/watch/outage.h"
 
 /* What has been read so far. */
@@ -147,18 +149,22 @@ static int run_file_take(struct run_file *f, json_t *o)
 
 int run_file_load(const char *name, char **text, size_t *size)
 {
-	FILE *from = fopen(name, "re"), *to = open_memstream(text, size);
+	FILE *from = fopen(name, "re");
 	char block[65536];
+	struct output_text b;
 	size_t n;
-	int e = !from || !to ? -errno : 0;
+	int e = from ? output_text_open(&b) : -errno;
 
-	while (e == 0 && (n = fread(block, 1, sizeof(block), from)) > 0)
-		if (fwrite(block, 1, n, to) != n)
-			e = -ENOMEM;
-	if (e == 0 && ferror(from))
-		e = -EIO;
-	if (to && fclose(to) != 0 && e == 0)
-		e = -ENOMEM;
+	if (e < 0)
+		goto out_close;
+	while ((n = fread(block, 1, sizeof(block), from)) > 0)
+		(void)fwrite(block, 1, n, b.to); /* output_text_close tells of all */
+	e = ferror(from) ? -errno : 0;
+	if (output_text_close(&b) < 0)
+		e = b.error;
+	*text = b.text;
+	*size = b.len;
+out_close:
 	if (from)
 		fclose(from);
 	return e;
@@ -193,6 +199,8 @@ static int run_file_parse(struct run_file *f, const char *text, size_t size,
 	while (e == 0 && at < size) {
 		json_t *o = json_loadb(text + at, size - at, JSON_DISABLE_EOF_CHECK, &why);
 
+		if (!o && tojson_no_memory())
+			return -ENOMEM;
 		if (!o) {
 			at += strspn(text + at, " \t\r\n");
 			damaged = damaged < at ? damaged : at;
@@ -224,9 +232,12 @@ json_t *run_file_read(const char *name, char error[RUN_FILE_ERROR_MAX])
 	if (e == 0)
 		e = run_file_close(&f);
 	json_decref(f.current);
+	if (e == 0 && tojson_no_memory())
+		e = -ENOMEM;
 	if (e == 0)
 		return f.runs;
 	snprintf(error, RUN_FILE_ERROR_MAX, "%s", strerror(-e));
 	json_decref(f.runs);
+	errno = -e;
 	return NULL;
 }

@@ -14,7 +14,7 @@ enum { RUN_FILE_ERROR_MAX = 256 };
  * intervals, those too that found no room in its result. One without an end has no "exit", and only
  * what was told until then: context, config, intervals, outages. What stands in the objects is
  * data, and nothing of it has been checked. Damaged lines are left out, and @error names the first
- * of them; "": none, but for a last one that is cut. NULL: @error says why. */
+ * of them; "": none, but for a last one that is cut. NULL: @error says why, and so does errno. */
 json_t *run_file_read(const char *name, char error[RUN_FILE_ERROR_MAX]);
 
 /* A number that can be: an integer, not negative, and none whose sums and differences overflow. */

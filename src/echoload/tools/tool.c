@@ -17,7 +17,7 @@ int tool_begin(struct opt_set *s, const char *name, const struct opt *rows, void
 	r = opt_load(s, argc, argv, none);
 	if (r < 0) {
 		log_error("%s", s->error);
-		*code = EXIT_USAGE;
+		*code = program_exit_unread(-r);
 		return -1;
 	}
 	if (program_answer(s, config)) {
