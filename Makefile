@@ -212,7 +212,7 @@ sim-bugs: $(B)/sim
 
 # one load from four hosts, by mpirun, Slurm, ClusterShell: namespaces stand for hosts; minutes, root, tools/deps --hosts
 hosts-check: mpi $(PRELOADS)
-	$(Q)PYTHONPATH=tests/integration /usr/bin/python3 -m unittest discover -v -s tests/hosts
+	$(Q)tests/run --in hosts --timeout 300 $(TESTFLAGS) $(T)
 
 # restarts that no client sees, as many and under as much load as is promised, and whatever fails
 takeover-check: all $(PRELOADS) bench-programs
