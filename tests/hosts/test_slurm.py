@@ -2,6 +2,7 @@
 """configs/hosts/slurm.sbatch in a cluster of Slurm: a controller, a daemon on each of four hosts, and munge with a key of
 its own. Nothing of it is that of this machine: files in a folder of the test, networks in its namespaces."""
 import os
+import re
 import signal
 
 from echolab import OK, ROOT, run, slow
@@ -65,24 +66,24 @@ class Slurm(HostsCase):
         return r.out
 
     def submit(self, limit, *argv):
-        """sbatch --wait on h0: a process that ends with the job's exit code."""
-        return self.keep(Process([*self.hosts[0].prefix, "sbatch", "--wait", "--parsable", "-N", HOSTS, "-D", self.at,
-                                  ROOT / "configs/hosts/slurm.sbatch", limit, *argv, "10.78.0.100:7007"], self.env))
+        """The number of the job that sbatch on h0 has made."""
+        number = self.slurm("sbatch", "--parsable", "-N", HOSTS, "-D", self.at, ROOT / "configs/hosts/slurm.sbatch", limit,
+                            *argv, "10.78.0.100:7007").strip()
+        self.dir = self.at / f"echoload.{number}"
+        return number
 
-    def job(self, load):
-        """Its number: then its folder is known."""
-        number = load.out.wait_for(r"^(\d+)\n")
-        self.assertTrue(number, load.said())
-        self.dir = self.at / f"echoload.{number[1]}"
-        return number[1]
+    def over(self, number):
+        """Its exit code, when it has ended: a node that is cut off may still be awaited."""
+        pattern = re.compile(r"JobState=(?:COMPLETED|COMPLETING|FAILED)\b.*ExitCode=(\d+):", re.S)
+        return int(self.wait_until(lambda: pattern.search(self.slurm("scontrol", "show", "job", number)), "it is over",
+                                   120)[1])
 
     def report(self, number):
         return (self.at / f"echoload.{number}.txt").read_text()
 
     def test_a_job_is_one_load_and_one_report(self):
-        load = self.submit(int(slow(60)), "-c", 1000, "-n", 20000, "-T", "1m", "--connect-timeout", "1m")
-        number = self.job(load)
-        self.assertEqual(load.wait(120), OK, load.said())
+        number = self.submit(int(slow(60)), "-c", 1000, "-n", 20000, "-T", "1m", "--connect-timeout", "1m")
+        self.assertEqual(self.over(number), OK, self.report(number))
         text = self.report(number)
         self.assertRegex(text, r"(?m)^parts +4 of 4; they began within ")
         self.assertRegex(text, r"(?m)^connections +1,000 requested, 1,000 established")
@@ -92,25 +93,22 @@ class Slurm(HostsCase):
                          [(k, "SLURM_PROCID", f"{number}.0") for k in range(1, HOSTS + 1)])
 
     def test_a_part_that_is_killed_is_named_and_the_job_fails(self):
-        load = self.submit(int(slow(60)), "-c", 40, "-d", "5s", "-w", "0", "--interval", "200ms")
-        number = self.job(load)
+        number = self.submit(int(slow(60)), "-c", 40, "-d", "5s", "-w", "0", "--interval", "200ms")
         self.begun()
         os.kill(self.part(3), signal.SIGKILL)
-        self.assertEqual(load.wait(120), INCONCLUSIVE, load.said())
+        self.assertEqual(self.over(number), INCONCLUSIVE, self.report(number))
         self.assertRegex(self.report(number), r"(?m)^parts +3 of 4; missing: \d, with 10 of 40 connections")
 
     def test_a_node_that_is_cut_off_holds_nobody_up(self):
-        load = self.submit(int(slow(20)), "-c", 40, "-d", "4s", "-w", "0", "--interval", "200ms")
-        number = self.job(load)
+        number = self.submit(int(slow(20)), "-c", 40, "-d", "4s", "-w", "0", "--interval", "200ms")
         self.begun()
         self.cut_off(4)
-        self.wait_until(lambda: "ExitCode=5:0" in self.slurm("scontrol", "show", "job", number), "the job is over", 90)
+        self.assertEqual(self.over(number), INCONCLUSIVE, self.report(number))
         self.assertRegex(self.report(number), r"(?m)^parts +[34] of 4")
         self.assertRegex(self.report(number), r"(?m)^slurm.sbatch: not over after \d+ s: given up$|exit 5 ")
 
     def test_a_job_that_is_cancelled_has_a_report(self):
-        load = self.submit(int(slow(60)), "-c", 40, "-d", "60s", "-w", "0", "--interval", "200ms")
-        number = self.job(load)
+        number = self.submit(int(slow(60)), "-c", 40, "-d", "60s", "-w", "0", "--interval", "200ms")
         self.begun()
         self.slurm("scancel", number)
         self.wait_until(lambda: "exit 143" in self.report(number), "there is a report", 60)
