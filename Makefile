@@ -10,6 +10,7 @@
 #   make format           let clang-format decide        make format-check only ask it
 #   make pictures         those of the README: a run with its server killed, its page, a drill
 #   make lesson           outputs and pictures of docs/lesson, from runs
+#   make nth              every n-th call fails, in every program: hours; docs/testing.md has its table
 #   make vm-check         what a kernel can change, on Debian's own: hours
 #   make vm-selection     some of it, on Linux 6.1: seven minutes
 #   make mpi              echoload-mpi, which needs MPI   make hosts-check  four hosts, by each launcher
@@ -209,6 +210,11 @@ sim: $(B)/sim
 sim-bugs: $(B)/sim
 	$(Q)tests/sim/find-bugs $(B) $(BUGS)
 .PHONY: sim sim-bugs
+
+# NTH='merge malloc' is a part of it
+nth: check-programs
+	$(Q)tests/nth $(if $(NTH),$(NTH),--table docs/testing.md)
+.PHONY: nth
 
 # one load from four hosts, by mpirun, Slurm, ClusterShell: namespaces stand for hosts; minutes, root, tools/deps --hosts
 hosts-check: mpi $(PRELOADS)
