@@ -150,7 +150,7 @@ static int pairs_add_all(struct pair_list *l, struct pool *p)
 		if (client && client->kind == PROGRAM_SERVER)
 			continue;
 		code = pairs_add(l, p, client, client ? pool_read(p, client->partner) : NULL);
-		if (code == EXIT_OK && client->cure.what[0])
+		if (client && code == EXIT_OK && client->cure.what[0])
 			code = pairs_add(l, p, pool_cure(p, client), l->at[l->count - 1].server);
 	}
 	globfree(&g);
