@@ -36,7 +36,7 @@ class Fault:
         if self.call == "disk":
             return {}
         return {"ECHOLAB_FAULT": f"{self.call}:{'/' if self.each else ''}{self.n}:{self.what}",
-                "ECHOLAB_FAULT_IN": only, "ECHOLAB_FAULT_LOG": log, "LD_PRELOAD": PRELOAD,
+                "ECHOLAB_FAULT_IN": only, "ECHOLAB_FAULT_LOG": log, "ECHOLAB_FAULT_TRACE": f"{log}.trace", "LD_PRELOAD": PRELOAD,
                 "LSAN_OPTIONS": f"suppressions={ROOT}/tests/lsan.supp:print_suppressions=0"}
 
     def prefix(self):
@@ -88,7 +88,7 @@ class Scenario:
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="echolab-nth-"))
-        self.work, self.log = self.folder / "work", self.folder / "log"
+        self.work, self.log, self.trace = (self.folder / name for name in ("work", "log", "log.trace"))
         self.expected = None
         self.kept = ()  # pids that live on from run to run
         self.prepare()
@@ -106,6 +106,7 @@ class Scenario:
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir()
         self.log.write_text("")
+        self.trace.unlink(missing_ok=True)
         try:
             made = self.make(fault)
             left = [p for p in descendants(os.getpid(), self.kept)]
@@ -120,13 +121,14 @@ class Scenario:
     def happened(self, fault):
         if fault.call == "disk":
             return any(len(text.encode()) > fault.n for text in self.expected.files.values())
-        return self.log.read_text() != ""
+        return self.log.read_bytes()[:1] not in (b"", b"\0")
 
     def where(self):
         """Who made the call that failed, the innermost first."""
-        frames = re.findall(rf"{self.program}\(\+(0x[0-9a-f]+)\)", self.log.read_text())
+        trace = self.trace.read_text() if self.trace.exists() else ""
+        frames = re.findall(rf"{self.program}\(\+(0x[0-9a-f]+)\)", trace)
         if not frames:
-            return self.log.read_text()
+            return trace
         return "at " + subprocess.run(["addr2line", "-fps", "-e", str(BIN / self.program), *frames],
                                       capture_output=True, text=True, check=True).stdout.replace("\n", "\n   ")
 
