@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "echo/base/base.h"
+#include "echo/base/clock.h"
 #include "echo/net/conn.h"
 #include "echo/net/sock.h"
 #include "echo/net/worker.h"
@@ -99,7 +100,8 @@ static void echo_resumed(struct conn *c)
 	e->progress = c->sent + p.acked;
 	if (p.owes || conn_unsent(c) > 0 || p.quiet_ns < 0)
 		p.quiet_ns = 0;
-	conn_deadline(c, c->worker->now_ns +
+	/* the turn may have begun long ago */
+	conn_deadline(c, clock_now_ns() +
 				 (p.quiet_ns < idle_ns ? idle_ns - p.quiet_ns : MSEC(SLACK_MS)));
 }
 
