@@ -71,6 +71,9 @@ int uring_attach(struct conn *c)
 		return -errno;
 	if (!u->fixed)
 		uring_register_fd(c);
+	/* the send that was in flight may have taken the last bytes, behind which a FIN waits */
+	if (c->fin && !c->fin_sent && conn_unsent(c) == 0)
+		conn_drained(c);
 	uring_send(c);
 	uring_catch_up(c);
 	return 0;
