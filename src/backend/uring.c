@@ -28,7 +28,8 @@ enum {
 	AHEAD = 6,       /* so many before its turn a connection is fetched */
 	MEMORY_MS = 500, /* for a process that has ended to give back what it had locked */
 	MEMORY_TRY_MS = 5,
-	RESERVE = 4, /* buffers, but at most this part of the pool */
+	BLIND_TURNS = 64, /* in a row that deadlines wait for at most, a nap each if need be */
+	RESERVE = 4,      /* buffers, but at most this part of the pool */
 	FILES_MAX = 1 << 20,
 	/* IORING_FEAT_RW_ATTR, which liburing 2.3 does not name: Linux 6.14. Since 6.13 a file that
 	 * leaves the table is let go at once; before, only when all older requests that use the
@@ -256,18 +257,22 @@ static int uring_wait_events(struct worker *w, int64_t wait_ns)
 	return r != 0 ? r : uring_wait(w->state, wait_ns);
 }
 
-/* The kernel had no memory to look with, or was interrupted: this turn tells nothing of what has
- * come. Deadlines wait for one that does, or the one after it. */
+/* The kernel had no memory for what was submitted, or for all of it, or was interrupted: this turn
+ * tells nothing of what has come. Deadlines wait for one that does, but not for ever. */
 static void uring_was_blind(struct worker *w)
 {
+	struct uring_state *s = w->state;
+
+	if (s->blind++ >= BLIND_TURNS)
+		return;
 	w->found++;
-	if (w->late_turns == 0)
-		w->late_turns = 2;
+	w->late_turns += w->late_turns == 0 ? 2 : 1; /* this one takes one away */
 }
 
 static int uring_turn(struct worker *w, int64_t wait_ns)
 {
 	struct uring_state *s = w->state;
+	bool blind;
 	int r;
 
 	uring_resume_waiters(w);
@@ -280,10 +285,13 @@ static int uring_turn(struct worker *w, int64_t wait_ns)
 		return r;
 	if (r == -EAGAIN && io_uring_cq_ready(&s->ring) == 0)
 		uring_nap();
+	blind = (r < 0 && r != -ETIME) || io_uring_sq_ready(&s->ring) > 0;
 	worker_woke(w);
 	uring_dispatch_all(w);
-	if (r < 0 && r != -ETIME)
+	if (blind)
 		uring_was_blind(w);
+	else
+		s->blind = 0;
 	return s->error;
 }
 

@@ -21,7 +21,10 @@
 enum {
 	SPIN_NS = 50 * 1000,
 	LATE_NS = 10 * 1000 * 1000, /* a timer that is later shows that we did not run */
-	TURN_CONNS = 256,           /* connections that a turn delivers for, at least */
+	/* what one connection takes at most: in a ring the bytes, then the cancel of a receive that
+	 * does not see the reset behind them, another receive, and that reset */
+	LATE_TURNS = 4,
+	TURN_CONNS = 256, /* connections that a turn delivers for, at least */
 };
 
 /* The drain took too long: the role cuts off what is left. */
@@ -178,7 +181,7 @@ static void worker_turn(struct worker *w)
 	const int64_t begin_ns = w->now_ns, wait_ns = worker_wait_ns(w);
 
 	if (wait_ns == 0 && w->late_turns == 0 && timers_next(&w->timers, begin_ns - LATE_NS) == 0)
-		w->late_turns = 2 + w->live / TURN_CONNS;
+		w->late_turns = LATE_TURNS + w->live / TURN_CONNS;
 	w->found = 0;
 	w->error = w->config->backend->turn(w, wait_ns);
 	if (w->late_turns > 0)
