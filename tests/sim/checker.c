@@ -28,7 +28,8 @@ enum {
 struct check {
 	struct flow *flow;
 	bool opened, eof, closed;
-	uint32_t turn; /* of the last delivery */
+	uint64_t before; /* bytes that were delivered in another process */
+	uint32_t turn;   /* of the last delivery */
 	/* how long no byte had moved when a deadline came; how long none had gone out */
 	int64_t quiet_ns, still_ns;
 };
@@ -61,6 +62,8 @@ static void check_enter(const struct conn *c, const char *what)
 		sim_fail("nested", "%s within another callback", what);
 	if (k->closed)
 		sim_fail("after-closed", "%s after closed", what);
+	if (c->state == CONN_MOVING)
+		sim_fail("while-moving", "%s of one that is moving", what);
 	checker.within = true;
 }
 
@@ -87,6 +90,23 @@ static void check_opened(struct conn *c)
 	check_leave();
 }
 
+/* It is served again, or has come from another process. */
+static void check_resumed(struct conn *c)
+{
+	struct check *k = check_of(c);
+
+	check_enter(c, "resumed");
+	if (!k->opened) {
+		k->flow = file_of(c->fd)->flow;
+		k->flow->conn = c;
+		k->before = k->flow->delivered;
+	}
+	k->opened = true;
+	if (checker.inner->resumed)
+		checker.inner->resumed(c);
+	check_leave();
+}
+
 static enum conn_action check_data(struct conn *c, const void *span, size_t len)
 {
 	struct check *k = check_of(c);
@@ -95,7 +115,8 @@ static enum conn_action check_data(struct conn *c, const void *span, size_t len)
 	check_enter(c, "data");
 	if (!k->opened || k->eof)
 		sim_fail("data-late", "%zu bytes %s", len, k->eof ? "after eof" : "before opened");
-	if (c->received != k->flow->delivered + len || c->received > k->flow->read)
+	if (c->received + k->before != k->flow->delivered + len ||
+	    c->received + k->before > k->flow->read)
 		sim_fail("data-count", "flow %u: %llu received, %llu read", k->flow->id,
 			 (unsigned long long)c->received, (unsigned long long)k->flow->read);
 	for (size_t at = 0; at < len; at += FLOW_SPAN) {
@@ -155,11 +176,12 @@ static bool looks_before_deadlines(const struct worker *w)
 	return checker.scarce_turn == 0 || checker.turn - checker.scarce_turn > SCARCE_TURNS;
 }
 
-/* Something of the peer's could have been looked at since before the turn began. */
+/* Something of the peer's had come before the deadline, and could have been looked at since before
+ * the turn began. */
 static bool waited_long(const struct conn *c, const struct flow *f)
 {
-	return f->unread_ns && f->unread_ns < checker.turn_ns && f->room_ns < checker.turn_ns &&
-	       conn_unsent(c) == 0 && (flow_events(f) & POLLOUT);
+	return f->unread_ns && f->unread_ns < c->timer.at_ns && f->unread_ns < checker.turn_ns &&
+	       f->room_ns < checker.turn_ns && conn_unsent(c) == 0 && (flow_events(f) & POLLOUT);
 }
 
 static void check_expired(struct conn *c)
@@ -170,6 +192,8 @@ static void check_expired(struct conn *c)
 	check_enter(c, "expired");
 	k->quiet_ns = f ? sim.now_ns - f->moved_ns : 0;
 	k->still_ns = f ? sim.now_ns - f->out_ns : 0;
+	if (!looks_before_deadlines(c->worker))
+		k->quiet_ns = k->still_ns = INT64_MAX / 2; /* what it was told may be old */
 	if (f && c->state == CONN_OPEN && k->turn != checker.turn && waited_long(c, f) &&
 	    looks_before_deadlines(c->worker))
 		sim_fail("deadline-first", "flow %u: a deadline before what came %lld us ago",
@@ -198,6 +222,8 @@ static bool server_cause_holds(const struct conn *c, const struct flow *f)
 		return c->worker->config->max_conns < FLOWS_MAX;
 	case CAUSE_LOCAL_LIMIT:
 		return f->fault != 0;
+	case CAUSE_MOVED:
+		return f->away;
 	default:
 		return false;
 	}
@@ -265,6 +291,9 @@ const struct role *checker_role(const struct role *inner)
 	checker.role.drained = check_drained;
 	checker.role.expired = check_expired;
 	checker.role.closed = check_closed;
+	checker.role.resumed = check_resumed;
+	if (inner->echoes)
+		checker.role.turned = mover_turned;
 	return &checker.role;
 }
 
@@ -298,7 +327,7 @@ void checker_asleep(void)
 		const struct flow *f = &world_flows[i];
 		const struct conn *c = f->conn;
 
-		if (!c && f->state == FLOW_OPEN && flow_lives(f))
+		if (!c && f->state == FLOW_OPEN && flow_lives(f) && !f->away)
 			sim_fail("forgets-socket", "flow %u: open, and no connection", f->id);
 		if (!c || f->state == FLOW_CLOSED)
 			continue;
@@ -307,6 +336,9 @@ void checker_asleep(void)
 				 f->id, c->inflight);
 		if (c->state == CONN_DIALING && (f->state == FLOW_OPEN || f->rst))
 			sim_fail("forgets-dialed", "flow %u: its connect has ended", f->id);
+		if (c->state == CONN_MOVING && c->inflight > 0)
+			sim_fail("forgets-moving", "flow %u: moving, %u requests in flight", f->id,
+				 c->inflight);
 		if (c->state == CONN_OPEN)
 			asleep_open(c, f);
 	}
@@ -385,7 +417,8 @@ void checker_over(void)
 		sim_fail("sockets-leak", "%u sockets are open", file_open_count(FILE_FLOW));
 	if (w->stopping == WORKER_QUIT)
 		return; /* what was open then is not closed by the worker */
-	if (open != 0 || *w->conns != 0 || stats_get(&w->stats.opened) != closed)
+	if (open != 0 || *w->conns != 0 ||
+	    stats_get(&w->stats.opened) + stats_get(&w->stats.adopted) != closed)
 		sim_fail("books", "%llu opened, %llu closed, %llu open, %u counted",
 			 (unsigned long long)stats_get(&w->stats.opened),
 			 (unsigned long long)closed, (unsigned long long)open, *w->conns);

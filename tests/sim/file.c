@@ -51,20 +51,36 @@ struct file *file_of(int fd)
 	return is_ours(fd) ? files.fds[fd - FD_BASE] : NULL;
 }
 
+static int lowest_free(void)
+{
+	int fd = 0;
+
+	while (files.fds[fd])
+		fd++;
+	return fd;
+}
+
 int file_open(enum file_kind kind, struct flow *flow)
 {
 	struct file *f = file_table;
-	int fd = 0;
+	const int fd = lowest_free();
 
 	while (f->refs > 0)
 		f++;
-	while (files.fds[fd])
-		fd++;
 	*f = (struct file){ .kind = kind, .refs = 1, .flow = flow };
 	files.fds[fd] = f;
 	if (flow)
 		flow->file = f;
 	return FD_BASE + fd;
+}
+
+int file_dup(int fd)
+{
+	const int other = lowest_free();
+
+	files.fds[other] = file_of(fd);
+	files.fds[other]->refs++;
+	return FD_BASE + other;
 }
 
 int file_listen(void)

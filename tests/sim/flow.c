@@ -89,7 +89,7 @@ ssize_t flow_recv(struct flow *f, void *buf, size_t len, int flags)
 	world_moved();
 	if (f->read > f->urgent)
 		f->urgent = UINT64_MAX;
-	f->unread_ns = flow_unread(f) > 0 || f->fin || f->rst ? sim.now_ns : 0;
+	f->unread_ns = flow_unread(f) > 0 ? sim.now_ns : f->end_ns;
 	return (ssize_t)n;
 }
 
@@ -105,11 +105,18 @@ void flow_arrive(struct flow *f, size_t n)
 	flow_wake(f, POLLIN | POLLPRI);
 }
 
+static void flow_ends(struct flow *f, enum flow_end how)
+{
+	if (f->first != END_NONE)
+		return;
+	f->first = how;
+	f->end_ns = sim.now_ns;
+}
+
 void flow_fin(struct flow *f)
 {
 	f->fin = true;
-	if (f->first == END_NONE)
-		f->first = END_FIN;
+	flow_ends(f, END_FIN);
 	if (f->state == FLOW_CLOSED)
 		return;
 	flow_news(f);
@@ -123,8 +130,7 @@ void flow_rst(struct flow *f)
 	if (f->rst)
 		return;
 	f->rst = true;
-	if (f->first == END_NONE)
-		f->first = END_RST;
+	flow_ends(f, END_RST);
 	f->gone = f->ended = true;
 	f->plan = f->arrived;
 	if (f->state == FLOW_CLOSED)

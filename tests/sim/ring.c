@@ -155,7 +155,7 @@ static int submit(struct io_uring *r)
 	unsigned ready = r->sq.sqe_tail - shared.sq_head, n = 0;
 
 	world_tick();
-	if (ready > 0 && world_fault(20))
+	if (ready > 0 && world_lacks_memory())
 		return -EAGAIN;
 	if (ready > 1 && world_fault(60))
 		ready = 1 + choice_below(ready - 1); /* no memory for those that follow */

@@ -100,6 +100,7 @@ void run_schedule(void)
 	sim.faults = choice_chance(3);
 	file_begin();
 	ring_begin();
+	mover_begin();
 	choose_backend();
 	choose_limits(flows);
 	world_begin(flows, 40 + choice_below(4) * 100);

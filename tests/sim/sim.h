@@ -8,6 +8,7 @@
  *     epoll.c    epoll, its edges
  *     ring.c     io_uring: requests, completions, buffers, cancels; ring_op.c: what a request does
  *     checker.c  the contract of backends, between backend and role; and as processes sleep
+ *     mover.c    connections that change processes
  *     client.c   a role that dials; the echo server is the real one
  *     run.c      one schedule from its choices; shrink.c: fewer of them that fail alike
  *
@@ -85,6 +86,7 @@ struct flow {
 	int64_t unread_ns;      /* since then the oldest event has not been read; 0: none */
 	bool fin, rst;          /* have come */
 	enum flow_end first;    /* of those two */
+	int64_t end_ns;         /* when that came */
 	int err;                /* the next call returns it */
 
 	/* to the peer */
@@ -105,6 +107,7 @@ struct flow {
 	uint64_t echoed;    /* bytes that the role wanted back */
 	uint64_t delivered; /* to the role */
 	struct conn *conn;
+	bool away;   /* with another process */
 	bool let_go; /* the role has ended it before the peer did */
 };
 
@@ -134,6 +137,10 @@ extern struct flow world_flows[FLOWS_MAX];
 extern unsigned world_flow_count;
 /* Within a system call: time passes, and perhaps more. */
 void world_tick(void);
+/* The process is stopped for a while, and may find the kernel short of memory then. */
+void world_pause(void);
+/* A submit finds no memory. */
+bool world_lacks_memory(void);
 /* Lets the world go on until @ready says so, or for @wait_ns (-1: for ever). Returns whether it
  * is. */
 bool world_wait(bool (*ready)(void), int64_t wait_ns);
@@ -167,6 +174,7 @@ struct file *file_of(int fd); /* NULL: it is none of ours, or closed */
 int file_open(enum file_kind kind, struct flow *flow);
 int file_listen(void); /* the one listener */
 int file_close(int fd);
+int file_dup(int fd); /* another descriptor of the same file */
 void file_put(struct file *f);
 unsigned file_poll(struct file *f);
 /* Something has happened: tells epoll and the ring. */
@@ -201,6 +209,13 @@ void checker_over(void);
 
 extern const struct role client_role;
 void client_begin(unsigned count);
+
+/* ---- mover.c ---- */
+
+void mover_begin(void);
+/* A connection is on its way: nobody stops the worker then. */
+bool mover_is_busy(void);
+void mover_turned(struct worker *w);
 
 /* ---- run.c, shrink.c ---- */
 

@@ -22,9 +22,10 @@ struct flow world_flows[FLOWS_MAX];
 unsigned world_flow_count;
 
 static struct {
-	unsigned budget; /* steps that are left */
-	unsigned idle;   /* times that nothing but time was left */
-	unsigned calls;  /* since the process last waited in vain or the world moved */
+	unsigned budget;   /* steps that are left */
+	unsigned idle;     /* times that nothing but time was left */
+	unsigned calls;    /* since the process last waited in vain or the world moved */
+	unsigned short_of; /* so many submits find no memory */
 	enum worker_stop stop;
 } world;
 
@@ -34,7 +35,7 @@ void world_begin(unsigned flows, unsigned budget)
 
 	world_flow_count = 0;
 	world.budget = budget;
-	world.idle = world.calls = 0;
+	world.idle = world.calls = world.short_of = 0;
 	world.stop = WORKER_RUN;
 	for (unsigned i = 0; i < flows && sim.role == SIM_ECHO; i++)
 		flow_new(FLOW_UNUSED)->plan = CHOICE_OF(plans);
@@ -216,6 +217,18 @@ static void world_time(void)
 	TRACE("time is %lld us", (long long)sim.now_ns / 1000);
 }
 
+/* Who leaves at once is to meet bytes that were received and not looked at. */
+static void world_stop_now(enum worker_stop how)
+{
+	for (unsigned i = 0; i < world_flow_count && how == WORKER_QUIT; i++) {
+		struct flow *f = &world_flows[i];
+
+		if (f->state == FLOW_OPEN && choice_chance(2))
+			peer_send(f, size_min(peer_may_send(f), 64), false);
+	}
+	world_stop(how);
+}
+
 /* Something happens by chance. Returns false when no chance is left. */
 static bool world_step(void)
 {
@@ -232,8 +245,8 @@ static bool world_step(void)
 		peer_step(&world_flows[who - 1]);
 	else if (choice_chance(4))
 		file_signal();
-	else if (choice_chance(14) && world.stop == WORKER_RUN)
-		world_stop(WORKER_LEAVE + (enum worker_stop)choice_below(WORKER_QUIT));
+	else if (choice_chance(14) && world.stop == WORKER_RUN && !mover_is_busy())
+		world_stop_now(WORKER_LEAVE + (enum worker_stop)choice_below(WORKER_QUIT));
 	else
 		world_time();
 	return true;
@@ -280,7 +293,25 @@ static bool world_finish(void)
 		if (flow_lives(&world_flows[i]))
 			return false; /* its end is to come without a stop, by a timer perhaps */
 	}
-	world_stop(WORKER_DRAIN);
+	if (!mover_is_busy())
+		world_stop(WORKER_DRAIN);
+	return !mover_is_busy();
+}
+
+void world_pause(void)
+{
+	for (unsigned n = choice_below(16); n > 0; n--)
+		world_step();
+	sim.now_ns += MSEC(10) * choice_below(256);
+	world.short_of = sim.faults ? choice_below(4) : 0;
+	TRACE("a pause until %lld us", (long long)sim.now_ns / 1000);
+}
+
+bool world_lacks_memory(void)
+{
+	if (world.short_of == 0)
+		return world_fault(20);
+	world.short_of--;
 	return true;
 }
 
@@ -292,12 +323,8 @@ void world_tick(void)
 	ring_tick();
 	if (world.budget == 0 || !choice_chance(8))
 		return;
-	if (choice_chance(12)) { /* the process is stopped for a while */
-		for (unsigned n = choice_below(16); n > 0; n--)
-			world_step();
-		sim.now_ns += MSEC(10) * choice_below(256);
-		TRACE("a pause until %lld us", (long long)sim.now_ns / 1000);
-	}
+	if (choice_chance(12))
+		world_pause();
 	world_step();
 }
 
