@@ -156,6 +156,23 @@ static void backend_progress(const struct conn *c, struct sock_progress *p)
 	*p = fake_conn(c)->progress;
 }
 
+static int backend_detach(struct conn *c)
+{
+	return fake.busy[c->slot] ? 0 : 1;
+}
+
+static void backend_owed(const struct conn *c,
+			 void (*each)(void *arg, const void *span, size_t len), void *arg)
+{
+	unsent_each(&c->out, each, arg);
+}
+
+static int backend_attach(struct conn *c)
+{
+	fake.attached[c->slot]++;
+	return 0;
+}
+
 const struct backend_ops fake_backend = {
 	.name = "fake",
 	.help = "does what a test says",
@@ -173,6 +190,9 @@ const struct backend_ops fake_backend = {
 	.shutdown = backend_shutdown,
 	.close = backend_close,
 	.progress = backend_progress,
+	.detach = backend_detach,
+	.owed = backend_owed,
+	.attach = backend_attach,
 };
 
 /* ---- what tests call ---- */

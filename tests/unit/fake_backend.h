@@ -41,6 +41,8 @@ struct fake {
 	unsigned turns, starts, stops, inits, finis, listens;
 	enum worker_stop how; /* the last that role.stop heard */
 	int init_error, listen_error, turn_error;
+	bool busy[FAKE_SLOTS]; /* of these something stays in flight: they do not become quiet */
+	unsigned attached[FAKE_SLOTS];
 	struct fake_role last; /* of the connection that was closed last */
 	unsigned closed;       /* connections, in all */
 };

@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echo/net/move.h"
 
 #include "fake_backend.h"
 #include "suites.h"
@@ -128,6 +130,44 @@ START_TEST(one_that_leaves_serves_to_the_end)
 	ck_assert_uint_eq(fake.stops, 0);
 	ck_assert_uint_eq(fake.closed, 1);
 	ck_assert_int_eq(fake.last.cause, CAUSE_FINISHED);
+}
+END_TEST
+
+static void start_and_accept(struct worker *w)
+{
+	(void)w;
+	for (unsigned i = 0; i < FAKE_MAX_CONNS; i++)
+		ck_assert_ptr_nonnull(fake_accept());
+}
+
+/* At a takeover: all wait for it as long as that, and it is served here again. */
+START_TEST(one_that_is_not_quiet_after_a_second_stays)
+{
+	struct move m = { .data_fd = -1 };
+	int64_t began_ns;
+
+	setup();
+	fake.role.start = start_and_accept;
+	fake.busy[1] = true;
+	ck_assert_int_eq(start(), 0);
+	began_ns = clock_now_ns();
+	m.data_fd = memfd_create("owed", MFD_CLOEXEC);
+	ck_assert_int_ge(m.data_fd, 0);
+	ck_assert_int_eq(move_collect(&fake.w, &m), 0);
+	ck_assert_int_ge(clock_now_ns() - began_ns, MSEC(MOVE_QUIET_MS));
+	ck_assert(m.over);
+	ck_assert_uint_eq(m.count, 2);
+	ck_assert_uint_eq(m.conns[0]->slot, 0);
+	ck_assert_uint_eq(m.conns[1]->slot, 2);
+	ck_assert_uint_eq(fake.attached[1], 1);
+	m.kept[0] = true;
+	ck_assert_int_eq(move_settle(&fake.w, &m), 0);
+	worker_stop(&fake.w, WORKER_CLOSE);
+	ck_assert_int_eq(worker_join(&fake.w), 0);
+	ck_assert_uint_eq(fake.attached[0], 0); /* that one is another's */
+	ck_assert_uint_eq(fake.attached[2], 1);
+	ck_assert_uint_eq(stats_get(&fake.w.stats.closed[CAUSE_MOVED]), 1);
+	close(m.data_fd);
 }
 END_TEST
 
@@ -392,6 +432,7 @@ Suite *worker_suite(void)
 	tcase_add_test(tc, quit_does_not_wait_for_what_is_in_flight);
 	tcase_add_test(tc, a_drain_that_lasts_too_long_is_cut_off);
 	tcase_add_test(tc, a_larger_way_of_stopping_overrides_a_smaller_one);
+	tcase_add_test(tc, one_that_is_not_quiet_after_a_second_stays);
 	tcase_add_test(tc, an_error_of_init_is_one_of_start);
 	tcase_add_test(tc, one_that_is_prepared_waits_and_can_still_be_had_otherwise);
 	tcase_add_test(tc, an_error_of_listen_is_one_of_go);
