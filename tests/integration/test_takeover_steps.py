@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 
-from echolab import BIN, OK, SANITIZERS, Echod, not_in, pattern
+from echolab import BIN, OK, SANITIZERS, Echod, Failed, not_in, pattern
 from takeoverlab import TakeoverCase, movable
 
 # every n-th step
@@ -106,8 +106,11 @@ class Steps(TakeoverCase):
         def step(backend, n):
             self.start(backend)
             new, took = self.succeed(self.old, (n, how))
+            if took and how == "kill":
+                with contextlib.suppress(Failed):
+                    new.counters()  # it has come to wait for signals, or is killed on the way
             call = self.hit()
-            if took:
+            if took and not (call and how == "kill"):  # else it said so, and then was killed
                 self.check(new, lambda: self.failed_alone(new), self.old, new)
                 return call
             if call == "connect":  # the old one never heard of it
