@@ -28,6 +28,7 @@ enum {
 	AHEAD = 6,       /* so many before its turn a connection is fetched */
 	MEMORY_MS = 500, /* for a process that has ended to give back what it had locked */
 	MEMORY_TRY_MS = 5,
+	BLIND_LATE = 4,   /* turns behind such a one, as after a pause: worker.c's LATE_TURNS */
 	BLIND_TURNS = 64, /* in a row that deadlines wait for at most, a nap each if need be */
 	RESERVE = 4,      /* buffers, but at most this part of the pool */
 	FILES_MAX = 1 << 20,
@@ -266,7 +267,8 @@ static void uring_was_blind(struct worker *w)
 	if (s->blind++ >= BLIND_TURNS)
 		return;
 	w->found++;
-	w->late_turns += w->late_turns == 0 ? 2 : 1; /* this one takes one away */
+	if (w->late_turns <= BLIND_LATE)
+		w->late_turns = BLIND_LATE + 1; /* this one takes one away */
 }
 
 static int uring_turn(struct worker *w, int64_t wait_ns)
