@@ -86,7 +86,7 @@ static const struct {
 	{ "config.messages", "\"100\"", "are not of one load: config.messages is '0' and '100'" },
 	{ "config.connections", "\"12\"", "part 2 of 2 of 12 connections has 6, not 4" },
 	{ "config.connections", "\"1\"", "1 connections are too few for 2 parts" },
-	{ "config.interval", "\"\"", "are too few" },
+	{ "config.interval", "\"\"", "'config.interval' is missing" },
 	{ "targets.0.target", "\"other:7\"",
 	  "are not of one load: target is 'h:7007' and 'other:7'" },
 	{ "context.start_unix_ns", "12000000001", "the one began when the other had ended" },

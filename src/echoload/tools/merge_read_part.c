@@ -88,7 +88,9 @@ static void read_whole(struct merge_part *p)
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		merge_config_value(p, &p->whole, keys[i], merge_value_text(p, config, keys[i]));
 	p->whole.part = p->part;
-	if (!p->error[0] && (p->whole.connections < p->part.count || p->whole.interval <= 0))
+	if (p->whole.interval <= 0)
+		merge_value_fail(p, "'config.interval' is missing");
+	else if (p->whole.connections < p->part.count)
 		merge_value_fail(p, "%u connections are too few for %u parts", p->whole.connections,
 				 p->part.count);
 }
