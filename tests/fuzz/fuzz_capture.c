@@ -24,6 +24,18 @@ struct frame_head {
 	uint32_t s, us, caplen, len;
 };
 
+/* A frame in memory of its own, so that nothing beyond its end is read unseen. */
+static void read_tight(const uint8_t *data, size_t len)
+{
+	uint8_t *copy = malloc(len ? len : 1);
+	struct frame f;
+
+	FUZZ_CHECK(copy);
+	memcpy(copy, data, len);
+	FUZZ_CHECK(frame_read(&f, copy, len) == (f.kind != FRAME_OTHER));
+	free(copy);
+}
+
 /* A whole file (pcap-savefile(5)) of frames. Returns its length. */
 static size_t make_file(struct fuzz_input *in, uint8_t file[FILE_MAX])
 {
@@ -39,6 +51,7 @@ static size_t make_file(struct fuzz_input *in, uint8_t file[FILE_MAX])
 		f.len += f.caplen;
 		if (len + sizeof(f) + f.caplen > FILE_MAX)
 			break;
+		read_tight(in->at, f.caplen);
 		memcpy(file + len, &f, sizeof(f));
 		memcpy(file + len + sizeof(f), in->at, f.caplen);
 		len += sizeof(f) + f.caplen;
@@ -79,11 +92,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	char *question = fuzz_part(&in, NULL), name[FUZZ_NAME_MAX];
 	const bool frames = fuzz_byte(&in) % 2;
 	const size_t size = frames ? make_file(&in, file) : (size_t)(in.end - in.at);
+	const unsigned before = fuzz_open_files();
 	const int fd = fuzz_file(frames ? file : in.at, size, name);
 
 	question[strcspn(question, "\n")] = '\0';
 	ask(fd, question);
 	close(fd);
+	FUZZ_CHECK(fuzz_open_files() == before);
 	free(question);
 	return 0;
 }

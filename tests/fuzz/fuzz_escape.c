@@ -53,6 +53,21 @@ static char *marked_up(const char *text, bool line)
 	return out;
 }
 
+/* As a client for people shows what a server says: bytes that nothing ends. */
+static void check_bytes(const uint8_t *data, size_t len)
+{
+	char *copy = malloc(len ? len : 1), out[ESCAPE_MAX];
+
+	FUZZ_CHECK(copy);
+	memcpy(copy, data, len);
+	for (size_t at = 0; at < len;) {
+		at += escape_next(copy + at, len - at, out);
+		check_shown(out);
+		FUZZ_CHECK(at <= len);
+	}
+	free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz_input in = { data, data + len };
@@ -71,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	out = marked_up(text, true);
 	FUZZ_CHECK(strchr(out, '\n') == out + strlen(out) - 1);
 	free(out);
+	check_bytes(data, len);
 	free(shown);
 	free(text);
 	return 0;

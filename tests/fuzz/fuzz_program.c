@@ -21,6 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	FUZZ_CHECK((r < 0) == (error[0] != '\0'));
 	if (r == 0) {
 		FUZZ_CHECK((program_check(&p, why) < 0) == (why[0] != '\0'));
+		FUZZ_CHECK(p.uncured.count > 0 || !program_uncured(&p, "program-hung"));
+		(void)program_uncured(&p, "silent");
 		program_from_command(&made, PROGRAM_CLIENT, p.client.start, p.client.request);
 		FUZZ_CHECK((program_cure(&p) < 0) == (p.cure.what[0] == '\0'));
 	}

@@ -19,7 +19,7 @@
 #include "echoload/engine/load_conn.h"
 #include "lib/fuzz.h"
 
-enum { CONNECTIONS = 3, SLOTS = 8, STEPS_MAX = 400, BYTES_MAX = 1 << 16 };
+enum { CONNECTIONS = 3, SLOTS = 8, STEPS_MAX = 400, BYTES_MAX = 1 << 16, SURPRISE = 8 };
 
 /* ---- the clock ---- */
 
@@ -53,6 +53,7 @@ void clock_sleep_until(int64_t at_ns)
 /* ---- the backend: it does what the input says next ---- */
 
 static struct fuzz_input in;
+static uint64_t gone, arrived, surplus; /* bytes, as the books must have them */
 
 static int fuzzed_init(struct worker *w)
 {
@@ -77,6 +78,7 @@ static bool take_span(struct conn *c)
 	const uint8_t part = fuzz_byte(&in);
 	const size_t n = c->span_len * part / UINT8_MAX;
 
+	gone += n;
 	c->sent += n;
 	c->span += n;
 	c->span_len -= n;
@@ -243,12 +245,21 @@ static void choose(struct conn *c, void *arg)
 		choice->c = c;
 }
 
-static void came(struct conn *c, const uint8_t *data, size_t len)
+/* @right: so many of them are what was sent. */
+static void came(struct conn *c, const uint8_t *data, size_t len, size_t right)
 {
+	const struct load_conn *lc = conn_role(c);
+	const size_t due = size_min(len, lc->handed - c->received);
+	const bool wrong = due < len || (config.verify && right < due);
+
 	if (c->fin || c->eof || len == 0)
 		return;
+	arrived += len;
 	if (conn_data(c, data, len) == CONN_SEND)
 		(void)take_span(c);
+	FUZZ_CHECK(wrong == (c->state == CONN_CLOSING && c->cause == CAUSE_CORRUPT));
+	if (wrong)
+		surplus += len - due;
 }
 
 /* The bytes that are owed; @wrong: one of them is not, or, where all are right, there are more. */
@@ -257,17 +268,29 @@ static void answer(struct conn *c, bool wrong)
 	static uint8_t copy[BYTES_MAX];
 	const struct load_conn *lc = conn_role(c);
 	const uint64_t owed = c->sent - c->received;
-	size_t len = owed * (1u + fuzz_byte(&in)) / (UINT8_MAX + 1u);
+	size_t right, len = owed * (1u + fuzz_byte(&in)) / (UINT8_MAX + 1u);
 
 	if (c->received > c->sent)
 		return;
 	len = len < BYTES_MAX ? len : BYTES_MAX;
 	if (wrong && len < BYTES_MAX)
 		len++;
+	right = len;
 	memcpy(copy, payload_at(&run.payload, lc->base, c->received), len);
-	if (wrong)
-		copy[fuzz_byte(&in) * len / (UINT8_MAX + 1u)] ^= (uint8_t)(1 + fuzz_byte(&in));
-	came(c, copy, len);
+	if (wrong && len > 0) {
+		right = fuzz_byte(&in) * len / (UINT8_MAX + 1u);
+		copy[right] ^= (uint8_t)(1 + fuzz_byte(&in) % UINT8_MAX);
+	}
+	came(c, copy, len, right);
+}
+
+/* Bytes from nowhere; now and then they are what is owed. */
+static void surprise(struct conn *c)
+{
+	const size_t len = size_min((size_t)(in.end - in.at), SURPRISE);
+	const struct load_conn *lc = conn_role(c);
+
+	came(c, in.at, len, payload_right(&run.payload, lc->base, c->received, in.at, len));
 }
 
 static void end(struct conn *c, unsigned how)
@@ -300,7 +323,7 @@ static void happen_open(struct conn *c)
 		answer(c, true);
 		break;
 	case 4:
-		came(c, in.at, (size_t)(in.end - in.at) < 8 ? 0 : 8);
+		surprise(c);
 		break;
 	case 5:
 		end(c, fuzz_byte(&in));
@@ -354,6 +377,9 @@ static void check_books(void)
 
 	FUZZ_CHECK(worker.live == 0 && atomic_load(&conns) == 0 && load.dialing == 0);
 	FUZZ_CHECK(load.owed == 0);
+	FUZZ_CHECK(b->bytes_sent == gone && b->bytes_received == arrived);
+	FUZZ_CHECK(b->bytes_surplus == surplus &&
+		   (config.verify || !b->corruption.found || surplus));
 	b->planned = b->all.sent; /* as run.c has it: what was missed had no target yet */
 	b->planned += load.missed;
 	b->missed += load.missed;
@@ -375,6 +401,7 @@ static void drop_queue(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	in = (struct fuzz_input){ data, data + len };
+	gone = arrived = surplus = 0;
 	begin();
 	for (int i = 0; i < STEPS_MAX && in.at < in.end; i++)
 		step();

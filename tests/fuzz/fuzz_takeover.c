@@ -3,7 +3,8 @@
  * descriptors of many kinds. The first byte chooses who reads them: a successor, or the one that
  * serves. Nothing is read that was not sent, and no descriptor is left open.
  *
- * A packet is a byte of flags, its type, its number of descriptors, its length, and its bytes.
+ * A packet is a byte of flags, its type, its number of descriptors, its length (two bytes), and its
+ * bytes.
  *
  * reads: src/echod/takeover/message.c src/echod/takeover/take.c
  * reads: src/echod/takeover/give.c:give_run,give_offer,give_receive,give_change,give_done,give_say
@@ -26,7 +27,7 @@
 enum {
 	WORKERS = 2,
 	PACKETS_MAX = 24,
-	PACKET_FDS_MAX = 6,
+	PACKET_FDS_MAX = MESSAGE_FDS_MAX,
 	MAGIC = 0x6563746b,  /* as message.c has it */
 	FLAG_RAW = 1,        /* the bytes are the whole packet: no head is put before them */
 	FLAG_NO_VERSION = 2, /* another version than ours */
@@ -89,10 +90,10 @@ static void next_packet(struct fuzz_input *in, int fd)
 	static struct message m;
 	const uint8_t flags = fuzz_byte(in), type = fuzz_byte(in);
 	const unsigned fds = fuzz_byte(in) % (PACKET_FDS_MAX + 1u);
-	size_t len = fuzz_byte(in), head = flags & FLAG_RAW ? 0 : sizeof(m.head);
+	size_t len = fuzz_byte(in) | (size_t)fuzz_byte(in) << 8,
+	       head = flags & FLAG_RAW ? 0 : sizeof(m.head);
 
-	if (flags & 8)
-		len *= 128;
+	len = len < sizeof(m) - head ? len : sizeof(m) - head;
 	len = len < (size_t)(in->end - in->at) ? len : (size_t)(in->end - in->at);
 	memset(&m, 0, sizeof(m));
 	memcpy((char *)&m + head, in->at, len);
@@ -163,20 +164,11 @@ static void serve_on(int fd)
 	(void)give_run(&g, fd, getpid());
 }
 
-/* The lowest number that is free. */
-static int lowest(void)
-{
-	const int fd = dup(kinds[A_FILE]);
-
-	close(fd);
-	return fd;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz_input in = { data, data + len };
 	const bool successor = fuzz_byte(&in) % 2;
-	const int before = lowest();
+	const unsigned before = fuzz_open_files();
 	int ends[2];
 
 	FUZZ_CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
@@ -188,6 +180,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	else
 		serve_on(ends[0]);
 	close(ends[1]);
-	FUZZ_CHECK(lowest() == before);
+	FUZZ_CHECK(fuzz_open_files() == before);
 	return 0;
 }

@@ -3,12 +3,15 @@
  */
 #include "fuzz.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "echo/base/opt.h"
+
+enum { FILES_SEEN = 512 };
 
 char *fuzz_part(struct fuzz_input *in, size_t *len)
 {
@@ -40,6 +43,15 @@ int fuzz_file(const void *data, size_t len, char name[FUZZ_NAME_MAX])
 	FUZZ_CHECK(fd >= 0 && (len == 0 || pwrite(fd, data, len, 0) == (ssize_t)len));
 	snprintf(name, FUZZ_NAME_MAX, "/proc/self/fd/%d", fd);
 	return fd;
+}
+
+unsigned fuzz_open_files(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < FILES_SEEN; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
 }
 
 /* A word of a dictionary (libFuzzer's -dict). */

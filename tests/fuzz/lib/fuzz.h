@@ -49,6 +49,10 @@ enum { FUZZ_NAME_MAX = 32 };
  * which is the caller's. */
 int fuzz_file(const void *data, size_t len, char name[FUZZ_NAME_MAX]);
 
+/* How many descriptors are open, of those below 512: more after an input than before it is a leak.
+ */
+unsigned fuzz_open_files(void);
+
 /* For LLVMFuzzerInitialize of a fuzzer of options: with the argument -words it prints the keys,
  * sections and names of @s as a dictionary, and exits. */
 void fuzz_words(int argc, char *const *argv, const struct opt_set *s);

@@ -63,6 +63,7 @@ int fuzz_read_file(struct opt_set *s, const char *text, size_t len)
 	FUZZ_CHECK(f);
 	r = opt_read_file(s, f, "fuzz.conf");
 	FUZZ_CHECK((r < 0) == (s->error[0] != '\0'));
+	FUZZ_CHECK(s->phase_count <= OPT_PHASES_MAX);
 	fclose(f);
 	return r;
 }
