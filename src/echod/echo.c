@@ -82,7 +82,8 @@ static void echo_expired(struct conn *c)
 		conn_close(c, CAUSE_IDLE_TIMEOUT);
 		return;
 	}
-	conn_deadline(c, c->worker->now_ns + wait_ns);
+	/* the turn may have begun long ago, and what it sent has left just now */
+	conn_deadline(c, clock_now_ns() + wait_ns);
 }
 
 /* Its deadline counts from when its peer was last heard of, which may have been in another process:
