@@ -75,6 +75,6 @@ ssize_t pass_step(struct conn *c, void *buf, size_t len)
 		(void)conn_data(c, buf, (size_t)n); /* what it answers has been done */
 	if (n != PASS_FULL && (n <= 0 || n == there))
 		return n;
-	stats_add(&w->stats.starved, 1);
+	worker_starved(w);
 	return PASS_FULL;
 }

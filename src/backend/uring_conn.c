@@ -202,7 +202,7 @@ static void deliver_held_bytes(struct conn *c)
 
 		if (n == 0) { /* the end of the send in flight makes room */
 			if (conn_unsent(c) < c->worker->config->max_unsent)
-				stats_add(&c->worker->stats.starved, 1);
+				worker_starved(c->worker);
 			return;
 		}
 		tick_clock(c);

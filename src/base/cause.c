@@ -143,3 +143,9 @@ bool cause_is_peers(enum cause cause)
 	assert(cause < CAUSE_COUNT);
 	return rows[cause].effect == OF_PEER;
 }
+
+bool cause_is_limit(enum cause cause)
+{
+	return cause == CAUSE_STALLED || cause == CAUSE_SHED || cause == CAUSE_ADDRESS_LIMIT ||
+	       cause == CAUSE_RATE_LIMIT || cause == CAUSE_SLOW;
+}

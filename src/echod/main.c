@@ -382,7 +382,7 @@ static int server_run(struct server *s)
 		server_announce(s);
 		metrics_announce(&s->metrics);
 		server_warn_nofile(nofile, s->config.max_conns);
-		watch_begin(&s->watch, &s->config, s->group.workers, s->group.count);
+		watch_begin(&s->watch, &s->config, &s->group);
 		code = server_serve(s);
 	} else {
 		worker_group_stop(&s->group, WORKER_QUIT);

@@ -8,22 +8,36 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/log.h"
-#include "echo/net/worker.h"
+#include "echo/net/worker_group.h"
 #include "opts.h"
 
 enum { CHECK_MS = 1000, TELL_MS = 10 * 1000 };
 
 static const struct {
-	enum cause cause;
-	const char *key, *what;
-} watched[] = {
-	{ CAUSE_ADDRESS_LIMIT, "max_conns_per_address", "turned away" },
-	{ CAUSE_RATE_LIMIT, "accept_rate", "turned away" },
-	{ CAUSE_SLOW, "slow_timeout", "ended: their peers took what they were owed too slowly" },
+	const char *key, *one, *many;
+	size_t counter; /* in struct stats */
+} watched[WATCHED] = {
+	{ "max_conns", "connection ended or turned away", "connections ended or turned away",
+	  offsetof(struct stats, closed[CAUSE_SHED]) },
+	{ "max_conns_per_address", "connection turned away", "connections turned away",
+	  offsetof(struct stats, closed[CAUSE_ADDRESS_LIMIT]) },
+	{ "accept_rate", "connection turned away", "connections turned away",
+	  offsetof(struct stats, closed[CAUSE_RATE_LIMIT]) },
+	{ "idle_timeout", "connection ended: its peer took nothing of what it was owed",
+	  "connections ended: their peers took nothing of what they were owed",
+	  offsetof(struct stats, closed[CAUSE_STALLED]) },
+	{ "slow_timeout", "connection ended: its peer took what it was owed too slowly",
+	  "connections ended: their peers took what they were owed too slowly",
+	  offsetof(struct stats, closed[CAUSE_SLOW]) },
+	{ "max_unsent_total", "receive waited for room", "receives waited for room",
+	  offsetof(struct stats, starved) },
+	{ "shutdown", "connection cut off: its time to drain was over",
+	  "connections cut off: their time to drain was over", offsetof(struct stats, cut_off) },
 };
 
 /* ---- who can reach us ---- */
@@ -71,62 +85,68 @@ static void watch_warn(struct watch *w, const struct echod_config *c)
 
 /* ---- what the limits did ---- */
 
-static uint64_t watch_sum(const struct watch *w, enum cause cause)
+static uint64_t watch_sum(const struct worker_group *g, size_t counter)
 {
 	uint64_t sum = 0;
 
-	for (unsigned i = 0; i < w->count; i++)
-		sum += stats_get(&w->workers[i].stats.closed[cause]);
+	for (unsigned i = 0; i < g->count; i++)
+		sum += stats_get((const void *)((const char *)&g->workers[i].stats + counter));
 	return sum;
 }
 
-static void watch_tell(struct watch *w, int64_t now_ns, bool now)
+/* Returns whether there is something that it is too early to tell. */
+static bool watch_tell(struct watch *w, int64_t now_ns, bool now)
 {
-	for (size_t i = 0; i < ARRAY_LEN(watched); i++) {
-		const enum cause cause = watched[i].cause;
-		const uint64_t n = watch_sum(w, cause) - w->of[cause].told;
+	bool left = false;
 
-		if (n == 0 || (!now && w->of[cause].told_ns != 0 &&
-			       now_ns - w->of[cause].told_ns < MSEC(TELL_MS)))
+	for (size_t i = 0; i < WATCHED; i++) {
+		struct watched *it = &w->of[i];
+		const uint64_t n = watch_sum(w->group, watched[i].counter) - it->told;
+
+		if (n == 0)
 			continue;
-		log_warn("%s: %" PRIu64 " connection%s %s", watched[i].key, n, n == 1 ? "" : "s",
-			 watched[i].what);
-		w->of[cause].told += n;
-		w->of[cause].told_ns = now_ns;
+		if (!now && it->told_ns != 0 && now_ns - it->told_ns < MSEC(TELL_MS)) {
+			left = true;
+			continue;
+		}
+		log_warn("%s: %" PRIu64 " %s", watched[i].key, n,
+			 n == 1 ? watched[i].one : watched[i].many);
+		it->told += n;
+		it->told_ns = now_ns;
 	}
+	return left;
 }
 
+/* A flood of what is to be told wakes nobody more than once in CHECK_MS. */
 void watch_check(struct watch *w)
 {
 	const int64_t now_ns = clock_now_ns();
 
+	if (w->group->told && w->check_ns == 0)
+		w->check_ns = now_ns > w->checked_ns + MSEC(CHECK_MS)
+				      ? now_ns
+				      : w->checked_ns + MSEC(CHECK_MS);
 	if (w->check_ns == 0 || now_ns < w->check_ns)
 		return;
-	watch_tell(w, now_ns, false);
-	w->check_ns = now_ns + MSEC(CHECK_MS);
+	worker_group_heard(w->group);
+	w->checked_ns = now_ns;
+	w->check_ns = watch_tell(w, now_ns, false) ? now_ns + MSEC(CHECK_MS) : 0;
 }
 
 void watch_end(struct watch *w)
 {
-	if (w->check_ns != 0)
-		watch_tell(w, clock_now_ns(), true);
+	if (w->group) /* it has begun */
+		(void)watch_tell(w, clock_now_ns(), true);
 }
 
-void watch_begin(struct watch *w, const struct echod_config *c, const struct worker *workers,
-		 unsigned count)
+void watch_begin(struct watch *w, const struct echod_config *c, struct worker_group *group)
 {
-	*w = (struct watch){ .workers = workers, .count = count };
-	watch_change(w, c);
+	*w = (struct watch){ .group = group };
+	watch_warn(w, c);
 }
 
 void watch_change(struct watch *w, const struct echod_config *c)
 {
-	const bool limits =
-		c->max_conns_per_address != 0 || c->accept_rate != 0 || c->slow_timeout != 0;
-
-	if (!limits)
-		watch_end(w);
-	w->check_ns = limits ? clock_now_ns() + MSEC(CHECK_MS) : 0;
 	watch_warn(w, c);
 }
 

@@ -8,27 +8,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "echo/base/cause.h"
-
 struct echod_config;
-struct worker;
+struct worker_group;
+
+enum { WATCHED = 7 };
 
 struct watch {
-	const struct worker *workers;
-	unsigned count;
+	struct worker_group *group;
 	bool warned;      /* of what is open to the world */
-	int64_t check_ns; /* the next check; 0: never, there is nothing to see */
-	struct {
+	int64_t check_ns; /* the next check; 0: when a worker tells that there is something */
+	int64_t checked_ns;
+	struct watched {
 		uint64_t told;
 		int64_t told_ns;
-	} of[CAUSE_COUNT];
+	} of[WATCHED];
 };
 
 /* Says at once what is open to the world without a limit. */
-void watch_begin(struct watch *w, const struct echod_config *c, const struct worker *workers,
-		 unsigned count);
+void watch_begin(struct watch *w, const struct echod_config *c, struct worker_group *group);
 
-/* After a reload: what may be another now, and what is open that was not. */
+/* After a reload: what is open that was not. */
 void watch_change(struct watch *w, const struct echod_config *c);
 
 /* If it is time. */

@@ -376,6 +376,10 @@ void conn_release(struct conn *c)
 	unsent_clear(&w->pool, &c->out);
 	if (c->opened) {
 		stats_add(&w->stats.closed[c->cause], 1);
+		if (cause_is_limit(c->cause))
+			worker_tell(w);
+		if (w->cuts_off)
+			stats_add(&w->stats.cut_off, 1);
 		stats_add(&w->stats.open, UINT64_MAX); /* minus one */
 		if (!c->replaced)
 			atomic_fetch_sub_explicit(w->conns, 1, memory_order_relaxed);

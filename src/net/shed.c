@@ -267,6 +267,7 @@ static struct conn *shed_turn_away(struct worker *w, int fd, enum cause cause)
 {
 	stats_add(&w->stats.opened, 1);
 	stats_add(&w->stats.closed[cause], 1);
+	worker_tell(w);
 	close(fd);
 	return NULL;
 }

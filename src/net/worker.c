@@ -27,12 +27,21 @@ enum {
 	TURN_CONNS = 256, /* connections that a turn delivers for, at least */
 };
 
+/* An eventfd's write can only fail when its counter is full, and then it is readable anyway. */
+static void worker_signal(int fd, uint64_t what)
+{
+	ssize_t n = write(fd, &what, sizeof(what));
+
+	(void)n;
+}
+
 /* The drain took too long: the role cuts off what is left. */
 static void worker_drain_over(struct timer *t, int64_t now_ns)
 {
 	struct worker *w = container_of(t, struct worker, drain_timer);
 
 	(void)now_ns;
+	w->cuts_off = true;
 	w->role->stop(w, WORKER_RESET);
 }
 
@@ -381,15 +390,6 @@ static bool worker_set_out(struct worker *w)
 	return w->error == 0;
 }
 
-/* An eventfd's write can only fail when its counter is full, and then it is readable anyway. */
-static void worker_signal(int fd)
-{
-	const uint64_t one = 1;
-	ssize_t n = write(fd, &one, sizeof(one));
-
-	(void)n;
-}
-
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
@@ -406,7 +406,7 @@ static void *worker_main(void *arg)
 	atomic_store(&w->wait_ns, clock_thread_wait_ns());
 	atomic_store(&w->done, true);
 	if (w->done_fd >= 0)
-		worker_signal(w->done_fd);
+		worker_signal(w->done_fd, WORKER_ENDED);
 	return NULL;
 }
 
@@ -460,12 +460,12 @@ void worker_stop(struct worker *w, enum worker_stop how)
 
 	while (now < (int)how && !atomic_compare_exchange_weak(&w->stop, &now, (int)how))
 		;
-	worker_signal(w->wake_fd);
+	worker_signal(w->wake_fd, 1);
 }
 
 void worker_wake(struct worker *w)
 {
-	worker_signal(w->wake_fd);
+	worker_signal(w->wake_fd, 1);
 }
 
 void worker_post(struct worker *w, struct worker_call *call)

@@ -248,18 +248,27 @@ int worker_group_wait(struct worker_group *g, int timeout_ms)
 	struct pollfd p[2 + WORKER_GROUP_WATCHED_MAX] = { { g->signal_fd, POLLIN, 0 },
 							  { g->done_fd, POLLIN, 0 } };
 	struct signalfd_siginfo info;
-	uint64_t ended;
+	uint64_t news;
 
 	for (unsigned i = 0; i < g->watched_count; i++)
 		p[2 + i] = (struct pollfd){ g->watched[i], POLLIN, 0 };
 	/* EINTR, and nothing at all, are an early end of the wait */
 	(void)poll(p, 2 + g->watched_count, worker_group_run_tick(g, timeout_ms));
-	if (read(g->done_fd, &ended, sizeof(ended)) == sizeof(ended))
-		g->done += (unsigned)ended;
+	if (read(g->done_fd, &news, sizeof(news)) == sizeof(news)) {
+		g->done += (unsigned)(news / WORKER_ENDED);
+		g->told |= news % WORKER_ENDED != 0;
+	}
 	if (read(g->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return 0;
 	g->signal_code = info.ssi_code;
 	return (int)info.ssi_signo;
+}
+
+void worker_group_heard(struct worker_group *g)
+{
+	g->told = false;
+	for (unsigned i = 0; i < g->count; i++)
+		atomic_store(&g->workers[i].told, false);
 }
 
 int worker_group_join(struct worker_group *g)

@@ -78,6 +78,7 @@ class EachUnsent(TestCase):
         self.assertLessEqual(c.received - c.sent, 2 * MIB)
         self.assertGreater(c.received - c.sent, MIB, "more than one of them has its share")
         self.assertGreater(c["pool_waits"], 0)
+        self.assertTrue(server.err.wait_for(r"warning: max_unsent_total: \d+ receives? waited for room"), server.said())
         for sock, n in zip(socks, went):
             self.assertSame(recv_exactly(sock, n), data[:n])
 
@@ -183,6 +184,7 @@ class EachConnections(TestCase):
         self.assertEqual(end_of(held.pop(1)), "eof")
         c = self.wait_counters(server, lambda c: c.open == 3, "one has ended")
         self.assertEqual((c.accepted, dict(c.closed)), (4, {"shed": 1}))
+        self.assertTrue(server.err.wait_for("warning: max_conns: 1 connection ended or turned away"), server.said())
         self.assertEqual(self.alive([*held, new]), [*held, new])
 
     def test_nobody_ends_below_the_limit(self):
@@ -296,6 +298,7 @@ class EachTime(TestCase):
         self.assertEqual(how, "ECONNRESET")
         c = self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "closed")
         self.assertEqual(dict(c.closed), {"stalled": 1})
+        self.assertTrue(server.err.wait_for("warning: idle_timeout: 1 connection ended: its peer took nothing"), server.said())
 
     def test_a_peer_that_reads_slowly_all_the_time_is_no_stalled_one(self):
         """The socket alone owes it more than it takes in many times idle_timeout; what it acknowledges is progress."""

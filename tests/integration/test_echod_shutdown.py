@@ -86,6 +86,7 @@ class EachDrain(TestCase):
         self.assertGreater(time.monotonic() - began, 0.49)
         self.assertEqual(end_of(sock), "ECONNRESET")
         self.assertEqual(dict(server.final.closed), {"shutdown": 1})
+        self.assertIn("shutdown: 1 connection cut off: its time to drain was over", server.err.text)
 
     def test_the_deadline_ends_a_peer_that_never_closes(self):
         server = self.echod(shutdown="drain 300ms")
@@ -93,6 +94,7 @@ class EachDrain(TestCase):
         self.assertEcho(sock, b"x")
         self.assertEqual(server.stop(), 0)
         self.assertEqual(dict(server.final.closed), {"shutdown": 1})
+        self.assertIn("shutdown: 1 connection cut off: its time to drain was over", server.err.text)
 
     def test_with_nobody_there_it_ends_at_once(self):
         server = self.echod(shutdown="drain 60s")

@@ -301,9 +301,26 @@ START_TEST(its_end_is_written_to_the_descriptor)
 	ck_assert_int_eq(start(), 0);
 	worker_stop(&fake.w, WORKER_CLOSE);
 	ck_assert_int_eq(read(fake.w.done_fd, &count, sizeof(count)), sizeof(count));
-	ck_assert_uint_eq(count, 1);
+	ck_assert_uint_eq(count, WORKER_ENDED);
 	ck_assert_int_eq(worker_join(&fake.w), 0);
 	close(fake.w.done_fd);
+}
+END_TEST
+
+START_TEST(a_limit_is_told_once_until_somebody_has_looked)
+{
+	struct worker w = { .done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+	uint64_t count = 0;
+
+	for (int i = 0; i < 3; i++)
+		worker_tell(&w);
+	ck_assert_int_eq(read(w.done_fd, &count, sizeof(count)), sizeof(count));
+	ck_assert_uint_eq(count, 1);
+	atomic_store(&w.told, false);
+	worker_tell(&w);
+	ck_assert_int_eq(read(w.done_fd, &count, sizeof(count)), sizeof(count));
+	ck_assert_uint_eq(count, 1);
+	close(w.done_fd);
 }
 END_TEST
 
@@ -438,6 +455,7 @@ Suite *worker_suite(void)
 	tcase_add_test(tc, an_error_of_listen_is_one_of_go);
 	tcase_add_test(tc, an_error_of_a_turn_ends_the_loop_and_is_told);
 	tcase_add_test(tc, its_end_is_written_to_the_descriptor);
+	tcase_add_test(tc, a_limit_is_told_once_until_somebody_has_looked);
 	tcase_add_test(tc, its_listeners_are_closed_when_it_stops);
 	tcase_add_test(tc, what_came_while_we_did_not_run_is_delivered_before_deadlines);
 	tcase_add_test(tc, deadlines_do_not_wait_for_ever_where_something_always_comes);

@@ -75,4 +75,8 @@ const char *cause_errno_name(int err);
  * does aborted, since it was not this program that destroyed the socket. */
 bool cause_is_peers(enum cause cause);
 
+/* Whether a limit that somebody has set is what ended it, or turned it away: worth a line in a log.
+ */
+bool cause_is_limit(enum cause cause);
+
 #endif

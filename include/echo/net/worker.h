@@ -32,6 +32,8 @@ struct worker_call;
 
 enum { WORKER_LISTENERS_MAX = 256 }; /* its own, and those of workers of processes before */
 
+#define WORKER_ENDED (UINT64_C(1) << 32) /* in worker.done_fd */
+
 /* Who else accepts from the same file. It stays non-blocking then. */
 enum listener_share {
 	LISTENER_OWN,    /* nobody */
@@ -86,7 +88,8 @@ struct worker {
 	unsigned peer_count;
 	struct acceptor_reserve *reserve; /* of all that share its descriptors; NULL: its own */
 	int cpu;                          /* to be pinned to, or -1 */
-	int done_fd; /* eventfd that is written when the loop has ended, or -1 */
+	int done_fd; /* eventfd to which WORKER_ENDED is added when the loop has ended, and 1 by
+		      * worker_tell; or -1 */
 	unsigned index;
 
 	/* its own */
@@ -104,6 +107,7 @@ struct worker {
 	uint32_t live;       /* slots taken */
 	int error;           /* -errno that ended the loop */
 	enum worker_stop stopping; /* what the loop has acted on */
+	bool cuts_off;             /* the time of the drain is over */
 	struct conn *closing, **closing_tail;
 	struct conn_table table;
 	struct unsent_pool pool;
@@ -122,6 +126,7 @@ struct worker {
 	/* a sign of life: a number that is asked for, and the last one that was answered */
 	_Atomic uint32_t life_asked, life_answered;
 	_Atomic bool done; /* the loop has ended */
+	_Atomic bool told; /* worker_tell has, and nobody has looked since */
 	/* of the thread, set when it has ended */
 	_Atomic int64_t cpu_ns, wait_ns; /* on a CPU; ready, but without one, -1: not known */
 	pthread_t thread;
@@ -190,6 +195,23 @@ static inline void worker_show_life(struct worker *w)
 	atomic_store_explicit(&w->life_answered,
 			      atomic_load_explicit(&w->life_asked, memory_order_relaxed),
 			      memory_order_relaxed);
+}
+
+void worker_tell_first(struct worker *w);
+
+/* A limit was met, as its counter says: wakes whoever waits for the workers, and costs nothing more
+ * until that has looked (worker_group_heard). */
+static inline void worker_tell(struct worker *w)
+{
+	if (!atomic_load_explicit(&w->told, memory_order_relaxed))
+		worker_tell_first(w);
+}
+
+/* Reading waits for room in the pool of unsent bytes. */
+static inline void worker_starved(struct worker *w)
+{
+	stats_add(&w->stats.starved, 1);
+	worker_tell(w);
 }
 
 /* ---- a worker's life ---- */

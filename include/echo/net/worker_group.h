@@ -22,6 +22,7 @@ struct worker_group {
 	struct limit limit;                      /* who is let in */
 	struct acceptor_reserve reserve;         /* of those that share their descriptors */
 	int done_fd, signal_fd;
+	bool told;       /* a worker has met a limit: worker_group_heard */
 	sigset_t found;  /* signals that were blocked before worker_group_signals */
 	int signal_code; /* si_code of the signal that worker_group_wait has returned last */
 	int *listeners;  /* with own_descriptors: of all workers; closed here when all run */
@@ -70,9 +71,13 @@ void worker_group_tick(struct worker_group *g, int64_t every_ns, void (*tick)(vo
 void worker_group_ask(struct worker_group *g, uint32_t n);
 bool worker_group_alive(const struct worker_group *g, uint32_t n);
 
-/* Waits for a signal, the end of a worker, or @timeout_ms (-1: for ever). Returns the number of a
- * signal that arrived, else 0; g->done says how many workers have ended. */
+/* Waits for a signal, the end of a worker, the first limit that one of them has met since
+ * worker_group_heard, or @timeout_ms (-1: for ever). Returns the number of a signal that arrived,
+ * else 0; g->done says how many workers have ended, g->told that a limit was met. */
 int worker_group_wait(struct worker_group *g, int timeout_ms);
+
+/* Before the counters are looked at: the next limit that is met is told again. */
+void worker_group_heard(struct worker_group *g);
 
 /* Waits for the end of all. Returns 0, or the first error. */
 int worker_group_join(struct worker_group *g);
