@@ -166,6 +166,8 @@ static bool fault_counts(const char *name)
 		"epoll_wait",
 		"io_uring_submit",
 		"io_uring_submit_and_wait",
+		"io_uring_submit_and_get_events",
+		"io_uring_submit_and_wait_timeout",
 		"cqe_recv",
 		"cqe_send",
 		"malloc",
