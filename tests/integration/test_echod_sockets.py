@@ -137,7 +137,7 @@ class EachSocket(TestCase):
         self.assertGreater(counts[1], 2 * counts[0])
 
     @only("epoll", "io_uring")
-    @not_in("valgrind")
+    @not_in("valgrind", "tsan")  # tsan has a thread of its own, which wakes up
     def test_busy_poll_auto_leaves_an_idle_worker_asleep(self):
         server = self.echod(busy_poll="auto", workers=1)
         sock = self.connect(server)
