@@ -63,10 +63,11 @@ class EachActivation(SupervisorCase, TakeoverCase):
     def test_workers_share_one_and_have_one_each_of_several(self):
         one = self.tcp()
         server = self.passed([one], workers=3)
-        socks = [self.connect(server) for _ in range(30)]
+        socks = [self.connect(server) for _ in range(120)]
         for sock in socks:
             self.assertEcho(sock, b"x")
-        self.assertGreater(min(w.open for w in server.counters().workers), 4)
+        # who has no CPU within the time that it is given does not get its third
+        self.assertGreater(min(w.open for w in server.counters().workers), 12)
         first = self.tcp(reuse=True)
         group = [first] + [self.tcp(port=first.getsockname()[1], reuse=True) for _ in range(2)]
         server = self.passed(group, "a:b:c", workers=3)
