@@ -124,8 +124,8 @@ int launch_files(struct run *r)
 }
 
 /* What a command that has ended left behind, as one in the background or a daemon: the process that
- * listens, or any. 0: nothing. */
-static pid_t left_behind(const struct run *r)
+ * listens, or, if @any, another one. 0: nothing. */
+static pid_t left_behind(const struct run *r, bool any)
 {
 	pid_t pids[LEFT_MAX], left = 0;
 	unsigned count = proc_children(getpid(), pids, LEFT_MAX);
@@ -137,16 +137,16 @@ static pid_t left_behind(const struct run *r)
 			known |= r->procs[k].pid == pids[i] && !r->procs[k].ended;
 		if (known)
 			continue;
-		left = pids[i];
-		if (sockets_count(left, SOCKETS_LISTENING) > 0)
-			break;
+		if (sockets_count(pids[i], SOCKETS_LISTENING) > 0)
+			return pids[i];
+		left = any ? pids[i] : 0;
 	}
 	return left;
 }
 
 bool launch_adopt(struct run *r, enum who who)
 {
-	const pid_t left = left_behind(r);
+	const pid_t left = left_behind(r, false);
 
 	proc_adopt(&r->procs[who], left);
 	return left != 0;
@@ -157,7 +157,7 @@ static bool is_listening(struct run *r, void *arg)
 	const enum who *who = arg;
 	struct diag_states s;
 
-	if (r->procs[*who].ended && (!run_is_foreign(r, *who) || left_behind(r) == 0))
+	if (r->procs[*who].ended && (!run_is_foreign(r, *who) || left_behind(r, true) == 0))
 		return true;
 	if (!has_announced(r, *who))
 		return false;
@@ -213,6 +213,6 @@ int launch_program(struct run *r, enum who who)
 			is_listening, &who))
 		return launch_failed(r, who, c.shown);
 	if (p->ended && run_is_foreign(r, who))
-		(void)launch_adopt(r, who);
+		proc_adopt(p, left_behind(r, true));
 	return p->ended ? launch_failed(r, who, c.shown) : 0;
 }

@@ -33,8 +33,8 @@ bool launch_keeps_connection(const struct run *r);
 /* Makes the client ask, by a line of its input. */
 void launch_request(struct run *r);
 
-/* @who has ended and left a process behind, which is the program from now on. Returns whether there
- * is one. */
+/* @who has ended and left a process behind that listens, which is the program from now on. Returns
+ * whether there is one; what helped the one that has ended may be there too, for a moment. */
 bool launch_adopt(struct run *r, enum who who);
 
 /* A program that is not up: writes why, in its own last words. Returns -ECONNREFUSED. */

@@ -53,6 +53,12 @@ static bool restart_has_left(struct run *r, void *arg)
 	return r->procs[WHO_SERVER].ended;
 }
 
+static bool restart_is_served(struct run *r, void *arg)
+{
+	(void)arg;
+	return launch_adopt(r, WHO_SERVER);
+}
+
 /* Asks again and again: one that is still taking over itself starts no successor. Returns 0, or an
  * error of doing. */
 static int restart_once(struct doing *d)
@@ -70,7 +76,9 @@ static int restart_once(struct doing *d)
 		return doing_failed(d, "no successor has taken over");
 	if (!WIFEXITED(p->status) || WEXITSTATUS(p->status) != 0)
 		return doing_failed(d, "the old process has failed");
-	return launch_adopt(d->r, WHO_SERVER) ? 0 : doing_failed(d, "nobody has taken over");
+	return loop_until(d->r, until_ns, restart_is_served, NULL)
+		       ? 0
+		       : doing_failed(d, "nobody has taken over");
 }
 
 static int restart_act(struct doing *d)
