@@ -10,7 +10,7 @@
 #   make format           let clang-format decide        make format-check only ask it
 #   make pictures         those of the README: a run with its server killed, its page, a drill
 #   make lesson           outputs and pictures of docs/lesson, from runs
-#   make nth              every n-th call fails, in every program: hours; docs/testing.md has its table
+#   make nth              every n-th call fails, in every program: hours; writes its table to docs/testing.md
 #   make vm-check         what a kernel can change, on Debian's own: hours
 #   make vm-selection     some of it, on Linux 6.1: seven minutes
 #   make mpi              echoload-mpi, which needs MPI   make hosts-check  four hosts, by each launcher

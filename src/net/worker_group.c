@@ -268,7 +268,7 @@ void worker_group_heard(struct worker_group *g)
 {
 	g->told = false;
 	for (unsigned i = 0; i < g->count; i++)
-		atomic_store(&g->workers[i].told, false);
+		(void)atomic_exchange(&g->workers[i].told, false);
 }
 
 int worker_group_join(struct worker_group *g)

@@ -32,8 +32,8 @@ struct stats {
 	_Atomic uint64_t given;               /* to a worker that had fewer */
 	_Atomic uint64_t open;                /* now */
 	_Atomic uint64_t closed[CAUSE_COUNT]; /* by cause */
-	_Atomic uint64_t cut_off;       /* of those: the drain took too long, or there was none */
-	_Atomic uint64_t accept_errors; /* accept(2) failed: descriptors or memory ran out */
+	_Atomic uint64_t cut_off;             /* of those: the time of a drain was over */
+	_Atomic uint64_t accept_errors;       /* accept(2) failed: descriptors or memory ran out */
 	_Atomic uint64_t
 		starved; /* times that reading waited for room in the pool of unsent bytes */
 	_Atomic uint64_t paused;     /* times that reading waited for a peer that takes nothing */

@@ -199,11 +199,12 @@ static inline void worker_show_life(struct worker *w)
 
 void worker_tell_first(struct worker *w);
 
-/* A limit was met, as its counter says: wakes whoever waits for the workers, and costs nothing more
- * until that has looked (worker_group_heard). */
+/* A limit was met, as its counter says: wakes whoever waits for the workers, unless that is to look
+ * anyway (worker_group_heard). Either both exchanges meet, and who looks sees the counter, or it is
+ * woken. */
 static inline void worker_tell(struct worker *w)
 {
-	if (!atomic_load_explicit(&w->told, memory_order_relaxed))
+	if (!atomic_exchange(&w->told, true))
 		worker_tell_first(w);
 }
 
