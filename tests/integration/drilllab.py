@@ -43,7 +43,14 @@ def names(group):
 
 
 def complaint(results):
-    return "\n".join(f"{d['verdict']} {name}: {d['reason']}" for name, d in results.items() if d["verdict"] != "pass")
+    """What did not pass, why, and what was seen: a machine that is busy now may not be when somebody looks."""
+    return "\n".join("\n".join((f"{d['verdict']} {name}: {d['reason']}", *history(d)))
+                     for name, d in results.items() if d["verdict"] != "pass")
+
+
+def history(d):
+    late = (f"{what} {d[f'{what}_ns'] / 1e6:.1f} ms" for what in ("canary_late", "cpu_wait", "wire_late"))
+    return (f"  ({', '.join(late)})", *(f"  {e['t_ns'] / 1e9:8.3f} {e['who']:6} {e['what']}" for e in d["timeline"]))
 
 
 def traces():

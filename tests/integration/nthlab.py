@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from echolab import BIN, ROOT, Failed, descendants, stat_fields
+from echolab import BIN, PATIENCE, ROOT, Failed, descendants, stat_fields
 from echolab.process import end_descendants
 
 PRELOAD = BIN / "preload" / "fault.so"
@@ -109,7 +109,7 @@ class Scenario:
         self.trace.unlink(missing_ok=True)
         try:
             made = self.make(fault)
-            left = [p for p in descendants(os.getpid(), self.kept) if stat_fields(p)[:1] not in ([], ["Z"])]
+            left = self.left()
             if left:
                 raise Failed(f"processes are left: {[Path(f'/proc/{p}/cmdline').read_bytes() for p in left]}")
             return self.happened(fault), made
@@ -117,6 +117,15 @@ class Scenario:
             raise Failed(f"{e}\n{self.where()}") from None
         finally:
             end_descendants(self.kept)
+
+    def left(self):
+        """Processes that do not end although the program has: its helpers end when they see that it has."""
+        for _ in range(PATIENCE * 100):
+            left = [p for p in descendants(os.getpid(), self.kept) if stat_fields(p)[:1] not in ([], ["Z"])]
+            if not left:
+                break
+            time.sleep(0.01)  # orphans tell nobody of their end but who reaps them
+        return left
 
     def happened(self, fault):
         if fault.call == "disk":
