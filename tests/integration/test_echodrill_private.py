@@ -88,6 +88,14 @@ class Private(TestCase):
             self.wait_until(lambda: not any(map(alive, descendants(os.getpid()))), "end of all processes")
 
 
+def is_connected(pid):
+    """Whether the host of that process has an established connection."""
+    try:
+        return " 01 " in Path(f"/proc/{pid}/net/tcp").read_text()
+    except OSError:  # it has ended
+        return False
+
+
 class Late(TestCase):
     def test_what_a_late_machine_explains_is_inconclusive(self):
         """The machine of the drill is stopped for a while: it is late, and so is the timer beside it."""
@@ -103,6 +111,24 @@ class Late(TestCase):
         self.assertEqual(d.wait(), INCONCLUSIVE, d.said())
         result = json.loads(d.out.text)
         self.assertGreater(result["canary_late_ns"], 100_000_000)
+        self.assertRegex(result["reason"], "client.ended@start .*late")
+
+    def test_what_a_late_wire_explains_is_inconclusive(self):
+        """The relay is stopped for a while: no timer and no program is late, but all frames are."""
+        if no_namespaces():
+            self.skipTest(no_namespaces())
+        path = self.config_file(DRILL.replace("after 100ms", "after 1s") + "expect = client.ended@start <= 1ms\n")
+        d = self.keep(Process([*program("echodrill"), "-o", "json", "run", path]))
+        self.wait_until(lambda: len(descendants(d.pid)) >= 5, "a drill under way")
+        inside = children(children(d.pid)[0])[0]  # process 1 of the private machine
+        relay, = [p for p in children(inside) if Path(f"/proc/{p}/comm").read_text() == "echodrill\n"]
+        self.wait_until(lambda: any(is_connected(p) for p in children(inside)), "a connection")
+        os.kill(relay, signal.SIGSTOP)
+        time.sleep(0.3)  # is what is tested
+        os.kill(relay, signal.SIGCONT)
+        self.assertEqual(d.wait(), INCONCLUSIVE, d.said())
+        result = json.loads(d.out.text)
+        self.assertGreater(result["wire_late_ns"], 100_000_000)
         self.assertRegex(result["reason"], "client.ended@start .*late")
 
     @not_in("valgrind", *SANITIZERS)

@@ -142,14 +142,15 @@ int report_run_json(const struct result *r, FILE *to)
 	json_t *knew = j->knew_ns >= 0 && rec->complete ? json_integer(j->knew_ns) : json_null();
 	json_t *load = rec->load[0] ? json_loads(rec->load, 0, NULL) : NULL;
 	json_t *o = json_pack(
-		"{s:s,s:o,s:s?,s:s,s:o,s:I,s:o,s:s?,s:I,s:I,s:I,s:s,s:s,s:o,s:o,s:o,s:o}", "schema",
-		"echodrill/1", "drill", tojson_text(r->drill->name), "means",
+		"{s:s,s:o,s:s?,s:s,s:o,s:I,s:o,s:s?,s:I,s:I,s:I,s:I,s:s,s:s,s:o,s:o,s:o,s:o}",
+		"schema", "echodrill/1", "drill", tojson_text(r->drill->name), "means",
 		r->run->options->detector ? r->run->options->detector->name : NULL, "verdict",
 		judge_verdict_name(j->verdict), "reason", tojson_text(j->reason), "took_ns",
 		(json_int_t)r->took_ns, "knew_ns", knew, "knew",
 		j->knew_ns >= 0 && rec->complete ? j->knew : NULL, "canary_late_ns",
 		(json_int_t)atomic_load(&rec->canary_ns), "cpu_wait_ns", (json_int_t)rec->wait_ns,
-		"wire_dropped", (json_int_t)atomic_load(&rec->wire.dropped), "server_backend",
+		"wire_late_ns", (json_int_t)atomic_load(&rec->wire.late_ns), "wire_dropped",
+		(json_int_t)atomic_load(&rec->wire.dropped), "server_backend",
 		r->run->options->server_backend, "client_backend", r->run->options->client_backend,
 		"expectations", expectations_json(r), "timeline", timeline_json(rec), "commands",
 		commands_json(rec), "load", load ? load : json_null());

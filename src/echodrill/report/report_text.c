@@ -139,7 +139,7 @@ void report_whole(const struct result *r, FILE *to)
 {
 	const struct record *rec = r->run->record;
 	const struct judgement *j = r->judgement;
-	char late[UNITS_MAX], wait[UNITS_MAX];
+	char late[UNITS_MAX], wait[UNITS_MAX], wire[UNITS_MAX];
 
 	fputc('\n', to);
 	escape_line(to, "%s", r->name);
@@ -153,6 +153,8 @@ void report_whole(const struct result *r, FILE *to)
 		units_time(atomic_load(&rec->canary_ns), 3, late));
 	fprintf(to, "  (its programs waited for a CPU for at most %s)\n",
 		units_time(rec->wait_ns, 3, wait));
+	fprintf(to, "  (the wire passed a frame on late by at most %s)\n",
+		units_time(atomic_load(&rec->wire.late_ns), 3, wire));
 }
 
 static void text_result(const struct result *r, bool whole, unsigned nth)

@@ -209,6 +209,24 @@ void diag_counters_read(struct diag_counters *c)
 	counters_file(c, "/proc/thread-self/net/netstat");
 }
 
+/* "  c0: " and eight numbers of what came, then bytes and frames of what was sent. */
+int64_t diag_sent(const char *dev)
+{
+	FILE *f = fopen("/proc/thread-self/net/dev", "re");
+	int64_t sent = -ENOENT;
+	char line[512], name[32];
+	unsigned long long frames;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " %31[^: ]: %*u %*u %*u %*u %*u %*u %*u %*u %*u %llu", name,
+			   &frames) == 2 &&
+		    strcmp(name, dev) == 0)
+			sent = (int64_t)frames;
+	if (f)
+		fclose(f);
+	return sent;
+}
+
 int diag_counter(const struct diag_counters *c, const char *name, int64_t *value)
 {
 	for (unsigned i = 0; i < c->count; i++)

@@ -56,6 +56,10 @@ struct diag_counters {
 	} at[DIAG_COUNTERS_MAX];
 };
 
+/* Frames that a network device of this thread's namespace has sent since it was made, or -ENOENT.
+ */
+int64_t diag_sent(const char *dev);
+
 /* Of the namespace that this thread is in. */
 void diag_counters_read(struct diag_counters *c);
 /* Returns 0, or -ENOENT when this kernel has no such counter. */

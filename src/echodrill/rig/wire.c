@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "diag.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "frame.h"
@@ -162,6 +163,7 @@ static void wire_take(struct wire *w, unsigned from)
 
 		if (!wire_receive(w, w->fds[from], &f))
 			return;
+		atomic_fetch_add(&w->counts->seen[from], 1);
 		cut = f.len > sizeof(f.data);
 		f.len = (uint32_t)size_min(f.len, sizeof(f.data));
 		pcap_frame(w, q ? WIRE_CLIENT : WIRE_SERVER, &f);
@@ -180,13 +182,16 @@ static void wire_take(struct wire *w, unsigned from)
 }
 
 /* Sends what is due. Returns when the next one is, or -1. */
-static int64_t wire_give(struct wire_queue *q)
+static int64_t wire_give(const struct wire *w, struct wire_queue *q)
 {
 	while (q->count > 0) {
 		struct frame_slot *s = &q->at[q->head];
+		int64_t late_ns = clock_now_ns() - s->due_ns;
 
-		if (s->due_ns > clock_now_ns())
+		if (late_ns < 0)
 			return s->due_ns;
+		if (late_ns > atomic_load(&w->counts->late_ns))
+			atomic_store(&w->counts->late_ns, late_ns);
 		send(q->to, s->data, s->len, 0); /* a link that is down loses it, as links do */
 		q->head = (q->head + 1) % WIRE_QUEUE;
 		q->count--;
@@ -218,7 +223,7 @@ static void wire_run(struct wire *w)
 		struct pollfd p[] = { { w->fds[0], POLLIN, 0 },
 				      { w->fds[1], POLLIN, 0 },
 				      { w->fds[2], POLLIN, 0 } };
-		int64_t a = wire_give(&w->queue[0]), b = wire_give(&w->queue[1]);
+		int64_t a = wire_give(w, &w->queue[0]), b = wire_give(w, &w->queue[1]);
 		int64_t next = a < 0 || (b >= 0 && b < a) ? b : a;
 		int64_t wait = next < 0 ? SEC(1) : next - clock_now_ns();
 		struct timespec ts = { wait > 0 ? wait / SEC(1) : 0, wait > 0 ? wait % SEC(1) : 0 };
@@ -240,6 +245,7 @@ static int wire_open(struct wire *w, const struct hosts *h, const int pcap[WIRE_
 	for (size_t i = 0; i < ARRAY_LEN(w->fds); i++)
 		if (w->fds[i] < 0)
 			return w->fds[i];
+	wire_sent(h, w->counts->before); /* no program has been started yet */
 	w->queue[0].to = w->fds[1];
 	w->queue[1].to = w->fds[0];
 	for (unsigned i = 0; i < WIRE_SIDES; i++) {
@@ -272,6 +278,32 @@ pid_t wire_start(const struct hosts *h, int64_t delay_ns, const int pcap[WIRE_SI
 		_exit(0);
 	}
 	return pid < 0 ? -errno : pid;
+}
+
+/* Frames that a device has sent since it was made. */
+static uint64_t sent_by(const struct hosts *h, enum host host, const char *dev)
+{
+	int64_t sent;
+
+	hosts_enter(h, host);
+	sent = diag_sent(dev);
+	hosts_leave(h);
+	return sent < 0 ? 0 : (uint64_t)sent;
+}
+
+void wire_sent(const struct hosts *h, uint64_t sent[3])
+{
+	sent[0] = sent_by(h, HOST_CLIENT, "c0");
+	sent[1] = sent_by(h, HOST_ROUTER, "r0");
+	sent[2] = sent_by(h, HOST_ROUTER, "r1") + sent_by(h, HOST_SERVER, "s0");
+}
+
+bool wire_has_seen(const struct wire_counts *c, const uint64_t sent[3])
+{
+	for (size_t i = 0; i < ARRAY_LEN(c->seen); i++)
+		if (c->before[i] + atomic_load(&c->seen[i]) < sent[i])
+			return false;
+	return true;
 }
 
 void wire_stop(pid_t pid)

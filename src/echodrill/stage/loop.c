@@ -35,6 +35,16 @@ static void sample_waits(struct run *r)
 		r->record->wait_ns = wait_ns;
 }
 
+/* Takes what programs have said by then, and who has ended. Returns when that was done. */
+static int64_t loop_turn(struct run *r, int64_t until_ns)
+{
+	proc_turn(r->procs, RUN_PROCS, until_ns, &r->record->timeline);
+	sample_waits(r);
+	proc_reap(r->procs, RUN_PROCS, &r->record->timeline);
+	notice_look(r);
+	return clock_now_ns();
+}
+
 bool loop_until(struct run *r, int64_t until_ns, bool (*done)(struct run *r, void *arg), void *arg)
 {
 	int64_t end = until_ns < r->deadline_ns ? until_ns : r->deadline_ns;
@@ -45,12 +55,12 @@ bool loop_until(struct run *r, int64_t until_ns, bool (*done)(struct run *r, voi
 		if (done && done(r, arg))
 			return true;
 		if (now >= end)
-			return false;
-		proc_turn(r->procs, RUN_PROCS, next < end ? next : end, &r->record->timeline);
-		sample_waits(r);
-		proc_reap(r->procs, RUN_PROCS, &r->record->timeline);
-		notice_look(r);
+			break;
+		now = loop_turn(r, next < end ? next : end);
+		record_late(r->record, now - next);
 	}
+	loop_turn(r, end); /* what has come in time and is not taken yet */
+	return done && done(r, arg);
 }
 
 int loop_states(struct run *r, enum host host, struct diag_states *s)

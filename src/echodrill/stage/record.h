@@ -5,6 +5,7 @@
 #ifndef ECHODRILL_RECORD_H
 #define ECHODRILL_RECORD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -110,6 +111,13 @@ static inline bool record_sound(const struct record *rec)
 /* NULL: there is no such step. "start": the client was started; "fault": the first fault. */
 const struct mark *record_mark(const struct record *r, const char *label);
 const struct look *record_look(const struct record *r, const char *label);
+
+/* A timer of the drill itself was late by that much. */
+static inline void record_late(struct record *rec, int64_t late_ns)
+{
+	if (late_ns > atomic_load(&rec->canary_ns))
+		atomic_store(&rec->canary_ns, late_ns);
+}
 
 void record_command(struct record *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

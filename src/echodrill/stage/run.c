@@ -68,8 +68,7 @@ static void *canary(void *arg)
 		due += MSEC(CANARY_STEP_MS);
 		clock_sleep_until(due);
 		late = clock_now_ns() - due;
-		if (late > atomic_load(&rec->canary_ns))
-			atomic_store(&rec->canary_ns, late);
+		record_late(rec, late);
 		if (late > 0)
 			due += late;
 	}
@@ -202,6 +201,12 @@ static bool client_ended(struct run *r, void *arg)
 	return r->procs[WHO_CLIENT].ended || !r->procs[WHO_CLIENT].pid;
 }
 
+/* What has been sent by now has passed the wire. */
+static bool wire_is_empty(struct run *r, void *arg)
+{
+	return wire_has_seen(&r->record->wire, arg);
+}
+
 static bool all_ended(struct run *r, void *arg)
 {
 	(void)arg;
@@ -228,9 +233,12 @@ static void run_end(const struct proc *p)
 static void run_tear_down(struct run *r)
 {
 	struct record *rec = r->record;
+	uint64_t sent[3];
 
 	if (!r->drill->client_lines && act_done(r))
 		loop_until(r, r->deadline_ns, client_ended, NULL);
+	wire_sent(&r->hosts, sent);
+	loop_until(r, clock_now_ns() + SEC(1), wire_is_empty, sent);
 	loop_look(r, "end");
 	run_counters(r, rec->after);
 	if (run_is_foreign(r, WHO_CLIENT))

@@ -69,12 +69,17 @@ static struct finding *found_step(struct judgement *j, enum ruling ruling, unsig
 }
 
 /* How late this machine was: the timer beside the programs, or they themselves, which may share a
- * CPU with others while the timer has one of its own. */
+ * CPU with others while the timer has one of its own, or the wire, for whatever reason. */
 static int64_t late_by(const struct record *rec)
 {
-	int64_t timer_ns = atomic_load(&rec->canary_ns);
+	const int64_t by_ns[] = { atomic_load(&rec->canary_ns), rec->wait_ns,
+				  atomic_load(&rec->wire.late_ns) };
+	int64_t most_ns = 0;
 
-	return timer_ns > rec->wait_ns ? timer_ns : rec->wait_ns;
+	for (size_t i = 0; i < ARRAY_LEN(by_ns); i++)
+		if (by_ns[i] > most_ns)
+			most_ns = by_ns[i];
+	return most_ns;
 }
 
 static bool was_late(const struct run *r, int64_t matters_ns)
