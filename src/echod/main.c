@@ -236,7 +236,7 @@ static void server_reload(struct server *s)
 	s->reload = false;
 	if (s->stopping || s->takeover.left) {
 		log_warn("SIGHUP: nothing is read: %s",
-			 s->stopping ? "this process is ending" : "another has taken over");
+			 s->stopping ? "this process is ending" : "another process serves");
 		return;
 	}
 	notify_reloading(&s->notify);
@@ -294,8 +294,9 @@ static int server_wait(struct server *s)
 		signal = server_next(s);
 		r = signal ? server_signal(s, signal) : EXIT_OK;
 		code = r ? r : code;
-		if (s->group.done > 0 && !s->stopping && !s->takeover.left)
-			server_stop(s, WORKER_CLOSE); /* one has failed: join says how */
+		/* join says how; the connections of one that has failed end with the process */
+		if (!s->stopping && worker_group_failed(&s->group))
+			server_stop(s, WORKER_CLOSE);
 	}
 	return code;
 }
@@ -358,8 +359,11 @@ static int server_serve(struct server *s)
 	s->takeover.arg = s;
 	r = takeover_finish(&s->takeover);
 	if (r < 0) { /* the other process serves on */
-		if (s->signal == 0)
+		metrics_leave(&s->metrics);
+		if (s->group.done > 0)
 			server_stop(s, server_end(s));
+		else if (s->signal == 0)
+			takeover_withdraw(&s->takeover);
 	} else {
 		notify_ready(&s->notify, server_describe(s, text));
 		notify_watch(&s->notify, &s->group);

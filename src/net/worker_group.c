@@ -271,6 +271,15 @@ void worker_group_heard(struct worker_group *g)
 		(void)atomic_exchange(&g->workers[i].told, false);
 }
 
+bool worker_group_failed(const struct worker_group *g)
+{
+	bool failed = false;
+
+	for (unsigned i = 0; i < g->running; i++)
+		failed |= worker_done(&g->workers[i]) && g->workers[i].error < 0;
+	return failed;
+}
+
 int worker_group_join(struct worker_group *g)
 {
 	int r = 0;

@@ -2,11 +2,12 @@
 """What tests of takeovers share: an echod with a successor, and either end of their conversation spoken by the test."""
 import array
 import os
+import signal
 import socket
 import struct
 import time
 
-from echolab import OK, PATIENCE, offered, pattern, slow
+from echolab import OK, PATIENCE, Echod, offered, pattern, slow
 from loadlab import LoadCase
 
 # the protocol (src/echod/takeover/message.h)
@@ -124,6 +125,15 @@ class Old:
             sock.close()
 
 
+class Elsewhere(Echod):
+    """An echod that is that file."""
+
+    def __init__(self, program, options):
+        self.final = None
+        super(Echod, self).__init__([program, *options])
+        self.listening()
+
+
 class TakeoverCase(LoadCase):
     def setUp(self):
         self.path = self.folder() / "takeover"
@@ -149,3 +159,29 @@ class TakeoverCase(LoadCase):
         """As if nothing had happened: these, and new ones."""
         for i, sock in enumerate((*socks, self.connect(server))):
             self.assertEcho(sock, pattern(5000, i))
+
+
+class FailureCase(TakeoverCase):
+    """Takeovers that fail."""
+
+    def each_backend(self):
+        for backend in backends():
+            with self.subTest(backend=backend):
+                self.path = self.folder() / "takeover"
+                server = self.echod(backend=backend, workers=1 if backend == "fork" else 2)
+                socks = [self.connect(server) for _ in range(3)]
+                for sock in socks:
+                    self.assertEcho(sock, b"before")
+                yield server, socks
+
+    def assertServingOn(self, server, socks, why):
+        self.assertTrue(server.err.wait_for(f"does not take over: {why}; serving on"), server.said())
+        self.assertServes(server, *socks)
+        self.assertHandsOver(server, socks)
+
+    def assertHandsOver(self, server, socks):
+        """The next successor finds all as it was."""
+        new = self.successor(server, backend=server.backend, listen=f"127.0.0.1:{server.port}")
+        self.assertServes(new, *socks)
+        self.assertEqual(new.stop(signal.SIGKILL), -signal.SIGKILL)
+        server.end()

@@ -15,9 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-from echolab import (BIN, ENVIRONMENT, OK, PATIENCE, SLOW, USAGE, WRAP, Echod, covers, half_close, not_in, pattern, recv_exactly,
+from echolab import (BIN, ENVIRONMENT, OK, PATIENCE, SLOW, USAGE, WRAP, covers, half_close, not_in, pattern, recv_exactly,
                      recv_to_end, slow, stat_fields)
-from takeoverlab import TakeoverCase, Talk, backends, movable
+from takeoverlab import Elsewhere, TakeoverCase, Talk, backends, movable
 
 RESTARTS = int(os.environ.get("ECHOLAB_RESTARTS") or (20 if SLOW == 1 else 6))
 CONNECTIONS = int(os.environ.get("ECHOLAB_CONNECTIONS") or (500 if SLOW == 1 else 100))
@@ -238,11 +238,6 @@ class Successors(TakeoverCase):
 
     def start(self, program):
         """An echod that is that file."""
-        class Elsewhere(Echod):
-            def __init__(self, program, options):
-                self.final = None
-                super(Echod, self).__init__([program, *options])
-                self.listening()
         return self.keep(Elsewhere(program, self.echod_options(takeover=f"unix:{self.path}")))
 
     def test_a_successor_that_cannot_start_changes_nothing(self):

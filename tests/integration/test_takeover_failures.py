@@ -7,38 +7,15 @@ import select
 import signal
 import socket
 import struct
-import subprocess
 import threading
 
 from echolab import BIN, ENVIRONMENT, OK, PATIENCE, not_in, recv_exactly, recv_to_end, slow
-from takeoverlab import (ADDR_TEXT, COMMIT, CONNS, DONE, GO, HELLO, KEPT, LISTENERS, REFUSE, SERVING, TAKEN, VERSION, Old,
-                         TakeoverCase, Talk, backends)
+from takeoverlab import (ADDR_TEXT, COMMIT, CONNS, DONE, GO, HELLO, KEPT, LISTENERS, REFUSE, SERVING, TAKEN, VERSION,
+                         FailureCase, Old, Talk, backends)
 
 
-class Failures(TakeoverCase):
+class Failures(FailureCase):
     """Whatever the other side does or is, who serves serves on."""
-
-    def each_backend(self):
-        for backend in backends():
-            with self.subTest(backend=backend):
-                self.path = self.folder() / "takeover"
-                server = self.echod(backend=backend, workers=1 if backend == "fork" else 2)
-                socks = [self.connect(server) for _ in range(3)]
-                for sock in socks:
-                    self.assertEcho(sock, b"before")
-                yield server, socks
-
-    def assertServingOn(self, server, socks, why):
-        self.assertTrue(server.err.wait_for(f"does not take over: {why}; serving on"), server.said())
-        self.assertServes(server, *socks)
-        self.assertHandsOver(server, socks)
-
-    def assertHandsOver(self, server, socks):
-        """The next successor finds all as it was."""
-        new = self.successor(server, backend=server.backend, listen=f"127.0.0.1:{server.port}")
-        self.assertServes(new, *socks)
-        self.assertEqual(new.stop(signal.SIGKILL), -signal.SIGKILL)
-        server.end()
 
     def test_garbage(self):
         for body, why in (({"kind": HELLO, "magic": 1}, "what came is no message of a takeover"),
@@ -132,82 +109,6 @@ class Failures(TakeoverCase):
         self.assertEqual(server.wait(), OK)
         self.assertEqual(talk.refusal(), "told to stop")
         talk.close(fds)
-
-    def killed(self, call, nth):
-        """strace's words: the process is killed when its main thread makes its nth such call."""
-        return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
-                "-e", f"inject={call}:signal=KILL:when={nth}"]
-
-    @not_in("asan", "tsan", "ubsan", "valgrind")
-    def test_a_successor_that_is_killed_at_any_step(self):
-        """At its nth message: as long as it has not said TAKEN the old one serves on, and all that was not the
-        successor's already."""
-        steps = {1: "hello", 2: "ready", 3: "serving", 4: "kept", 5: "taken"}
-        for nth, step in steps.items():
-            for server, socks in self.each_backend():
-                if server.backend == "fork":
-                    continue
-                argv = [*self.killed("sendmsg", nth), str(BIN / "echod"),
-                        *self.echod_options(takeover=f"unix:{self.path}", backend=server.backend)]
-                subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=slow(PATIENCE))
-                # once it has said that it keeps them, they die with it
-                left = [] if step == "taken" else socks
-                self.assertServingOn(server, left, "the other side has gone")
-
-    @not_in("asan", "tsan", "ubsan", "valgrind")
-    def test_an_old_one_that_is_killed_at_any_step(self):
-        """The successor serves on with what it has: all listeners, and the connections that it was sent."""
-        for nth, step in {1: "listeners", 2: "go", 3: "connections", 4: "commit", 5: "done", 6: "last commit"}.items():
-            with self.subTest(step=step):
-                self.path = self.folder() / "takeover"
-                old = self.echod(prefix=self.killed("sendmsg", nth), backend="epoll", workers=1)
-                socks = [self.connect(old) for _ in range(3)]
-                for sock in socks:
-                    self.assertEcho(sock, b"before")
-                options = {"takeover": f"unix:{self.path}", "listen": f"127.0.0.1:{old.port}"}
-                if step == "listeners":
-                    r = self.run_echod(**options)
-                    self.assertEqual(r.code, ENVIRONMENT)
-                    self.assertRegex(r.err, "cannot take over at .*: the other side has gone")
-                    new = self.echod(**options)
-                else:
-                    new = self.echod(**options)
-                    self.assertTrue(new.err.wait_for("took over: 1 listeners.*the other process has died"), new.said())
-                old.popen.wait(slow(PATIENCE))
-                if step in ("commit", "done", "last commit"):
-                    self.assertServes(new, *socks)
-                self.assertServes(new)
-                self.assertHandsOver(new, [])
-
-    @not_in("asan", "tsan", "ubsan", "valgrind")
-    def test_whoever_is_late_finds_what_was_decided_meanwhile(self):
-        """Its message comes a second after the other has ceased to wait for it: one of the two serves, and knows."""
-        def late(nth):
-            return ["strace", "-qq", "-o", "/dev/null", "-e", "trace=sendmsg",
-                    "-e", f"inject=sendmsg:delay_enter=6000000:when={nth}"]
-
-        pairs = []
-        for who, nth, step in (("new", 4, "kept"), ("new", 5, "taken"), ("old", 4, "commit"), ("old", 6, "last commit")):
-            self.path = self.folder() / "takeover"
-            old = self.echod(prefix=late(nth) if who == "old" else (), backend="epoll", workers=1)
-            socks = [self.connect(old) for _ in range(3)]
-            for sock in socks:
-                self.assertEcho(sock, b"before")
-            new = self.echod(prefix=late(nth) if who == "new" else (), backend="epoll", workers=1,
-                             listen=f"127.0.0.1:{old.port}")
-            pairs.append((step, old, new, socks))
-        for step, old, new, socks in pairs:
-            with self.subTest(step):
-                if step == "last commit":
-                    self.assertTrue(new.err.wait_for("took over: 1 listeners, 3 connections"), new.said())
-                    self.assertGone(old)
-                else:
-                    self.assertTrue(old.err.wait_for("serving on"), old.said())
-                    self.assertTrue(new.err.wait_for("cannot take over at "), new.said())
-                    self.assertEqual(new.wait(), ENVIRONMENT, new.said())
-                serves = new if step == "last commit" else old
-                # what was committed ends with a successor that gives up
-                self.assertServes(serves, *([] if step == "taken" else socks))
 
     def play_old(self, *steps, **options):
         """A successor of an Old that makes these steps after GO, then closes. Returns the Old without its end of the

@@ -79,6 +79,10 @@ int worker_group_wait(struct worker_group *g, int timeout_ms);
 /* Before the counters are looked at: the next limit that is met is told again. */
 void worker_group_heard(struct worker_group *g);
 
+/* Whether a worker has ended with an error. What it served is not closed before the process ends.
+ */
+bool worker_group_failed(const struct worker_group *g);
+
 /* Waits for the end of all. Returns 0, or the first error. */
 int worker_group_join(struct worker_group *g);
 

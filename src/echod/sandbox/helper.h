@@ -21,7 +21,7 @@ enum { HELPER_WHY_MAX = OPT_ERROR_MAX };
 
 /* What can be asked for, and what comes back. Fields that a task does not speak of mean nothing. */
 enum helper_task {
-	HELPER_SUCCESSOR,   /* starts one: pid */
+	HELPER_SUCCESSOR,   /* starts one: pid; where the one with this pid runs, beside it */
 	HELPER_LISTEN_PATH, /* listens at the path of the takeover: fd, id */
 	/* removes the socket `id`, wherever it is of the places that the configuration in force, or
 	   the one that was read last, has for sockets */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -75,11 +76,27 @@ static int successor_spawn(struct successor *s)
 	return -r;
 }
 
-int successor_start(struct successor *s)
+/* Where there is room for it among those that have failed. */
+static void successor_set_aside(struct successor *s)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(s->failed) && s->pid != 0; i++) {
+		if (s->failed[i] != 0)
+			continue;
+		s->failed[i] = s->pid;
+		s->pid = 0;
+		if (s->fd >= 0)
+			close(s->fd);
+		s->fd = -1;
+	}
+}
+
+int successor_start(struct successor *s, pid_t failed)
 {
 	int r;
 
 	successor_poll(s);
+	if (s->pid == failed)
+		successor_set_aside(s);
 	if (s->pid != 0)
 		return -EALREADY;
 	r = successor_spawn(s);
@@ -89,22 +106,34 @@ int successor_start(struct successor *s)
 	return 0;
 }
 
-void successor_poll(struct successor *s)
+/* Returns whether this process has ended, or is none. */
+static bool successor_ended(pid_t pid)
 {
 	siginfo_t info = { 0 };
 	int r;
 
-	if (s->pid == 0)
-		return;
-	r = waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOHANG);
+	if (pid == 0)
+		return true;
+	r = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
 	if (r == 0 && info.si_pid == 0)
-		return;
+		return false;
 	/* the fork backend waits for every child, and may have waited for this one */
 	if (r < 0)
-		log_warn("the successor, process %d, has ended", (int)s->pid);
+		log_warn("the successor, process %d, has ended", (int)pid);
 	else
-		log_warn("the successor, process %d, has ended (%s %d)", (int)s->pid,
+		log_warn("the successor, process %d, has ended (%s %d)", (int)pid,
 			 info.si_code == CLD_EXITED ? "exit code" : "signal", info.si_status);
+	return true;
+}
+
+void successor_poll(struct successor *s)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(s->failed); i++) {
+		if (successor_ended(s->failed[i]))
+			s->failed[i] = 0;
+	}
+	if (s->pid == 0 || !successor_ended(s->pid))
+		return;
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <sys/types.h>
 
+enum { SUCCESSOR_FAILED_MAX = 4 };
+
 struct successor {
 	char **argv;       /* as main got it */
 	sigset_t mask;     /* of signals, as main found it */
@@ -15,16 +17,18 @@ struct successor {
 	char path[4096];
 	pid_t pid; /* of the one that runs, or 0 */
 	int fd;    /* pidfd: readable when it has ended; -1, also if it could not be had */
+	pid_t failed[SUCCESSOR_FAILED_MAX]; /* that run still; 0: none */
 };
 
 /* Remembers how we were started, before anything changes. @argv is copied. 0 or -ENOMEM. */
 int successor_init(struct successor *s, int argc, char **argv);
 void successor_fini(struct successor *s);
 
-/* Starts one, unless one runs: -EALREADY. Returns 0 or -errno. */
-int successor_start(struct successor *s);
+/* Starts one, unless one runs: -EALREADY. @failed has been refused, and may run on beside the next:
+ * it serves what it has; but not more than SUCCESSOR_FAILED_MAX of them. Returns 0 or -errno. */
+int successor_start(struct successor *s, pid_t failed);
 
-/* Looks whether it has ended, and logs that. */
+/* Looks whether it, or one that has failed, has ended, and logs that. */
 void successor_poll(struct successor *s);
 
 #endif

@@ -160,6 +160,24 @@ int takeover_finish(struct takeover *t)
 	return 0;
 }
 
+/* From here on this process accepts nothing more, and ends when its last connection has. */
+static void takeover_leave(struct takeover *t)
+{
+	t->left = true;
+	listeners_retire(t->listeners); /* what the other one does not serve */
+	if (t->config.deadline_ns > 0)
+		t->until_ns = clock_now_ns() + t->config.deadline_ns;
+}
+
+void takeover_withdraw(struct takeover *t)
+{
+	takeover_leave(t);
+	take_end(&t->take); /* else what the other one closes would listen on */
+	worker_group_stop(t->group, WORKER_LEAVE);
+	if (atomic_load(&t->group->conns) > 0)
+		log_info("connections that are this process's already stay here until they end");
+}
+
 /* Only what takeover_poll takes note of: what stays readable would end every wait at once. */
 void takeover_watch(struct takeover *t)
 {
@@ -182,15 +200,14 @@ static bool takeover_give(struct takeover *t, int fd, pid_t pid)
 	g->path_fd = t->path_fd;
 	g->talk.signalled = t->signalled;
 	g->talk.arg = t->arg;
-	if (!give_run(g, fd, pid))
+	if (!give_run(g, fd, pid)) {
+		t->refused = pid == t->started ? pid : t->refused;
 		return false;
+	}
 	close(t->path_fd);
 	t->path_fd = -1;
-	t->left = true;
 	t->heir = pid;
-	listeners_retire(t->listeners); /* what the successor does not serve any more */
-	if (t->config.deadline_ns > 0)
-		t->until_ns = clock_now_ns() + t->config.deadline_ns;
+	takeover_leave(t);
 	log_info("process %d has taken over: %u connections moved, %u stay here until they end",
 		 (int)pid, g->moved, atomic_load(&t->group->conns));
 	return true;
@@ -316,12 +333,12 @@ bool takeover_overdue(const struct takeover *t)
 
 void takeover_start(struct takeover *t)
 {
-	struct helper_work w = { .task = HELPER_SUCCESSOR };
+	struct helper_work w = { .task = HELPER_SUCCESSOR, .pid = t->refused };
 	int r;
 
 	if (t->path_fd < 0) {
 		log_warn("SIGUSR2: no successor can take over: %s",
-			 t->left             ? "one has already"
+			 t->left             ? "another process serves"
 			 : t->taking         ? "this one is still taking over"
 			 : t->config.path[0] ? "nothing listens at its path"
 					     : "there is no `takeover`");
@@ -349,7 +366,7 @@ static void takeover_work_listen(const char *path, struct helper_work *w)
 
 static void takeover_work_start(struct takeover *t, struct helper_work *w)
 {
-	w->result = successor_start(&t->successor);
+	w->result = successor_start(&t->successor, w->pid);
 	w->pid = t->successor.pid;
 	if (w->result < 0)
 		snprintf(w->why, sizeof(w->why), "%s", strerror(-w->result));

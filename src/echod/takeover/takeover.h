@@ -43,9 +43,10 @@ struct takeover {
 	struct path_id id;
 	struct path_id files[ADDR_LIST_MAX]; /* of listeners that it takes over */
 	pid_t started;                       /* the successor that we have started last */
-	bool left;                           /* a successor has taken over: */
-	pid_t heir;                          /* this process */
-	int64_t until_ns;                    /* when those that stayed are ended; 0: never */
+	bool left;                           /* another process serves: */
+	pid_t heir;                          /* this one, which has taken over */
+	pid_t refused;    /* a successor that has failed, and may serve what it got to its end */
+	int64_t until_ns; /* when those that stayed are ended; 0: never */
 	struct successor successor;
 	struct take take;
 	struct give give;
@@ -66,6 +67,10 @@ int takeover_ready(struct takeover *t);
 
 /* All workers run: adopts the connections of the other process. */
 int takeover_finish(struct takeover *t);
+
+/* It has failed, and the other process serves on. What is ours by then, accepted or committed, we
+ * serve to its end, as one does that has been taken over from. */
+void takeover_withdraw(struct takeover *t);
 
 /* What follows from a wait of the main loop, which watches for it from takeover_watch on. Returns
  * whether a successor has taken over just now. */
