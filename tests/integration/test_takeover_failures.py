@@ -166,6 +166,30 @@ class Failures(FailureCase):
                 old.conn.sendall(b"mine")
                 self.assertEqual(recv_exactly(old.client, 4), b"mine")
 
+    def test_listeners_do_not_block_until_it_is_decided_who_serves(self):
+        """The old one may accept from them again at any time, and must not wait in there for a newcomer. Afterwards they
+        are as the backend likes them."""
+        if "io_uring" not in backends():
+            self.skipTest("no backend here wants them to block")
+        old = Old(self.folder() / "takeover")
+        self.addCleanup(old.close)
+        old.listener.setblocking(False)
+        thread = threading.Thread(target=lambda: (old.go(), old.talk.send(GO)))
+        thread.start()
+        new = self.echod(takeover=f"unix:{old.path}", listen=f"127.0.0.1:{old.port}", backend="io_uring", workers=1)
+        thread.join()
+        old.talk.receive(SERVING)
+        self.assertServes(new)
+        self.assertFalse(os.get_blocking(old.listener.fileno()))
+        old.talk.send(DONE, fds=[old.at.fileno()])
+        old.talk.receive(TAKEN)
+        self.assertFalse(os.get_blocking(old.listener.fileno()))
+        old.talk.send(COMMIT)
+        self.assertTrue(new.err.wait_for("took over: 1 listeners"), new.said())
+        self.assertServes(new)
+        self.wait_until(lambda: os.get_blocking(old.listener.fileno()), "the ring's own accept")
+        self.assertServes(new)
+
     def test_a_batch_is_untouched_until_commit(self):
         for end in ("commit", "death"):
             with self.subTest(end):

@@ -78,7 +78,8 @@ struct worker {
 	bool resting[WORKER_LISTENERS_MAX];  /* nothing is accepted from it: worker_rest */
 	uint8_t share[WORKER_LISTENERS_MAX]; /* enum listener_share */
 	bool serves_unix;                    /* some of them are unix sockets */
-	bool wary; /* its listeners may be waited on by a process that has died: listens accordingly
+	bool wary; /* its listeners may be waited on by a process that has died, or accepted from by
+		    * another: listens accordingly
 		    */
 	unsigned listener_count;
 	/* with own_descriptors: the listeners of all workers, that it may let go of the others' */

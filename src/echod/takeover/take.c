@@ -258,8 +258,10 @@ int take_ready(struct take *t, struct worker_group *g, const struct addr_list *l
 		r = take_receive(t, GO_MS, MESSAGE_GO, 0);
 	if (r < 0)
 		return r;
+	/* until it is decided who serves: the other one may have to accept from them again, and
+	 * could not stand that its listeners block */
 	for (unsigned i = 0; i < g->count; i++)
-		g->workers[i].wary = t->wary || t->alone;
+		g->workers[i].wary = true;
 	take_inherit(t);
 	r = 0;
 	for (unsigned i = 0; i < l->count && r == 0; i++)
@@ -393,6 +395,26 @@ static int take_batch(struct take *t)
 	return r;
 }
 
+static int take_trust_run(struct worker *w, struct worker_call *call)
+{
+	(void)call;
+	w->wary = false;
+	return 0;
+}
+
+/* Nobody else accepts from the listeners any more, or is about to. */
+static void take_trust(const struct take *t)
+{
+	const struct worker_group *g = t->talk.group;
+
+	for (unsigned i = 0; i < g->count && !t->wary; i++) {
+		struct worker_call call = { .run = take_trust_run };
+
+		worker_post(&g->workers[i], &call);
+		(void)worker_await(&call); /* -ECANCELED: it has ended */
+	}
+}
+
 /* It has sent the last: the socket at PATH. From the COMMIT that answers TAKEN on it serves no
  * more, and this process has succeeded, even if it is told to stop at the same time. */
 static int take_done(struct take *t, int *path_fd)
@@ -402,6 +424,8 @@ static int take_done(struct take *t, int *path_fd)
 
 	if (r == 0 && take_committed(t, LAST_MS, &r)) {
 		*path_fd = fd;
+		if (!t->alone)
+			take_trust(t);
 		return 0;
 	}
 	if (fd >= 0)
