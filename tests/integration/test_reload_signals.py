@@ -112,7 +112,7 @@ class Takeovers(ReloadCase):
         server.send_signal(signal.SIGUSR2)
         self.assertTrue(server.err.wait_for("has taken over: 0 connections moved"), server.said())
         server.send_signal(signal.SIGHUP)
-        self.assertTrue(server.err.wait_for("warning: SIGHUP: nothing is read: another has taken over"), server.said())
+        self.assertTrue(server.err.wait_for("warning: SIGHUP: nothing is read: another process serves"), server.said())
         self.assertServes(sock)
 
     def test_during_a_takeover_it_waits(self):
