@@ -96,7 +96,8 @@ class Harness(unittest.TestCase):
         for text, seconds in (("0.1", 0.1), ("0.3s", 0.3)):
             begin = time.monotonic()
             row = results("--benchmark_filter=^self_copy/65536$", f"--benchmark_min_time={text}")["benchmarks"][0]
-            self.assertGreaterEqual(row["iterations"] * row["cpu_time"] * 1e-9, seconds * 0.999)
+            if row["iterations"] * row["real_time"] * 1e-9 < seconds * 4.999:  # the harness waits no longer for a CPU
+                self.assertGreaterEqual(row["iterations"] * row["cpu_time"] * 1e-9, seconds * 0.999)
             self.assertLess(row["iterations"] * row["cpu_time"] * 1e-9, seconds * 5)
             self.assertLess(time.monotonic() - begin, seconds * 10 + 5)
 

@@ -56,7 +56,7 @@ def no_quota():
     try:
         Quota(50).end()
     except OSError as e:
-        return f"no control group of our own: {e}"
+        return f"{'needs root: ' if os.geteuid() != 0 else ''}no control group of our own: {e}"
     return ""
 
 

@@ -83,7 +83,7 @@ class Units(TestCase):
         self.assertLessEqual({p for p in base if p.endswith("-dev") and p != "libc6-dev"}, asked)
 
 
-@unittest.skipIf(no_namespaces(), "needs private namespaces")
+@unittest.skipIf(no_namespaces(), no_namespaces())
 class Privileges(TestCase):
     """The process that the unit starts: a user, one capability, no new privileges. setpriv stands for systemd."""
 

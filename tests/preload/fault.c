@@ -462,7 +462,7 @@ int open(const char *path, int flags, ...)
 	va_list args;
 
 	REAL(open);
-	if (flags & O_CREAT) {
+	if ((flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE) {
 		va_start(args, flags);
 		mode = va_arg(args, mode_t);
 		va_end(args);
