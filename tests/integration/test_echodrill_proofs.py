@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from echolab import OK, USAGE, TestCase, clean_env, no_namespaces, program, run
+from echolab import BIN, OK, USAGE, TestCase, clean_env, no_namespaces, program, run
 
 INCONCLUSIVE = 5
 DRILL = """[drill]
@@ -104,6 +104,35 @@ class Proofs(TestCase):
     def test_sockets_that_are_still_there_were_not_destroyed(self):
         self.assertProven("destroy server", "^no connection is left$")
         self.assertDoubted("destroy server", "^the sockets are still there", self.liar("ss", "-K"))
+
+    def test_no_verdict_where_events_had_no_room(self):
+        """What a program said may be among them: how often, and whether at all, is not known then."""
+        config = self.config_file(DRILL.format(fault="signal KILL server"))
+        for lines, wanted in ((1000, (OK, "pass", "^$")), (30000, (INCONCLUSIVE, "inconclusive", r"^the timeline had no room for \d+ events"))):
+            with self.subTest(lines=lines):
+                server = f"sh -c 'seq {lines}; exec {BIN}/echod --listen {{server}}:{{port}}'"
+                r = run([*program("echodrill"), "-o", "json", "--server", server, "run", str(config)])
+                d = json.loads(r.out)
+                self.assertEqual((r.code, d["verdict"]), wanted[:2], d["reason"])
+                self.assertRegex(d["reason"], wanted[2])
+
+    def test_no_verdict_where_the_result_had_no_room(self):
+        config = self.config_file(DRILL.format(fault="signal KILL server"))
+        client = (f"sh -c 'trap \"yes 123456789 | head -c 600000 >/run/load.json\" EXIT; "
+                  f"{BIN}/echoload -c 1 -d 700ms -w 0s {{server}}:{{port}}'")
+        r = run([*program("echodrill"), "-o", "json", "--client", client, "run", str(config)])
+        d = json.loads(r.out)
+        self.assertEqual((r.code, d["reason"]), (INCONCLUSIVE, "the client's result: is longer than 512 KiB"), r)
+
+    def test_every_look_and_dial_of_a_long_drill_is_kept(self):
+        steps = "".join(f"step = look look-{i}\nstep = dial dial-{i}\n" for i in range(20))
+        expect = "".join(f"expect = state.look-{i}.server.LISTEN > 0\nexpect = dial.dial-{i} == connected\n" for i in range(20))
+        text = DRILL.format(fault="signal USR1 server").replace("step = await exit client\n", steps + "step = await exit client\n")
+        self.assertIn(steps, text)
+        config = self.config_file(text + expect)
+        r = run([*program("echodrill"), "-o", "json", "run", str(config)])
+        d = json.loads(r.out)
+        self.assertEqual([e for e in d["expectations"] if e["ruling"] != "ok"], [], r.err)
 
     def test_what_nothing_could_prove_is_refused(self):
         for step in ("wait 1s", "type x", "start client", "heal", "look x"):

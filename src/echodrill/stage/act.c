@@ -3,6 +3,7 @@
  */
 #include "act.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,8 +19,9 @@ static void act_mark(struct record *rec, const char *label, int64_t begin_ns)
 {
 	struct mark *m = &rec->mark[rec->marks];
 
-	if (label[0] == '\0' || rec->marks == RECORD_MARKS_MAX || record_mark(rec, label))
+	if (label[0] == '\0' || record_mark(rec, label))
 		return;
+	assert(rec->marks < RECORD_MARKS_MAX);
 	snprintf(m->label, sizeof(m->label), "%s", label);
 	m->begin_ns = begin_ns;
 	m->end_ns = clock_now_ns();

@@ -156,12 +156,14 @@ void command_make(struct command *c, const struct run *r, enum who who)
 	command_show(c);
 }
 
-void command_take_load(char *text, size_t size)
+bool command_take_load(char *text, size_t size)
 {
 	FILE *f = fopen(load_file, "re");
 	size_t n = f ? fread(text, 1, size - 1, f) : 0;
+	bool all = !f || fgetc(f) == EOF;
 
 	text[n] = '\0';
 	if (f)
 		fclose(f);
+	return all;
 }

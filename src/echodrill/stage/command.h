@@ -23,7 +23,7 @@ struct command {
 /* The command of our program beside this one, or of the shell that runs a foreign one. */
 void command_make(struct command *c, const struct run *r, enum who who);
 
-/* Reads what the client has written as JSON; "" if it has not. */
-void command_take_load(char *text, size_t size);
+/* Reads what the client has written as JSON; "" if it has not. Returns whether it was all. */
+bool command_take_load(char *text, size_t size);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "loop.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -79,8 +80,7 @@ void loop_look(struct run *r, const char *label)
 	struct look *l = &rec->look[rec->looks];
 	char client[80], server[80];
 
-	if (rec->looks == RECORD_LOOKS_MAX)
-		return;
+	assert(rec->looks < RECORD_LOOKS_MAX);
 	snprintf(l->label, sizeof(l->label), "%s", label);
 	loop_states(r, HOST_CLIENT, &l->of[0]);
 	loop_states(r, HOST_SERVER, &l->of[1]);

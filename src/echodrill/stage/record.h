@@ -19,11 +19,11 @@
 #define RECORD_CLIENT_STARTED "client-started"
 
 enum {
-	RECORD_MARKS_MAX = 32,
-	RECORD_LOOKS_MAX = 16,
+	RECORD_MARKS_MAX = DRILL_STEPS_MAX + 2, /* and the fault, and the client's start */
+	RECORD_LOOKS_MAX = DRILL_STEPS_MAX + 2, /* and before the fault, and at the end */
 	RECORD_LOAD_MAX = 512 * 1024,
-	RECORD_COMMANDS_MAX = 48,
-	RECORD_DIALS_MAX = 8,
+	RECORD_COMMANDS_MAX = 48, /* for people */
+	RECORD_DIALS_MAX = DRILL_STEPS_MAX,
 	RECORD_HOSTS = 2, /* whose sockets and counters are taken down: client and server */
 };
 

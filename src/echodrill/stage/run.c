@@ -257,7 +257,8 @@ static void run_tear_down(struct run *r)
 		launch_failed(r, WHO_CLIENT, "the client");
 	rec->fault_packets = hosts_fault_packets(&r->hosts);
 	act_end(r);
-	command_take_load(rec->load, sizeof(rec->load));
+	if (!command_take_load(rec->load, sizeof(rec->load)))
+		(void)loop_problem(r, -EFBIG, "the client's result", "is longer than 512 KiB");
 	for (unsigned i = 0; i < RUN_PROCS; i++)
 		run_end(&r->procs[i]);
 	r->deadline_ns = clock_now_ns() + SEC(1);

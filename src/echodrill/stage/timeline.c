@@ -30,6 +30,7 @@ void timeline_add(struct timeline *t, int64_t t_ns, enum who who, const char *fm
 
 	if (t->count == TIMELINE_MAX) {
 		t->lost++;
+		t->lost_frames += who == WHO_WIRE;
 		return;
 	}
 	e->t_ns = t_ns;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * timeline: what was done and what was seen, in order, with the time of each. Bounded: when it is
- * full, later events are counted and not kept.
+ * full, later events are counted and not kept, and the drill has no verdict.
  */
 #ifndef ECHODRILL_TIMELINE_H
 #define ECHODRILL_TIMELINE_H
@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TIMELINE_MAX = 2048, EVENT_TEXT_MAX = 200 };
+/* An echod that ends prints about 80 lines: as many as 150 restarts have room. */
+enum { TIMELINE_MAX = 16384, EVENT_TEXT_MAX = 200 };
 
 /* Who did or said it. The first three are programs. */
 enum who { WHO_CLIENT, WHO_SERVER, WHO_SERVER2, WHO_DRILL, WHO_STATES, WHO_WIRE, WHO_COUNT };
@@ -21,6 +22,7 @@ struct event {
 
 struct timeline {
 	unsigned count, lost;
+	unsigned lost_frames; /* those of the wire among them, which only people read here */
 	struct event at[TIMELINE_MAX];
 };
 

@@ -298,6 +298,7 @@ static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 	const struct finding *doubt = first_of(j, RULING_DOUBT), *no = first_of(j, RULING_NO);
 	const struct finding *late = first_of(j, RULING_LATE), *missed = missed_step(r, j);
 	const bool measures = r->drill->group == GROUP_PROGRAM; /* for a minute */
+	const unsigned lost = rec->timeline.lost - rec->timeline.lost_frames;
 	unsigned dropped = atomic_load(&rec->wire.dropped);
 	char late_text[UNITS_MAX];
 
@@ -306,6 +307,8 @@ static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 			 sigabbrev_np(crashed_by(r)));
 	else if (!record_sound(rec))
 		judge_trouble(rec, j);
+	else if (lost > 0)
+		conclude(j, VERDICT_INCONCLUSIVE, "the timeline had no room for %u events", lost);
 	else if (doubt && (!missed || doubt < missed))
 		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
 	else if (no && dropped > 0 && !measures)
