@@ -7,6 +7,7 @@ import unittest
 
 from echolab import (PATIENCE, ROOT, SANITIZERS, TestCase, covers, end_of, for_each_backend, no_namespaces, not_in, only, pattern,
                      recv_exactly, run, slow)
+from loadlab import LoadCase
 from reloadlab import ReloadCase
 
 
@@ -218,6 +219,17 @@ class Floods(TestCase):
             self.assertGreater(int(found[f"{flood} flood: rate of 100 others"]), 0, r)
         self.assertGreater(int(found["it was a flood of SYNs"]), 0, r)
         self.assertGreater(int(found["it was a flood of connections"]), 0, r)
+
+
+class Defaults(LoadCase):
+    @not_in(*SANITIZERS, "valgrind")
+    def test_no_default_turns_away_nine_thousand_of_one_address(self):
+        server = self.echod()
+        r = self.run_load(server, connections=9000, messages=18000, connect_timeout="60s", timeout="60s")
+        self.assertAllEchoed(r, 18000)
+        self.assertEqual(r["connections"]["failed"], 0, r)
+        c = self.wait_counters(server, lambda c: c.open == 0, "all have left")
+        self.assertEqual(dict(+c.closed), {"eof": 9000})
 
 
 class World(ReloadCase):

@@ -334,6 +334,17 @@ class Files(ReloadCase):
         self.write("worker = 1\n")
         self.assertRegex(self.reload(server), rf"SIGHUP: {self.path.name}:1: ")
 
+    def test_a_host_name_is_all_its_addresses_and_is_looked_up_anew(self):
+        known = {a[4][0] for a in socket.getaddrinfo("localhost", 7007, type=socket.SOCK_STREAM)}
+        ns = self.namespace("ip link set lo up")
+        server = self.serve(listen="localhost:7007", options={"prefix": ns.prefix})
+        self.assertEqual({host for host, _ in server.addrs}, known)
+        with ns:
+            socks = [self.connect(addr) for addr in server.addrs]
+            self.assertChanged(server, "listen = [^\n]*, 127.0.0.2:7007; listening on [^\n]*",
+                               listen=["localhost:7007", "127.0.0.2:7007"])
+            self.assertServes(*socks, *[self.connect(addr) for addr in server.addrs], self.connect(("127.0.0.2", 7007)))
+
     @covers("echod", "check")
     def test_a_file_is_checked_before_it_is_used(self):
         server = self.serve(listen="127.0.0.1:0")

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from echolab import OK, for_each_backend, not_in, pattern, slow
+from echolab import BIN, OK, TestCase, for_each_backend, not_in, pattern, sh, slow
 from supervisorlab import SupervisorCase
 from takeoverlab import TakeoverCase
 
@@ -110,6 +110,13 @@ class FrozenThread:
     def __exit__(self, *_):
         detach = 17
         self.test.assertEqual(self.libc.ptrace(detach, self.tid, 0, 0), 0)
+
+
+class Linked(TestCase):
+    def test_the_protocol_takes_no_library_of_systemd(self):
+        needed = sh("readelf", "-d", BIN / "echod")
+        self.assertIn("libc.so", needed)
+        self.assertNotIn("libsystemd", needed)
 
 
 class Successors(SupervisorCase, TakeoverCase):

@@ -100,7 +100,8 @@ class Restarts(TakeoverCase):
             old, server = server, None
             server = self.successor(old, backend=kinds[n % len(kinds)], workers=1 + n % 3, idle_timeout="1h")
             self.assertGone(old)
-            self.assertEqual(server.counters().open, 300)
+            c = server.counters()
+            self.assertEqual((c.open, c.accepted, sum(c.closed.values())), (300, 0, 0))  # the rest starts afresh
         self.assertServes(server, *socks)
 
     def test_an_idle_timeout_goes_on_where_it_was(self):
@@ -168,32 +169,6 @@ class Restarts(TakeoverCase):
         self.assertEqual(recv_to_end(sock), (b"", "eof"))
         self.assertServes(new)
         self.assertTrue(self.path.exists())
-
-    def test_addresses_come_and_go(self):
-        """Those that are configured again are handed over, others are closed or opened."""
-        old = self.echod(listen=["127.0.0.1:0", "127.0.0.2:0"], workers=2)
-        first, second = (self.connect(a) for a in old.addrs)
-        new = self.echod(listen=["127.0.0.3:0", f"127.0.0.1:{old.addrs[0][1]}"], workers=2)
-        self.assertTrue(new.err.wait_for("took over: 2 listeners"), new.said())
-        self.assertGone(old)
-        self.assertEqual(new.addrs[1], old.addrs[0])
-        self.assertNobodyHome(old.addrs[1])
-        self.assertServes(new, first, second)
-        self.assertEcho(self.connect(new.addrs[1]), b"inherited")
-
-    def test_options_of_listeners_are_those_of_the_successor(self):
-        def keepalive(server):
-            sock = self.connect(server)
-            self.assertEcho(sock, b"here")
-            rows = subprocess.run(["ss", "-tnoH", f"sport = :{server.port} and dport = :{sock.getsockname()[1]}"],
-                                  capture_output=True, text=True, check=True).stdout
-            return "keepalive" in rows
-
-        server = self.echod(keepalive="30s/5s/3")
-        self.assertTrue(keepalive(server))
-        server = self.successor(server)
-        self.assertFalse(keepalive(server))
-        self.assertTrue(keepalive(self.successor(server, keepalive="30s/5s/3")))
 
     def test_who_finds_no_room_stays(self):
         old = self.echod(max_conns=8)
