@@ -7,6 +7,7 @@
 #   make sim              a kernel made of choices beneath the backends (SIM_STEPS=, SIM_SEED=)
 #   make coverage         line and branch coverage       make fuzz         each fuzzer for FUZZ_TIME seconds
 #   make lint             clang-tidy cppcheck shellcheck make tidy         our own limits and layers
+#   make analyze          gcc -fanalyzer and clang --analyze: no finding that tools/analyze.allowed does not explain
 #   make format           let clang-format decide        make format-check only ask it
 #   make pictures         those of the README: a run with its server killed, its page, a drill
 #   make lesson           outputs and pictures of docs/lesson, from runs
@@ -307,6 +308,22 @@ $(B)/%.tidy: %.c .clang-tidy $(B)/%.o
 cppcheck:
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr --std=c11 \
 		-j $$(nproc) -Iinclude -Isrc -Itests --suppress=missingInclude --suppress=assertWithSideEffect --suppress=unknownMacro $(CFILES)
+# What follows the paths through the code. gcc does so twice, since what is inlined is another path: not optimised, and as
+# it is built.
+ANALYZED := $(filter src/% bench/%,$(CFILES))
+ANALYZE   = $(CPPFLAGS) -std=$(STD) -D_GNU_SOURCE -Iinclude -Isrc -I$(B) -pthread
+analyze: $(ANALYZED:%.c=$(B)/%.gcc-analyzed) $(ANALYZED:%.c=$(B)/%.clang-analyzed)
+	$(Q)tools/analyze $^
+$(B)/%.gcc-analyzed: %.c $(B)/%.o
+	$(call say,ANALYZE)
+	$(Q)for o in -O0 '-O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2'; do \
+		LC_ALL=C gcc $$o $(ANALYZE) -fanalyzer -c -o /dev/null $< || exit; done >$@.log 2>&1 && mv $@.log $@ || \
+		{ cat $@.log; exit 1; }
+$(B)/%.clang-analyzed: %.c $(B)/%.o
+	$(call say,ANALYZE)
+	$(Q)LC_ALL=C clang --analyze --analyzer-output text $(ANALYZE) -o /dev/null $< >$@.log 2>&1 && mv $@.log $@ || \
+		{ cat $@.log; exit 1; }
+.PHONY: analyze
 shellcheck:
 	$(Q)shellcheck $$(grep -lsE '^#!(/usr)?/bin/(env )?(ba)?sh' tools/* tests/* configs/hosts/* .ci/* debian/*)
 

@@ -93,6 +93,12 @@ class Files(Programs):
         r = run([*program("echodrill"), "--programs", "nc", "--client", "true", "run"])
         self.assertEqual(r.code, USAGE, r.err)
 
+    def test_a_file_that_cannot_be_read_is_no_empty_file(self):
+        (self.place / "programs/files/mine.d").mkdir()
+        self.add_client(program="file = mine.d")
+        result, = drill("--programs-dir", str(self.place / "programs"), "--programs", "mine", "run", "program-killed-busy").results.values()
+        self.assertEqual(result["reason"], f"{self.place}/programs/files/mine.d: Is a directory")
+
     def test_what_is_not_installed_is_skipped_with_the_package_to_install(self):
         self.add_client(program="needs = /nonexistent/rclient\npackage = rclient-tools")
         report = self.of_mine("--programs", "mine", "run", "program-killed-busy")

@@ -84,10 +84,13 @@ static int copy_file(const struct run *r, const char *from, const char *to)
 	FILE *in = fopen(from, "re"), *out = in ? fopen(to, "we") : NULL;
 	int e = out ? 0 : -errno;
 
-	while (e == 0 && fgets(line, sizeof(line), in)) {
+	while (out && e == 0 && fgets(line, sizeof(line), in)) {
 		hosts_expand(r->hosts.family, line, text, sizeof(text));
-		fputs(text, out);
+		if (fputs(text, out) < 0)
+			e = -errno;
 	}
+	if (out && e == 0 && ferror(in))
+		e = -errno; /* a folder can be opened, but not read */
 	if (in)
 		fclose(in);
 	if (out && fchmod(fileno(out), 0755) < 0 && e == 0)

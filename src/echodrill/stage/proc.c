@@ -311,7 +311,9 @@ static unsigned children_of(pid_t parent, bool ended, pid_t *pids, unsigned max)
 	const struct dirent *e;
 	unsigned count = 0;
 
-	while (d && count < max && (e = readdir(d))) {
+	if (!d)
+		return 0;
+	while (count < max && (e = readdir(d))) {
 		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10), its = 0;
 		unsigned at = count;
 		char state;
@@ -324,8 +326,7 @@ static unsigned children_of(pid_t parent, bool ended, pid_t *pids, unsigned max)
 		pids[at] = pid;
 		count++;
 	}
-	if (d)
-		closedir(d);
+	closedir(d);
 	return count;
 }
 

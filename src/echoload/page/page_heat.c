@@ -183,7 +183,7 @@ static int heat_draw(const struct heat *h, json_t **heat)
 	const char *wrong = NULL;
 	int e = script && picture ? 0 : -errno;
 
-	if (e == 0) {
+	if (script && picture) {
 		heat_script(h, script);
 		wrong = gnuplot_run(script, picture);
 		*heat = wrong ? NULL : heat_json(h, picture);

@@ -153,8 +153,11 @@ int run_file_load(const char *name, char **text, size_t *size)
 	char block[65536];
 	struct output_text b;
 	size_t n;
-	int e = from ? output_text_open(&b) : -errno;
+	int e;
 
+	if (!from)
+		return -errno;
+	e = output_text_open(&b);
 	if (e < 0)
 		goto out_close;
 	while ((n = fread(block, 1, sizeof(block), from)) > 0)
@@ -165,8 +168,7 @@ int run_file_load(const char *name, char **text, size_t *size)
 	*text = b.text;
 	*size = b.len;
 out_close:
-	if (from)
-		fclose(from);
+	fclose(from);
 	return e;
 }
 
