@@ -8,6 +8,7 @@
 #   make coverage         line and branch coverage       make fuzz         each fuzzer for FUZZ_TIME seconds
 #   make lint             clang-tidy cppcheck shellcheck make tidy         our own limits and layers
 #   make analyze          gcc -fanalyzer and clang --analyze: no finding that tools/analyze.allowed does not explain
+#   make mutants          changes books, verdict and classifier, one thing at a time: do the tests notice?
 #   make format           let clang-format decide        make format-check only ask it
 #   make pictures         those of the README: a run with its server killed, its page, a drill
 #   make lesson           outputs and pictures of docs/lesson, from runs
@@ -211,6 +212,11 @@ sim: $(B)/sim
 sim-bugs: $(B)/sim
 	$(Q)tests/sim/find-bugs $(B) $(BUGS)
 .PHONY: sim sim-bugs
+
+# MUTANTS='src/base/cause.c' is a part of it
+mutants: $(B)/unit
+	$(Q)tests/mutate $(B) $(MUTANTS)
+.PHONY: mutants
 
 # NTH='merge malloc' is a part of it
 nth: check-programs

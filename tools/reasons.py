@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A file of exceptions with reasons, for tools that find what is not always wrong. An entry is a line that says what is
-let pass, exactly as the tool prints it, and indented lines below it that say why. A line that begins with # is a
+let pass, exactly as the tool prints it; indented lines below one or more of them say why. A line that begins with # is a
 comment. Each entry must have its reason and must be needed: what was cured is taken out.
 """
 import re
@@ -13,21 +13,18 @@ class Reasons:
         self.entries = {}  # what is let pass -> number of its line
         self.wrong = []  # file:line: what is wrong with the file
         self.used = set()
-        reasons = {}
-        last = None
+        without = []  # entries that have no reason yet
         for n, line in enumerate(Path(path).read_text().splitlines(), 1):
             if line.startswith("#") or not line.strip():
                 continue
             if line[0].isspace():
-                reasons.setdefault(last, []).append(line.strip())
+                without.clear()
                 continue
             if line in self.entries:
                 self.wrong.append(f"{path}:{n}: is there twice: {line}")
             self.entries[line] = n
-            last = line
-        if None in reasons:
-            self.wrong.append(f"{path}: a reason stands above all entries")
-        self.wrong += [f"{path}:{n}: has no reason: {key}" for key, n in self.entries.items() if key not in reasons]
+            without.append(line)
+        self.wrong += [f"{path}:{self.entries[line]}: has no reason: {line}" for line in without]
 
     def lets_pass(self, finding):
         """Whether it is an exception; notes that the entry is needed."""

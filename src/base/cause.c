@@ -38,16 +38,16 @@ struct row {
 	[CAUSE_##cause_] = { #name_, text_, effect_, { __VA_ARGS__ } }
 
 static const struct row rows[] = {
-	ROW(NONE, none, NULL, AS_ASKED, 0),
-	ROW(FINISHED, finished, NULL, AS_ASKED, 0),
-	ROW(EOF, eof, "end of file", OF_PEER, 0),
-	ROW(EOF_EARLY, eof_early, "end of file instead of the answer", OF_PEER, 0),
+	ROW(NONE, none, NULL, AS_ASKED),
+	ROW(FINISHED, finished, NULL, AS_ASKED),
+	ROW(EOF, eof, "end of file", OF_PEER),
+	ROW(EOF_EARLY, eof_early, "end of file instead of the answer", OF_PEER),
 	/* EPIPE: a reset behind a FIN, which was no end yet for who gives us this: a server */
 	ROW(RESET, reset, "`ECONNRESET`", OF_PEER, ECONNRESET, EPIPE),
 	/* ENOENT: a unix socket that its server has taken away */
 	ROW(REFUSED, refused, "`ECONNREFUSED`", OF_PEER, ECONNREFUSED, ENOENT),
-	ROW(TIMEOUT_CONNECT, timeout_connect, "its own time limit", OF_PEER, 0),
-	ROW(TIMEOUT_ANSWER, timeout_answer, "its own time limit", OF_PEER, 0),
+	ROW(TIMEOUT_CONNECT, timeout_connect, "its own time limit", OF_PEER),
+	ROW(TIMEOUT_ANSWER, timeout_answer, "its own time limit", OF_PEER),
 	ROW(TIMEOUT_TCP, timeout_tcp, "`ETIMEDOUT`", OF_PEER, ETIMEDOUT),
 	ROW(HOST_UNREACHABLE, host_unreachable, "`EHOSTUNREACH`", OF_PEER, EHOSTUNREACH, EHOSTDOWN),
 	ROW(NET_UNREACHABLE, net_unreachable, "`ENETUNREACH`", OF_PEER, ENETUNREACH, ENETDOWN),
@@ -56,17 +56,17 @@ static const struct row rows[] = {
 	/* EADDRNOTAVAIL: connect found all local ports in use */
 	ROW(LOCAL_LIMIT, local_limit, NULL, OUR_LIMIT, EMFILE, ENFILE, EADDRNOTAVAIL, EADDRINUSE,
 	    ENOBUFS, ENOMEM),
-	ROW(CORRUPT, corrupt, NULL, OUR_ERROR, 0),
-	ROW(OTHER, other, NULL, OF_PEER, 0),
-	ROW(IDLE_TIMEOUT, idle_timeout, NULL, OUR_ERROR, 0),
-	ROW(STALLED, stalled, NULL, OUR_ERROR, 0),
-	ROW(SHED, shed, NULL, OUR_ERROR, 0),
-	ROW(SHUTDOWN, shutdown, NULL, OUR_ERROR, 0),
-	ROW(CHILD_KILLED, child_killed, NULL, OUR_ERROR, 0),
-	ROW(MOVED, moved, NULL, AS_ASKED, 0),
-	ROW(ADDRESS_LIMIT, address_limit, NULL, OUR_ERROR, 0),
-	ROW(RATE_LIMIT, rate_limit, NULL, OUR_ERROR, 0),
-	ROW(SLOW, slow, NULL, OUR_ERROR, 0),
+	ROW(CORRUPT, corrupt, NULL, OUR_ERROR),
+	ROW(OTHER, other, NULL, OF_PEER),
+	ROW(IDLE_TIMEOUT, idle_timeout, NULL, OUR_ERROR),
+	ROW(STALLED, stalled, NULL, OUR_ERROR),
+	ROW(SHED, shed, NULL, OUR_ERROR),
+	ROW(SHUTDOWN, shutdown, NULL, OUR_ERROR),
+	ROW(CHILD_KILLED, child_killed, NULL, OUR_ERROR),
+	ROW(MOVED, moved, NULL, AS_ASKED),
+	ROW(ADDRESS_LIMIT, address_limit, NULL, OUR_ERROR),
+	ROW(RATE_LIMIT, rate_limit, NULL, OUR_ERROR),
+	ROW(SLOW, slow, NULL, OUR_ERROR),
 };
 static_assert(ARRAY_LEN(rows) == CAUSE_COUNT, "every cause has a row");
 

@@ -9,8 +9,12 @@
 
 #include "suites.h"
 
+/* one that is listed twice does not compile: it would run twice */
+#define SUITE_ONCE(module) SUITE_IS_##module,
+enum { SUITES(SUITE_ONCE) SUITE_COUNT };
+
 #define SUITE_ENTRY(module) module##_suite,
-static Suite *(*const suites[])(void) = { SUITES(SUITE_ENTRY) };
+static Suite *(*const suites[SUITE_COUNT])(void) = { SUITES(SUITE_ENTRY) };
 
 int main(void)
 {

@@ -45,13 +45,10 @@
 	X(merge)          \
 	X(merge_outages)  \
 	X(merge_parts)    \
-	X(merge_outages)  \
-	X(merge_parts)    \
 	X(net_opt)        \
 	X(opt)            \
 	X(opts_type)      \
 	X(pace)           \
-	X(part)           \
 	X(part)           \
 	X(outage)         \
 	X(output)         \
@@ -83,6 +80,7 @@
 	X(units)          \
 	X(unsent)         \
 	X(verdict)        \
+	X(verdict_bounds) \
 	X(worker)
 /* clang-format on */
 

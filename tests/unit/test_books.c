@@ -108,6 +108,35 @@ START_TEST(reports_list_frequent_ends_first_and_finished_last)
 }
 END_TEST
 
+/* One end of each kind, from the one that stands first in a report: what differs from the end above
+ * it is what decides, and later keys would say the opposite. */
+static const struct outcome in_order[] = {
+	{ CAUSE_SLOW, PHASE_CLOSING, 10, .count = 3, .first_ns = 9, .last_ns = 9 },
+	{ CAUSE_SLOW, PHASE_CLOSING, 9, .count = 2, .first_ns = 5, .last_ns = 9 },
+	{ CAUSE_EOF, PHASE_CLOSING, 9, .count = 2, .first_ns = 6, .last_ns = 9 },
+	{ CAUSE_RESET, PHASE_IDLE, 9, .count = 2, .first_ns = 6, .last_ns = 9 },
+	{ CAUSE_RESET, PHASE_SENDING, 7, .count = 2, .first_ns = 6, .last_ns = 9 },
+	{ CAUSE_RESET, PHASE_SENDING, 8, .count = 2, .first_ns = 6, .last_ns = 9 },
+	{ CAUSE_FINISHED, PHASE_IDLE, 0, .count = 4, .first_ns = 1, .last_ns = 9 },
+};
+
+START_TEST(equal_books_are_always_in_the_same_order)
+{
+	for (size_t shift = 0; shift < ARRAY_LEN(in_order); shift++) {
+		setup();
+		for (size_t i = 0; i < ARRAY_LEN(in_order); i++)
+			books_outcome(&books, &in_order[(shift + i) % ARRAY_LEN(in_order)]);
+		books_sort(&books);
+		for (size_t i = 0; i < ARRAY_LEN(in_order); i++) {
+			ck_assert_int_eq(books.outcomes[i].cause, in_order[i].cause);
+			ck_assert_int_eq(books.outcomes[i].at, in_order[i].at);
+			ck_assert_int_eq(books.outcomes[i].err, in_order[i].err);
+			ck_assert_uint_eq(books.outcomes[i].count, in_order[i].count);
+		}
+	}
+}
+END_TEST
+
 /* Books in which every number is another one. */
 static void fill(struct books *b, uint64_t seed)
 {
@@ -121,6 +150,7 @@ static void fill(struct books *b, uint64_t seed)
 		&b->lost[1],           &b->lost[2],       &b->lost[3],
 		&b->echoed_in_outage,  &b->bytes_sent,    &b->bytes_received,
 		&b->bytes_echoed,      &b->bytes_partial, &b->bytes_surplus,
+		&b->reached,
 	};
 
 	memset(b, 0, sizeof(*b));
@@ -158,6 +188,17 @@ START_TEST(merged_books_have_the_highest_peak_and_the_first_corruption)
 	ck_assert_uint_eq(books.peak, 7);
 	ck_assert_uint_eq(books.corruption.connection, 3);
 	ck_assert_uint_eq(books.corruption.offset, 9);
+}
+END_TEST
+
+START_TEST(merged_books_have_the_last_echo_of_both)
+{
+	struct books early = { .last_echo_ns = 3 }, late = { .last_echo_ns = 8 };
+
+	books_merge(&books, &late);
+	ck_assert_int_eq(books.last_echo_ns, 8);
+	books_merge(&books, &early);
+	ck_assert_int_eq(books.last_echo_ns, 8);
 }
 END_TEST
 
@@ -243,11 +284,42 @@ START_TEST(one_too_many_anywhere_breaks_an_identity)
 }
 END_TEST
 
-START_TEST(the_measured_part_is_not_more_than_the_whole)
+/* One more of each than in the whole: sent, echoed, corrupt, lost, unfinished. */
+static const struct message_counts too_many[] = {
+	{ 101, 101, 0, 0, 0 }, { 81, 81, 0, 0, 0 }, { 4, 0, 4, 0, 0 },
+	{ 11, 0, 0, 11, 0 },   { 8, 0, 0, 0, 8 },
+};
+
+START_TEST(no_kind_of_message_is_measured_more_often_than_it_came)
 {
 	balance(&books);
-	books.measured = (struct message_counts){ 101, 101, 0, 0, 0 };
+	books.measured = too_many[_i];
+	books.echoed_in_outage = 0;
 	ck_assert_str_eq(books_check(&books), "measured messages <= all messages");
+}
+END_TEST
+
+START_TEST(a_full_table_is_read_to_its_end_and_no_further)
+{
+	for (int err = 1; err <= BOOKS_OUTCOMES_MAX; err++)
+		end(&books, CAUSE_OTHER, PHASE_CONNECTING, err);
+	for (unsigned at = 0; at < PHASE_COUNT; at++)
+		end(&books, CAUSE_RESET, at, 4000);
+	ck_assert_uint_eq(books.outcome_count, BOOKS_OUTCOMES_MAX);
+	/* what stands behind the table in memory is none of its rows */
+	books.corruption = (struct corruption){ .found = true, .connection = 3, .offset = 9 };
+	ck_assert_uint_eq(books_errors(&books), BOOKS_OUTCOMES_MAX + PHASE_COUNT);
+	books.attempts = BOOKS_OUTCOMES_MAX + PHASE_COUNT;
+	books.failed = BOOKS_OUTCOMES_MAX + 1;
+	books.established = PHASE_COUNT - 1;
+	books.planned = books.all.sent = books.all.lost = books.lost[LOST_UNSENT] =
+		2 * (BOOKS_OUTCOMES_MAX + PHASE_COUNT);
+	ck_assert_ptr_null(books_check(&books));
+}
+END_TEST
+
+START_TEST(no_more_is_echoed_in_an_outage_than_is_measured)
+{
 	balance(&books);
 	books.echoed_in_outage = 41;
 	ck_assert_str_eq(books_check(&books), "measured.echoed_in_outage <= measured.echoed");
@@ -265,11 +337,16 @@ Suite *books_suite(void)
 	tcase_add_test(t, rows_that_find_no_room_are_other_in_their_own_phase);
 	tcase_add_test(t, every_phase_has_room_for_the_rest_of_a_full_table);
 	tcase_add_test(t, reports_list_frequent_ends_first_and_finished_last);
+	tcase_add_test(t, equal_books_are_always_in_the_same_order);
 	tcase_add_test(t, merged_books_are_the_sum_of_both);
 	tcase_add_test(t, merged_books_have_the_highest_peak_and_the_first_corruption);
+	tcase_add_test(t, merged_books_have_the_last_echo_of_both);
 	tcase_add_test(t, books_that_balance_pass);
 	tcase_add_loop_test(t, one_too_many_anywhere_breaks_an_identity, 0, ARRAY_LEN(misses));
-	tcase_add_test(t, the_measured_part_is_not_more_than_the_whole);
+	tcase_add_loop_test(t, no_kind_of_message_is_measured_more_often_than_it_came, 0,
+			    ARRAY_LEN(too_many));
+	tcase_add_test(t, a_full_table_is_read_to_its_end_and_no_further);
+	tcase_add_test(t, no_more_is_echoed_in_an_outage_than_is_measured);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -47,6 +47,7 @@ static const struct {
 	{ ECONNRESET, CAUSE_RESET },
 	{ EPIPE, CAUSE_RESET },
 	{ ECONNREFUSED, CAUSE_REFUSED },
+	{ ENOENT, CAUSE_REFUSED }, /* no unix socket */
 	{ ETIMEDOUT, CAUSE_TIMEOUT_TCP },
 	{ EHOSTUNREACH, CAUSE_HOST_UNREACHABLE },
 	{ EHOSTDOWN, CAUSE_HOST_UNREACHABLE },
@@ -74,6 +75,7 @@ START_TEST(every_cause_has_the_name_of_the_contract)
 		ck_assert_str_eq(cause_name(i), causes[i]);
 		ck_assert_int_eq(cause_find(causes[i]), i);
 	}
+	ck_assert_int_eq(cause_find("of old age"), CAUSE_COUNT);
 }
 END_TEST
 
@@ -89,6 +91,19 @@ START_TEST(an_errno_is_one_cause_in_every_phase)
 {
 	for (unsigned at = 0; at < PHASE_COUNT; at++)
 		ck_assert_int_eq(cause_from_errno(at, errnos[_i].err), errnos[_i].cause);
+}
+END_TEST
+
+START_TEST(every_other_errno_is_other)
+{
+	for (int err = 1; err < 200; err++) {
+		bool listed = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(errnos); i++)
+			listed |= errnos[i].err == err;
+		if (!listed)
+			ck_assert_int_eq(cause_from_errno(PHASE_IDLE, err), CAUSE_OTHER);
+	}
 }
 END_TEST
 
@@ -144,6 +159,66 @@ START_TEST(only_failures_of_peer_and_path_open_an_outage)
 }
 END_TEST
 
+/* README.md, "exit code": ends that were asked for are no error, what this machine lacks is the
+ * environment's. */
+START_TEST(every_cause_has_the_exit_code_of_the_contract)
+{
+	for (unsigned why = 0; why < CAUSE_COUNT; why++) {
+		const char *name = cause_name(why);
+		const bool asked = strcmp(name, "none") == 0 || strcmp(name, "finished") == 0 ||
+				   strcmp(name, "moved") == 0;
+
+		ck_assert_int_eq(cause_exit_code(why), asked                              ? 0
+						       : strcmp(name, "local_limit") == 0 ? 4
+											  : 1);
+	}
+}
+END_TEST
+
+/* Of the others the name is all that there is to say. */
+static const struct {
+	const char *name, *text;
+} texts[] = {
+	{ "eof", "end of file" },
+	{ "eof_early", "end of file instead of the answer" },
+	{ "reset", "`ECONNRESET`" },
+	{ "refused", "`ECONNREFUSED`" },
+	{ "timeout_connect", "its own time limit" },
+	{ "timeout_answer", "its own time limit" },
+	{ "timeout_tcp", "`ETIMEDOUT`" },
+	{ "host_unreachable", "`EHOSTUNREACH`" },
+	{ "net_unreachable", "`ENETUNREACH`" },
+	{ "prohibited", "`EACCES`" },
+	{ "aborted", "`ECONNABORTED`" },
+};
+
+START_TEST(a_reader_is_told_what_a_program_would_see)
+{
+	for (unsigned why = 0; why < CAUSE_COUNT; why++) {
+		const char *text = cause_name(why);
+
+		for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+			text = strcmp(texts[i].name, cause_name(why)) == 0 ? texts[i].text : text;
+		ck_assert_str_eq(cause_text(why), text);
+	}
+}
+END_TEST
+
+START_TEST(a_line_in_the_log_is_for_ends_by_a_limit_that_somebody_set)
+{
+	static const char *const limits[] = { "stalled", "shed", "address_limit", "rate_limit",
+					      "slow" };
+
+	for (unsigned why = 0; why < CAUSE_COUNT; why++) {
+		bool is_limit = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(limits); i++)
+			is_limit |= strcmp(limits[i], cause_name(why)) == 0;
+		ck_assert_int_eq(cause_is_limit(why), is_limit);
+	}
+}
+END_TEST
+
 Suite *cause_suite(void)
 {
 	Suite *s = suite_create("fail");
@@ -152,10 +227,14 @@ Suite *cause_suite(void)
 	tcase_add_test(tc, every_cause_has_the_name_of_the_contract);
 	tcase_add_test(tc, every_phase_has_the_name_of_the_contract);
 	tcase_add_loop_test(tc, an_errno_is_one_cause_in_every_phase, 0, ARRAY_LEN(errnos));
+	tcase_add_test(tc, every_other_errno_is_other);
 	tcase_add_test(tc, a_reset_has_one_name_in_both_directions);
 	tcase_add_test(tc, end_of_input_is_early_where_bytes_are_owed);
 	tcase_add_test(tc, errnos_have_their_symbols);
 	tcase_add_test(tc, only_failures_of_peer_and_path_open_an_outage);
+	tcase_add_test(tc, every_cause_has_the_exit_code_of_the_contract);
+	tcase_add_test(tc, a_reader_is_told_what_a_program_would_see);
+	tcase_add_test(tc, a_line_in_the_log_is_for_ends_by_a_limit_that_somebody_set);
 	suite_add_tcase(s, tc);
 	return s;
 }

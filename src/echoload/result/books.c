@@ -117,24 +117,28 @@ void books_merge(struct books *to, const struct books *from)
 static int outcome_compare(const void *left, const void *right)
 {
 	const struct outcome *a = left, *b = right;
+	const struct {
+		int64_t left, right;
+	} keys[] = {
+		{ a->cause == CAUSE_FINISHED, b->cause == CAUSE_FINISHED },
+		{ (int64_t)b->count, (int64_t)a->count }, /* the most first */
+		{ a->first_ns, b->first_ns },
+		{ a->cause, b->cause },
+		{ a->at, b->at },
+		{ a->err, b->err },
+	};
 
-	if ((a->cause == CAUSE_FINISHED) != (b->cause == CAUSE_FINISHED))
-		return a->cause == CAUSE_FINISHED ? 1 : -1;
-	if (a->count != b->count)
-		return a->count > b->count ? -1 : 1;
-	if (a->first_ns != b->first_ns)
-		return a->first_ns < b->first_ns ? -1 : 1;
-	if (a->cause != b->cause)
-		return a->cause < b->cause ? -1 : 1;
-	if (a->at != b->at)
-		return a->at < b->at ? -1 : 1;
-	return (a->err > b->err) - (a->err < b->err);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (keys[i].left != keys[i].right)
+			return keys[i].left < keys[i].right ? -1 : 1;
+	}
+	return 0;
 }
 
 void books_sort(struct books *b)
 {
 	assert(b->outcome_count <= BOOKS_OUTCOMES_MAX);
-	qsort(b->outcomes, b->outcome_count, sizeof(b->outcomes[0]), outcome_compare);
+	qsort(b->outcomes, b->outcome_count, sizeof(*b->outcomes), outcome_compare);
 }
 
 static bool messages_balance(const struct message_counts *m)

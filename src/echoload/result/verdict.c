@@ -60,7 +60,7 @@ static const char *plural(uint64_t n)
 }
 
 /* Takes the biggest kind of error out of @left. Returns its count, 0: none is left. */
-static uint64_t take_biggest(uint64_t left[2][CAUSE_COUNT], struct kind *k)
+static uint64_t take_biggest(uint64_t left[][CAUSE_COUNT], struct kind *k)
 {
 	k->count = 0;
 	for (unsigned c = 0; c < 2; c++) {
@@ -205,8 +205,10 @@ static bool fell_short(double reached, double asked)
 /* How many connections have something to do: all, unless there are fewer messages. */
 static uint64_t connections_asked(const struct load_config *c)
 {
-	uint64_t n = c->messages > 0 && c->messages < c->connections ? c->messages : c->connections;
+	uint64_t n = c->connections;
 
+	if (c->messages > 0)
+		n = size_min(n, c->messages);
 	return n + c->idle;
 }
 
@@ -262,9 +264,9 @@ static void say_shortfalls(struct sentence *s, const struct result *r)
 		    units_time(span_ns, 3, is), units_time(c->duration, 3, asked));
 	if (timed && c->churn > 0 && b->established <= b->reached)
 		say(s,
-		    "%sno connection came to the %llu messages of --churn: none was made anew, "
+		    "%sno connection came to the %llu message%s of --churn: none was made anew, "
 		    "each had %.0f",
-		    s->len ? "; " : "", (unsigned long long)c->churn,
+		    s->len ? "; " : "", (unsigned long long)c->churn, plural(c->churn),
 		    (double)b->all.sent / (double)b->established);
 }
 
@@ -376,7 +378,7 @@ static bool limits_are_in_doubt(const struct result *r)
 	if (c->max_downtime > 0 && downtime_ns(r) > c->max_downtime &&
 	    downtime_ns(r) - r->pauses.total_ns > c->max_downtime)
 		return false;
-	return c->min_rate <= 0 || result_rate(r) >= c->min_rate * ran;
+	return result_rate(r) >= c->min_rate * ran; /* 0: no limit */
 }
 
 /* Limits were missed, and the sentence says which. */
@@ -421,10 +423,10 @@ static int judge(const struct result *r, struct sentence *s)
 	if (bottleneck_spoils(r))
 		return judge_starved(r, s);
 	say_limits(s, r);
-	if (s->len > 0)
+	if (s->len)
 		return judge_limits(r, s);
 	say_shortfalls(s, r);
-	if (s->len > 0)
+	if (s->len)
 		return EXIT_INCONCLUSIVE;
 	if (rate_was_missed(r))
 		return judge_missed(r, s);

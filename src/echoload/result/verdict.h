@@ -10,7 +10,7 @@
 struct result;
 
 /* Sets r->exit_code and r->exit_reason. When several codes would fit, the first of 70, 2, 4,
- * 130/143, 3, 1 (errors), 5 (late, nothing measured, or connections that were never open), 1
+ * 129/130/143, 3, 1 (errors), 5 (late, nothing measured, or connections that were never open), 1
  * (limits), 5 (the rate, the messages, the time or the churn that was asked for did not happen), 0
  * is used. */
 void verdict(struct result *r);
