@@ -155,7 +155,8 @@ static void suite_start(struct suite *s)
 
 	p->started_ns = clock_now_ns();
 	if (r == 0 && p->skip[0]) {
-		snprintf(p->run.record->why.text, sizeof(p->run.record->why.text), "%s", p->skip);
+		snprintf(p->run.record->why.text, sizeof(p->run.record->why.text), "%.*s",
+			 NS_WHY_MAX - 1, p->skip);
 		suite_progress_started(&s->progress, p->started_ns);
 		suite_report(s, p);
 		run_close(&p->run);
