@@ -6,7 +6,7 @@
  * reads: src/echodrill/script/selector.c src/echodrill/script/arguments.c
  * reads: src/echodrill/script/detector.c src/echodrill/script/words.c
  * reads: src/echodrill/script/text_list.c
- * words: src/echodrill/verbs src/echodrill/rig/diag.c
+ * words: src/echodrill/verbs src/echodrill/verbs/waits src/echodrill/rig/diag.c
  * seeds: configs/drills configs/drills/lessons
  */
 #include <string.h>

@@ -27,6 +27,8 @@
 	X(conn_slot)      \
 	X(cpu_quota)      \
 	X(drill_capture)  \
+	X(drill_ends)     \
+	X(drill_footprint) \
 	X(drill_explain)  \
 	X(drill_file)     \
 	X(drill_frame)    \

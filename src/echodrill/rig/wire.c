@@ -147,8 +147,10 @@ static void wire_see(struct wire *w, unsigned from, const struct frame_slot *s)
 		return;
 	if (f.len > 0)
 		atomic_fetch_add(&w->counts->data[from], 1);
-	if (from == 0 && (f.flags & (FRAME_SYN | FRAME_ACK)) == FRAME_SYN &&
-	    atomic_load(&w->counts->syn_ns) == 0)
+	if (from != 0 || (f.flags & (FRAME_SYN | FRAME_ACK)) != FRAME_SYN)
+		return;
+	atomic_fetch_add(&w->counts->syns, 1);
+	if (atomic_load(&w->counts->syn_ns) == 0)
 		atomic_store(&w->counts->syn_ns, s->due_ns);
 }
 

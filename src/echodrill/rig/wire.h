@@ -22,6 +22,7 @@ struct wire_counts {
 	uint64_t before[3];       /* frames that devices had sent there before the relay listened */
 	_Atomic int64_t late_ns;  /* how much later than due a frame was passed on, at worst */
 	_Atomic uint32_t data[2]; /* frames with bytes, of the client and of the server */
+	_Atomic uint32_t syns;    /* of the client, repeated ones too */
 	_Atomic int64_t syn_ns; /* when the first SYN of the client came, since it was set to 0; it
 				 * is known before the SYN goes on */
 };

@@ -170,6 +170,8 @@ static const struct opt drill_rows[] = {
 	OPT_TIME(drill, delay, "1ms", 0, MSEC(500), "of the wire, each way"),
 	OPT_TIME(drill, limit, "30s", SEC(1), SEC(3600), "the whole drill ends after this"),
 	OPT_BOOL(drill, words, "off", "what programs print counts, whoever's they are"),
+	OPT_BOOL(drill, timeless, "off",
+		 "no expectation depends on how fast this machine is: being late excuses none"),
 	OPT_END,
 };
 static const struct opt hosts_rows[] = {
@@ -251,18 +253,12 @@ static int drill_whole(struct drill *d, struct opt_set *s)
 	return 0;
 }
 
-int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX])
+int drill_read_stream(struct drill *d, FILE *f, const char *path, char error[OPT_ERROR_MAX])
 {
 	static struct opt_set s;
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	FILE *f = fopen(path, "re");
 	int r;
 
-	if (!f) {
-		r = -errno;
-		snprintf(error, OPT_ERROR_MAX, "%.300s: %s", path, strerror(-r));
-		return r;
-	}
 	memset(&s, 0, sizeof(s));
 	s.program = "echodrill";
 	opt_add(&s, "drill", drill_rows, d);
@@ -278,9 +274,23 @@ int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX])
 		r = opt_read_file(&s, f, path);
 	if (r == 0)
 		r = drill_whole(d, &s);
-	fclose(f);
 	snprintf(d->name, sizeof(d->name), "%.*s", (int)strcspn(name, "."), name);
 	snprintf(error, OPT_ERROR_MAX, "%s", s.error);
+	return r;
+}
+
+int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX])
+{
+	FILE *f = fopen(path, "re");
+	int r;
+
+	if (!f) {
+		r = -errno;
+		snprintf(error, OPT_ERROR_MAX, "%.300s: %s", path, strerror(-r));
+		return r;
+	}
+	r = drill_read_stream(d, f, path, error);
+	fclose(f);
 	return r;
 }
 

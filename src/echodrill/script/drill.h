@@ -2,7 +2,8 @@
  * drill: a drill file: a named failure as data. What runs, what is done when, and what must be
  * seen.
  *
- *     [drill]   story, sooner, group, needs, explain, answered, family, delay, limit, words
+ *     [drill]   story, sooner, group, needs, explain, answered, family, delay, limit, words,
+ *               timeless
  *     [hosts]   sysctl = HOST NAME VALUE, ip = HOST TEXT (repeat)
  *     [server]  [client]  options = words of the command line
  *     [steps]   step = [at T|after T] [LABEL:] [fault] VERB ... (repeats; step.c)
@@ -16,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "detector.h"
 #include "echo/base/opt.h"
@@ -24,7 +26,7 @@
 struct verb;
 
 enum {
-	DRILL_STEPS_MAX = 48,
+	DRILL_STEPS_MAX = 64,
 	DRILL_EXPECTS_MAX = 64,
 	DRILL_LINES_MAX = 8,
 	DRILL_NAME_MAX = 64,
@@ -110,6 +112,8 @@ struct drill {
 	unsigned servers;  /* 1 or 2 */
 	bool server_fork;  /* a server of many processes will do */
 	bool words;        /* what programs print counts, whoever's they are */
+	bool timeless;     /* no expectation depends on time: none is excused by a late machine */
+	char again[160];   /* the command that makes it; "": it is a file */
 	bool client_lines; /* the client is the interactive one: it gets lines, and writes no JSON
 			    */
 	char name[DRILL_NAME_MAX];
@@ -138,6 +142,9 @@ extern const struct opt_type step_type, expect_type;
 
 /* Reads a drill file into *d. Returns 0, or -errno with the place and the reason in @error. */
 int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX]);
+
+/* The same of what is no file; @path stands in errors. */
+int drill_read_stream(struct drill *d, FILE *f, const char *path, char error[OPT_ERROR_MAX]);
 
 /* Writes what it means that the @nth of them failed to @text, "" if the file does not say. Returns
  * @text. */

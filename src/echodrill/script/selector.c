@@ -27,7 +27,7 @@ static const struct {
 	{ "unsent", 3, 3, SELECTOR_SOCKETS },  { "backlog", 3, 3, SELECTOR_SOCKETS },
 	{ "zombies", 3, 3, SELECTOR_SOCKETS }, { "wire", 3, 5, SELECTOR_WIRE },
 	{ "counter", 3, 3, SELECTOR_COUNTER }, { "fault", 2, 2, SELECTOR_FAULT },
-	{ "dial", 2, 2, SELECTOR_DIAL },
+	{ "dial", 2, 2, SELECTOR_DIAL },       { "mismatch", 2, 2, SELECTOR_MISMATCH },
 };
 
 static int selector_find_kind(struct selector *n)
@@ -148,6 +148,8 @@ static bool selector_is_known(const struct selector *n)
 		return wire_is_known(n);
 	if (n->kind == SELECTOR_FAULT)
 		return strcmp(n->part[1], "packets") == 0;
+	if (n->kind == SELECTOR_MISMATCH)
+		return strcmp(n->part[1], "wire") == 0;
 	if (n->kind == SELECTOR_COUNTER)
 		return selector_end(n->part[1]) >= 0;
 	if (strcmp(n->part[0], "zombies") == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * verb: what a step of a drill does. A verb is one file, src/echodrill/verbs/verb_NAME.c, and a
- * line in verbs.c: the reader of drills, --help, the manual and the list of errors take it from
- * there.
+ * verb: what a step of a drill does. A verb is one file, src/echodrill/verbs/verb_NAME.c (waits/
+ * for those that only wait and look), and a line in verbs.c: the reader of drills, --help, the
+ * manual and the list of errors take it from there.
  */
 #ifndef ECHODRILL_VERB_H
 #define ECHODRILL_VERB_H
@@ -40,8 +40,8 @@ struct verb {
 /* All of them, in the order of --help; NULL at the end. */
 extern const struct verb *const verbs[];
 
-extern const struct verb verb_await, verb_client, verb_destroy, verb_dial, verb_exhaust,
-	verb_hangup, verb_heal, verb_ip, verb_leak, verb_look, verb_nft, verb_restart, verb_share,
-	verb_signal, verb_start, verb_sysctl, verb_tc, verb_type, verb_wait, verb_write;
+extern const struct verb verb_await, verb_calm, verb_client, verb_destroy, verb_dial, verb_exhaust,
+	verb_hangup, verb_heal, verb_ip, verb_leak, verb_look, verb_nft, verb_restart, verb_settled,
+	verb_share, verb_signal, verb_start, verb_sysctl, verb_tc, verb_type, verb_wait, verb_write;
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "echo/lab/tasks.h"
+#include "echodrill/rig/footprint.h"
 #include "echodrill/rig/hosts.h"
 #include "echodrill/script/drill.h"
 #include "proc.h"
@@ -60,7 +61,9 @@ struct run {
 	int64_t noticed_base; /* ... as to what was said since then */
 	int64_t looked_ns;
 	pid_t wire;
-	pid_t listener; /* that shares the server's port; 0: none */
+	struct footprint
+		footprint[RUN_PROCS]; /* of the programs when the drill had settled first */
+	pid_t listener;               /* that shares the server's port; 0: none */
 };
 
 /* Whether a foreign program runs in place of ours. @who: enum who of a program */

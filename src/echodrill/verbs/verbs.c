@@ -9,5 +9,5 @@ const struct verb *const verbs[] = {
 	&verb_start, &verb_client,  &verb_type,    &verb_hangup,  &verb_signal, &verb_await,
 	&verb_look,  &verb_dial,    &verb_wait,    &verb_nft,     &verb_heal,   &verb_ip,
 	&verb_tc,    &verb_sysctl,  &verb_destroy, &verb_exhaust, &verb_share,  &verb_leak,
-	&verb_write, &verb_restart, NULL,
+	&verb_write, &verb_restart, &verb_settled, &verb_calm,    NULL,
 };

@@ -208,7 +208,7 @@ int capture_heard(int fd, int64_t until_ns, int64_t *earliest_ns, int64_t *lates
 	return count;
 }
 
-void capture_each(int fd, void (*see)(void *arg, const struct frame *f, int64_t t_ns), void *arg)
+int capture_each(int fd, void (*see)(void *arg, const struct frame *f, int64_t t_ns), void *arg)
 {
 	struct pcap_pkthdr *h;
 	const unsigned char *data;
@@ -220,6 +220,7 @@ void capture_each(int fd, void (*see)(void *arg, const struct frame *f, int64_t 
 			see(arg, &f, frame_time(h));
 	if (p)
 		pcap_close(p);
+	return p ? 0 : -EIO;
 }
 
 bool capture_to_server(const struct frame *f)

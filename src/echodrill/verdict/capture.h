@@ -26,9 +26,10 @@ int capture_heard(int fd, int64_t until_ns, int64_t *earliest_ns, int64_t *lates
 /* Is @what one that capture_count knows? */
 int capture_check(const char *what);
 
-/* Calls @see for every frame of a capture that can be read. */
+/* Calls @see for every frame of a capture that can be read. Returns 0, or -EIO: it is no capture.
+ */
 struct frame;
-void capture_each(int fd, void (*see)(void *arg, const struct frame *f, int64_t t_ns), void *arg);
+int capture_each(int fd, void (*see)(void *arg, const struct frame *f, int64_t t_ns), void *arg);
 
 /* Whether a frame of TCP goes to a server of the drill. */
 bool capture_to_server(const struct frame *f);

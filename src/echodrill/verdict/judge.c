@@ -115,10 +115,13 @@ static bool is_explained(const struct run *r, unsigned nth)
 }
 
 /* How many times as long as this machine was late a step must have been waited for. A step that is
- * explained has a limit with room for that. */
+ * explained, or timeless, has a limit with room for that. A load that was calm for so long has a
+ * limit of its own for each answer, a third of it. */
 static int64_t late_part(const struct run *r, unsigned nth)
 {
-	return is_explained(r, nth) ? 10 : 50;
+	if (r->drill->step.at[nth].verb == &verb_calm)
+		return 3;
+	return is_explained(r, nth) || r->drill->timeless ? 10 : 50;
 }
 
 static void judge_await(const struct run *r, unsigned nth, struct judgement *j)
@@ -137,8 +140,9 @@ static void judge_await(const struct run *r, unsigned nth, struct judgement *j)
 		ruling = RULING_SKIPPED;
 	f = found_step(j, ruling, nth);
 	snprintf(f->what, sizeof(f->what), "%.200s", o->noticing ? "the client notices" : s->text);
-	if (s->verb == &verb_start)
-		snprintf(f->expected, sizeof(f->expected), "again");
+	if (s->verb == &verb_start || s->verb == &verb_calm)
+		snprintf(f->expected, sizeof(f->expected),
+			 s->verb == &verb_start ? "again" : "all the time");
 	else
 		snprintf(f->expected, sizeof(f->expected), "within %s",
 			 units_time(s->limit_ns, 3, text));
@@ -281,13 +285,16 @@ static int crashed_by(const struct run *r)
 	return bug && (!fault || client->t_ns < fault->begin_ns) ? by : 0;
 }
 
-/* The first step that a program missed, where the drill says what that means: the fault behind it
- * was not reached because of the program, and its limit had room for a late machine. */
+/* The first step that a program missed, where the drill says what that means or that time means
+ * nothing: the fault behind it was not reached because of the program, and its limit had room for a
+ * late machine. */
 static const struct finding *missed_step(const struct run *r, const struct judgement *j)
 {
 	const struct finding *no = first_of(j, RULING_NO);
 
-	return no && no->of == FINDING_OF_STEP && is_explained(r, no->nth) ? no : NULL;
+	return no && no->of == FINDING_OF_STEP && (is_explained(r, no->nth) || r->drill->timeless)
+		       ? no
+		       : NULL;
 }
 
 /* The first of these rules that applies. @negate: what was turned round is wrong however late the
@@ -313,7 +320,8 @@ static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
 	else if (no && dropped > 0 && !measures)
 		conclude(j, VERDICT_INCONCLUSIVE, "the wire had no room for %u frames", dropped);
-	else if (no && !negate && !missed && was_late(r, measures ? measured_late_ns : too_late_ns))
+	else if (no && !negate && !missed && !r->drill->timeless &&
+		 was_late(r, measures ? measured_late_ns : too_late_ns))
 		conclude(j, VERDICT_INCONCLUSIVE, "%.100s: %.90s, but this machine was late by %s",
 			 no->what, no->observed, units_time(late_by(rec), 3, late_text));
 	else if (no)

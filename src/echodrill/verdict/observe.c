@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "agree.h"
 #include "capture.h"
 #include "echo/base/base.h"
 #include "echo/base/units.h"
@@ -346,6 +347,22 @@ static int see_fault(const struct run *r, const struct selector *n, struct seen 
 	return see_number(s, r->record->fault_packets);
 }
 
+/* mismatch.wire: its result against its wire, from the client's start to its end. */
+static int see_mismatch(const struct run *r, const struct selector *n, struct seen *s)
+{
+	int need = need_load(r, s), off;
+
+	(void)n;
+	if (need != 0)
+		return need > 0;
+	off = agree(r, observe_load, s->text, sizeof(s->text));
+	if (off < 0)
+		return see_nothing(s, "the capture cannot be read");
+	s->kind = SEEN_NUMBER;
+	s->least = s->most = off;
+	return 0;
+}
+
 int observe(const struct run *r, const char *what, struct seen *s)
 {
 	static int (*const see[])(const struct run *r, const struct selector *n, struct seen *s) = {
@@ -353,7 +370,7 @@ int observe(const struct run *r, const char *what, struct seen *s)
 		[SELECTOR_OUTCOME] = see_outcome, [SELECTOR_OUTAGE] = see_outage,
 		[SELECTOR_SOCKETS] = see_sockets, [SELECTOR_WIRE] = see_wire,
 		[SELECTOR_COUNTER] = see_counter, [SELECTOR_FAULT] = see_fault,
-		[SELECTOR_DIAL] = see_dial,
+		[SELECTOR_DIAL] = see_dial,       [SELECTOR_MISMATCH] = see_mismatch,
 	};
 	struct selector n;
 

@@ -14,6 +14,7 @@
  *     counter.client.TcpExtTCPTimeouts                how much the kernel's counter has grown
  *     dial.LABEL                                      "connected", "timeout", "ECONNREFUSED"
  *     fault.packets
+ *     mismatch.wire                                   outcomes that the capture does not bear out
  *
  * Times count from the first fault, frames too; NAME@LABEL from the step of that label; @start:
  * from the client's start; @heard: since the connections have last heard data of the server. What

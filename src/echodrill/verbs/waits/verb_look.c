@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * verb_look: the states of all sockets are taken down, under a label.
  */
-#include "doing.h"
 #include "echodrill/script/arguments.h"
 #include "echodrill/script/drill.h"
 #include "echodrill/script/verb.h"
 #include "echodrill/stage/loop.h"
+#include "echodrill/verbs/doing.h"
 
 static int look_act(struct doing *d)
 {

@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "doing.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echodrill/script/arguments.h"
@@ -18,6 +17,7 @@
 #include "echodrill/stage/loop.h"
 #include "echodrill/stage/notice.h"
 #include "echodrill/stage/run.h"
+#include "echodrill/verbs/doing.h"
 
 /* await client /re/ | noticed | exit PROC | state HOST STATE N | unread HOST N | backlog HOST N
  * | acked HOST | caught N; all: [within T] */

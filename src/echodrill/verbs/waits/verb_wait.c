@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * verb_wait: time passes.
  */
-#include "doing.h"
 #include "echo/base/clock.h"
 #include "echodrill/script/arguments.h"
 #include "echodrill/script/drill.h"
 #include "echodrill/script/verb.h"
 #include "echodrill/script/words.h"
 #include "echodrill/stage/loop.h"
+#include "echodrill/verbs/doing.h"
 
 static int wait_parse(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
