@@ -11,6 +11,7 @@
 #include "echo/base/escape.h"
 #include "echo/base/log.h"
 #include "echo/base/opt.h"
+#include "echodrill/chaos/chaos.h"
 #include "echodrill/lesson/lesson.h"
 #include "echodrill/report/report.h"
 #include "echodrill/script/drill.h"
@@ -227,6 +228,13 @@ static int master_explain(struct master *m, int count, char **names)
 	return EXIT_OK;
 }
 
+static int master_chaos(struct master *m, int count, char **names)
+{
+	(void)count;
+	(void)names;
+	return chaos(&m->config, stdout);
+}
+
 static const struct {
 	const char *name, *operands;
 	int least, most; /* operands */
@@ -239,6 +247,7 @@ static const struct {
 	{ "programs", "", 0, 0, master_programs },
 	{ "probe", " [NAME|FILE]...", 0, DRILLS_MAX, master_probe },
 	{ "explain", "", 0, 0, master_explain },
+	{ "chaos", "", 0, 0, master_chaos },
 	{ "lesson", " [N]", 0, 1, master_lesson },
 };
 
@@ -256,10 +265,10 @@ static int master_command(struct master *m, int operands, char **argv)
 	}
 	if (operands == 0)
 		log_error(
-			"no command: list, show, run, check, programs, probe, explain or lesson (see --help)");
+			"no command: list, show, run, check, programs, probe, explain, chaos or lesson (see --help)");
 	else
 		log_error(
-			"unknown command '%s': list, show, run, check, programs, probe, explain or lesson",
+			"unknown command '%s': list, show, run, check, programs, probe, explain, chaos or lesson",
 			name);
 	return EXIT_USAGE;
 }
@@ -294,7 +303,7 @@ int main(int argc, char **argv)
 		.drills = drills,
 		.opts = { .program = "echodrill",
 			  .usage = "[OPTION]... list | show NAME | run [NAME...] | check FILE | "
-				   "programs | probe [NAME...] | explain | lesson [N]",
+				   "programs | probe [NAME...] | explain | chaos | lesson [N]",
 			  .about = "Failure drills: makes hosts of its own, starts a server and a "
 				   "client on them, injects a fault, and checks what the client "
 				   "saw, and when, against what TCP says it must see." },

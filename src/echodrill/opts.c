@@ -76,6 +76,16 @@ const struct opt drill_opts[] = {
 	OPT_UINT(drill_config, keepalive_interval, "0", 0, 32767,
 		 "explain: TCP_KEEPINTVL in seconds; 0: the host's"),
 	OPT_UINT(drill_config, keepalive_count, "0", 0, 127, "explain: TCP_KEEPCNT; 0: the host's"),
+	OPT_UINT(drill_config, seed, "0", 0, INT64_MAX,
+		 "chaos: the same seed has the same faults; 0: one that the clock chooses"),
+	OPT_UINT(drill_config, minutes, "3", 0, 10000,
+		 "chaos: begin no further round after this; one takes about half a minute; 0: only "
+		 "the first, --jobs of them"),
+	OPT_UINT(drill_config, round, "0", 0, 1000000,
+		 "chaos: only this round of the seed; 0: one after another"),
+	OPT_UINT(drill_config, faults, "8", 1, 8, "chaos: faults of a round"),
+	OPT_FLAG(drill_config, print_drill,
+		 "chaos: print the drill of --round, a file for `run`, and run nothing"),
 	PROGRAM_ROWS(drill_config),
 	OPT_END,
 };
@@ -90,12 +100,16 @@ static const char before_verbs[] =
 	"  probe               the faults that matter against --client: what it notices, what it\n"
 	"                      never does, what to set; exit 1 if there is one that it never does\n"
 	"  explain             when a client notices each fault, on this host, by TCP's formulas\n"
+	"  chaos               random faults on a running load, for --minutes; after each all must\n"
+	"                      settle: connections are back, nothing has leaked; in the end the\n"
+	"                      books must balance, and outcomes be what the capture says\n"
 	"  lesson [N]          grades a program of yours (--client CMD or --server CMD) in the drills\n"
 	"                      of lesson N and says what it missed; without N: the lessons\n"
 	"\n"
 	"Drill files:\n"
 	"  [drill]   story (repeats), sooner, group, family = ipv4|ipv6, delay, limit,\n"
 	"            words = on (what programs print counts, whoever's they are),\n"
+	"            timeless = on (no expectation depends on how fast this machine is),\n"
 	"            needs, explain, answered (of drills for any client)\n"
 	"  [hosts]   sysctl = HOST NAME VALUE, ip = HOST TEXT (both repeat)\n"
 	"  [server]  options, count = 1|2, fork = on (a server of many processes will do)\n"
@@ -110,7 +124,7 @@ static const char after_verbs[] =
 	"    state.LOOK.HOST.STATE  unread.LOOK.HOST  unsent.LOOK.HOST  backlog.LOOK.HOST\n"
 	"    wire.SIDE.DIR.KIND or wire.SIDE./FILTER/ [.when]; DIR: c2s s2c any; KIND: syn\n"
 	"    fin rst data ack icmp all  counter.HOST.NAME (as nstat names it)\n"
-	"    zombies.LOOK.server\n"
+	"    zombies.LOOK.server  mismatch.wire (outcomes that the capture does not bear out)\n"
 	"  missed = TEXT (repeats), below a step or an expectation: what it means that it failed\n"
 	"  [means]   NAME = never | FROM..TO CAUSE: the drill is run with each of these means\n"
 	"    of the client alone, and then it must know; NAME: none limit user keepalive\n"

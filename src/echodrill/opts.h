@@ -21,7 +21,13 @@ struct drill_config {
 	char programs[OPT_TEXT_MAX], programs_dir[OPT_TEXT_MAX], request[OPT_TEXT_MAX];
 	char server_backend[32], client_backend[32];
 	bool all, without_fault, negate;
-	bool probe; /* the command: a client that never notices a fault has failed */
+	/* chaos */
+	uint64_t seed;           /* 0: chosen by the clock */
+	unsigned faults;         /* of a round */
+	unsigned minutes, round; /* of all rounds; of the seed, 0: one after another */
+	bool print_drill;
+	int64_t until_ns; /* no drill is begun after that; 0: all are */
+	bool probe;       /* the command: a client that never notices a fault has failed */
 	/* explain */
 	int64_t user_timeout, answer_timeout;
 	bool icmp_errors;

@@ -359,7 +359,7 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 	if (code != EXIT_OK)
 		return code;
 	s.config = c;
-	suite_progress_begin(&s.progress, c->progress, c->jobs);
+	suite_progress_begin(&s.progress, c->progress, c->jobs, c->until_ns);
 	s.named = c->programs[0];
 	for (unsigned i = 0; i < pairs->count; i++)
 		suite_fill(&s, drills, count, &pairs->at[i]);
@@ -374,8 +374,10 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 		}
 	}
 	suite_signals(&signals);
-	report_begin(c->output, s.count);
+	report_begin(c->output, c->until_ns ? 0 : s.count);
 	while (s.next < s.count || s.running > 0) {
+		if (c->until_ns && s.next > 0 && clock_now_ns() >= c->until_ns)
+			s.count = s.next;
 		while (s.next < s.count && s.running < c->jobs && !s.signal)
 			suite_start(&s);
 		if (s.signal)

@@ -41,9 +41,9 @@ static void estimate(struct suite_progress *p, int64_t now_ns)
 			: (int64_t)((double)(p->planned_ns - p->planned_done_ns) * slower / beside);
 }
 
-void suite_progress_begin(struct suite_progress *p, unsigned mode, unsigned jobs)
+void suite_progress_begin(struct suite_progress *p, unsigned mode, unsigned jobs, int64_t until_ns)
 {
-	*p = (struct suite_progress){ .jobs = jobs };
+	*p = (struct suite_progress){ .jobs = jobs, .until_ns = until_ns };
 	progress_line_begin(&p->line, mode);
 }
 
@@ -73,10 +73,13 @@ void suite_progress_ended(struct suite_progress *p, const struct drill *d, int64
 
 char *suite_progress_text(const struct suite_progress *p, int64_t now_ns, char text[128])
 {
-	const int64_t left_ns = p->left_ns - (now_ns - p->since_ns);
-	char span[PROGRESS_LINE_SPAN_MAX];
+	const int64_t left_ns =
+		p->until_ns ? p->until_ns - now_ns : p->left_ns - (now_ns - p->since_ns);
+	char span[PROGRESS_LINE_SPAN_MAX], of[16] = "";
 
-	snprintf(text, 128, "%u/%u done, %u running, %u failed, about %s left", p->done, p->count,
+	if (p->until_ns == 0)
+		snprintf(of, sizeof(of), "/%u", p->count);
+	snprintf(text, 128, "%u%s done, %u running, %u failed, about %s left", p->done, of,
 		 p->running, p->failed,
 		 progress_line_span(left_ns < SEC(1) ? SEC(1) : left_ns, span));
 	return text;

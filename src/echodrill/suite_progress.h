@@ -15,7 +15,8 @@ enum { SUITE_PROGRESS_MS = 250 };
 
 struct suite_progress {
 	struct progress_line line;
-	unsigned jobs; /* at a time */
+	unsigned jobs;    /* at a time */
+	int64_t until_ns; /* none is begun after that; 0: all are run */
 	unsigned count, done, running, failed;
 	int64_t planned_ns,
 		planned_done_ns;   /* what the files say: of all, of those that are done */
@@ -23,7 +24,8 @@ struct suite_progress {
 	int64_t left_ns, since_ns; /* an estimate, and when it was made */
 };
 
-void suite_progress_begin(struct suite_progress *p, unsigned mode, unsigned jobs);
+/* @until_ns: none is begun after that; 0: all are run. */
+void suite_progress_begin(struct suite_progress *p, unsigned mode, unsigned jobs, int64_t until_ns);
 /* A drill will be run. */
 void suite_progress_add(struct suite_progress *p, const struct drill *d);
 /* One has begun. */

@@ -117,7 +117,7 @@ class Completion(TestCase):
         self.assertEqual(self.zsh("echodrill", "-f", "")[0:2], ["-S", ":"])
 
     def test_commands_and_names_of_drills_are_offered(self):
-        wanted = {"list", "show", "run", "check", "programs", "probe", "explain", "lesson"}
+        wanted = {"list", "show", "run", "check", "programs", "probe", "explain", "chaos", "lesson"}
         self.assertEqual(set(self.bash("echodrill", "")), wanted)
         self.assertEqual(set(self.fish("echodrill", "")), wanted)
         self.assertEqual(self.bash("echoload", "re"), ["report"])

@@ -27,6 +27,7 @@
 	X(conn_slot)      \
 	X(cpu_quota)      \
 	X(drill_capture)  \
+	X(drill_chaos)    \
 	X(drill_ends)     \
 	X(drill_footprint) \
 	X(drill_explain)  \

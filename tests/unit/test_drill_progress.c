@@ -18,7 +18,7 @@ static void setup(void)
 					  .at = { { .at = true, .start_ns = SEC(8) },
 						  { .at = true, .start_ns = SEC(2) },
 						  { .start_ns = SEC(2) - MSEC(300) } } } };
-	suite_progress_begin(&p, PROGRESS_NEVER, 2);
+	suite_progress_begin(&p, PROGRESS_NEVER, 2, 0);
 	for (int i = 0; i < 4; i++)
 		suite_progress_add(&p, &drill);
 	suite_progress_started(&p, SEC(1));
@@ -56,6 +56,16 @@ START_TEST(what_takes_longer_than_thought_is_never_over_already)
 }
 END_TEST
 
+START_TEST(what_ends_at_a_time_says_how_long_that_is)
+{
+	p.until_ns = SEC(181);
+	expect_text(SEC(1), "0 done, 2 running, 0 failed, about 3 min 0 s left");
+	suite_progress_ended(&p, &drill, SEC(30), true, SEC(31));
+	expect_text(SEC(176), "1 done, 1 running, 1 failed, about 5 s left");
+	expect_text(SEC(200), "1 done, 1 running, 1 failed, about 1 s left");
+}
+END_TEST
+
 START_TEST(spans_have_two_parts_at_most)
 {
 	char text[PROGRESS_LINE_SPAN_MAX];
@@ -75,6 +85,7 @@ Suite *drill_progress_suite(void)
 	tcase_add_test(t, before_anything_is_done_the_files_say_how_long_it_takes);
 	tcase_add_test(t, what_is_done_says_how_much_longer_than_that_it_takes);
 	tcase_add_test(t, what_takes_longer_than_thought_is_never_over_already);
+	tcase_add_test(t, what_ends_at_a_time_says_how_long_that_is);
 	tcase_add_test(t, spans_have_two_parts_at_most);
 	suite_add_tcase(s, t);
 	return s;

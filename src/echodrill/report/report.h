@@ -62,6 +62,10 @@ char *report_knew_text(const struct summary *s, char text[UNITS_MAX]);
 enum { REPORT_MISSED_MAX = DRILL_MISSED_MAX * (OPT_TEXT_MAX + 1) };
 char *report_missed(const struct result *r, const struct finding *f, char text[REPORT_MISSED_MAX]);
 
+/* Where the drill went wrong: the first step that was not as it must be, from 1; 0: none, what was
+ * expected of the whole was not met. */
+unsigned report_step(const struct result *r);
+
 /* All that was done and seen, for people. */
 void report_whole(const struct result *r, FILE *to);
 
@@ -83,7 +87,7 @@ const char *report_cause_words(const char *cause);
 /* A format of standard output; what it has nothing to say about is NULL. */
 struct reporter {
 	const char *name, *help;
-	void (*begin)(unsigned count); /* @count drills follow */
+	void (*begin)(unsigned count); /* @count drills follow; 0: that is not known yet */
 	/* One drill, the @nth from 1; @whole: with all that happened. */
 	void (*result)(const struct result *r, bool whole, unsigned nth);
 	void (*end)(const struct summary *at, unsigned count);

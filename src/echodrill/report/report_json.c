@@ -156,6 +156,9 @@ int report_run_json(const struct result *r, FILE *to)
 		commands_json(rec), "load", load ? load : json_null());
 
 	programs_json(r, o);
+	json_object_set_new(o, "step", report_step(r) ? json_integer(report_step(r)) : json_null());
+	json_object_set_new(o, "again",
+			    r->drill->again[0] ? tojson_text(r->drill->again) : json_null());
 	return tojson_write(o, JSON_COMPACT, to);
 }
 

@@ -6,6 +6,8 @@
 #include "echo/base/escape.h"
 #include "report.h"
 
+static bool tap_planned;
+
 /* In TAP a '#' behind the description begins a directive, unless it is escaped. */
 static const char *tap_name(const char *name, char text[2 * OPT_TEXT_MAX])
 {
@@ -20,9 +22,20 @@ static const char *tap_name(const char *name, char text[2 * OPT_TEXT_MAX])
 	return text;
 }
 
+/* The plan may stand at the end as well. */
 static void tap_begin(unsigned count)
 {
-	printf("TAP version 13\n1..%u\n", count);
+	printf("TAP version 13\n");
+	if (count > 0)
+		printf("1..%u\n", count);
+	tap_planned = count > 0;
+}
+
+static void tap_end(const struct summary *at, unsigned count)
+{
+	(void)at;
+	if (!tap_planned)
+		printf("1..%u\n", count);
 }
 
 static void tap_result(const struct result *r, bool whole, unsigned nth)
@@ -48,4 +61,5 @@ const struct reporter reporter_tap = {
 	.help = "the Test Anything Protocol",
 	.begin = tap_begin,
 	.result = tap_result,
+	.end = tap_end,
 };

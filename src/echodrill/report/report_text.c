@@ -157,6 +157,27 @@ void report_whole(const struct result *r, FILE *to)
 		units_time(atomic_load(&rec->wire.late_ns), 3, wire));
 }
 
+/* Where a drill that is no file went wrong, and what makes it again. */
+static void text_again(const struct result *r)
+{
+	const struct drill *d = r->drill;
+	const unsigned nth = report_step(r);
+	unsigned fault = nth > 0 ? nth : d->step.count; /* the last one before it */
+	char text[OPT_TEXT_MAX + 64];
+
+	while (fault > 0 && !d->step.at[fault - 1].fault)
+		fault--;
+	if (nth > 0 && fault > 0)
+		snprintf(text, sizeof(text), "at step %u of %u; the last fault, step %u: %s", nth,
+			 d->step.count, fault, d->step.at[fault - 1].text);
+	else
+		snprintf(text, sizeof(text), nth > 0 ? "at step %u of %u" : "at its end", nth,
+			 d->step.count);
+	textwrap_put(stdout, "", REASON_AT, 0, text);
+	snprintf(text, sizeof(text), "again: %s", d->again);
+	textwrap_put(stdout, "", REASON_AT, 0, text);
+}
+
 static void text_result(const struct result *r, bool whole, unsigned nth)
 {
 	FILE *to = stdout;
@@ -180,11 +201,13 @@ static void text_result(const struct result *r, bool whole, unsigned nth)
 	}
 	if (j->reason[0])
 		textwrap_put(to, "", REASON_AT, 0, j->reason);
+	if (j->reason[0] && r->drill->again[0])
+		text_again(r);
 }
 
 static void text_begin(unsigned count)
 {
-	if (count > 1)
+	if (count != 1)
 		printf("%-12s %-31s %7s  %s\n", "verdict", "drill", "took",
 		       "the client knew after");
 }

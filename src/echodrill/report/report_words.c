@@ -22,6 +22,17 @@ char *report_missed(const struct result *r, const struct finding *f, char text[R
 	return drill_missed(l, f->nth, text, REPORT_MISSED_MAX);
 }
 
+unsigned report_step(const struct result *r)
+{
+	const struct judgement *j = r->judgement;
+
+	for (unsigned i = 0; i < j->count; i++)
+		if (j->at[i].of == FINDING_OF_STEP && j->at[i].ruling != RULING_OK &&
+		    j->at[i].ruling != RULING_SKIPPED)
+			return j->at[i].nth + 1;
+	return 0;
+}
+
 void report_cell(const char *text, FILE *to)
 {
 	char plain[4 * OPT_TEXT_MAX];
