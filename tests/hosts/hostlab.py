@@ -42,6 +42,7 @@ class HostsCase(LoadCase):
                 switch.run(f"ip link set {bridge}{i} master {bridge} up")
                 host.run(f"ip addr add 10.{net}.0.{i}/24 dev {bridge}")
                 host.run(f"ip link set {bridge} up")
+        self.wait_until(lambda: switch.run("bridge link").count("state forwarding") == 2 * HOSTS, "a switch that forwards")
         self.server = self.echod(listen="10.78.0.100:7007", prefix=switch.prefix, max_conns="10k")
         self.at = self.folder()
         self.dir = self.at / "parts"

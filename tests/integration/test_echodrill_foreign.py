@@ -138,7 +138,10 @@ class TextbookBoth(TextbookCase):
                     self.assertEqual((r["verdict"], r["reason"]), ("inconclusive", " signal KILL server: there is no such process"))
                     continue
                 r = results[name]
-                self.assertEqual((r["verdict"], r["reason"]), ("fail" if reason else "pass", reason))
+                self.assertEqual(r["verdict"], "fail" if reason else "pass", r)
+                if "late" in [e["ruling"] for e in r["expectations"] if reason and reason.startswith(f"{e['what']} ")]:
+                    continue  # a machine that was a little late explains this one, but not the next
+                self.assertEqual(r["reason"], reason)
 
     def test_it_is_killed_by_sigpipe_with_its_second_line(self):
         r = self.both("run", "server-killed")

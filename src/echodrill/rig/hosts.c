@@ -30,6 +30,18 @@ const char *const host_names[] = { "client", "wire", "router", "server", NULL };
 static const char ip_links[] = "link add c0 netns client type veth peer name w0 netns wire\n"
 			       "link add w1 netns wire type veth peer name r0 netns router\n"
 			       "link add r1 netns router type veth peer name s0 netns server\n";
+/* The hosts come up in this order. */
+static const enum host host_order[] = { HOST_WIRE, HOST_CLIENT, HOST_ROUTER, HOST_SERVER };
+
+/* A device whose peer comes up after it gets its queue from a worker of the kernel (linkwatch),
+ * which waits for others that change their network. Until then it loses what it is given, such as
+ * the first question for the peer's address, which is asked again after a second. With a new length
+ * the queue is there at once (dev_qdisc_change_tx_queue_len). */
+static const char *const ip_queues[HOST_COUNT] = {
+	[HOST_WIRE] = "link set w0 txqueuelen 1001\nlink set w1 txqueuelen 1001\n",
+	[HOST_ROUTER] = "link set r1 txqueuelen 1001\n",
+};
+
 static const char *const ip_hosts[2][HOST_COUNT] = {
 	{ "link set lo up\nlink set c0 up\naddr add 10.77.1.2/24 dev c0\n"
 	  "route add default via 10.77.1.1\n",
@@ -311,8 +323,11 @@ int hosts_open(struct hosts *h, int family)
 		hosts_quiet_ipv6(h, i);
 	if (r == 0)
 		r = hosts_ip(h, HOST_WIRE, ip_links);
+	for (size_t i = 0; i < ARRAY_LEN(host_order) && r == 0; i++)
+		r = hosts_ip(h, host_order[i], ip_hosts[family == 6][host_order[i]]);
 	for (unsigned i = 0; i < HOST_COUNT && r == 0; i++)
-		r = hosts_ip(h, i, ip_hosts[family == 6][i]);
+		if (ip_queues[i])
+			r = hosts_ip(h, i, ip_queues[i]);
 	if (r == 0)
 		r = hosts_no_offload(h, HOST_CLIENT, "c0");
 	if (r == 0)

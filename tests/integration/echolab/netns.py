@@ -72,6 +72,8 @@ class Lab:
                             f"ip addr add 10.77.{net}.1/24 dev r{net}", f"ip link set r{net} up")
             host.run(f"ip addr add 10.77.{net}.2/24 dev {dev}", f"ip link set {dev} up",
                      f"ip route add default via 10.77.{net}.1")
+            # it came up before its peer: until it has a new queue it may lose what it is given
+            self.router.run(f"ip link set r{net} txqueuelen 1001")
         self.router.run("sysctl -q -w net.ipv4.ip_forward=1")
 
     def blackhole(self):
