@@ -113,6 +113,42 @@ class Late(TestCase):
         self.assertGreater(result["canary_late_ns"], 100_000_000)
         self.assertRegex(result["reason"], "client.ended@start .*late")
 
+    def test_a_late_machine_excuses_nothing_that_does_not_depend_on_time(self):
+        """The same pause, and an exit code that is wrong however fast the machine is."""
+        if no_namespaces():
+            self.skipTest(no_namespaces())
+        for timeless, code in (("", INCONCLUSIVE), ("timeless = on\n", VERDICT)):
+            text = DRILL.replace("after 100ms", "after 1s").replace("[server]", timeless + "[server]")
+            path = self.config_file(text.replace("exit client", "exit client within 30s") + "expect = client.exit == 99\n")
+            d = self.keep(Process([*program("echodrill"), "-o", "json", "run", path]))
+            self.wait_until(lambda d=d: len(descendants(d.pid)) >= 5, "a drill under way")
+            inside = children(children(d.pid)[0])[0]
+            os.kill(inside, signal.SIGSTOP)
+            time.sleep(0.2)  # is what is tested
+            os.kill(inside, signal.SIGCONT)
+            self.assertEqual(d.wait(), code, d.said())
+            self.assertRegex(json.loads(d.out.text)["reason"], "client.exit.*: 1")
+
+    def test_a_step_that_a_late_machine_missed_decides_nothing(self):
+        """Nor does what was expected behind it, which was not reached."""
+        if no_namespaces():
+            self.skipTest(no_namespaces())
+        text = DRILL.replace("[server]", "timeless = on\n[server]").replace("-d 3s", "-d 60s -R 20 --churn 1 -i --reconnect immediate")
+        text = text.replace("fault destroy server", "fault nft add rule inet drill forward counter name fault")
+        path = self.config_file(text.replace("after 100ms", "after 1s").replace("await exit client", "calm 1s"))
+        for stopped, verdict in ((0, "fail"), (0.6, "inconclusive")):
+            d = self.keep(Process([*program("echodrill"), "-o", "json", "run", path]))
+            self.wait_until(lambda d=d: len(descendants(d.pid)) >= 5, "a drill under way")
+            inside = children(children(d.pid)[0])[0]
+            os.kill(inside, signal.SIGSTOP)
+            time.sleep(stopped)  # is what is tested
+            os.kill(inside, signal.SIGCONT)
+            d.wait()
+            result = json.loads(d.out.text)
+            if result["canary_late_ns"] < 300_000_000 or stopped:  # else this machine was late by itself
+                self.assertEqual(result["verdict"], verdict, result["reason"])
+            self.assertRegex(result["reason"], "^calm 1s all the time: a connection has ended")
+
     def test_what_a_late_wire_explains_is_inconclusive(self):
         """The relay is stopped for a while: no timer and no program is late, but all frames are."""
         if no_namespaces():

@@ -20,6 +20,7 @@
 #include "echodrill/script/verb.h"
 #include "echodrill/stage/notice.h"
 #include "echodrill/stage/run.h"
+#include "knew.h"
 #include "observe.h"
 
 /* A timer that is later than this, or a program that waited longer for a CPU, makes upper bounds of
@@ -251,6 +252,13 @@ static const struct finding *first_of(const struct judgement *j, enum ruling rul
 	return NULL;
 }
 
+/* Whether the steps came to their end. Else what is expected of the whole was not reached, which in
+ * a timeless drill counts as nothing that the programs have done. */
+static bool steps_came(const struct run *r, const struct judgement *j)
+{
+	return !r->drill->timeless || (!first_of(j, RULING_LATE) && !first_of(j, RULING_NO));
+}
+
 static void conclude_finding(struct judgement *j, enum verdict v, const struct finding *f)
 {
 	conclude(j, v, "%.100s %.60s: %.90s%s", f->what, f->expected, f->observed,
@@ -316,6 +324,8 @@ static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 		judge_trouble(rec, j);
 	else if (lost > 0)
 		conclude(j, VERDICT_INCONCLUSIVE, "the timeline had no room for %u events", lost);
+	else if (late && r->drill->timeless && (!doubt || late < doubt))
+		conclude_finding(j, VERDICT_INCONCLUSIVE, late);
 	else if (doubt && (!missed || doubt < missed))
 		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
 	else if (no && dropped > 0 && !measures)
@@ -330,96 +340,6 @@ static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 		conclude_finding(j, VERDICT_INCONCLUSIVE, late);
 	else
 		conclude(j, VERDICT_PASS, "%s", "");
-}
-
-/* The cause, out of "[ 0.1 s] recv: 0, end of input: the server is gone (eof, phase idle)". */
-static void judge_words(const struct run *r, struct judgement *j)
-{
-	const struct timeline *t = &r->record->timeline;
-
-	snprintf(j->knew, sizeof(j->knew), "an error");
-	for (unsigned i = 0; i < t->count; i++) {
-		const char *at = strstr(t->at[i].text, "phase ") ? strrchr(t->at[i].text, '(') : 0;
-
-		if (t->at[i].who == WHO_CLIENT && at) {
-			snprintf(j->knew, sizeof(j->knew), "%.*s", (int)strcspn(at + 1, ","),
-				 at + 1);
-			return;
-		}
-	}
-}
-
-/* What the client's knowledge counts from: see judge.h. */
-static const char *knew_base(const struct record *rec)
-{
-	const struct mark *started = record_mark(rec, RECORD_CLIENT_STARTED);
-	const struct mark *fault = record_mark(rec, "fault");
-
-	if (record_mark(rec, "from"))
-		return "from";
-	return started && fault && started->begin_ns > fault->begin_ns ? RECORD_CLIENT_STARTED
-								       : "fault";
-}
-
-/* Whether @name happened, after @base and sooner than all that the client is known to have noticed:
- * then it is that. What comes of the clean-up does not count. */
-static bool judge_sooner(const struct run *r, const char *name, const char *base,
-			 struct judgement *j, struct seen *first)
-{
-	const struct mark *from = record_mark(r->record, base);
-	struct seen s;
-	char full[160];
-
-	snprintf(full, sizeof(full), "%s@%s", name, base);
-	if (!from || observe(r, full, &s) != 0 || s.kind != SEEN_TIME || s.most < 0 ||
-	    from->begin_ns + s.most > r->record->end_ns ||
-	    (j->knew_ns >= 0 && s.most >= j->knew_ns))
-		return false;
-	*first = s;
-	j->knew_ns = s.most;
-	return true;
-}
-
-/* Another client does not say what it knows: what it did first. */
-static struct seen judge_noticed(const struct record *rec, struct judgement *j)
-{
-	const struct notice *first = notice_first(rec);
-	struct seen s = { .kind = SEEN_NOTHING, .text = "never" };
-	char text[UNITS_MAX];
-
-	if (!first)
-		return s;
-	j->knew_ns = first->t_ns - notice_base(rec);
-	snprintf(j->knew, sizeof(j->knew), "%.63s",
-		 first == &rec->notice[NOTICE_ENDED]
-			 ? first->text
-			 : notice_name((unsigned)(first - rec->notice)));
-	s.kind = SEEN_TIME;
-	s.least = s.most = j->knew_ns;
-	snprintf(s.text, sizeof(s.text), "%s", units_time(j->knew_ns, 4, text));
-	return s;
-}
-
-/* What the client noticed first: that it said so, or an error of its result. */
-static struct seen judge_knew(const struct run *r, struct judgement *j)
-{
-	static const char said[] = "client.when./" NOTICE_WORDS "/";
-	const char *base = knew_base(r->record);
-	struct seen first = { .kind = SEEN_NOTHING, .text = "never" };
-	char name[80];
-
-	if (!run_has_words(r, WHO_CLIENT))
-		return judge_noticed(r->record, j);
-	if (judge_sooner(r, said, base, j, &first))
-		judge_words(r, j);
-	for (enum cause cause = CAUSE_NONE; cause < CAUSE_COUNT; cause++) {
-		if (!cause_is_peers(cause) && cause != CAUSE_CORRUPT)
-			continue;
-		snprintf(name, sizeof(name), "outcome.%s.*.*.first", cause_name(cause));
-		if (judge_sooner(r, name, base, j, &first))
-			snprintf(j->knew, sizeof(j->knew), "%s", cause_name(cause));
-	}
-	return first;
 }
 
 /* What [means] says of the detector that this run has. */
@@ -469,6 +389,7 @@ static void judge_measured(const struct run *r, const struct seen *s, struct jud
 void judge(const struct run *r, unsigned negate, struct judgement *j)
 {
 	const struct drill *d = r->drill;
+	bool whole = false;
 	struct seen knew;
 
 	memset(j, 0, sizeof(*j));
@@ -480,9 +401,10 @@ void judge(const struct run *r, unsigned negate, struct judgement *j)
 			judge_await(r, i, j);
 			judge_left_out(r, i, j);
 		}
-		for (unsigned i = 0; i < d->expect.count; i++)
+		whole = steps_came(r, j);
+		for (unsigned i = 0; i < d->expect.count && whole; i++)
 			judge_expect(r, i, negate == i + 1, j);
-		knew = judge_knew(r, j);
+		knew = knew_first(r, j);
 		if (d->group == GROUP_PROGRAM)
 			judge_measured(r, &knew, j);
 		if (r->options->detector)
