@@ -13,10 +13,9 @@ import time
 import unittest
 import zlib
 from pathlib import Path
-from xml.etree import ElementTree
 
 from echolab import ENVIRONMENT, NO_ANSWER, OK, ROOT, USAGE, VERDICT, covers, program, slow
-from loadlab import INCONCLUSIVE, SIGINT, LoadCase, LoadResult, parse, problems, silence, target_text
+from loadlab import INCONCLUSIVE, SIGINT, LoadCase, parse, problems, silence, target_text
 
 LONG = {"timeout": "1m", "connect_timeout": "1m", "grace": "1m"}
 ANY = (OK, INCONCLUSIVE)  # on a busy machine the generator may be late, and says so
@@ -351,44 +350,6 @@ class Merge(LoadCase):
         text = self.run_echoload("merge", str(at / "0.json"), str(at / "1.json")).out
         self.assertIn("open loop of 800/s", text)
         self.assertRegex(text, r"(?m)^sum +of 2 results, together$")
-
-
-class Plot(LoadCase):
-    @unittest.skipUnless(shutil.which("gnuplot"), "gnuplot is not installed")
-    def test_pictures(self):
-        at = self.folder()
-        self.run_load(self.echod(), connections=2, duration="1s", warmup="0s", interval="50ms",
-                      jsonl=at / "a.jsonl", **LONG)
-        for name, magic in (("a.svg", b"<?xml"), ("a.png", b"\x89PNG")):
-            r = self.run_echoload("plot", str(at / "a.jsonl"), "-o", str(at / name))
-            self.assertEqual((r.code, r.err), (OK, ""), r)
-            self.assertTrue((at / name).read_bytes().startswith(magic))
-        self.assertEqual(len(list(at.iterdir())), 3, "nothing temporary is left")
-        for title in ("it's <mine>", "'quoted'", '"twice"', "`date` @a \\n {/Bold x}", "café"):
-            picture = at / f"{title.replace('/', '')}.svg"
-            r = self.run_echoload("plot", str(at / "a.jsonl"), "-o", str(picture), "--title", title)
-            self.assertEqual((r.code, r.err), (OK, ""), r)
-            texts = [text for node in ElementTree.parse(picture).iter() for text in node.itertext()]
-            self.assertIn(title, texts)
-
-    def test_what_it_cannot_draw(self):
-        at = self.folder()
-        (at / "a.jsonl").write_text('{"event":"start","t_ns":0}\n')
-        (at / "b.jsonl").write_text('{"event":"interval","t_ns":1,"begin_ns":0,"end_ns":1,"echoed":1}\n')
-        for argv, code, said in ((["a.jsonl", "-o", "a.svg"], USAGE, "no intervals"),
-                                 (["b.jsonl", "-o", "a.gif"], USAGE, ".svg or .png"),
-                                 (["none", "-o", "a.svg"], USAGE, "No such file"), ([], USAGE, "echoload plot")):
-            r = self.run_echoload("plot", *(str(at / a) if a[0] != "-" else a for a in argv))
-            self.assertEqual(r.code, code, r)
-            self.assertIn(said, r.err)
-
-    def test_without_gnuplot_it_says_so(self):
-        at = self.folder()
-        (at / "b.jsonl").write_text('{"event":"interval","t_ns":1,"begin_ns":0,"end_ns":1,"echoed":1}\n')
-        r = self.run_echoload("plot", str(at / "b.jsonl"), "-o", str(at / "a.svg"), env={"PATH": str(at)})
-        self.assertEqual(r.code, ENVIRONMENT, r)
-        self.assertIn("gnuplot is not installed", r.err)
-        self.assertFalse((at / "a.svg").exists())
 
 
 class Profiles(LoadCase):

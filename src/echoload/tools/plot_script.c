@@ -17,13 +17,24 @@ static double seconds(int64_t ns)
 	return (double)ns / 1e9;
 }
 
-/* A row that is much shorter than the others says little: what came while the run ended. */
+/* Echoes came, and their latency is known. */
+static bool has_latency(const struct interval *row)
+{
+	return row->latency.count > 0 && row->latency.p50 > 0 && row->latency.max > 0;
+}
+
+/* A row that is much shorter than the others says little: what came while the run ended. It is
+ * drawn where no other has anything to draw. */
 static bool is_stub(const struct plot_data *p, size_t i)
 {
 	const int64_t first_ns = p->rows[0].end_ns - p->rows[0].begin_ns;
+	bool others = false;
 
-	return i > 0 && i == p->count - 1 &&
-	       (p->rows[i].end_ns - p->rows[i].begin_ns) * 2 < first_ns;
+	if (i == 0 || i < p->count - 1 || (p->rows[i].end_ns - p->rows[i].begin_ns) * 2 >= first_ns)
+		return false;
+	while (i-- > 0 && !others)
+		others = has_latency(&p->rows[i]);
+	return others;
 }
 
 /* What rates are divided by, so that the numbers at the axis are short. */
@@ -55,13 +66,32 @@ static void write_data(const struct plot_data *p, FILE *to)
 
 		if (is_stub(p, i))
 			continue;
-		if (row->latency.count == 0)
+		if (!has_latency(row))
 			fputc('\n', to); /* the line breaks off */
 		else
 			fprintf(to, "%.6f %lld %lld %lld\n", middle, (long long)row->latency.p50,
 				(long long)row->latency.p99, (long long)row->latency.max);
 	}
 	fputs("EOD\n", to);
+}
+
+/* What the axes of latency reach over, in seconds. */
+static void write_extremes(const struct plot_data *p, FILE *to)
+{
+	const struct hist *h = p->all && p->all->count > 0 ? p->all : NULL;
+	int64_t low_ns = INT64_MAX, high_ns = 0;
+
+	for (size_t i = 0; i < p->count; i++) {
+		if (!has_latency(&p->rows[i]) || is_stub(p, i))
+			continue;
+		if (p->rows[i].latency.p50 < low_ns)
+			low_ns = p->rows[i].latency.p50;
+		if (p->rows[i].latency.max > high_ns)
+			high_ns = p->rows[i].latency.max;
+	}
+	fprintf(to, "low = %.9f\nhigh = %.9f\nleast = %.9f\nmost = %.9f\n",
+		seconds(high_ns > 0 ? low_ns : 0), seconds(high_ns),
+		h ? seconds(hist_percentile(h, 0)) : 0, h ? seconds(hist_percentile(h, 100)) : 0);
 }
 
 /* Distance to 100% from 1 to 1 / count, as far as there are messages. */
@@ -123,6 +153,7 @@ void plot_script(const struct plot_data *p, bool svg, FILE *to)
 	fprintf(to, "svg = %d\nend = %.6f\nwarmup = %.6f\nmessages = %.6g\n", svg,
 		seconds(p->end_ns), warms_up ? seconds(p->warmup_ns) : 0,
 		p->all ? (double)p->all->count : 0);
+	write_extremes(p, to);
 	fprintf(to, "apart = %d\nunit = '%s'\ntitle = ",
 		p->outage_count > 0 && p->outside && p->outside->count > 0,
 		unit >= 1e6   ? "M"

@@ -1,7 +1,10 @@
 # run.gp: three pictures above each other: throughput and latency over time, with outages shaded
 # through both, and latency by percentile. What stands above it in the script comes from the run:
 # the data $rate, $latency, $outages, $all and $outside, the times end and warmup in seconds, the
-# number of messages, title, unit (of the rate: '', 'k', 'M'), and svg and apart, which are 0 or 1.
+# number of messages, title, unit (of the rate: '', 'k', 'M'), svg and apart, which are 0 or 1, and
+# the least and the greatest latency of intervals (low, high) and of messages (least, most), 0 where
+# there is none. An axis that gnuplot is to scale needs two values that differ: of one it warns, and
+# it ends where there is none.
 if (svg) {
 	set terminal svg size 900,720 font 'Helvetica,13' background '#ffffff'
 } else {
@@ -31,7 +34,11 @@ if (warmup > end / 12) {
 	set label 900 'warm-up' at warmup / 2, graph 1.07 center tc rgb '#808080'
 }
 set label 901 'echoes/s' at screen 0.018, graph 0.5 center rotate tc rgb '#404040'
-set yrange [0:*]
+if (high > 0) {
+	set yrange [0:*]
+} else {
+	set yrange [0:1]
+}
 set format y '%g'.unit
 set format x ''
 set tmargin at screen 0.895
@@ -44,19 +51,37 @@ unset label
 set label 901 'latency' at screen 0.018, graph 0.5 center rotate tc rgb '#404040'
 set tmargin at screen 0.655
 set bmargin at screen 0.435
-set logscale y
-set autoscale y
-set format y '%.0s %cs'
 set format x '%g s'
 set key at graph 0.99, graph 1.13 right top horizontal
-plot $latency u 1:($4/1e9) w lp pt 7 ps 0.35 lw 1.4 lc rgb '#c0392b' t 'max', \
-     '' u 1:($3/1e9) w lp pt 7 ps 0.35 lw 1.8 lc rgb '#e08e0b' t 'p99', \
-     '' u 1:($2/1e9) w lp pt 7 ps 0.35 lw 1.8 lc rgb '#2e8b57' t 'p50'
+if (high > 0) {
+	set logscale y
+	if (low < high) {
+		set autoscale y
+	} else {
+		set yrange [low / 2:high * 2]
+	}
+	set format y '%.0s %cs'
+	plot $latency u 1:($4/1e9) w lp pt 7 ps 0.35 lw 1.4 lc rgb '#c0392b' t 'max', \
+	     '' u 1:($3/1e9) w lp pt 7 ps 0.35 lw 1.8 lc rgb '#e08e0b' t 'p99', \
+	     '' u 1:($2/1e9) w lp pt 7 ps 0.35 lw 1.8 lc rgb '#2e8b57' t 'p50'
+} else {
+	unset ytics
+	set label 902 'no echo came' at graph 0.5, graph 0.5 center tc rgb '#808080'
+	plot NaN notitle
+}
 unset object
 
-if (messages > 0) {
-	set logscale x
+if (messages > 1) {
+	unset label 902
+	set logscale xy
 	set xrange [1:messages]
+	if (least < most) {
+		set autoscale y
+	} else {
+		set yrange [least / 2:most * 2]
+	}
+	set ytics
+	set format y '%.0s %cs'
 	set tmargin at screen 0.345
 	set bmargin at screen 0.085
 	set format x
