@@ -31,7 +31,7 @@ static const int exit_codes[] = {
 struct row {
 	const char *name, *text;
 	enum effect effect;
-	int errnos[6];
+	int errnos[7];
 };
 
 #define ROW(cause_, name_, text_, effect_, ...)                                                    \
@@ -53,9 +53,9 @@ static const struct row rows[] = {
 	ROW(NET_UNREACHABLE, net_unreachable, "`ENETUNREACH`", OF_PEER, ENETUNREACH, ENETDOWN),
 	ROW(PROHIBITED, prohibited, "`EACCES`", OF_PEER, EACCES, EPERM),
 	ROW(ABORTED, aborted, "`ECONNABORTED`", OF_PEER, ECONNABORTED),
-	/* EADDRNOTAVAIL: connect found all local ports in use */
+	/* EADDRNOTAVAIL: connect found all local ports in use; ENOSPC: epoll's max_user_watches */
 	ROW(LOCAL_LIMIT, local_limit, NULL, OUR_LIMIT, EMFILE, ENFILE, EADDRNOTAVAIL, EADDRINUSE,
-	    ENOBUFS, ENOMEM),
+	    ENOBUFS, ENOMEM, ENOSPC),
 	ROW(CORRUPT, corrupt, NULL, OUR_ERROR),
 	ROW(OTHER, other, NULL, OF_PEER),
 	ROW(IDLE_TIMEOUT, idle_timeout, NULL, OUR_ERROR),

@@ -62,6 +62,7 @@ static const struct {
 	{ EADDRINUSE, CAUSE_LOCAL_LIMIT },
 	{ ENOBUFS, CAUSE_LOCAL_LIMIT },
 	{ ENOMEM, CAUSE_LOCAL_LIMIT },
+	{ ENOSPC, CAUSE_LOCAL_LIMIT },
 	{ EINVAL, CAUSE_OTHER },      /* a local blackhole route */
 	{ ENOPROTOOPT, CAUSE_OTHER }, /* ICMP protocol unreachable */
 	{ 4095, CAUSE_OTHER },

@@ -21,7 +21,8 @@ enum cause {
 	CAUSE_NET_UNREACHABLE,  /* ENETUNREACH, ENETDOWN */
 	CAUSE_PROHIBITED,       /* EACCES, EPERM */
 	CAUSE_ABORTED,          /* ECONNABORTED: destroyed locally */
-	CAUSE_LOCAL_LIMIT,      /* EMFILE, ENFILE, EADDRNOTAVAIL, EADDRINUSE, ENOBUFS, ENOMEM */
+	CAUSE_LOCAL_LIMIT,      /* EMFILE, ENFILE, EADDRNOTAVAIL, EADDRINUSE, ENOBUFS, ENOMEM,
+				   ENOSPC (epoll_ctl) */
 	CAUSE_CORRUPT,          /* bytes that differ from the ones sent, or that were not owed */
 	CAUSE_OTHER,            /* any other errno, which stands beside it */
 	/* ends that only a server gives */
