@@ -270,6 +270,8 @@ static int hosts_no_offload(struct hosts *h, enum host host, const char *dev)
 
 	hosts_enter(h, host);
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		r = hosts_fail(h, -errno, "socket");
 	for (size_t i = 0; i < ARRAY_LEN(commands) && r == 0; i++) {
 		struct ethtool_value v = { .cmd = commands[i], .data = 0 };
 		struct ifreq ifr = { .ifr_data = (char *)&v };
@@ -319,7 +321,7 @@ int hosts_open(struct hosts *h, int family)
 		r = hosts_sysctl(h, s->host, s->name, s->value);
 		r = r < 0 && s->optional ? 0 : r;
 	}
-	for (unsigned i = 0; i < HOST_COUNT; i++)
+	for (unsigned i = 0; i < HOST_COUNT && r == 0; i++)
 		hosts_quiet_ipv6(h, i);
 	if (r == 0)
 		r = hosts_ip(h, HOST_WIRE, ip_links);

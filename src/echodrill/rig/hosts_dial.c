@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "echo/base/base.h"
+#include "echo/base/clock.h"
 #include "hosts.h"
 
 static int dial_connect(int fd, int family)
@@ -25,26 +26,40 @@ static int dial_connect(int fd, int family)
 	return connect(fd, (void *)&v4, sizeof(v4));
 }
 
+/* How the attempt ended: 0, an errno, or -1: not in time. */
+static int dial_outcome(int fd, int64_t limit_ns)
+{
+	const int64_t end_ns = clock_now_ns() + limit_ns;
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int64_t left_ns = limit_ns;
+	int err = 0, n;
+	socklen_t len = sizeof(err);
+
+	do {
+		n = poll(&p, 1, left_ns > 0 ? (int)(left_ns / MSEC(1)) : 0);
+		left_ns = end_ns - clock_now_ns();
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? errno : -1;
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? errno : err;
+}
+
 const char *hosts_dial(const struct hosts *h, int64_t limit_ns)
 {
 	const struct linger abort = { 1, 0 }; /* it leaves by RST: no FINs among those that count */
-	struct pollfd p = { .events = POLLOUT };
-	int err = 0;
-	socklen_t len = sizeof(err);
+	int fd, err = 0;
 
 	hosts_enter(h, HOST_CLIENT);
-	p.fd = socket(h->family == 6 ? AF_INET6 : AF_INET,
-		      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(h->family == 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		    0);
 	hosts_leave(h);
-	if (p.fd < 0)
+	if (fd < 0)
 		return strerrorname_np(errno);
-	setsockopt(p.fd, SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
-	if (dial_connect(p.fd, h->family) < 0 && errno != EINPROGRESS)
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
+	if (dial_connect(fd, h->family) < 0 && errno != EINPROGRESS)
 		err = errno;
-	else if (poll(&p, 1, (int)(limit_ns / MSEC(1))) == 0)
-		err = -1;
 	else
-		getsockopt(p.fd, SOL_SOCKET, SO_ERROR, &err, &len);
-	close(p.fd);
+		err = dial_outcome(fd, limit_ns);
+	close(fd);
 	return err < 0 ? "timeout" : err ? strerrorname_np(err) : "connected";
 }

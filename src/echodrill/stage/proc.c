@@ -437,10 +437,14 @@ static bool read_all(int fd, char *out, size_t size, int64_t until_ns)
 		int64_t wait = (until_ns - clock_now_ns()) / MSEC(1);
 		bool room = len + 1 < size;
 		ssize_t n;
+		int ready;
 
 		/* what is there counts, even when the time is over */
-		if (poll(&p, 1, wait < 0 ? 0 : (int)wait + 1) == 0)
+		ready = poll(&p, 1, wait < 0 ? 0 : (int)wait + 1);
+		if (ready == 0 || (ready < 0 && wait < 0))
 			return false;
+		if (ready < 0)
+			continue;
 		n = read(fd, room ? out + len : drop, room ? size - 1 - len : sizeof(drop));
 		if (n == 0)
 			return true;
