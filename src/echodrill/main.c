@@ -55,14 +55,17 @@ static int master_read(struct master *m, const char *name)
 /* All drills of the directory, in order of their names. */
 static int master_read_all(struct master *m)
 {
-	glob_t g;
-	int code = folder_read(m->directory, "drills", &g);
+	char path[OPT_TEXT_MAX];
+	struct folder f;
+	int code = folder_read(&f, m->directory, "drills");
 
 	if (code != EXIT_OK)
 		return code;
-	for (size_t i = 0; i < g.gl_pathc && code == EXIT_OK; i++)
-		code = master_read(m, g.gl_pathv[i]);
-	globfree(&g);
+	for (size_t i = 0; i < f.count && code == EXIT_OK; i++) {
+		folder_path(&f, i, path);
+		code = master_read(m, path);
+	}
+	folder_free(&f);
 	return code;
 }
 

@@ -3,6 +3,7 @@
  */
 #include "pairs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -135,13 +136,13 @@ static int pairs_add_named(struct pair_list *l, struct pool *p, const char *word
 /* Every client of the directory, and with what cures it. */
 static int pairs_add_all(struct pair_list *l, struct pool *p)
 {
-	glob_t g;
-	int code = folder_read(p->directory, "programs", &g);
+	struct folder f;
+	int code = folder_read(&f, p->directory, "programs");
 
 	if (code != EXIT_OK)
 		return code;
-	for (size_t i = 0; i < g.gl_pathc && code == EXIT_OK; i++) {
-		const char *name = strrchr(g.gl_pathv[i], '/') + 1;
+	for (size_t i = 0; i < f.count && code == EXIT_OK; i++) {
+		const char *name = f.files[i]->d_name;
 		char stem[NAME_MAX_LEN];
 		const struct program *client;
 
@@ -153,7 +154,7 @@ static int pairs_add_all(struct pair_list *l, struct pool *p)
 		if (client && code == EXIT_OK && client->cure.what[0])
 			code = pairs_add(l, p, pool_cure(p, client), l->at[l->count - 1].server);
 	}
-	globfree(&g);
+	folder_free(&f);
 	return code;
 }
 
@@ -204,20 +205,23 @@ int pairs_read(struct pair_list *l, const struct drill_config *c)
 int pairs_list(const struct drill_config *c, FILE *to)
 {
 	static struct pool pool;
-	glob_t g;
+	struct folder f;
 	int code;
 
 	pool_open(&pool, c);
-	code = folder_read(pool.directory, "programs", &g);
+	code = folder_read(&f, pool.directory, "programs");
 	if (code != EXIT_OK)
 		return code;
-	for (size_t i = 0; i < g.gl_pathc && code == EXIT_OK; i++) {
-		const struct program *p = pool_read(&pool, g.gl_pathv[i]);
+	for (size_t i = 0; i < f.count && code == EXIT_OK; i++) {
+		char path[OPT_TEXT_MAX];
+		const struct program *p;
 
+		folder_path(&f, i, path);
+		p = pool_read(&pool, path);
 		code = p ? EXIT_OK : pool.code;
 		if (p)
 			report_program(p, to);
 	}
-	globfree(&g);
+	folder_free(&f);
 	return code;
 }

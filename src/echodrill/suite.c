@@ -17,6 +17,7 @@
 #include "echo/base/stop.h"
 #include "echo/lab/tojson.h"
 #include "echodrill/report/report.h"
+#include "echodrill/script/pattern.h"
 #include "echodrill/script/program.h"
 #include "echodrill/stage/backends.h"
 #include "echodrill/stage/run.h"
@@ -92,12 +93,12 @@ static void suite_wrote(struct suite *s, int e)
 		s->trouble = EXIT_ENVIRONMENT;
 }
 
-/* Of a client whose result there was no memory to read nothing is known. */
+/* Of a client whose result, or whose words, there was no memory to read nothing is known. */
 static void suite_lacks_memory(const struct run *r)
 {
 	struct record *rec = r->record;
 
-	if (!tojson_no_memory())
+	if (!tojson_no_memory() && !pattern_no_memory())
 		return;
 	rec->complete = false;
 	rec->environment = true;

@@ -4,7 +4,6 @@
 #include "arguments.h"
 
 #include <errno.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "echodrill/rig/diag.h"
 #include "echodrill/rig/hosts.h"
 #include "echodrill/stage/timeline.h"
+#include "pattern.h"
 #include "words.h"
 
 int argument_host(struct step *s, const char **text, char why[OPT_ERROR_MAX])
@@ -68,17 +68,13 @@ int argument_rest(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 int argument_regex(struct step *s, const char **text, char why[OPT_ERROR_MAX])
 {
 	const char *from = *text + strspn(*text, " "), *to;
-	regex_t re;
-	int r;
 
 	to = *from == '/' ? strchr(from + 1, '/') : NULL;
 	if (!to || to == from + 1)
 		return word_refuse(why, "needs a /regular expression/");
 	snprintf(s->rest, sizeof(s->rest), "%.*s", (int)(to - from - 1), from + 1);
-	r = regcomp(&re, s->rest, REG_EXTENDED | REG_NOSUB);
-	if (r != 0)
+	if (pattern_check(s->rest) < 0)
 		return word_refuse(why, "has a regular expression that is none");
-	regfree(&re);
 	*text = to + 1;
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "echo/base/program.h"
 #include "echodrill/rig/hosts.h"
 #include "echodrill/stage/timeline.h"
+#include "pattern.h"
 #include "selector.h"
 #include "verb.h"
 #include "words.h"
@@ -276,7 +277,7 @@ int drill_read_stream(struct drill *d, FILE *f, const char *path, char error[OPT
 		r = drill_whole(d, &s);
 	snprintf(d->name, sizeof(d->name), "%.*s", (int)strcspn(name, "."), name);
 	snprintf(error, OPT_ERROR_MAX, "%s", s.error);
-	return r;
+	return pattern_outcome(r, path, error);
 }
 
 int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX])

@@ -4,10 +4,24 @@
 #ifndef ECHODRILL_FOLDER_H
 #define ECHODRILL_FOLDER_H
 
-#include <glob.h>
+#include <stddef.h>
 
-/* All *.conf of @folder into @g, which globfree gives back; @what are they: "drills". Returns an
- * exit code, said; then there is nothing to give back. */
-int folder_read(const char *folder, const char *what, glob_t *g);
+#include "echo/base/opt.h"
+
+struct dirent;
+
+struct folder {
+	const char *at; /* the caller's */
+	struct dirent **files;
+	size_t count;
+};
+
+/* Finds all *.conf in the folder @at, but for those whose name begins with a dot; @what are they:
+ * "drills". Returns an exit code, said; then there is nothing to free. */
+int folder_read(struct folder *f, const char *at, const char *what);
+void folder_free(struct folder *f);
+
+/* The path of one of them. */
+void folder_path(const struct folder *f, size_t i, char path[OPT_TEXT_MAX]);
 
 #endif

@@ -4,7 +4,6 @@
 #include "program.h"
 
 #include <errno.h>
-#include <regex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 
 #include "echo/base/base.h"
 #include "echodrill/stage/proc.h"
+#include "pattern.h"
 
 static const char *const kinds[] = { "server", "client", "proxy", NULL };
 
@@ -61,13 +61,10 @@ static bool signal_print(const struct opt *o, const void *field, unsigned nth,
 
 static int regex_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {
-	regex_t re;
-
-	if (regcomp(&re, text, REG_EXTENDED | REG_NOSUB) != 0) {
+	if (pattern_check(text) < 0) {
 		snprintf(why, OPT_ERROR_MAX, "is no regular expression");
 		return -EINVAL;
 	}
-	regfree(&re);
 	return opt_string.parse(o, text, field, why);
 }
 
@@ -172,7 +169,7 @@ int program_read(struct program *p, const char *path, char error[OPT_ERROR_MAX])
 	snprintf(p->folder, sizeof(p->folder), "%.*s", slash ? (int)(slash - path) : 1,
 		 slash ? path : ".");
 	snprintf(error, OPT_ERROR_MAX, "%s", s.error);
-	return r;
+	return pattern_outcome(r, path, error);
 }
 
 void program_from_command(struct program *p, enum program_kind kind, const char *command,

@@ -4,7 +4,6 @@
 #include "selector.h"
 
 #include <errno.h>
-#include <regex.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +12,7 @@
 #include "echodrill/stage/run.h"
 #include "echodrill/verdict/capture.h"
 #include "echodrill/verdict/observe.h"
+#include "pattern.h"
 
 /* How names of a kind look. */
 static const struct {
@@ -95,15 +95,11 @@ static bool is_regex(const char *part)
 {
 	char pattern[SELECTOR_PART_MAX];
 	size_t len = strlen(part);
-	regex_t re;
 
 	if (len < 3 || part[0] != '/' || part[len - 1] != '/')
 		return false;
 	snprintf(pattern, sizeof(pattern), "%.*s", (int)len - 2, part + 1);
-	if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-		return false;
-	regfree(&re);
-	return true;
+	return pattern_check(pattern) == 0;
 }
 
 static bool wire_is_known(const struct selector *n)

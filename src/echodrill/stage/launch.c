@@ -16,6 +16,7 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echodrill/rig/sockets.h"
+#include "echodrill/script/pattern.h"
 #include "echodrill/script/program.h"
 #include "loop.h"
 #include "run.h"
@@ -29,10 +30,10 @@ bool launch_has_said(const struct run *r, enum who who, const char *pattern)
 	bool said = false;
 	regex_t re;
 
-	if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+	if (pattern_open(&re, pattern) < 0)
 		return false; /* program_read has looked */
 	for (unsigned i = t->count; !said && i-- > 0 && t->at[i].t_ns >= r->procs[who].started_ns;)
-		said = t->at[i].who == who && regexec(&re, t->at[i].text, 0, NULL, 0) == 0;
+		said = t->at[i].who == who && pattern_finds(&re, t->at[i].text);
 	regfree(&re);
 	return said;
 }

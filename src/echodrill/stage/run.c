@@ -22,6 +22,7 @@
 #include "echo/base/clock.h"
 #include "echo/base/program.h"
 #include "echodrill/rig/sockets.h"
+#include "echodrill/script/pattern.h"
 #include "echodrill/script/verb.h"
 #include "echodrill/script/words.h"
 #include "launch.h"
@@ -287,6 +288,11 @@ static int run_inside(void *arg)
 		act(r);
 	}
 	run_tear_down(r);
+	if (pattern_no_memory()) { /* a word may have been said that was not found */
+		r->record->environment = true;
+		loop_problem(r, -ENOMEM, "regular expressions", strerror(ENOMEM));
+		return EXIT_ENVIRONMENT;
+	}
 	r->record->complete = true;
 	return EXIT_OK;
 }

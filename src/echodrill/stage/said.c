@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <regex.h>
 
+#include "echodrill/script/pattern.h"
 #include "echodrill/script/program.h"
 #include "run.h"
 
@@ -43,9 +44,9 @@ static bool is_chatter(const struct run *r, const char *text)
 	regex_t re;
 	bool yes;
 
-	if (!pattern[0] || regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+	if (!pattern[0] || pattern_open(&re, pattern) < 0)
 		return false;
-	yes = regexec(&re, text, 0, NULL, 0) == 0;
+	yes = pattern_finds(&re, text);
 	regfree(&re);
 	return yes;
 }

@@ -18,6 +18,7 @@
 #include "echodrill/rig/diag.h"
 #include "echodrill/rig/hosts.h"
 #include "echodrill/script/expect.h"
+#include "echodrill/script/pattern.h"
 #include "echodrill/script/selector.h"
 #include "echodrill/stage/notice.h"
 #include "echodrill/stage/run.h"
@@ -89,13 +90,12 @@ static int see_lines(const struct run *r, const struct selector *n, int who, str
 	regex_t re;
 
 	snprintf(pattern, sizeof(pattern), "%.*s", (int)strlen(n->part[2]) - 2, n->part[2] + 1);
-	if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+	if (pattern_open(&re, pattern) < 0)
 		return see_nothing(s, "not a regular expression");
 	for (unsigned i = 0; i < t->count; i++) {
 		const struct event *e = &t->at[i];
 
-		if ((int)e->who != who || e->text[0] == '>' ||
-		    regexec(&re, e->text, 0, NULL, 0) != 0)
+		if ((int)e->who != who || e->text[0] == '>' || !pattern_finds(&re, e->text))
 			continue;
 		first = count++ == 0 ? e->t_ns : first;
 	}

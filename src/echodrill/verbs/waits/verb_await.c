@@ -11,6 +11,7 @@
 #include "echo/base/clock.h"
 #include "echodrill/script/arguments.h"
 #include "echodrill/script/drill.h"
+#include "echodrill/script/pattern.h"
 #include "echodrill/script/verb.h"
 #include "echodrill/script/words.h"
 #include "echodrill/stage/launch.h"
@@ -79,7 +80,7 @@ static bool heard_it(struct run *r, void *arg)
 	while (*from < t->count) {
 		const struct event *e = &t->at[(*from)++];
 
-		if (e->who == w->s->proc && regexec(&w->re, e->text, 0, NULL, 0) == 0)
+		if (e->who == w->s->proc && pattern_finds(&w->re, e->text))
 			return true;
 	}
 	return false;
@@ -184,7 +185,7 @@ static int await_act(struct doing *d)
 	if (d->s->what == AWAIT_UNREAD && !d->r->drill->client_lines &&
 	    !run_has_words(d->r, WHO_CLIENT))
 		launch_request(d->r); /* ours is a load there */
-	if (said && regcomp(&w.re, d->text, REG_EXTENDED | REG_NOSUB) != 0)
+	if (said && pattern_open(&w.re, d->text) < 0)
 		return doing_failed(d, "no regular expression");
 	d->o->waited = true;
 	d->o->came = loop_until(d->r, began + d->s->limit_ns, done[d->s->what], &w);
