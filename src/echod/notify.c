@@ -12,6 +12,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "again.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/base/escape.h"
@@ -61,7 +62,7 @@ static void notify_open(struct notify *n, const char *path)
 		(void)connect(n->fd, (const struct sockaddr *)&n->to.ss, n->to.len);
 }
 
-static int notify_send(const struct notify *n, const char *text, size_t len)
+static int notify_try(const struct notify *n, const char *text, size_t len)
 {
 	if (send(n->fd, text, len, MSG_NOSIGNAL) >= 0)
 		return 0;
@@ -71,6 +72,17 @@ static int notify_send(const struct notify *n, const char *text, size_t len)
 		      n->to.len) < 0
 		       ? -errno
 		       : 0;
+}
+
+static int notify_send(const struct notify *n, const char *text, size_t len)
+{
+	unsigned tries = 0;
+	int r;
+
+	do
+		r = notify_try(n, text, len);
+	while (r < 0 && again_soon(&tries));
+	return r;
 }
 
 void notify_init(struct notify *n)

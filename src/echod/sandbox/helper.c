@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "echo/base/base.h"
+#include "echod/again.h"
 
 /* Follows a descriptor when the helper has closed its own: what the asker closes then is closed. */
 static const char helper_closed = 1;
@@ -31,6 +32,7 @@ static int helper_answer(int to, const struct helper_work *w)
 	union helper_control control = { .room = "" };
 	struct iovec v[] = { { (void *)(uintptr_t)w, sizeof(*w) }, { w->data, w->data_len } };
 	struct msghdr h = { .msg_iov = v, .msg_iovlen = ARRAY_LEN(v) };
+	unsigned tries = 0;
 	ssize_t n;
 
 	if (w->fd >= 0) {
@@ -43,7 +45,7 @@ static int helper_answer(int to, const struct helper_work *w)
 	}
 	do
 		n = sendmsg(to, &h, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && again_soon(&tries));
 	return n < 0 ? -errno : 0;
 }
 
@@ -56,13 +58,14 @@ static int helper_receive(int from, struct helper_work *w)
 	struct iovec v[] = { { w, sizeof(*w) }, { data, room } };
 	struct msghdr h = { .msg_iov = v, .msg_iovlen = ARRAY_LEN(v) };
 	const struct cmsghdr *c;
+	unsigned tries = 0;
 	ssize_t n;
 
 	do {
 		h.msg_control = control.room;
 		h.msg_controllen = CMSG_LEN(sizeof(int)); /* one, and no other */
 		n = recvmsg(from, &h, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && again_soon(&tries));
 	if (n <= 0)
 		return n < 0 && errno != ECONNRESET ? -errno : 0;
 	w->fd = -1;
@@ -80,8 +83,22 @@ static int helper_receive(int from, struct helper_work *w)
 
 /* ---- in the helper ---- */
 
-static void helper_serve(const struct helper *h, int fd, struct helper_work *w)
+static int helper_say_closed(int fd)
 {
+	unsigned tries = 0;
+	ssize_t n;
+
+	do
+		n = send(fd, &helper_closed, sizeof(helper_closed), MSG_NOSIGNAL);
+	while (n < 0 && again_soon(&tries));
+	return n < 0 ? -errno : 0;
+}
+
+/* Returns 0, or -errno: whoever asked has no answer, and waits for one. */
+static int helper_serve(const struct helper *h, int fd, struct helper_work *w)
+{
+	int r;
+
 	if (w->fd >= 0) /* nobody sends it any */
 		close(w->fd);
 	w->fd = -1;
@@ -92,11 +109,11 @@ static void helper_serve(const struct helper *h, int fd, struct helper_work *w)
 		h->work(h->arg, w);
 	}
 	w->passes = w->fd >= 0;
-	(void)helper_answer(fd, w); /* where that fails the next receive finds the end */
+	r = helper_answer(fd, w);
 	if (!w->passes)
-		return;
+		return r;
 	close(w->fd);
-	(void)send(fd, &helper_closed, sizeof(helper_closed), MSG_NOSIGNAL);
+	return r < 0 ? r : helper_say_closed(fd);
 }
 
 static noreturn void helper_main(const struct helper *h, int fd)
@@ -118,9 +135,9 @@ static noreturn void helper_main(const struct helper *h, int fd)
 		if (!p[0].revents)
 			continue;
 		w.data = NULL;
-		if (helper_receive(fd, &w) != 1)
+		/* its end tells who waits for an answer that there is none */
+		if (helper_receive(fd, &w) != 1 || helper_serve(h, fd, &w) < 0)
 			_exit(0);
-		helper_serve(h, fd, &w);
 	}
 }
 
@@ -142,7 +159,7 @@ static noreturn void helper_detach(struct helper *h, int fd)
 int helper_start(struct helper *h)
 {
 	int pair[2], status = 0;
-	pid_t pid;
+	pid_t pid, waited;
 
 	h->fd = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -151,9 +168,12 @@ int helper_start(struct helper *h)
 	if (pid == 0)
 		helper_detach(h, pair[1]);
 	close(pair[1]);
+	do
+		waited = pid > 0 ? waitpid(pid, &status, 0) : 0;
+	while (waited < 0 && errno == EINTR);
 	/* where children are not waited for (SIGCHLD ignored) its status is not known: then the
 	 * first request finds out */
-	if (pid < 0 || (waitpid(pid, &status, 0) == pid && status != 0)) {
+	if (pid < 0 || (waited == pid && status != 0)) {
 		close(pair[0]);
 		return pid < 0 ? -errno : -EAGAIN;
 	}
@@ -167,6 +187,7 @@ int helper_start(struct helper *h)
 static int helper_await(const struct helper *h, struct helper_work *w)
 {
 	int r = helper_receive(h->fd, w);
+	unsigned tries = 0;
 	char closed = 0;
 	ssize_t n;
 
@@ -174,7 +195,7 @@ static int helper_await(const struct helper *h, struct helper_work *w)
 		return r;
 	do
 		n = recv(h->fd, &closed, sizeof(closed), 0);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && again_soon(&tries));
 	if (n == sizeof(closed) && closed == helper_closed)
 		return 1;
 	if (w->fd >= 0)
@@ -185,6 +206,7 @@ static int helper_await(const struct helper *h, struct helper_work *w)
 static int helper_request(const struct helper *h, const struct helper_work *w)
 {
 	struct helper_work request = *w;
+	unsigned tries = 0;
 	ssize_t n;
 
 	request.data = NULL; /* the answer alone has data */
@@ -194,7 +216,7 @@ static int helper_request(const struct helper *h, const struct helper_work *w)
 		return -ESRCH;
 	do
 		n = send(h->fd, &request, sizeof(request), MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && again_soon(&tries));
 	return n < 0 ? -errno : 0;
 }
 

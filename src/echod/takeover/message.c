@@ -16,12 +16,11 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/net/worker_group.h"
+#include "echod/again.h"
 
 enum {
 	MAGIC = 0x6563746b, /* "ecTK" */
 	SEND_MS = 1000,     /* for a peer that does not read */
-	SHORT_TRIES = 100,  /* where the kernel has no memory */
-	SHORT_MS = 10,
 };
 
 /* What a message of each type has behind its head: these bytes, `each` more for every one of
@@ -120,18 +119,6 @@ static void message_attach_fds(struct message *m, struct msghdr *h, union messag
 	memcpy(CMSG_DATA(&control->head), m->fds, len);
 }
 
-/* Whether a call is to be made again after it has failed: it was interrupted, or the kernel had no
- * memory for a packet just now. To give up would cost what was committed before. */
-static bool message_again(unsigned *tries)
-{
-	if (errno == EINTR)
-		return true;
-	if ((errno != ENOMEM && errno != ENOBUFS) || ++*tries > SHORT_TRIES)
-		return false;
-	(void)poll(NULL, 0, SHORT_MS);
-	return true;
-}
-
 int message_send(struct talk *t, enum message_type type)
 {
 	struct message *m = &t->m;
@@ -152,7 +139,7 @@ int message_send(struct talk *t, enum message_type type)
 	(void)poll(&p, 1, SEND_MS);
 	do
 		n = sendmsg(t->fd, &h, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && message_again(&tries));
+	while (n < 0 && again_soon(&tries)); /* to give up would cost what was committed before */
 	if (n < 0)
 		return message_fail(t, -errno,
 				    errno == EPIPE || errno == ECONNRESET
@@ -220,7 +207,7 @@ static ssize_t message_read_packet(struct talk *t)
 		n = recvmsg(t->fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		/* ECONNRESET: it closed before it had read all. That is said once, before what it
 		 * sent, which is still to be read */
-	} while (n < 0 && (errno == ECONNRESET || message_again(&tries)));
+	} while (n < 0 && (errno == ECONNRESET || again_soon(&tries)));
 	if (n < 0)
 		return -errno;
 	message_take_fds(m, &h);
