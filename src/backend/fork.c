@@ -32,6 +32,7 @@
 
 enum {
 	COUNT_EVERY_MS = 100, /* the bytes of running children */
+	MEMORY_MS = 1,        /* until the kernel may have memory for a poll again */
 	GRACE_MS = 1000,      /* for a child to end by itself, before it is killed */
 };
 
@@ -250,8 +251,12 @@ static int fork_turn(struct worker *w, int64_t wait_ns)
 		polled[count - 2] = a;
 		p[count++] = (struct pollfd){ .fd = a->fd, .events = POLLIN };
 	}
-	if (ppoll(p, count, wait_ns < 0 ? NULL : &wait, NULL) < 0 && errno != EINTR)
-		return -errno;
+	if (ppoll(p, count, wait_ns < 0 ? NULL : &wait, NULL) < 0) {
+		if (errno != EINTR && errno != ENOMEM)
+			return -errno;
+		if (errno == ENOMEM) /* an immediate retry would spin */
+			clock_sleep_until(clock_now_ns() + MSEC(MEMORY_MS));
+	}
 	worker_woke(w);
 	for (unsigned i = 0; i < count; i++)
 		w->found += p[i].revents != 0;
