@@ -410,6 +410,22 @@ class Words(TestCase):
         path = self.config_file(DRILL)
         self.assertRegex(self.echodrill("--drills", str(path.parent), "list").out, r"\Arelative +echod +reset\n\Z")
 
+    def test_a_folder_of_drills_is_no_pattern_and_may_be_missing_empty_or_too_deep(self):
+        place = Path(tempfile.mkdtemp(prefix="echolab-", suffix="[a-z]*?"))
+        self.addCleanup(shutil.rmtree, place)
+        (place / "one.conf").write_text(DRILL)
+        (place / ".hidden.conf").write_text("nonsense")
+        (place / "notes.txt").write_text("nonsense")
+        self.assertRegex(self.echodrill("--drills", str(place), "list").out, r"\Arelative +one +reset\n\Z")
+        empty, deep = place / "empty", place / ("d" * 200)
+        empty.mkdir()
+        deep.mkdir()
+        (deep / f"{'e' * 60}.conf").write_text(DRILL)
+        for folder, why in ((empty, "no drills in"), (place / "none", "none': No such file"), (deep, "File name too long")):
+            r = self.echodrill("--drills", str(folder), "list")
+            self.assertEqual((r.code, r.err.count("\n")), (USAGE, 1), r)
+            self.assertIn(why, r.err)
+
     def test_what_makes_no_sense_is_refused(self):
         for args, why in (([], "no command"), (["jump"], "unknown command"), (["show"], "usage: echodrill show"),
                           (["run", "no-such-drill"], "no-such-drill.conf: No such file"), (["list", "x"], "usage")):
