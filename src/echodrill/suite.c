@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
@@ -93,6 +95,20 @@ static void suite_wrote(struct suite *s, int e)
 		s->trouble = EXIT_ENVIRONMENT;
 }
 
+/* Writes a line, as a whole or not at all. Returns 0 or -errno. */
+static int suite_json(const struct result *r, FILE *to)
+{
+	const off_t at = ftello(to); /* -1: a pipe, of which nothing can be taken back */
+	const int e = report_run_json(r, to);
+
+	if (e == 0 || at < 0)
+		return e;
+	__fpurge(to);
+	if (ftruncate(fileno(to), at) == 0)
+		(void)fseeko(to, at, SEEK_SET);
+	return e;
+}
+
 /* Of a client whose result, or whose words, there was no memory to read nothing is known. */
 static void suite_lacks_memory(const struct run *r)
 {
@@ -144,7 +160,7 @@ static void suite_report(struct suite *s, struct job *p)
 	suite_progress_clear(&s->progress);
 	report_result(s->config->output, &result, whole && p->run.record->complete, s->reported);
 	if (s->json)
-		suite_wrote(s, report_run_json(&result, s->json));
+		suite_wrote(s, suite_json(&result, s->json));
 	if (keep_pcap(s->config, &result) < 0 || keep_picture(s->config, &result) < 0)
 		s->trouble = EXIT_ENVIRONMENT;
 }

@@ -108,8 +108,9 @@ static void pcap_frame(struct wire *w, enum wire_side side, const struct frame_s
 		atomic_fetch_add(&w->counts->dropped, 1);
 		return;
 	}
-	fwrite(head, sizeof(head), 1, w->pcap[side]);
-	fwrite(f->data, kept, 1, w->pcap[side]);
+	if (fwrite(head, sizeof(head), 1, w->pcap[side]) != 1 ||
+	    fwrite(f->data, kept, 1, w->pcap[side]) != 1)
+		atomic_fetch_add(&w->counts->dropped, 1);
 	w->written[side] += (long)(sizeof(head) + kept);
 }
 
@@ -276,7 +277,8 @@ pid_t wire_start(const struct hosts *h, int64_t delay_ns, const int pcap[WIRE_SI
 	if (pid == 0) {
 		wire_run(&w);
 		for (unsigned i = 0; i < WIRE_SIDES; i++)
-			fclose(w.pcap[i]);
+			if (fclose(w.pcap[i]) != 0)
+				atomic_fetch_add(&w.counts->dropped, 1);
 		_exit(0);
 	}
 	return pid < 0 ? -errno : pid;
