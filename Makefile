@@ -12,7 +12,8 @@
 #   make format           let clang-format decide        make format-check only ask it
 #   make pictures         those of the README: a run with its server killed, its page, a drill
 #   make lesson           outputs and pictures of docs/lesson, from runs
-#   make nth              every n-th call fails, in every program: hours; writes its table to docs/testing.md
+#   make nth              every n-th call fails, in every program: hours; writes its table to docs/testing.md;
+#                         NTH='--every few merge,plot' some of it, more quickly
 #   make vm-check         what a kernel can change, on Debian's own: hours
 #   make vm-selection     some of it, on Linux 6.1: seven minutes
 #   make mpi              echoload-mpi, which needs MPI   make hosts-check  four hosts, by each launcher
@@ -220,7 +221,7 @@ mutants: $(B)/unit
 
 # NTH='merge malloc' is a part of it
 nth: check-programs
-	$(Q)tests/nth $(if $(NTH),$(NTH),--table docs/testing.md)
+	$(Q)tests/nth --table docs/testing.md $(NTH)
 .PHONY: nth
 
 # one load from four hosts, by mpirun, Slurm, ClusterShell: namespaces stand for hosts; minutes, root, tools/deps --hosts

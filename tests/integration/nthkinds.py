@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Every program, as it is run when the n-th call fails, and how each run is judged."""
+import errno
 import functools
 import json
 import re
@@ -14,10 +15,11 @@ from drilllab import SKIPPED
 from echolab import ENVIRONMENT, NO_ANSWER, OK, ROOT, USAGE, VERDICT, Echod, Failed, Process, program, run
 from loadlab import INCONCLUSIVE, LoadResult, problems
 from nthlab import FILES, NETWORK, RING, SOCKETS, Made, Scenario
-from nthservers import Successor, server
+from nthservers import ServerWithFullRing, Successor, SuccessorByRing, server
 from schemas import problems as schema_problems, schema
 
 FOREVER = 60  # seconds for what takes milliseconds
+OURS = {errno.EMFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC, errno.EADDRNOTAVAIL}  # nothing that a peer could help
 
 
 class Tool(Scenario):
@@ -31,7 +33,7 @@ class Tool(Scenario):
         return text
 
     def make(self, fault):
-        r = run([*fault.prefix(), *program(self.program), *self.argv], fault.environment(self.log, self.program),
+        r = run([*program(self.program), *self.argv], fault.environment(self.log, self.program),
                 timeout=FOREVER)
         made = Made(r, self.work, self.same)
         if not self.expected:
@@ -142,12 +144,12 @@ class Words(Tool):
 class Drill(Scenario):
     """A drill with all that it can write. It passes, or says in what it could not be run."""
     name, program = "drill", "echodrill"
-    calls = ["malloc", "fopen", "open", "fdopen", "fflush", "fclose", "rename", "disk", "write_file", "socket", "bind",
-             "setsockopt", "getsockname", "fork", "waitpid", "pipe2", "socketpair", "pthread_create", "mmap", "poll",
-             "ppoll", "signalfd", "eventfd", "recvmsg", "sendmsg"]
+    calls = [*FILES, "socket", "bind", "connect", "setsockopt", "getsockopt", "getsockname", "send", "recv", "fork",
+             "waitpid", "pipe2", "socketpair", "pthread_create", "ppoll", "signalfd", "eventfd", "recvmsg", "sendmsg"]
+    never = {"sendmsg": ["EPIPE"]}  # who is spoken to lives
 
     def make(self, fault):
-        r = run([*fault.prefix(), *program("echodrill"), "-o", "json", "--json", str(self.work / "drill.json"), "--svg",
+        r = run([*program("echodrill"), "-o", "json", "--json", str(self.work / "drill.json"), "--svg",
                  str(self.work / "drill.svg"), "run", "connect-refused"], fault.environment(self.log, "echodrill"),
                 timeout=FOREVER)
         made = Made(r, self.work, lambda text: text)
@@ -183,11 +185,12 @@ class Drill(Scenario):
 class Bench(Scenario):
     """A comparison with its file."""
     name, program = "bench", "echobench"
-    calls = ["malloc", "fopen", "open", "fflush", "fclose", "rename", "disk", "fork", "waitpid", "pipe2", "socketpair",
-             "poll", "mmap", "tmpfile", "sendmsg", "recvmsg"]
+    calls = [*FILES, "tmpfile", "fork", "waitpid", "pipe2", "socketpair", "socket", "connect", "setsockopt", "getsockopt",
+             "send", "recv", "sendmsg", "recvmsg"]
+    never = {"send": ["EPIPE"], "recv": ["ECONNRESET"], "sendmsg": ["EPIPE"]}  # who is spoken to lives
 
     def make(self, fault):
-        r = run([*fault.prefix(), *program("echobench"), "run", "--b", "epoll", "--rounds", "3", "--warmup", "10ms", "-c",
+        r = run([*program("echobench"), "run", "--b", "epoll", "--rounds", "3", "--warmup", "10ms", "-c",
                  "4", "--precision", "100", "--confidence", "80", "--max-blocks", "3", "-o", "json", "--json",
                  str(self.work / "bench.json")], fault.environment(self.log, "echobench"), timeout=FOREVER)
         made = Made(r, self.work, lambda text: text)
@@ -239,7 +242,7 @@ class Load(Served):
         files = [f"--{option}={self.work}/{name}" for option, name in
                  (("json", "run.json"), ("jsonl", "run.jsonl"), ("hist", "run.hlog"), ("csv", "run.csv"))]
         (self.folder / "targets").write_text(f"# one\n{self.at}\n")
-        r = run([*fault.prefix(), *program("echoload"), "--backend", self.backend, *self.argv, *files,
+        r = run([*program("echoload"), "--backend", self.backend, *self.argv, *files,
                  "--targets", str(self.folder / "targets"), self.at], fault.environment(self.log, "echoload"),
                 timeout=FOREVER)
         made = Made(r, self.work, lambda text: text)
@@ -253,7 +256,9 @@ class Load(Served):
             self.said_why(r)
             self.parts_of_it(r, made)
         elif made.code in (VERDICT, NO_ANSWER, INCONCLUSIVE) and fault.call in NETWORK:
-            self.judged(r, made)
+            reason = self.judged(r, made)["exit"]["reason"]
+            if fault.what in OURS and made.code != INCONCLUSIVE and "local_limit" not in reason:
+                raise Failed(f"it blames the peer: {reason}: {r}")
         else:
             raise Failed(f"a wrong exit code: {r}")
         self.no_halves(r)
@@ -310,6 +315,13 @@ for load in (Load, LoadByRing):
     load.name = f"load-{load.backend}"
 
 
+class LoadByFullRing(LoadByRing):
+    """One whose queue of completions is always too small: they wait in the kernel."""
+    name = "load-overflow"
+    calls = RING
+    argv = (*Load.argv, "--io_uring-cq-entries", "2")
+
+
 class Interactive(Served):
     """Somebody who types."""
     name = "interactive"
@@ -324,7 +336,7 @@ class Interactive(Served):
         return self.typed.decode().startswith(out)
 
     def make(self, fault):
-        r = run([*fault.prefix(), *program("echoload"), *self.argv, self.at], fault.environment(self.log, "echoload"),
+        r = run([*program("echoload"), *self.argv, self.at], fault.environment(self.log, "echoload"),
                 stdin=self.typed, timeout=FOREVER)
         made = Made(r, self.work, lambda text: text)
         if not self.expected and (r.code != OK or r.out.encode() != self.typed):
@@ -351,8 +363,8 @@ class Textbook(Interactive):
         return all(any(line.startswith(got) for line in typed) for got in lines)
 
 
-SCENARIOS = {s.name: s for s in (Merge, MergeParts, Plot, Report, Load, LoadByRing, Interactive, Textbook, *map(server, SOCKETS),
-                                 Successor, Drill, Bench,
+SCENARIOS = {s.name: s for s in (Merge, MergeParts, Plot, Report, Load, LoadByRing, LoadByFullRing, Interactive, Textbook,
+                                 *map(server, SOCKETS), ServerWithFullRing, Successor, SuccessorByRing, Drill, Bench,
                                  words("echod-config", "echod", "-f", str(ROOT / "configs/echod.conf"), "--print-config"),
                                  words("echoload-config", "echoload", "--print-config"),
                                  words("drill-list", "echodrill", "list"))}

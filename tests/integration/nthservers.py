@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """echod, as it is run when the n-th call fails, and how each run is judged."""
+import errno
 import http.client
+import os
 import re
 import signal
 import socket
 import time
+from pathlib import Path
 
 from echolab import (ENVIRONMENT, OK, PATIENCE, USAGE, Echod, Failed, Process, half_close, pattern, program, recv_exactly,
                      recv_to_end, slow)
@@ -13,6 +16,8 @@ from echolab.process import Result
 from nthlab import SOCKETS, Made, Scenario
 
 OK_HTTP = 200
+LISTENS = "0A"  # in /proc/net/tcp
+PACKETS = ["recv", "send", "recvmsg", "sendmsg"]  # of echod and its helper too, and of whoever shows metrics
 
 
 class Server(Scenario):
@@ -20,7 +25,7 @@ class Server(Scenario):
     few attempts, nobody is told that it was all when it was not, its counters balance, it ends well."""
     program, backend, attempts, names = "echod", "epoll", 4, None
     common = ["malloc", "mmap", "fopen", "open", "opendir", "fclose", "rename", "disk", "write_file", "socket", "bind",
-              "listen", "getsockopt", "getsockname", "setsockopt", "pthread_create", "eventfd", "signalfd", "poll"]
+              "listen", "getsockopt", "getsockname", "setsockopt", "pthread_create", "eventfd", "signalfd", "poll", *PACKETS]
 
     def options(self):
         return ["--listen", "127.0.0.1:0", "--backend", self.backend, "--shutdown", "drain 20s", "--metrics-listen",
@@ -28,11 +33,11 @@ class Server(Scenario):
                 *([] if self.backend == "fork" else ["--workers", "1"])]
 
     def make(self, fault):
-        echod = Process([*fault.prefix(), *program("echod"), *self.options()], fault.environment(self.log, "echod"))
+        echod = Process([*program("echod"), *self.options()], fault.environment(self.log, "echod"))
         try:
-            listening = echod.err.wait_for(Echod.LISTENING)
+            listening = echod.err.wait_for(self.ready(fault))
             if listening:
-                self.serves(echod, host_port(listening[1]), fault)
+                self.serves(echod, host_port(listening[1]) if listening[1] else listens(echod), fault)
             elif echod.wait() not in (ENVIRONMENT, *([USAGE] if fault.call in ("fopen", "open") else [])):
                 raise Failed(f"a wrong exit code: {echod.said()}")
             elif not re.search(r"^echod: error: .*\n\Z", echod.err.text, re.M):
@@ -45,6 +50,11 @@ class Server(Scenario):
         finally:
             echod.end()
         return Made(Result(OK, "", ""), self.work, lambda text: "")
+
+    @staticmethod
+    def ready(fault):
+        """What it says when it serves. A line that cannot be written is lost: the next one tells, too."""
+        return Echod.LISTENING + (r"|metrics at (?=\S+\n)()" if fault.call == "write_file" else "")
 
     def serves(self, echod, at, fault):
         self.until(echod, "it echoes", lambda: self.echoes(at))
@@ -89,7 +99,9 @@ class Server(Scenario):
                 sock.sendall(data)
                 half_close(sock)
                 got, how = recv_to_end(sock)
-        except ConnectionError:
+        except OSError as e:  # shutdown of what was reset says ENOTCONN
+            if not isinstance(e, ConnectionError) and e.errno != errno.ENOTCONN:
+                raise
             return False
         if got != data[:len(got)] or got and how == "eof" and got != data:
             raise Failed(f"{len(got)} bytes of {len(data)} came back, and then {how}")
@@ -116,20 +128,42 @@ class Server(Scenario):
         return text.endswith("\n") and names == self.names
 
 
+def listens(echod):
+    """Where it serves, when it could not say so: all that it listens on but what shows metrics."""
+    metrics = int(re.search(r"metrics at http://\S+:(\d+)/", echod.err.text)[1])
+    files = [os.readlink(f"/proc/{echod.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{echod.pid}/fd")]
+    lines = [line.split() for line in Path(f"/proc/{echod.pid}/net/tcp").read_text().splitlines()[1:]]
+    port, = {int(line[1].partition(":")[2], 16) for line in lines
+             if line[3] == LISTENS and f"socket:[{line[9]}]" in files} - {metrics}
+    return "127.0.0.1", port
+
+
 def server(backend):
-    return type(f"Server {backend}", (Server,), {"name": f"serve-{backend}", "backend": backend,
-                                                 "calls": Server.common + SOCKETS[backend]})
+    calls = list(dict.fromkeys(Server.common + SOCKETS[backend]))
+    return type(f"Server {backend}", (Server,), {"name": f"serve-{backend}", "backend": backend, "calls": calls})
+
+
+class ServerWithFullRing(Server):
+    """One whose queue of completions is always too small: they wait in the kernel."""
+    name, backend = "serve-overflow", "io_uring"
+    calls = SOCKETS["io_uring"]
+
+    def options(self):
+        return [*super().options(), "--io_uring-cq-entries", "2"]
 
 
 class Successor(Server):
     """One that takes over, in which something fails: it serves, or the other one does still; who was connected is served
-    by either."""
+    by either. Only one whose own call has failed is reset, and counted as that."""
     name = "takeover"
-    calls = ["malloc", "mmap", "socket", "connect", "getsockopt", "setsockopt", "getsockname", "sendmsg", "recvmsg",
-             "pthread_create", "epoll_ctl", "epoll_create1", "eventfd", "signalfd", "poll", "close"]
+    taking = ["malloc", "mmap", "socket", "connect", "getsockopt", "setsockopt", "getsockname", *PACKETS, "pthread_create",
+              "eventfd", "signalfd", "poll", "close"]
+    calls = [*taking, "epoll_ctl", "epoll_create1"]
+    never = {"sendmsg": ["EPIPE"]}  # who is spoken to lives
+    ending = ["epoll_ctl", "recv", "send", "sqe_recv", "sqe_send"]
 
     def make(self, fault):
-        options = ["--listen", "127.0.0.1:0", "--backend", "epoll", "--workers", "1", "--takeover",
+        options = ["--listen", "127.0.0.1:0", "--backend", self.backend, "--workers", "1", "--takeover",
                    f"unix:{self.folder}/takeover"]
         old = Echod(options)
         new = None
@@ -137,17 +171,15 @@ class Successor(Server):
             with socket.create_connection(old.addr, slow(PATIENCE)) as held:
                 self.echoes_on(held)
                 new = Process([*program("echod"), *options], fault.environment(self.log, "echod"))
-                new.err.wait_for(r"took over: |error: ")
-                if "took over: " in new.err.text:
-                    if old.wait() != OK:
-                        raise Failed(f"{old.said()}")
-                elif new.wait() != ENVIRONMENT:
-                    raise Failed(f"a wrong exit code: {new.said()}")
-                serving = new if "took over: " in new.err.text else old
+                serving, other = self.taken(old, new)
                 self.until(serving, "it echoes", lambda: self.echoes(old.addr))
-                self.echoes_on(held)
+                reset = self.is_reset(held, fault)
+            if other and other.wait() != (OK if other is old else ENVIRONMENT):
+                raise Failed(f"a wrong exit code: {other.said()}")
             if serving.stop(signal.SIGTERM) != OK and not re.search(r"^echod: error: ", serving.err.text, re.M):
                 raise Failed(f"no good end: {serving.said()}")
+            if reset and not re.search(r'closed_total.*cause="(local_limit|reset|broken_pipe|other)"} 1$', new.out.text, re.M):
+                raise Failed(f"who was connected is not served, and not counted: {new.said()}")
         except OSError as e:
             raise Failed(f"{e!r}: {old.said()}\n{new and new.said()}") from e
         finally:
@@ -157,8 +189,42 @@ class Successor(Server):
         return Made(Result(OK, "", ""), self.work, lambda text: "")
 
     @staticmethod
+    def taken(old, new):
+        """Who serves new ones now, and the other one if that has the connection, for as long as it goes on."""
+        new.err.wait_for(r"took over: |error: ")
+        if "took over: " not in new.err.text:
+            if new.err.wait_for(r"this process's already stay here"):
+                return old, new
+            if new.wait() != ENVIRONMENT:
+                raise Failed(f"a wrong exit code: {new.said()}")
+            return old, None
+        said = old.err.wait_for(r"has taken over: \d connections moved, (\d) stay here")
+        if not said:
+            raise Failed(f"two serve: {old.said()}\n{new.said()}")
+        if said[1] != "0":
+            return new, old
+        if old.wait() != OK:
+            raise Failed(f"no good end: {old.said()}")
+        return new, None
+
+    def is_reset(self, held, fault):
+        """Whether who was connected is not served any more: only if that may be."""
+        try:
+            self.echoes_on(held)
+        except ConnectionResetError:
+            if fault.call not in self.ending:
+                raise
+            return True
+        return False
+
+    @staticmethod
     def echoes_on(sock):
         sock.settimeout(slow(PATIENCE))
         sock.sendall(b"held")
         if recv_exactly(sock, 4) != b"held":
-            raise ConnectionResetError("who was connected is not served")
+            raise Failed("who was connected is told that it was all")
+
+
+class SuccessorByRing(Successor):
+    name, backend = "takeover-io_uring", "io_uring"
+    calls = [*Successor.taking, *SOCKETS["io_uring"]]

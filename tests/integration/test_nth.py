@@ -2,11 +2,12 @@
 """A few of the calls that tests/nth makes fail, all of which takes hours: of each scenario those in which faults were."""
 import errno
 
-from echolab import SANITIZERS, TestCase, not_in
+import nthtable
+from echolab import ROOT, SANITIZERS, TestCase, not_in
 from nthkinds import SCENARIOS
 from nthlab import made, row
 
-# scenario: [(call, errno)]; n is 1, 2, 3, 5, 8, 14, ...
+# scenario: [(call, errno, n...)]; without n it is 1, 2, 3, 5, 8, 14, ...
 FEW = {
     "merge": [("malloc", errno.ENOMEM), ("rename", errno.EACCES)],
     "merge-parts": [("malloc", errno.ENOMEM)],
@@ -14,13 +15,16 @@ FEW = {
     "report": [("malloc", errno.ENOMEM)],
     "echod-config": [("malloc", errno.ENOMEM)],
     "load-epoll": [("malloc", errno.ENOMEM), ("pthread_create", errno.EAGAIN), ("connect", errno.EADDRNOTAVAIL)],
-    "load-io_uring": [("sqe_recv", errno.ECANCELED), ("sqe_send", "short")],
+    "load-io_uring": [("sqe_recv", errno.ECANCELED), ("sqe_send", "short"), ("sqe_cancel", errno.ENOENT)],
+    "load-overflow": [("sqe_recv", "once")],
     "textbook": [("write", "short"), ("write_file", errno.ENOSPC)],
     "interactive": [("poll", errno.ENOMEM)],
-    "serve-epoll": [("malloc", errno.ENOMEM)],
+    "serve-epoll": [("malloc", errno.ENOMEM), ("send", errno.EINTR, 2), ("sendmsg", errno.ENOMEM, 2)],
+    "serve-fork": [("ppoll", errno.ENOMEM)],
     "serve-io_uring": [("sqe_accept", "once")],
-    "takeover": [("malloc", errno.ENOMEM)],
-    "drill": [("malloc", errno.ENOMEM)],
+    "takeover": [("malloc", errno.ENOMEM), ("getsockopt", errno.ENOBUFS, 8)],
+    "drill": [("malloc", errno.ENOMEM), ("open", errno.EMFILE, 3)],
+    "drill-list": [("malloc", errno.ENOMEM)],
 }
 
 
@@ -28,8 +32,8 @@ class EveryNth(TestCase):
     def few(self, *names):
         for name in names:
             with made(SCENARIOS[name]) as scenario:
-                for call, what in FEW[name]:
-                    runs, wrong = row(scenario, call, what, "few", most_wrong=1)
+                for call, what, *numbers in FEW[name]:
+                    runs, wrong = row(scenario, call, what, numbers or "few", most_wrong=1)
                     for fault, why in wrong:
                         self.fail(f"tests/nth {name} {fault}: {why}")
                     self.assertGreater(runs, 0, f"{name} never calls {call}")
@@ -43,7 +47,7 @@ class EveryNth(TestCase):
 
     @natively
     def test_loads(self):
-        self.few("load-epoll", "load-io_uring")
+        self.few("load-epoll", "load-io_uring", "load-overflow")
 
     @natively
     def test_clients_for_people(self):
@@ -51,8 +55,31 @@ class EveryNth(TestCase):
 
     @natively
     def test_servers(self):
-        self.few("echod-config", "serve-epoll", "serve-io_uring", "takeover")
+        self.few("serve-epoll", "serve-fork", "serve-io_uring")
+
+    @natively
+    def test_a_takeover(self):
+        self.few("takeover")
 
     @natively
     def test_a_drill(self):
         self.few("drill")
+
+    @natively
+    def test_what_is_printed(self):
+        self.few("echod-config", "drill-list")
+
+
+class Table(TestCase):
+    def test_the_page_has_rows_of_scenarios_in_which_nothing_was_wrong(self):
+        rows, sums = nthtable.read((ROOT / "docs" / "testing.md").read_text())
+        self.assertEqual(list(rows), [name for name in SCENARIOS if name in rows], "make nth writes them in this order")
+        self.assertEqual(sums, nthtable.sums(rows.values()))
+        for name, cells in rows.items():
+            scenario = dict(zip(nthtable.HEAD, cells))
+            self.assertEqual(scenario["program"], SCENARIOS[name].program, name)
+            self.assertIn(scenario["n"], ("all", "most", "few"), name)
+            self.assertLessEqual(scenario["calls"], len(SCENARIOS[name].calls), name)
+            self.assertLessEqual(scenario["calls"], scenario["errnos"], name)
+            self.assertLessEqual(scenario["errnos"], scenario["runs"], name)
+            self.assertEqual(scenario["wrong"], 0, name)

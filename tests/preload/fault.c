@@ -8,6 +8,8 @@
  *                               the last of a receive that holds no bytes
  *   ECHOLAB_FAULT=malloc:3:12   the third allocation, by any function, for any library
  *   ECHOLAB_FAULT=sqe_send:1:12 fault_ring.h: a request of io_uring
+ *   ECHOLAB_FAULT=disk:4096:27  the disk is full for every file of that many bytes (EFBIG); for
+ *                               programs that it starts it is not
  *   ECHOLAB_FAULT=any:3:12      the third call of all but allocations and those that move messages
  *   ECHOLAB_FAULT=any:3:kill    it is not made: the process is killed
  *   ECHOLAB_FAULT_FROM=connect  none counts before the first of these
@@ -32,6 +34,7 @@
 #include <liburing.h>
 #include <poll.h>
 #include <pthread.h>
+#include <regex.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -41,6 +44,7 @@
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -108,15 +112,31 @@ static void fault_open_trace(void)
 	(void)backtrace(frame, 1); /* loads what it needs: not later, in an allocation */
 }
 
+/* Files end at fault.nth bytes, or, of a program that was started so, where they may. */
+static void fault_disk(bool here)
+{
+	struct rlimit limit;
+
+	if (here)
+		signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = here ? fault.nth : limit.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+
 static void __attribute__((constructor)) fault_init(void)
 {
 	const char *text = getenv("ECHOLAB_FAULT"), *in = getenv("ECHOLAB_FAULT_IN");
+	const bool here = !in || strcmp(in, program_invocation_short_name) == 0;
 	char what[16], slash[2] = "";
 
-	if (!text || (in && strcmp(in, program_invocation_short_name) != 0))
+	if (!text ||
+	    (sscanf(text, "%31[^:]:%1[/]%u:%15s", fault.name, slash, &fault.nth, what) != 4 &&
+	     sscanf(text, "%31[^:]:%u:%15s", fault.name, &fault.nth, what) != 3))
 		return;
-	if (sscanf(text, "%31[^:]:%1[/]%u:%15s", fault.name, slash, &fault.nth, what) != 4 &&
-	    sscanf(text, "%31[^:]:%u:%15s", fault.name, &fault.nth, what) != 3)
+	if (strcmp(fault.name, "disk") == 0)
+		fault_disk(here);
+	if (!here || strcmp(fault.name, "disk") == 0)
 		return;
 	fault.each = slash[0] == '/' && fault.nth > 0;
 	fault.what = strcmp(what, "short") == 0  ? SHORT
@@ -237,32 +257,14 @@ static int fault_socket(const char *name, int fd)
 #define FAULT(type, name, params, args)      FAULT_VALUE(type, (type)-1, name, params, args)
 #define FAULT_NULL(type, name, params, args) FAULT_VALUE(type, NULL, name, params, args)
 
-/* Whether the allocation is libseccomp's, which does not survive one that fails while it makes
- * a filter (2.5.4): nobody can help it. */
-static bool fault_excused(const void *caller)
-{
-	Dl_info from;
-
-	return fault.armed && strcmp(fault.name, "malloc") == 0 && dladdr(caller, &from) != 0 &&
-	       from.dli_fname && strstr(from.dli_fname, "libseccomp");
-}
-
-/* Allocations are one kind of call, whichever function makes them. */
-#define FAULT_MEMORY(type, failed, name, params, args)                                             \
-	type name params;                                                                          \
-	type name params                                                                           \
-	{                                                                                          \
-		REAL(name);                                                                        \
-		if (!fault_excused(__builtin_return_address(0)) && fault_hits("malloc") > 0)       \
-			return failed;                                                             \
-		return real args;                                                                  \
-	}
+#include "fault_epoll.h"
 
 /* One that transfers @len bytes. */
 #define FAULT_IO(name, params, args)                                                               \
 	ssize_t name params;                                                                       \
 	ssize_t name params                                                                        \
 	{                                                                                          \
+		ssize_t r;                                                                         \
 		int hit;                                                                           \
 		REAL(name);                                                                        \
 		hit = fault_socket(#name, fd);                                                     \
@@ -270,19 +272,26 @@ static bool fault_excused(const void *caller)
 			return -1;                                                                 \
 		if (hit == SHORT && len > 1)                                                       \
 			len = 1;                                                                   \
-		return real args;                                                                  \
+		r = real args;                                                                     \
+		if (hit == SHORT)                                                                  \
+			fault_rearm(fd);                                                           \
+		return r;                                                                          \
 	}
 
 /* How the epoll backend receives and sends: recv and send by another way. */
 static long fault_syscall(const char *name, long number, long a[6])
 {
-	int hit = fault_socket(name, (int)a[0]);
+	const int hit = fault_socket(name, (int)a[0]);
+	long r;
 
 	if (hit > 0)
 		return -1;
 	if (hit == SHORT && a[2] > 1)
 		a[2] = 1;
-	return libc_syscall(number, a);
+	r = libc_syscall(number, a);
+	if (hit == SHORT)
+		fault_rearm((int)a[0]);
+	return r;
 }
 
 long syscall(long number, ...)
@@ -355,9 +364,6 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 	return fault_socket("sendmsg", fd) > 0 ? -1 : real(fd, m, flags);
 }
 
-FAULT(int, epoll_wait, (int fd, struct epoll_event *e, int max, int ms), (fd, e, max, ms))
-FAULT(int, epoll_ctl, (int fd, int op, int on, struct epoll_event *e), (fd, op, on, e))
-FAULT(int, epoll_create1, (int flags), (flags))
 FAULT(int, poll, (struct pollfd * p, nfds_t count, int ms), (p, count, ms))
 FAULT(int, ppoll, (struct pollfd * p, nfds_t count, const struct timespec *t, const sigset_t *mask),
       (p, count, t, mask))
@@ -403,12 +409,6 @@ FAULT_NULL(FILE *, fdopen, (int fd, const char *mode), (fd, mode))
 FAULT_NULL(FILE *, tmpfile, (void), ())
 FAULT_NULL(FILE *, open_memstream, (char **text, size_t *len), (text, len))
 FAULT_NULL(DIR *, opendir, (const char *path), (path))
-FAULT_MEMORY(void *, NULL, malloc, (size_t size), (size))
-FAULT_MEMORY(void *, NULL, calloc, (size_t count, size_t size), (count, size))
-FAULT_MEMORY(void *, NULL, realloc, (void *old, size_t size), (old, size))
-FAULT_MEMORY(void *, NULL, aligned_alloc, (size_t align, size_t size), (align, size))
-FAULT_MEMORY(int, ENOMEM, posix_memalign, (void **to, size_t align, size_t size), (to, align, size))
-
 /* A file is closed in any case; what it still held may be lost. */
 int fclose(FILE *f)
 {
@@ -454,6 +454,7 @@ int listen(int fd, int backlog)
 	return fault_hits("listen") > 0 ? -1 : real(fd, backlog);
 }
 
+#include "fault_memory.h"
 #include "fault_ring.h"
 
 int open(const char *path, int flags, ...)

@@ -2,7 +2,9 @@
  * fault_ring: the part of fault.c that makes requests of io_uring fail.
  *
  *   sqe_send:1:12    a request is not done, and completes with that errno: sqe_recv, sqe_poll,
- *                    sqe_cancel, sqe_accept, sqe_wake, sqe_close
+ *                    sqe_accept, sqe_wake
+ *   sqe_close:1:5    one that is done, but says that it failed, as close(2) does
+ *   sqe_cancel:1:2   the same: it found nothing (2), or came too late (114)
  *   sqe_send:1:short it moves one byte
  *   sqe_recv:1:once  it is no multishot request: sqe_accept
  *   cqe_send:1:12    what was done completes with that errno: cqe_recv, the last completion of a
@@ -51,6 +53,10 @@ static void sqe_alter(struct io_uring_sqe *sqe, int hit)
 		return;
 	replaced.token = sqe->user_data;
 	replaced.waits = true;
+	if (sqe->opcode == IORING_OP_ASYNC_CANCEL || sqe->opcode == IORING_OP_CLOSE) {
+		sqe->flags &= (uint8_t)~IOSQE_CQE_SKIP_SUCCESS;
+		return;
+	}
 	memset(sqe, 0, sizeof(*sqe)); /* IORING_OP_NOP */
 	sqe->fd = -1;
 	sqe->user_data = replaced.token;
