@@ -184,6 +184,18 @@ static void wire_take(struct wire *w, unsigned from)
 	}
 }
 
+/* A link that is down loses it, as links do. What has no room is lost by us, not by the link. */
+static void wire_send(const struct wire *w, int to, const struct frame_slot *s)
+{
+	ssize_t n;
+
+	do
+		n = send(to, s->data, s->len, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == ENOBUFS || errno == ENOMEM || errno == EAGAIN))
+		atomic_fetch_add(&w->counts->dropped, 1);
+}
+
 /* Sends what is due. Returns when the next one is, or -1. */
 static int64_t wire_give(const struct wire *w, struct wire_queue *q)
 {
@@ -195,7 +207,7 @@ static int64_t wire_give(const struct wire *w, struct wire_queue *q)
 			return s->due_ns;
 		if (late_ns > atomic_load(&w->counts->late_ns))
 			atomic_store(&w->counts->late_ns, late_ns);
-		send(q->to, s->data, s->len, 0); /* a link that is down loses it, as links do */
+		wire_send(w, q->to, s);
 		q->head = (q->head + 1) % WIRE_QUEUE;
 		q->count--;
 	}
