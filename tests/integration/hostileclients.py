@@ -13,9 +13,10 @@ from echolab import fill, half_close, pattern, recv_to_end, rst, slow
 from tcphand import FULL, MODULO, mss
 
 SIZE, MUCH = 64, bytes(64 << 20)
-LOADS = ("closed", "pipelined", "rate", "churn")
+LOADS = ("closed", "pipelined", "rate", "churn", "lumps")
 DEADLINE = f"{slow(1000):.0f}ms"  # within it a slow machine has come as far as a row wants
-ONCE = {"closed": None, "pipelined": None, "rate": None}  # a kind that never sends anything
+ONCE = {"closed": None, "pipelined": None, "rate": None, "lumps": None}  # a kind that never sends anything
+KERNELS = {"lumps": None}  # on a socket of this kernel
 ROWS, client = hostile.table(LOADS)
 
 
@@ -35,7 +36,7 @@ def reset(load):
     tcp.send("RA")
 
 
-@client("reset", closed=None, rate=None, churn=None)
+@client("reset", closed=None, rate=None, churn=None, **KERNELS)
 def closes_with_answers_unread(load):
     sock = load.connect()
     load.run(sock, takes=False)
@@ -70,7 +71,7 @@ def data_behind_a_fin(load):
     load.case.assertSame(tcp.rest(), b"")
 
 
-@client("eof")
+@client("eof", **KERNELS)
 def half_close_then_reads(load):
     sock = load.connect()
     load.run(sock)
@@ -89,7 +90,7 @@ def half_close_and_silence(load):
     tcp.until("F")
 
 
-@client("reset")
+@client("reset", **KERNELS)
 def half_close_then_reset_while_much_is_owed(load):
     sock = load.connect(rcvbuf=4096)
     load.run(sock)
@@ -98,7 +99,7 @@ def half_close_then_reset_while_much_is_owed(load):
     rst(sock)
 
 
-@client("idle_timeout", pipelined=None, rate=None, churn=None, idle_timeout=DEADLINE)
+@client("idle_timeout", pipelined=None, rate=None, churn=None, lumps=None, idle_timeout=DEADLINE)
 def simultaneous_close(load):
     """Its FIN does not know of theirs."""
     tcp = load.dial()
@@ -231,7 +232,7 @@ def comes_back_from_the_same_port(load):
     """Its machine has started again, and does not know of the first one."""
     old = load.dial()
     load.run(old)
-    new = load.case.wire.hand(load.port, ours=old.ours)
+    new = load.hand(ours=old.ours)
     new.send("S", seq=old.seq + 100000)
     challenge = new.until("A")
     new.send("R", seq=challenge.ack)
@@ -263,7 +264,7 @@ def acknowledges_nothing(load):
     tcp.say(pattern(SIZE))
 
 
-@client("slow", slow_timeout=DEADLINE, only=("epoll", "io_uring"))
+@client("slow", slow_timeout=DEADLINE, only=("epoll", "io_uring"), **KERNELS)
 def takes_too_long(load):
     sock = load.connect(rcvbuf=4096)
     load.run(sock)
@@ -317,7 +318,7 @@ def segments_of_no_bytes(load):
     load.leave(tcp)
 
 
-@client("reset")
+@client("reset", **KERNELS)
 def floods_and_never_reads(load):
     sock = load.connect(rcvbuf=4096)
     load.run(sock)
@@ -325,7 +326,7 @@ def floods_and_never_reads(load):
     rst(sock)
 
 
-@client("reset")
+@client("reset", **KERNELS)
 def floods_and_closes(load):
     """Unread answers make a reset of it."""
     sock = load.connect(rcvbuf=4096)
@@ -343,7 +344,7 @@ def a_byte_in_each_segment(load):
     load.leave(tcp)
 
 
-@client("eof")
+@client("eof", **KERNELS)
 def urgent_bytes(load):
     sock = load.connect()
     load.run(sock, say=lambda data: [sock.send(data[at:at + 10], MSG_OOB) for at in range(0, len(data), 10)])

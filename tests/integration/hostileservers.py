@@ -3,7 +3,8 @@
 
 The words are "CAUSE PHASE LOST", as in docs/results.md, several with / between where the server leaves it open; "served"
 means that nothing went wrong. `tcp` is a connection by hand (tcphand.py); with kernel=True it is a socket of this kernel.
-load.owed is how many bytes come before echoload waits for an answer, load.ended an event.
+load.owed is how many bytes come before echoload waits for an answer, load.ended an event. Under the load `lumps` (not
+of the kernel's sockets) echoload stands still until the script waits for something.
 """
 from socket import MSG_OOB
 
@@ -14,7 +15,8 @@ from tcphand import MODULO, mss
 
 SIZE = 64  # of a message, unless the row says another
 SHORT = f"{slow(300):.0f}ms"
-LOADS = {"closed": {}, "pipelined": {"pipeline": 8}, "rate": {"rate": 500, "duration": "10m"}, "churn": {"churn": 5}}
+LOADS = {"closed": {}, "pipelined": {"pipeline": 8}, "rate": {"rate": 500, "duration": "10m"}, "churn": {"churn": 5},
+         "lumps": {"messages": 5}}
 ROWS, server = hostile.table(LOADS)
 
 
@@ -331,7 +333,7 @@ def the_last_byte_does_not_come(tcp, load):
     tcp.rest()
 
 
-@server("corrupt awaiting acked", closed=None, rate=None, churn=None)
+@server("corrupt awaiting acked", closed=None, rate=None, churn=None, lumps=None)
 def a_byte_of_an_answer_is_missing(tcp, load):
     """The next answer is in its place."""
     tcp.accept()

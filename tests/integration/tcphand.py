@@ -128,6 +128,25 @@ class Wire:
             sock.close()
 
 
+class Lumps:
+    """program() stands still while a script sends, and runs while the script waits: what is sent between two waits lies
+    there at once, so that nothing is left to chance but what the program makes of it."""
+
+    def __init__(self, program):
+        self.program, self.stack = program, None
+
+    def hold(self):
+        if not self.stack:
+            self.stack = contextlib.ExitStack()
+            with contextlib.suppress(FileNotFoundError):  # it has ended
+                self.stack.enter_context(self.program().held())
+
+    def release(self):
+        if self.stack:
+            self.stack.close()
+            self.stack = None
+
+
 class HandServer:
     """Where a program connects to. What goes wrong in its scripts is in .errors."""
 
@@ -161,11 +180,14 @@ class Hand:
         self.wire, self.ours, self.theirs, self.inbox = wire, ours, theirs, queue.SimpleQueue()
         self.seq, self.ack, self.window = random.randrange(MODULO), 0, 65535
         self.data, self.fin = b"", False  # what has come and was not taken; whether a FIN has
+        self.lumps = None
 
     # what goes out
 
     def send(self, flags="A", data=b"", seq=None, ack=None, options=b"", urgent=0, broken=False):
         """One segment. With a `seq` of its own it is beside the stream: what is sent next does not change."""
+        if self.lumps:
+            self.lumps.hold()
         at = self.seq if seq is None else seq % MODULO
         bits = sum(FLAGS[f] for f in flags)
         ack = (self.ack if ack is None else ack % MODULO) if "A" in flags else 0
@@ -196,6 +218,8 @@ class Hand:
 
     def next(self, timeout=PATIENCE):
         """The next segment, whatever it is; None: none within that time."""
+        if self.lumps:
+            self.lumps.release()
         try:
             segment = self.inbox.get(timeout=slow(timeout))
         except queue.Empty:
@@ -233,7 +257,7 @@ class Hand:
         return taken
 
     def until(self, flag):
-        """The first segment with that flag; what else comes is taken in."""
+        """The first segment with that flag, or with both of "SA"; what else comes is taken in."""
         while True:
             segment = self.next(3 * PATIENCE)
             if not segment:
@@ -278,9 +302,7 @@ class Hand:
     def connect(self, flags="S", options=b"", data=b""):
         """We are the client; `data` in the SYN is not remembered by a server."""
         self.send(flags, data, self.seq, options=options)
-        answer = self.until("A")
-        if "S" not in answer.flags:
-            raise ConnectionRefusedError
+        answer = self.until("SA")
         self.seq, self.ack = answer.ack, (answer.seq + 1) % MODULO
         self.send()
 

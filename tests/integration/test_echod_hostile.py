@@ -9,24 +9,36 @@ import hostile
 from echolab import OK, for_each_backend, no_namespaces, pattern
 from hostileclients import ROWS, SIZE
 from loadlab import LONG
-from tcphand import Hand, Wire
+from tcphand import Hand, Lumps, Wire
 
 MANY, CHURN = 8, 4
 
 
 class Load:
     """What a client has done before it misbehaves: had an answer (closed); sent many messages and taken no answer
-    (pipelined); sent some in their time, whatever the answers (rate); nothing, but it comes again and again (churn)."""
+    (pipelined); sent some in their time, whatever the answers (rate); nothing, but it comes again and again (churn); had
+    an answer, from an echod that stands still until the client waits for something (lumps)."""
 
     def __init__(self, name, case, server):
         self.name, self.case, self.server = name, case, server
         self.port, self.times = server.port, CHURN if name == "churn" else 1
+        self.lumps = Lumps(lambda: server) if name == "lumps" else None
+
+    def play(self, row):
+        for _ in range(self.times):
+            row.play(self)
+        if self.lumps:
+            self.lumps.release()
+
+    def hand(self, ours=None):
+        tcp = self.case.wire.hand(self.port, ours)
+        tcp.lumps = self.lumps
+        return tcp
 
     def dial(self, **syn):
-        return self.case.wire.dial(self.port, **syn)
-
-    def hand(self):
-        return self.case.wire.hand(self.port)
+        tcp = self.hand()
+        tcp.connect(**syn)
+        return tcp
 
     def connect(self, **how):
         with self.case.namespace:
@@ -37,7 +49,7 @@ class Load:
         by_hand = isinstance(peer, Hand)
         say = say or (peer.say if by_hand else peer.sendall)
         sent = b""
-        for n in range({"closed": 1, "pipelined": MANY, "rate": MANY, "churn": 0}[self.name]):
+        for n in range({"closed": 1, "pipelined": MANY, "rate": MANY, "churn": 0, "lumps": 1}[self.name]):
             message = pattern(size, n)
             say(message)
             sent += message
@@ -90,8 +102,7 @@ class EachClient(hostile.HostileCase):
     def cells(self, server, row, loads, others):
         before, expected = server.counters(), Counter()
         for load in loads:
-            for _ in range(load.times):
-                row.play(load)
+            load.play(row)
             expected.update({cause: load.times for cause in row.says[load.name].split()})
         after = self.wait_counters(server, lambda c: c.balanced() and c.open == others and
                                    c.accepted - before.accepted >= sum(expected.values()), f"{expected}: all have ended")
