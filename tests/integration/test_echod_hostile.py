@@ -84,7 +84,8 @@ class EachClient(hostile.HostileCase):
         for some in [loads] if deadlines else [[load] for load in loads]:  # deadlines pass for all at once
             with self.subTest(loads=[load.name for load in some]):
                 self.cells(server, row, some, 2 if polite else 0)
-        self.assertEcho(Load("closed", self, server).connect(), b"still here")
+        with Load("closed", self, server).connect() as sock:
+            self.assertEcho(sock, b"still here")
         self.assertEqual(server.counters().accepted, counted + (3 if polite else 1), server.said())
         if polite:
             r = polite.interrupted()
