@@ -16,7 +16,7 @@ from tcphand import MODULO, mss
 SIZE = 64  # of a message, unless the row says another
 SHORT = f"{slow(300):.0f}ms"
 LOADS = {"closed": {}, "pipelined": {"pipeline": 8}, "rate": {"rate": 500, "duration": "10m"}, "churn": {"churn": 5},
-         "lumps": {"messages": 5}}
+         "lumps": {}}
 ROWS, server = hostile.table(LOADS)
 
 
@@ -263,26 +263,26 @@ def a_window_of_a_few_bytes(tcp, load):
     tcp.serve()
 
 
-@server("served", size=600)
+@server("served", size=600, messages=10)
 def a_window_of_one_segment(tcp, load):
     tcp.window = 100
     tcp.accept(options=mss(88))
     tcp.serve()
 
 
-@server("served", size=3000)
+@server("served", size=3000, messages=10)
 def segments_of_88_bytes(tcp, load):
     tcp.accept(options=mss(88))
     tcp.serve()
 
 
-@server("served", size=3000)
+@server("served", size=3000, messages=10)
 def segments_of_536_bytes(tcp, load):
     tcp.accept(options=mss(536))
     tcp.serve()
 
 
-@server("served", size=3000)
+@server("served", size=3000, messages=10)
 def segments_of_no_bytes(tcp, load):
     """The kernel takes 48 for 0."""
     tcp.accept(options=mss(0))
@@ -358,7 +358,7 @@ def a_byte_now_and_then(tcp, load):
             break
 
 
-@server("served")
+@server("served", messages=10)
 def a_byte_in_each_segment(tcp, load):
     tcp.accept()
     tcp.serve(lambda data: tcp.say(data, 1))

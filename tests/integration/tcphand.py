@@ -218,7 +218,7 @@ class Hand:
 
     def next(self, timeout=PATIENCE):
         """The next segment, whatever it is; None: none within that time."""
-        if self.lumps:
+        if self.lumps and self.inbox.empty():
             self.lumps.release()
         try:
             segment = self.inbox.get(timeout=slow(timeout))
