@@ -340,7 +340,7 @@ static int server_start(struct server *s)
 	    sandbox_enter(&s->sandbox) < 0)
 		return EXIT_ENVIRONMENT;
 	r = metrics_start(&s->metrics); /* has a thread of its own */
-	if (r == 0 && sandbox_close(&s->sandbox, s->backend.ops) < 0)
+	if (r == 0 && sandbox_close(&s->sandbox, s->backend.ops, s->takeover.taking) < 0)
 		return EXIT_ENVIRONMENT;
 	if (r == 0)
 		r = worker_group_start(&s->group);
@@ -358,6 +358,7 @@ static int server_serve(struct server *s)
 	s->takeover.signalled = server_interrupted;
 	s->takeover.arg = s;
 	r = takeover_finish(&s->takeover);
+	sandbox_narrow(&s->sandbox);
 	if (r < 0) { /* the other process serves on */
 		metrics_leave(&s->metrics);
 		if (s->group.done > 0)

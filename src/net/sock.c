@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h> /* tcp_info with tcpi_bytes_acked; glibc's netinet/tcp.h of 2.36 lacks it */
 #include <netinet/in.h>
@@ -454,8 +455,18 @@ void sock_end(int fd, bool reset)
 	const struct sockaddr none = { .sa_family = AF_UNSPEC };
 
 	/* tcp_disconnect: an RST, if it lives; a unix socket knows nothing of the kind */
-	if (!reset || connect(fd, &none, sizeof(none)) < 0)
-		(void)shutdown(fd, SHUT_RDWR);
+	if (reset && connect(fd, &none, sizeof(none)) == 0)
+		return;
+	if (shutdown(fd, SHUT_RDWR) < 0) /* a sandbox may allow no more than this: */
+		(void)shutdown(fd, SHUT_WR);
+}
+
+void sock_deafen(int fd)
+{
+	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	const struct sock_fprog program = { 1, &none };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
 uint64_t sock_raise_nofile(uint64_t want)

@@ -127,7 +127,7 @@ void worker_drop_listener(struct worker *w, unsigned i)
 		w->config->backend->unlisten(w, w->listeners[i], !kept);
 	/* a process that was forked just now may hold a copy, which would still let peers in */
 	if (!kept)
-		(void)shutdown(w->listeners[i], SHUT_RD);
+		sock_deafen(w->listeners[i]);
 	close(w->listeners[i]);
 	w->share[i] = w->share[last];
 	w->listeners[i] = w->listeners[last];

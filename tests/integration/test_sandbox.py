@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -92,6 +93,27 @@ class Each(TestCase):
     @confined
     def test_none_makes_a_socket(self):
         self.assertForbidden("socket", "EPERM", "main", "worker")
+
+    @confined
+    def test_none_becomes_a_client(self):
+        """By a listener, which needs neither socket nor connect for that."""
+        server, sock = self.trespasser("dial")
+        server.counters()
+        self.assertEqual(server.err.wait_for("^trespass: main: dial: (.*?)$")[1], "EPERM")
+        self.assertEcho(sock, b"after")
+        self.assertEcho(self.connect(server), pattern(5000, 1))
+
+    @confined
+    def test_nor_does_one_that_has_taken_over(self):
+        """It may shut the socket of the takeover, as long as that lasts."""
+        takeover = f"unix:{self.enterContext(tempfile.TemporaryDirectory(prefix='echolab-'))}/takeover"
+        old = self.echod(takeover=takeover)
+        new = self.echod(takeover=takeover, env={"LD_PRELOAD": PRELOAD, "ECHOLAB_TRESPASS": "dial"})
+        self.assertTrue(new.err.wait_for("took over: "), new.said())
+        self.assertEqual(old.wait(), OK)
+        new.counters()
+        self.assertEqual(new.err.wait_for("^trespass: main: dial: (.*?)$")[1], "EPERM")
+        self.assertEcho(self.connect(new), pattern(5000, 1))
 
     @confined
     def test_none_has_memory_that_can_be_run(self):

@@ -2,7 +2,7 @@
  * trespass: has a program try what its sandbox forbids, from within, for LD_PRELOAD, and says how
  * that went on standard error: "trespass: main: open: EPERM".
  *
- *   ECHOLAB_TRESPASS=open|socket|map|exec|ring|register
+ *   ECHOLAB_TRESPASS=open|socket|map|exec|dial|ring|register
  *
  * The main thread tries when it writes counters (fopencookie, after SIGUSR1), and from then on
  * each other thread when it closes something, or waits for its ring, for the first time. A ring
@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,6 +57,29 @@ static int outcome(long r)
 	return r < 0 ? -errno : 0;
 }
 
+/* Becomes a client without socket(2) and connect(2): a listener that is shut for receiving is a
+ * socket that nobody has connected yet, and sending with MSG_FASTOPEN connects it, here to itself.
+ */
+static int dial(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_UNSPEC };
+	socklen_t len = sizeof(to), one = sizeof(int);
+	int fd = 3, listens = 0;
+
+	for (; fd < 256 && !listens; fd++) {
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &one) < 0)
+			listens = 0;
+		len = sizeof(to);
+		if (listens &&
+		    (getsockname(fd, (struct sockaddr *)&to, &len) < 0 || to.sin_family != AF_INET))
+			listens = 0;
+	}
+	if (shutdown(fd - 1, SHUT_RD) < 0 && shutdown(fd - 1, SHUT_RDWR) < 0)
+		return -errno;
+	return outcome(sendto(fd - 1, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL | MSG_DONTWAIT,
+			      (struct sockaddr *)&to, sizeof(to)));
+}
+
 static void attempt(void)
 {
 	char *const argv[] = { "true", NULL };
@@ -69,6 +93,8 @@ static void attempt(void)
 				    MAP_FAILED
 			    ? -errno
 			    : 0);
+	else if (wants("dial"))
+		say(dial());
 	else if (wants("exec"))
 		say(outcome(execve("/bin/true", argv, NULL)));
 }

@@ -120,6 +120,11 @@ int sock_queued(int fd);
  * unix socket the peer gets ECONNRESET only if bytes of its own were not read. */
 void sock_abort(int fd);
 
+/* Nothing that is sent to it arrives any more: of a listener of TCP that is not wanted, as long as
+ * another process holds it. Not shutdown(2), which would make a socket of it that can be connected.
+ */
+void sock_deafen(int fd);
+
 /* Ends a connection whose file something beside @fd holds, so that close would not: by a FIN, or an
  * RST if @reset. */
 void sock_end(int fd, bool reset);

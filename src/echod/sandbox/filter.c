@@ -11,11 +11,16 @@
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -45,7 +50,9 @@ static const struct backend_call filter_common[] = {
 	CALL(SYS_recvmsg),
 	CALL(SYS_sendmsg),
 	CALL(SYS_accept4),
-	CALL(SYS_shutdown),
+	/* not for receiving: a listener that is shut so is a socket that nobody has connected yet,
+	 * and sending with MSG_FASTOPEN would connect it to anybody */
+	CALL_IF(SYS_shutdown, 1, WHOLE, SHUT_WR),
 	CALL(SYS_listen),
 	CALL(SYS_getsockopt),
 	CALL(SYS_setsockopt),
@@ -185,6 +192,13 @@ static int filter_allow_on_itself(scmp_filter_ctx f)
 	return filter_allow(f, own);
 }
 
+/* Until filter_narrow. */
+static const struct backend_call filter_of_successor[] = {
+	CALL_IF(SYS_shutdown, 1, WHOLE, SHUT_RDWR), /* message_abort */
+	CALL(SYS_seccomp),
+	BACKEND_CALLS_END,
+};
+
 static int filter_kill(scmp_filter_ctx f)
 {
 	int r = 0;
@@ -194,7 +208,7 @@ static int filter_kill(scmp_filter_ctx f)
 	return r;
 }
 
-static int filter_build(scmp_filter_ctx f, const struct backend_ops *backend)
+static int filter_build(scmp_filter_ctx f, const struct backend_ops *backend, bool takes_over)
 {
 	int r = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
@@ -209,6 +223,8 @@ static int filter_build(scmp_filter_ctx f, const struct backend_ops *backend)
 		r = filter_allow(f, filter_common);
 	if (r == 0)
 		r = filter_allow_on_itself(f);
+	if (r == 0 && takes_over)
+		r = filter_allow(f, filter_of_successor);
 	if (r == 0 && backend->calls)
 		r = filter_allow(f, backend->calls);
 	/* its flags lie in memory; libc knows what to do without it */
@@ -217,14 +233,43 @@ static int filter_build(scmp_filter_ctx f, const struct backend_ops *backend)
 	return r < 0 ? r : filter_kill(f);
 }
 
-int filter_load(const struct backend_ops *backend)
+int filter_load(const struct backend_ops *backend, bool takes_over)
 {
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int r = f ? filter_build(f, backend) : -ENOMEM;
+	int r = f ? filter_build(f, backend, takes_over) : -ENOMEM;
 
 	if (r == 0)
 		r = seccomp_load(f);
 	if (f)
 		seccomp_release(f);
 	return r < 0 ? r : 0;
+}
+
+/* The lower half of an argument. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+enum { LOWER = sizeof(uint32_t) };
+#else
+enum { LOWER = 0 };
+#endif
+
+/* By hand: libseccomp makes more calls than this one. The filter before it has looked at the
+ * architecture. */
+int filter_narrow(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 4, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_shutdown, 0, 2),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1]) + LOWER),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SHUT_WR, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	};
+	const struct sock_fprog program = { ARRAY_LEN(code), code };
+	const long r =
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+
+	if (r > 0) /* a thread that has another filter */
+		return -ESRCH;
+	return r < 0 ? -errno : 0;
 }

@@ -143,11 +143,24 @@ int sandbox_enter(struct sandbox *s)
 	return sandbox_lacks(s, sandbox_give_up(), "capabilities cannot be given up");
 }
 
-int sandbox_close(struct sandbox *s, const struct backend_ops *backend)
+int sandbox_close(struct sandbox *s, const struct backend_ops *backend, bool takes_over)
 {
+	int r;
+
 	if (sandbox_mode(s) == SANDBOX_OFF)
 		return 0;
-	return sandbox_lacks(s, filter_load(backend), "no filter of system calls");
+	r = filter_load(backend, takes_over);
+	s->wide = r == 0 && takes_over;
+	return sandbox_lacks(s, r, "no filter of system calls");
+}
+
+void sandbox_narrow(struct sandbox *s)
+{
+	int r = s->wide ? filter_narrow() : 0;
+
+	s->wide = false;
+	if (r < 0)
+		log_warn("sandbox: the filter stays that of a successor: %s", strerror(-r));
 }
 
 void sandbox_end(struct sandbox *s)

@@ -7,6 +7,7 @@
  *     sandbox_enter      user, group, capabilities of the process
  *       ...              threads beside the workers, which inherit that
  *     sandbox_close      nobody is served yet: the filter
+ *     sandbox_narrow     a successor has taken over
  */
 #ifndef ECHOD_SANDBOX_H
 #define ECHOD_SANDBOX_H
@@ -29,6 +30,7 @@ struct sandbox_config {
 struct sandbox {
 	const struct sandbox_config *config; /* set by the caller, as are the first of `helper` */
 	bool wants_helper;                   /* there may be something for it to do */
+	bool wide;                           /* the filter is that of a successor */
 	struct helper helper;
 };
 
@@ -37,7 +39,10 @@ struct sandbox {
 
 int sandbox_begin(struct sandbox *s);
 int sandbox_enter(struct sandbox *s);
-int sandbox_close(struct sandbox *s, const struct backend_ops *backend);
+/* @takes_over: from another echod; sandbox_narrow follows when that is over, and says what is in
+ * its way. */
+int sandbox_close(struct sandbox *s, const struct backend_ops *backend, bool takes_over);
+void sandbox_narrow(struct sandbox *s);
 void sandbox_end(struct sandbox *s);
 
 /* What each worker does in its own thread before it serves (net_config.settle), or NULL. What is
