@@ -412,10 +412,11 @@ package-check:
 
 # The same bytes for the same commit, whoever makes it: nothing of the user's settings of git, of the time or the umask
 dist:
-	$(Q)mkdir -p build/dist && tools/version | sed 's/-dirty / /' >build/dist/VERSION && chmod 644 build/dist/VERSION
+	$(Q)mkdir -p build/dist && tools/version >build/dist/VERSION && sed -i 's/-dirty / /' build/dist/VERSION && \
+		chmod 644 build/dist/VERSION
 	$(Q)read -r v commit <build/dist/VERSION && n=echolab-$$v && git -c tar.umask=0022 -c core.autocrlf=false \
-		-c core.eol=lf archive --format=tar --prefix=$$n/ --add-file=build/dist/VERSION HEAD | gzip -9n \
-		>build/dist/$$n.tar.gz && echo build/dist/$$n.tar.gz
+		-c core.eol=lf archive --format=tar --prefix=$$n/ --add-file=build/dist/VERSION -o build/dist/$$n.tar HEAD && \
+		gzip -9nf build/dist/$$n.tar && echo build/dist/$$n.tar.gz
 
 clean:
 	$(Q)rm -rf build compile_commands.json

@@ -2,6 +2,7 @@
 """What packagers rely on: the archive of a commit is always the same, and `make install` puts things where they belong."""
 import hashlib
 import os
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -53,6 +54,16 @@ class Dist(TestCase):
         self.assertIn(f"{top}/VERSION", [m.name for m in members])
         self.assertEqual({(m.uid, m.gid) for m in members}, {(0, 0)})
         self.assertEqual({oct(m.mode) for m in members if m.isfile()}, {"0o644", "0o755"})
+
+
+    def test_none_is_made_where_git_fails(self):
+        """Half an archive would be packed as if it were all."""
+        place = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="echolab-")))
+        git = place / "git"
+        git.write_text(f'#!/bin/sh\ncase "$*" in *archive*) exit 3 ;; esac\nexec {shutil.which("git")} "$@"\n')
+        git.chmod(0o755)
+        with self.assertRaisesRegex(AssertionError, "dist. Error 3"):
+            self.archive(0o022, PATH=f"{place}:{os.environ['PATH']}")
 
 
 class Install(TestCase):
