@@ -21,6 +21,19 @@ start  = exec socat TCP-LISTEN:{port},bind={server},fork,reuseaddr EXEC:cat
 """
 
 
+# computes for a second once it has its answer, and says it then
+SLOW = """import socket, sys, time
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+s.sendall(sys.stdin.readline().encode())
+s.recv(99)
+end = time.process_time() + 1
+while time.process_time() < end:
+    pass
+print("answer")
+s.recv(99)
+"""
+
+
 class Programs(Runs):
     def setUp(self):
         if no_namespaces():
@@ -215,6 +228,15 @@ class Notices(Programs):
         fault = next(e["t_ns"] for e in r["timeline"] if e["what"].startswith("FAULT"))
         asked = next(e["t_ns"] for e in r["timeline"] if e["who"] == "wire" and "bytes" in e["what"])
         self.assertEqual((r["verdict"], asked < fault), ("pass", True), r)
+
+    def test_one_that_computes_before_it_says_its_answer_is_not_idle(self):
+        """As a virtual machine does that begins: its first line would be said behind the fault, and count for it."""
+        (self.place / "programs/files/slow.py").write_text(SLOW)
+        self.add_client(start=f"exec {sys.executable} -u {{dir}}/slow.py {{server}} {{port}}", more="request = hello", program="file = slow.py")
+        self.add_drill("program-silent-idle", "1s")
+        r = self.one("--drills", str(self.place / "drills"), "--programs", "mine", "run", "program-silent-idle")
+        fault, answer = (next(e["t_ns"] for e in r["timeline"] if e["what"].startswith(what)) for what in ("FAULT", "answer"))
+        self.assertEqual((r["verdict"], r["noticed"], answer < fault), ("pass", [], True), r)
 
     def test_a_connection_that_is_closed_before_it_is_measured_is_no_notice(self):
         """As wrk does, which tries whether there is a server. Its FIN, unread, is no request that is under way."""

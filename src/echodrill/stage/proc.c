@@ -358,8 +358,7 @@ unsigned proc_zombies(pid_t root)
 	return zombies;
 }
 
-/* Whether every thread of it waits for something. */
-static bool proc_sleeps(pid_t pid)
+bool proc_sleeps(pid_t pid)
 {
 	char path[64], line[512];
 	struct dirent *e;

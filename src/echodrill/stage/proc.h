@@ -60,6 +60,9 @@ char proc_state(pid_t pid);
 /* Whether all of its threads stand still: the first one may, while a worker still accepts. */
 bool proc_is_stopped(pid_t pid);
 
+/* Whether every thread of it waits for something other than a CPU. */
+bool proc_sleeps(pid_t pid);
+
 /* What becomes of signals of a process, a bit for each: 1 << (number - 1). */
 struct proc_signals {
 	uint64_t pending, blocked, ignored, caught;

@@ -24,9 +24,11 @@ enum client_want { CLIENT_START, CLIENT_CONNECT, CLIENT_REQUEST, CLIENT_TRANSFER
 
 enum {
 	CONNECT_MAX_S = 20,
-	QUIET_MS = 500,       /* nothing goes over the wire any more: the client is idle */
-	SILENT_MS = 2000,     /* ... where nobody has asked, or nobody has answered so far */
-	ANSWER_FRAMES = 4,    /* a request and its answer, each seen on both sides of the router */
+	QUIET_MS = 500,    /* nothing goes over the wire any more: the client is idle */
+	SILENT_MS = 2000,  /* ... where nobody has asked, or nobody has answered so far */
+	ANSWER_FRAMES = 4, /* a request and its answer, each seen on both sides of the router */
+	BUSY_TURNS = 10,   /* so often a client that computes is waited for: some never rest */
+	TREE_MAX = 256,
 	TRANSFER_FRAMES = 60, /* so many show that a transfer is under way */
 };
 
@@ -47,6 +49,7 @@ static int client_parse(struct step *s, const char **text, char why[OPT_ERROR_MA
 /* When the wire was last seen to carry something. */
 struct quiet {
 	uint32_t begun, frames, asked, answered;
+	unsigned busy; /* how often the client was not at rest when the wire was */
 	int64_t since_ns;
 };
 
@@ -61,6 +64,19 @@ static int64_t quiet_needed(const struct run *r, const struct quiet *q)
 			    : SILENT_MS);
 }
 
+/* Whether nothing of the client wants a CPU: one that has read its answer, and has had none since,
+ * is yet to print it. */
+static bool is_at_rest(const struct run *r)
+{
+	pid_t pids[TREE_MAX];
+	const unsigned count = proc_tree(r->procs[WHO_CLIENT].pid, pids, TREE_MAX);
+
+	for (unsigned i = 0; i < count; i++)
+		if (!proc_sleeps(pids[i]))
+			return false;
+	return true;
+}
+
 static bool is_idle(struct run *r, void *arg)
 {
 	struct quiet *q = arg;
@@ -68,10 +84,21 @@ static bool is_idle(struct run *r, void *arg)
 	const int64_t now = clock_now_ns();
 	struct diag_states s;
 
+	if (r->procs[WHO_CLIENT].ended)
+		return true;
 	if (frames != q->frames || frames - q->begun < ANSWER_FRAMES ||
-	    loop_states(r, HOST_CLIENT, &s) < 0 || s.count[1] == 0 || s.unread > 0 || s.unsent > 0)
-		*q = (struct quiet){ q->begun, frames, q->asked, q->answered, now };
-	return r->procs[WHO_CLIENT].ended || now - q->since_ns >= quiet_needed(r, q);
+	    loop_states(r, HOST_CLIENT, &s) < 0 || s.count[1] == 0 || s.unread > 0 ||
+	    s.unsent > 0) {
+		q->frames = frames;
+		q->since_ns = now;
+	}
+	if (now - q->since_ns < quiet_needed(r, q))
+		return false;
+	if (q->busy == BUSY_TURNS || is_at_rest(r))
+		return true;
+	q->busy++;
+	q->since_ns = now;
+	return false;
 }
 
 static bool transfers(struct run *r, void *arg)
