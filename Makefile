@@ -51,7 +51,8 @@ SAN.ubsan    := -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-p
 SAN.tsan     := -fsanitize=thread
 SAN.fuzz     := -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all \
 	-fprofile-instr-generate -fcoverage-mapping
-SAN.coverage := --coverage -fprofile-update=atomic
+# --wrap: tests/coverage
+SAN.coverage := --coverage -fprofile-update=atomic -Wl,--wrap=_exit
 SAN          := $(SAN.$(VARIANT))
 
 # the checks of glibc need the optimiser, and would hide what the tools of the other variants look for
@@ -133,7 +134,7 @@ $(B)/$(1).a: $(call obj,$(filter-out %/main.c,$(filter $(2:%=%/%),$(CFILES)))) \
 	$$(call say,AR)
 	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $(AR) rcs $$@ $$(filter %.o,$$^)
 endef
-$(eval $(call archive,lib/echo,$(CORE)))
+$(eval $(call archive,lib/echo,$(CORE) $(if $(filter coverage,$(VARIANT)),tests/coverage)))
 $(eval $(call archive,lib/lab,$(LAB)))
 $(foreach p,$(PROGRAMS),$(eval $(call archive,lib/$(p),src/$(p))))
 
@@ -161,13 +162,15 @@ export ECHOLAB_VARIANT := $(VARIANT)
 export ECHOLAB_SLOW ?= $(or $(SLOW.$(VARIANT)),1)
 export ECHOLAB_WRAP := $(WRAP.$(VARIANT))
 # one process: the leak check at the end of each of hundreds would take minutes
-export CK_FORK := $(if $(filter asan valgrind,$(VARIANT)),no,yes)
+export CK_FORK := $(if $(filter asan valgrind coverage,$(VARIANT)),no,yes)
 # for a test that hangs, not for one that waits its turn on a busy machine: Check has 4 seconds
 export CK_DEFAULT_TIMEOUT := 60
 export CK_TIMEOUT_MULTIPLIER := $(ECHOLAB_SLOW)
 export ASAN_OPTIONS ?= exitcode=99:verify_asan_link_order=0
 export UBSAN_OPTIONS ?= exitcode=99:print_stacktrace=1
 export TSAN_OPTIONS ?= exitcode=99:halt_on_error=1
+# another user may not write down what it ran, which is no word of the program's
+export GCOV_ERROR_FILE ?= /dev/null
 
 # sanitizers of these compilers lose their shadow memory when the kernel randomises addresses too well
 RUN = $(if $(filter asan tsan fuzz,$(VARIANT)),$(shell setarch -R true 2>/dev/null && echo setarch -R))
