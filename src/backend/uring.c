@@ -207,8 +207,8 @@ static void uring_dispatch_all(struct worker *w)
 	}
 }
 
-/* As uring_reap, for all that has come: the kernel makes the completions of some 20 requests in one
- * call that does not wait (Linux 6.14). */
+/* For all that has come: the kernel makes the completions of some 20 requests in one call that does
+ * not wait (Linux 6.14). */
 static int uring_reap_all(struct uring_state *s)
 {
 	unsigned before;
@@ -222,14 +222,6 @@ static int uring_reap_all(struct uring_state *s)
 	return r;
 }
 
-/* Submits, and lets completions come; does not wait. */
-static int uring_reap(struct uring_state *s)
-{
-	if (io_uring_cq_ready(&s->ring) > 0)
-		return io_uring_sq_ready(&s->ring) > 0 ? io_uring_submit(&s->ring) : 0;
-	return io_uring_submit_and_get_events(&s->ring);
-}
-
 static int uring_wait(struct uring_state *s, int64_t wait_ns)
 {
 	struct __kernel_timespec limit = { .tv_sec = wait_ns / SEC(1),
@@ -237,7 +229,7 @@ static int uring_wait(struct uring_state *s, int64_t wait_ns)
 	struct io_uring_cqe *cqe;
 
 	if (wait_ns == 0 || io_uring_cq_ready(&s->ring) > 0)
-		return uring_reap(s);
+		return io_uring_submit_and_get_events(&s->ring);
 	if (wait_ns < 0)
 		return io_uring_submit_and_wait(&s->ring, 1);
 	return io_uring_submit_and_wait_timeout(&s->ring, &cqe, 1, &limit, NULL);
@@ -246,7 +238,7 @@ static int uring_wait(struct uring_state *s, int64_t wait_ns)
 static int uring_look(struct worker *w)
 {
 	struct uring_state *s = w->state;
-	int r = uring_reap(s);
+	int r = io_uring_submit_and_get_events(&s->ring);
 
 	return r < 0 ? r : io_uring_cq_ready(&s->ring) > 0;
 }

@@ -98,6 +98,7 @@ static int collect(struct epoll_event *events, int max)
 static int wait_for(struct epoll_event *events, int max, int64_t wait_ns)
 {
 	world_tick();
+	checker_looks();
 	if (wait_ns != 0 && !anything_ready() && world_fault(100)) { /* only who sleeps is woken */
 		errno = EINTR;
 		return -1;

@@ -50,6 +50,22 @@ static size_t flow_unread(const struct flow *f)
 	return (size_t)(f->arrived - f->read);
 }
 
+static size_t flow_queued(const struct flow *f)
+{
+	return (size_t)(f->written - f->taken);
+}
+
+static size_t flow_space(const struct flow *f)
+{
+	return f->pressed || flow_queued(f) >= f->sndbuf ? 0 : f->sndbuf - flow_queued(f);
+}
+
+/* sk_stream_is_writeable: at least a third is free. */
+static bool flow_is_writable(const struct flow *f)
+{
+	return flow_space(f) > 0 && f->sndbuf - flow_queued(f) >= flow_queued(f) / 2;
+}
+
 /* The first event that waits to be read. */
 static void flow_news(struct flow *f)
 {
@@ -135,28 +151,14 @@ void flow_rst(struct flow *f)
 	f->plan = f->arrived;
 	if (f->state == FLOW_CLOSED)
 		return;
+	if (!flow_is_writable(f))
+		f->room_ns = sim.now_ns; /* what it takes now it refuses with an error */
 	f->err = f->state == FLOW_CONNECTING ? ECONNREFUSED : f->fin ? EPIPE : ECONNRESET;
 	flow_news(f);
 	flow_wake(f, ALL);
 }
 
 /* ---- sending ---- */
-
-static size_t flow_queued(const struct flow *f)
-{
-	return (size_t)(f->written - f->taken);
-}
-
-static size_t flow_space(const struct flow *f)
-{
-	return f->pressed || flow_queued(f) >= f->sndbuf ? 0 : f->sndbuf - flow_queued(f);
-}
-
-/* sk_stream_is_writeable: at least a third is free. */
-static bool flow_is_writable(const struct flow *f)
-{
-	return flow_space(f) > 0 && f->sndbuf - flow_queued(f) >= flow_queued(f) / 2;
-}
 
 static void flow_check_written(const struct flow *f, const void *buf, size_t n)
 {

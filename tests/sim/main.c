@@ -17,7 +17,7 @@
 #include "sim.h"
 #include "wrap.h"
 
-enum { STEPS = 1000000, COMBINATIONS = SIM_BACKENDS * SIM_ROLES };
+enum { STEPS = 1000000, COMBINATIONS = SIM_BACKENDS * SIM_ROLES, NAME_MAX_LEN = 32 };
 
 static const char *const backend_names[] = { "epoll", "io_uring" };
 static const char *const role_names[] = { "echo", "client" };
@@ -115,17 +115,23 @@ static void tell_failure(const char *name, bool quick)
 	printf("    %u choices, shrunk to %u in %u tries:\n", before, r->choices.len, tries);
 }
 
+/* Chooses a combination. Returns whether it is to run. */
+static bool choose_combination(const struct options *o, unsigned n, char name[NAME_MAX_LEN])
+{
+	sim.backend = (enum sim_backend)(n / SIM_ROLES);
+	sim.role = (enum sim_role)(n % SIM_ROLES);
+	snprintf(name, NAME_MAX_LEN, "%s %s", backend_names[sim.backend], role_names[sim.role]);
+	return !o->only || strstr(name, o->only);
+}
+
 /* One combination. Returns whether it kept the rules. */
 static bool run_combination(struct options *o, unsigned n)
 {
 	struct sim_report *r = sim.report;
-	char name[32];
+	char name[NAME_MAX_LEN];
 	bool well;
 
-	sim.backend = (enum sim_backend)(n / SIM_ROLES);
-	sim.role = (enum sim_role)(n % SIM_ROLES);
-	snprintf(name, sizeof(name), "%s %s", backend_names[sim.backend], role_names[sim.role]);
-	if (o->only && !strstr(name, o->only))
+	if (!choose_combination(o, n, name))
 		return true;
 	o->ran++;
 	r->steps = r->schedules = 0;
@@ -138,6 +144,17 @@ static bool run_combination(struct options *o, unsigned n)
 		tell_failure(name, o->quick);
 	fflush(stdout);
 	return well;
+}
+
+/* The steps of each combination that is to run. */
+static uint64_t share_of_steps(const struct options *o)
+{
+	char name[NAME_MAX_LEN];
+	unsigned chosen = 0;
+
+	for (unsigned i = 0; i < COMBINATIONS; i++)
+		chosen += choose_combination(o, i, name);
+	return chosen > 0 ? o->steps / chosen + 1 : 0;
 }
 
 static void read_options(struct options *o, int argc, char *argv[])
@@ -166,7 +183,7 @@ int main(int argc, char *argv[])
 	unsigned failed = 0;
 
 	read_options(&o, argc, argv);
-	o.steps = o.steps / COMBINATIONS + 1;
+	o.steps = share_of_steps(&o);
 	sim.report = mmap(NULL, sizeof(*sim.report), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (sim.report == MAP_FAILED)

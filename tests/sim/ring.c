@@ -185,6 +185,7 @@ static int submit_and_wait(struct io_uring *r, int64_t wait_ns)
 
 	if (n < 0 || r->sq.sqe_tail != shared.sq_head)
 		return n; /* who could not submit all does not wait */
+	checker_looks();
 	if (!ready_after_work() && world_fault(100))
 		return -EINTR; /* only who sleeps is woken */
 	if (!world_wait(ready_after_work, wait_ns))
@@ -202,8 +203,10 @@ WRAP(int, io_uring_submit_and_get_events, struct io_uring *r)
 {
 	int n = submit(r);
 
-	if (n >= 0)
+	if (n >= 0) {
+		checker_looks();
 		run_some(GLANCE);
+	}
 	return n;
 }
 

@@ -27,7 +27,10 @@ static struct {
 	struct uring_config uring;
 	struct epoll_config epoll;
 	_Atomic uint32_t conns;
+	bool tight; /* limits are met all the time, so that one turn follows another */
 } run;
+
+enum { TIGHT_IDLE_MS = 20 };
 
 static void choose_backend(void)
 {
@@ -43,7 +46,7 @@ static void choose_backend(void)
 		return;
 	}
 	run.uring.buffers = CHOICE_OF(buffers);
-	run.uring.entries = CHOICE_OF(entries);
+	run.uring.entries = run.tight ? 1 : CHOICE_OF(entries);
 	run.uring.cq_entries = CHOICE_OF(entries) * 2;
 	run.uring.conn_buffers = 1 + choice_below(4);
 	run.net.backend = checker_backend(&backend_uring);
@@ -57,14 +60,14 @@ static void choose_limits(unsigned flows)
 	static const int64_t idle_ms[] = { 0, 60, 1000 };
 	static const int64_t busy_ns[] = { 0, 0, 20000, BUSY_POLL_AUTO };
 
-	run.net.max_unsent = CHOICE_OF(unsent);
+	run.net.max_unsent = run.tight ? 1 : CHOICE_OF(unsent);
 	run.net.max_unsent_total = CHOICE_OF(pool) * UNSENT_BLOCK;
 	run.net.slots = FLOWS_MAX + 2;
 	run.net.max_conns = choice_chance(4) ? 1 + choice_below(flows) : FLOWS_MAX;
 	run.net.busy_poll_ns = CHOICE_OF(busy_ns);
 	run.net.drain_ns = MSEC(300);
 	run.net.sock.backlog = FLOWS_MAX;
-	run.echo = (struct echo_config){ .idle_timeout_ns = MSEC(CHOICE_OF(idle_ms)) };
+	run.echo.idle_timeout_ns = MSEC(run.tight ? TIGHT_IDLE_MS : CHOICE_OF(idle_ms));
 }
 
 static void run_worker(void)
@@ -98,6 +101,7 @@ void run_schedule(void)
 	memset(&run, 0, sizeof(run));
 	sim.now_ns = SEC(1000);
 	sim.faults = choice_chance(3);
+	run.tight = choice_chance(4);
 	file_begin();
 	ring_begin();
 	mover_begin();

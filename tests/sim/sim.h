@@ -198,6 +198,8 @@ bool ring_in_use(void);
 
 const struct role *checker_role(const struct role *inner);
 const struct backend_ops *checker_backend(const struct backend_ops *inner);
+/* The process asks for what has come. */
+void checker_looks(void);
 /* The process goes to sleep, and nothing is ready: nobody may be forgotten. */
 void checker_asleep(void);
 /* Our socket of @f is closed; @clean: with a FIN behind all that was written. */
