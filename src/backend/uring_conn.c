@@ -45,22 +45,20 @@ static size_t pool_room(const struct conn *c)
 	return room <= s->lent ? 0 : room - s->lent;
 }
 
-static bool role_echoes(const struct conn *c)
-{
-	return c->worker->role->echoes && !c->fin;
-}
-
 /* How much may be delivered: as much as could be kept if the socket refused its echo. A connection
- * that owes nothing can have a whole buffer sent from where it lies, which takes no room. */
+ * that owes nothing can have a whole buffer sent from where it lies, which takes no room; of what
+ * was spilled a whole block, which is free then. */
 static size_t room_to_deliver(const struct conn *c)
 {
 	const struct worker *w = c->worker;
 	const struct uring_state *s = w->state;
 	size_t unsent = c->out.len + c->lent_len, room;
 
-	if (!role_echoes(c))
+	if (!w->role->echoes || c->fin)
 		return SIZE_MAX;
 	room = pool_room(c);
+	if (unsent == 0 && uring_of(c)->spilled.len > 0)
+		return room == 0 ? UNSENT_BLOCK : size_min(room, w->config->max_unsent);
 	if (unsent == 0)
 		return room < s->bufs.size ? s->bufs.size : size_min(room, w->config->max_unsent);
 	if (unsent >= w->config->max_unsent || room <= s->reserve)
