@@ -28,7 +28,6 @@ enum {
 	AHEAD = 6,       /* so many before its turn a connection is fetched */
 	MEMORY_MS = 500, /* for a process that has ended to give back what it had locked */
 	MEMORY_TRY_MS = 5,
-	BLIND_LATE = 4,   /* turns behind such a one, as after a pause: worker.c's LATE_TURNS */
 	BLIND_TURNS = 64, /* in a row that deadlines wait for at most, a nap each if need be */
 	RESERVE = 4,      /* buffers, but at most this part of the pool */
 	FILES_MAX = 1 << 20,
@@ -139,7 +138,7 @@ static void uring_polled(struct conn *c, const struct io_uring_cqe *cqe)
 	if (c->state == CONN_DIALING) {
 		uring_dialed(c, cqe->res);
 	} else if (c->state == CONN_OPEN) {
-		uring_of(c)->dead = true;
+		uring_conn_died(c);
 		uring_update_recv(c);
 	}
 }
@@ -259,8 +258,7 @@ static void uring_was_blind(struct worker *w)
 	if (s->blind++ >= BLIND_TURNS)
 		return;
 	w->found++;
-	if (w->late_turns <= BLIND_LATE)
-		w->late_turns = BLIND_LATE + 1; /* this one takes one away */
+	uring_deadlines_wait(w);
 }
 
 static int uring_turn(struct worker *w, int64_t wait_ns)

@@ -191,6 +191,15 @@ static inline struct uring_conn *uring_of(const struct conn *c)
 	return conn_backend(c);
 }
 
+/* The turns that follow tell of what has come by now: deadlines wait for one that finds nothing, but
+ * for no more than after a pause (worker.c's LATE_TURNS). */
+enum { URING_LATE = 4 };
+static inline void uring_deadlines_wait(struct worker *w)
+{
+	if (w->late_turns <= URING_LATE)
+		w->late_turns = URING_LATE + 1; /* this turn takes one away */
+}
+
 /* A request to fill; never NULL. A full queue is submitted. */
 struct io_uring_sqe *uring_sqe(struct uring_state *s);
 /* The same for a connection, whose inflight it counts; call it after the request's own prep. */
@@ -234,6 +243,13 @@ void uring_send_completed(struct conn *c, int res);
 
 /* Receives, or not, or less, as the connection's state wants it. */
 void uring_update_recv(struct conn *c);
+/* Its end has come, and no wake-up tells of what lies before it: single receives find out, before
+ * any deadline is judged. */
+static inline void uring_conn_died(struct conn *c)
+{
+	uring_of(c)->dead = true;
+	uring_deadlines_wait(c->worker);
+}
 /* The same, and before that delivers what is held, as far as there is room for what comes back. */
 void uring_catch_up(struct conn *c);
 

@@ -143,10 +143,9 @@ static void sent_lent(struct conn *c, size_t n)
 /* Single receives find what was received, and how that ends. */
 static void send_failed(struct conn *c, int err)
 {
-	struct uring_conn *u = uring_of(c);
-
 	conn_send_failed(c, err);
-	u->send_failed = u->dead = true;
+	uring_of(c)->send_failed = true;
+	uring_conn_died(c);
 }
 
 /* Whether a send ended because it was cancelled, and has sent nothing. In a thread of the kernel's,
