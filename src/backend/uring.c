@@ -267,7 +267,7 @@ static int uring_turn(struct worker *w, int64_t wait_ns)
 	bool blind;
 	int r;
 
-	uring_resume_waiters(w);
+	uring_starved_resume(w);
 	if (!list_empty(&s->starved) && s->bufs.queued > 0)
 		wait_ns = 0; /* the next turn may find that those served had nothing to receive */
 	r = w->late_turns > 0 ? uring_reap_all(s) : uring_wait_events(w, wait_ns);

@@ -28,11 +28,6 @@ enum {
 	GROUP = 0,
 };
 
-static struct conn *of_link(struct list *link)
-{
-	return conn_of_backend(container_of(link, struct uring_conn, link));
-}
-
 /* ---- receiving ---- */
 
 /* Room in the pool beside what lent buffers have a claim to. */
@@ -412,19 +407,6 @@ void uring_sent(struct conn *c, const struct io_uring_cqe *cqe)
 {
 	uring_send_completed(c, cqe->res);
 	uring_catch_up(c); /* there is more room */
-}
-
-void uring_resume_waiters(struct worker *w)
-{
-	struct uring_state *s = w->state;
-
-	for (uint32_t n = s->bufs.queued; n > 0 && !list_empty(&s->starved);) {
-		struct conn *c = of_link(list_first(&s->starved));
-
-		list_remove(&uring_of(c)->link);
-		uring_update_recv(c);
-		n -= uring_of(c)->receiving != RECEIVE_NONE;
-	}
 }
 
 /* ---- the end ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * uring_private: what the files of the io_uring backend share: the ring (uring_ring.c), its buffers
- * (uring_bufs.c), what a connection receives (uring_conn.c) and sends (uring_send.c), the backend
- * (uring.c).
+ * (uring_bufs.c), what a connection receives (uring_conn.c) and sends (uring_send.c), those that
+ * find no buffer (uring_starved.c), the backend (uring.c).
  */
 #ifndef ECHO_BACKEND_URING_PRIVATE_H
 #define ECHO_BACKEND_URING_PRIVATE_H
@@ -253,9 +253,6 @@ static inline void uring_conn_died(struct conn *c)
 /* The same, and before that delivers what is held, as far as there is room for what comes back. */
 void uring_catch_up(struct conn *c);
 
-/* Those that wait for a buffer. */
-void uring_resume_waiters(struct worker *w);
-
 /* Completions of a receive and of a send. */
 void uring_received(struct conn *c, const struct io_uring_cqe *cqe);
 void uring_sent(struct conn *c, const struct io_uring_cqe *cqe);
@@ -265,6 +262,11 @@ void uring_close(struct conn *c);
 void uring_cancel_all(struct conn *c);
 /* The completion of a cancel, which found nothing. */
 void uring_not_cancelled(struct worker *w, const struct io_uring_cqe *cqe);
+
+/* ---- uring_starved.c ---- */
+
+/* At the beginning of a turn: those that wait for a buffer. */
+void uring_starved_resume(struct worker *w);
 
 /* ---- uring_move.c: members of the ops ---- */
 

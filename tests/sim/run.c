@@ -61,7 +61,7 @@ static void choose_limits(unsigned flows)
 	static const int64_t busy_ns[] = { 0, 0, 20000, BUSY_POLL_AUTO };
 
 	run.net.max_unsent = run.tight ? 1 : CHOICE_OF(unsent);
-	run.net.max_unsent_total = CHOICE_OF(pool) * UNSENT_BLOCK;
+	run.net.max_unsent_total = (run.tight ? 4 : CHOICE_OF(pool)) * UNSENT_BLOCK;
 	run.net.slots = FLOWS_MAX + 2;
 	run.net.max_conns = choice_chance(4) ? 1 + choice_below(flows) : FLOWS_MAX;
 	run.net.busy_poll_ns = CHOICE_OF(busy_ns);
