@@ -19,6 +19,7 @@ struct flow {
 	bool fin_sent; /* by the server, perhaps out of order */
 	uint32_t isn;  /* of the client's SYN */
 	uint32_t sent; /* the client's bytes before it have been on the wire */
+	uint32_t irs;  /* of the server's SYN */
 	uint32_t next; /* the client has what the server sent before it */
 	uint32_t fin;  /* number of the server's FIN */
 	int64_t syn_ns, established_ns;
@@ -62,6 +63,14 @@ static bool is_near(int64_t since_ns, int64_t until_ns, int64_t limit_ns)
 	return limit_ns > 0 && until_ns - since_ns > limit_ns / 2;
 }
 
+/* Whether the client has asked for more than has come back: of an echo as many bytes. */
+static bool is_owed(const struct flow *f)
+{
+	const uint32_t next = f->fin_sent && is_before(f->fin, f->next) ? f->fin : f->next;
+
+	return is_before(next - f->irs, f->sent - f->isn);
+}
+
 /* What an attempt that did not come to a connection can have ended in. */
 static unsigned kinds_of_attempt(const struct flow *f)
 {
@@ -90,7 +99,7 @@ static unsigned kinds_of_connection(const struct flow *f)
 	if (f->closed_ns > 0 && f->closed_ns < server_ns)
 		return bit(END_OWN) | late | (reset ? bit(END_RESET) : 0);
 	kinds = bit(eof ? END_EOF : END_RESET);
-	if (known.churn || server_ns >= known.over_ns ||
+	if ((known.churn && !is_owed(f)) || server_ns >= known.over_ns ||
 	    is_near(f->asked_ns, server_ns, known.timeout_ns))
 		kinds |= bit(END_OWN);
 	return kinds | late;
@@ -158,6 +167,7 @@ static void see_server(struct flow *w, const struct frame *f, int64_t t_ns)
 	if (f->flags & FRAME_SYN) {
 		if (f->ack == w->isn + 1 && !w->answered) {
 			w->answered = true;
+			w->irs = f->seq;
 			w->next = f->seq + 1;
 		}
 	} else if (f->flags & FRAME_RST) {

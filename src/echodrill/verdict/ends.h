@@ -31,7 +31,7 @@ struct ends_about {
 	int64_t timeout_ns, connect_timeout_ns; /* the client's own limits, 0: none */
 	int64_t crossing_ns; /* so long frames of both directions may be under way */
 	int64_t over_ns;     /* from then on the client ends its connections by itself */
-	bool churn;          /* it does so all the time */
+	bool churn;          /* it does so all the time, when nothing is owed to it */
 };
 
 struct ends {
