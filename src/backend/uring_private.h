@@ -191,8 +191,8 @@ static inline struct uring_conn *uring_of(const struct conn *c)
 	return conn_backend(c);
 }
 
-/* The turns that follow tell of what has come by now: deadlines wait for one that finds nothing, but
- * for no more than after a pause (worker.c's LATE_TURNS). */
+/* The turns that follow tell of what has come by now: deadlines wait for one that finds nothing,
+ * but for no more than after a pause (worker.c's LATE_TURNS). */
 enum { URING_LATE = 4 };
 static inline void uring_deadlines_wait(struct worker *w)
 {

@@ -197,6 +197,27 @@ START_TEST(a_port_has_one_connection_after_another_and_a_repeated_syn_is_none)
 }
 END_TEST
 
+/* What was captured in time came to the client when its own limit was over. */
+START_TEST(on_a_late_machine_a_limit_may_have_been_over_first)
+{
+	const struct ends_about late = { .timeout_ns = SEC(1),
+					 .connect_timeout_ns = SEC(1),
+					 .crossing_ns = SEC(2),
+					 .over_ns = SEC(1000) };
+
+	ends_begin(&late);
+	talk(1, PORT);     /* a RST that answers a SYN */
+	talk(8, PORT + 1); /* a FIN */
+	ends_end(&e);
+	ck_assert_uint_eq(e.least[END_REFUSED], 0);
+	ck_assert_uint_eq(e.most[END_REFUSED], 1);
+	ck_assert_uint_eq(e.most[END_UNANSWERED], 2);
+	ck_assert_uint_eq(e.least[END_EOF], 0);
+	ck_assert_uint_eq(e.most[END_EOF], 1);
+	ck_assert_uint_eq(e.most[END_OWN], 1);
+}
+END_TEST
+
 START_TEST(what_comes_when_the_run_is_over_is_not_counted_against_the_client)
 {
 	const struct ends_about over = { .crossing_ns = MSEC(5), .over_ns = MSEC(45) };
@@ -268,6 +289,7 @@ Suite *drill_ends_suite(void)
 
 	tcase_add_loop_test(t, what_came_first_is_how_it_ended, 0, ARRAY_LEN(talks));
 	tcase_add_test(t, a_port_has_one_connection_after_another_and_a_repeated_syn_is_none);
+	tcase_add_test(t, on_a_late_machine_a_limit_may_have_been_over_first);
 	tcase_add_test(t, what_comes_when_the_run_is_over_is_not_counted_against_the_client);
 	tcase_add_test(t, a_result_agrees_with_what_the_wire_allows);
 	suite_add_tcase(s, t);

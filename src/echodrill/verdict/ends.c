@@ -56,11 +56,11 @@ static unsigned bit(enum end_kind kind)
 	return 1u << kind;
 }
 
-/* Whether a limit of the client's may have been over: half of it counts, because messages wait for
- * their turn, and so may the client. */
+/* Whether a limit of the client's may have been over when what the wire saw at @until_ns had come
+ * to it: half of it counts, because messages wait for their turn, and so may the client. */
 static bool is_near(int64_t since_ns, int64_t until_ns, int64_t limit_ns)
 {
-	return limit_ns > 0 && until_ns - since_ns > limit_ns / 2;
+	return limit_ns > 0 && until_ns + known.crossing_ns - since_ns > limit_ns / 2;
 }
 
 /* Whether the client has asked for more than has come back: of an echo as many bytes. */
