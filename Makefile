@@ -27,7 +27,7 @@
 #   make compdb           compile_commands.json          make clean        remove build/
 #
 # Variables: V=1 shows commands; CC, CFLAGS, CPPFLAGS, PREFIX, DESTDIR as usual; VARIANT names the folder under build/,
-# and its flags if it is one of those above (make VARIANT=asan unit); T selects integration tests (make
+# and its flags if it is one of those above, or contract (VARIANT=asan make unit); T selects integration tests (make
 # integration T='reset *Drain*'), TESTFLAGS are options of tests/run; FUZZ_TIME=20 for each of FUZZ='merge plot'.
 
 VARIANT ?= release
@@ -43,6 +43,7 @@ OPT.tsan     := -O1 -g
 OPT.fuzz     := -O1 -gline-tables-only
 OPT.valgrind := -O1 -g
 OPT.coverage := -O0 -g
+OPT.contract := -O2 -g
 CFLAGS       ?= $(or $(OPT.$(VARIANT)),-O2 -g)
 
 # both in one: what either finds, one run of the tests finds
@@ -62,6 +63,10 @@ HARDEN  += $(if $(OPT.$(VARIANT)),,$(if $(FORTIFY),-U_FORTIFY_SOURCE -D_FORTIFY_
 WERROR  ?= -Werror
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla $(WERROR)
 FLAGS   := $(CPPFLAGS) -std=$(STD) -D_GNU_SOURCE -Iinclude -Isrc -Itests -I$(B) -pthread $(HARDEN) $(WARN) $(SAN)
+# where tests look for faults every backend is held to its contract (net/contract.h)
+ifneq ($(OPT.$(VARIANT)),)
+FLAGS   += -DECHO_CONTRACT
+endif
 LDALL    = -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
 LDLIBS  := -luring -lseccomp -lcap-ng -linih -ljansson -lmicrohttpd -lpcap -lz -pthread -lm
 

@@ -379,6 +379,7 @@ static void uring_fini(struct worker *w)
 	}
 	uring_submit_all(s); /* there may be something to close */
 	uring_drop_received(w);
+	assert(w->live > 0 || uring_bufs_all_back(&s->bufs));
 	s->error = -ECANCELED;
 	uring_ring_close(&s->ring);
 	uring_bufs_fini(&s->bufs);

@@ -94,6 +94,12 @@ static inline bool uring_bufs_scarce(const struct uring_bufs *b)
 	return b->queued + b->spare_count <= b->count / 4;
 }
 
+/* Nobody holds one: each lies in the ring or is in no use. */
+static inline bool uring_bufs_all_back(const struct uring_bufs *b)
+{
+	return b->queued + b->spare_count == b->count;
+}
+
 void uring_queue_put(struct uring_bufs *b, struct uring_queue *q, uint32_t id);
 uint32_t uring_queue_take(struct uring_bufs *b, struct uring_queue *q);
 

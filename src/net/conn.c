@@ -18,6 +18,7 @@
 #include "echo/base/addr.h"
 #include "echo/base/base.h"
 #include "echo/net/backend.h"
+#include "echo/net/contract.h"
 #include "echo/net/limit.h"
 #include "echo/net/worker.h"
 
@@ -58,6 +59,7 @@ int conn_table_init(struct worker *w, uint32_t capacity)
 	struct conn_table *t = &w->table;
 
 	assert(capacity > 0);
+	CONTRACT_HOLD(w);
 	t->role_at =
 		sizeof(struct conn) + align_up(w->config->backend->conn_size, alignof(struct conn));
 	t->stride = align_up(t->role_at + w->role->conn_size, CONN_LINE);
@@ -420,6 +422,7 @@ void conn_abandon(struct worker *w)
 		c->inflight = 0;
 		conn_release(c);
 	}
+	CONTRACT_OVER(w);
 }
 
 void conn_each(struct worker *w, void (*each)(struct conn *c, void *arg), void *arg)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * checker: the contract of backends (net/backend.h, net/conn.h), looked at from both sides. Between
- * backend and role: data in order, one end with one cause, nothing after it, no callback within
- * another. Against the kernel: what the peer is owed was sent or the end is a reset; whoever sleeps
- * has forgotten nobody; and in the end every buffer, block and descriptor is back.
+ * checker: what backends have promised, held against what this kernel knows. Between backend and
+ * role: each byte is the one that was sent, and each end has the name of what happened (who is
+ * called when, net/contract.c looks at). Against the kernel: what the peer is owed was sent or the
+ * end is a reset; whoever sleeps has forgotten nobody; and in the end every buffer and descriptor
+ * is back.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include "echo/base/clock.h"
 #include "echo/net/backend.h"
 #include "echo/net/conn.h"
+#include "echo/net/contract.h"
 #include "echo/net/worker.h"
 #include "echod/echo.h"
 #include "sim.h"
@@ -27,7 +29,6 @@ enum {
 /* Of a connection, behind the bytes of the role that is checked. */
 struct check {
 	struct flow *flow;
-	bool opened, eof, closed;
 	uint64_t before; /* bytes that were delivered in another process */
 	uint64_t came;   /* by the beginning of this turn: c->received */
 	/* how long no byte had moved when a deadline came; how long none had gone out */
@@ -39,7 +40,6 @@ static struct {
 	struct backend_ops backend;
 	const struct role *inner;
 	const struct backend_ops *real;
-	bool within; /* a callback */
 	uint32_t turn;
 	int64_t turn_ns;      /* when the turn began */
 	bool looked;          /* it has asked the kernel for what has come */
@@ -54,23 +54,11 @@ static struct check *check_of(const struct conn *c)
 	return (struct check *)(void *)((char *)conn_role(c) + size);
 }
 
-static void check_enter(const struct conn *c, const char *what)
+static void trace_callback(const struct conn *c, const char *what)
 {
 	const struct check *k = check_of(c);
 
 	TRACE("flow %d: %s", k->flow ? (int)k->flow->id : -1, what);
-	if (checker.within)
-		sim_fail("nested", "%s within another callback", what);
-	if (k->closed)
-		sim_fail("after-closed", "%s after closed", what);
-	if (c->state == CONN_MOVING)
-		sim_fail("while-moving", "%s of one that is moving", what);
-	checker.within = true;
-}
-
-static void check_leave(void)
-{
-	checker.within = false;
 }
 
 /* ---- between backend and role ---- */
@@ -79,16 +67,12 @@ static void check_opened(struct conn *c)
 {
 	struct check *k = check_of(c);
 
-	check_enter(c, "opened");
-	if (k->opened)
-		sim_fail("opened-twice", "fd %d", c->fd);
-	k->opened = true;
+	trace_callback(c, "opened");
 	k->flow = file_of(c->fd)->flow;
 	k->flow->conn = c;
 	if (k->flow->state != FLOW_OPEN)
 		sim_fail("opened-early", "flow %u is not connected", k->flow->id);
 	checker.inner->opened(c);
-	check_leave();
 }
 
 /* It is served again, or has come from another process. */
@@ -96,16 +80,14 @@ static void check_resumed(struct conn *c)
 {
 	struct check *k = check_of(c);
 
-	check_enter(c, "resumed");
-	if (!k->opened) {
+	trace_callback(c, "resumed");
+	if (!k->flow) {
 		k->flow = file_of(c->fd)->flow;
 		k->flow->conn = c;
 		k->before = k->flow->delivered;
 	}
-	k->opened = true;
 	if (checker.inner->resumed)
 		checker.inner->resumed(c);
-	check_leave();
 }
 
 static enum conn_action check_data(struct conn *c, const void *span, size_t len)
@@ -113,9 +95,7 @@ static enum conn_action check_data(struct conn *c, const void *span, size_t len)
 	struct check *k = check_of(c);
 	enum conn_action action;
 
-	check_enter(c, "data");
-	if (!k->opened || k->eof)
-		sim_fail("data-late", "%zu bytes %s", len, k->eof ? "after eof" : "before opened");
+	trace_callback(c, "data");
 	if (c->received + k->before != k->flow->delivered + len ||
 	    c->received + k->before > k->flow->read)
 		sim_fail("data-count", "flow %u: %llu received, %llu read", k->flow->id,
@@ -130,7 +110,6 @@ static enum conn_action check_data(struct conn *c, const void *span, size_t len)
 	action = checker.inner->data(c, span, len);
 	if (action == CONN_ECHO)
 		k->flow->echoed += len;
-	check_leave();
 	return action;
 }
 
@@ -138,10 +117,7 @@ static void check_eof(struct conn *c)
 {
 	struct check *k = check_of(c);
 
-	check_enter(c, "eof");
-	if (k->eof || !k->opened)
-		sim_fail("eof-twice", "flow %u", k->flow->id);
-	k->eof = true;
+	trace_callback(c, "eof");
 	if (!k->flow->fin && !k->flow->rst)
 		sim_fail("eof-invented", "flow %u: its peer has sent no FIN", k->flow->id);
 	if (k->flow->delivered != k->flow->arrived)
@@ -149,16 +125,12 @@ static void check_eof(struct conn *c)
 			 (unsigned long long)k->flow->delivered,
 			 (unsigned long long)k->flow->arrived);
 	checker.inner->eof(c);
-	check_leave();
 }
 
 static void check_drained(struct conn *c)
 {
-	check_enter(c, "drained");
-	if (conn_unsent(c) > 0)
-		sim_fail("drained-early", "%zu bytes are unsent", conn_unsent(c));
+	trace_callback(c, "drained");
 	checker.inner->drained(c);
-	check_leave();
 }
 
 static uint64_t scarce_count(const struct worker *w)
@@ -189,7 +161,7 @@ static void check_expired(struct conn *c)
 	struct check *k = check_of(c);
 	const struct flow *f = k->flow;
 
-	check_enter(c, "expired");
+	trace_callback(c, "expired");
 	k->quiet_ns = f ? sim.now_ns - f->moved_ns : 0;
 	k->still_ns = f ? sim.now_ns - f->out_ns : 0;
 	if (!checker.looked && looks_before_deadlines(c->worker))
@@ -201,7 +173,6 @@ static void check_expired(struct conn *c)
 		sim_fail("deadline-first", "flow %u: a deadline before what came %lld us ago",
 			 f->id, (long long)(sim.now_ns - f->unread_ns) / 1000);
 	checker.inner->expired(c);
-	check_leave();
 }
 
 static bool server_cause_holds(const struct conn *c, const struct flow *f)
@@ -265,7 +236,7 @@ static void check_closed(struct conn *c)
 {
 	struct check *k = check_of(c);
 
-	check_enter(c, "closed");
+	trace_callback(c, "closed");
 	TRACE("flow %d: ends in %s, errno %d", k->flow ? (int)k->flow->id : -1,
 	      cause_name((enum cause)c->cause), c->err);
 	if (!k->flow && c->fd >= 0)
@@ -276,8 +247,6 @@ static void check_closed(struct conn *c)
 		k->flow->conn = NULL;
 	}
 	checker.inner->closed(c);
-	k->closed = true;
-	check_leave();
 }
 
 const struct role *checker_role(const struct role *inner)
@@ -368,9 +337,7 @@ static void check_buffers(const struct worker *w)
 {
 	const struct uring_state *s = w->state;
 
-	if (unsent_free(&w->pool) != w->pool.blocks)
-		sim_fail("pool-leaks", "%u of %u blocks are back", unsent_free(&w->pool),
-			 w->pool.blocks);
+	contract_over(w);
 	if (sim.backend != SIM_URING)
 		return;
 	if (s->bufs.queued + s->bufs.spare_count != s->bufs.count)
@@ -420,7 +387,6 @@ const struct backend_ops *checker_backend(const struct backend_ops *inner)
 	checker.backend = *inner;
 	checker.backend.turn = check_turn;
 	checker.backend.fini = check_fini;
-	checker.within = false;
 	checker.turn = checker.scarce_turn = 0;
 	checker.scarce = 0;
 	return &checker.backend;
@@ -429,18 +395,9 @@ const struct backend_ops *checker_backend(const struct backend_ops *inner)
 void checker_over(void)
 {
 	const struct worker *w = sim.worker;
-	const uint64_t open = stats_get(&w->stats.open);
-	uint64_t closed = 0;
 
-	for (unsigned i = 0; i < CAUSE_COUNT; i++)
-		closed += stats_get(&w->stats.closed[i]);
 	if (file_open_count(FILE_FLOW) > 0)
 		sim_fail("sockets-leak", "%u sockets are open", file_open_count(FILE_FLOW));
-	if (w->stopping == WORKER_QUIT)
-		return; /* what was open then is not closed by the worker */
-	if (open != 0 || *w->conns != 0 ||
-	    stats_get(&w->stats.opened) + stats_get(&w->stats.adopted) != closed)
-		sim_fail("books", "%llu opened, %llu closed, %llu open, %u counted",
-			 (unsigned long long)stats_get(&w->stats.opened),
-			 (unsigned long long)closed, (unsigned long long)open, *w->conns);
+	if (w->stopping != WORKER_QUIT && *w->conns != 0)
+		sim_fail("books", "%u connections are counted still", *w->conns);
 }

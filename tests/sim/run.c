@@ -9,6 +9,7 @@
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
 #include "echo/net/backend.h"
+#include "echo/net/contract.h"
 #include "echo/net/worker.h"
 #include "echod/echo.h"
 #include "sim.h"
@@ -70,19 +71,26 @@ static void choose_limits(unsigned flows)
 	run.echo.idle_timeout_ns = MSEC(run.tight ? TIGHT_IDLE_MS : CHOICE_OF(idle_ms));
 }
 
+static void run_broken(const char *rule, const char *why)
+{
+	sim_fail(rule, "%s", why);
+}
+
 static void run_worker(void)
 {
+	const struct role *role = sim.role == SIM_ECHO ? &echo_role : &client_role;
 	struct worker *w = &run.worker;
 
 	*w = (struct worker){
 		.config = &run.net,
-		.role = checker_role(sim.role == SIM_ECHO ? &echo_role : &client_role),
+		.role = contract_role(checker_role(role)),
 		.role_state = &run.echo,
 		.conns = &run.conns,
 		.cpu = -1,
 		.done_fd = -1,
 		.wake_fd = -1,
 	};
+	contract_on_break(run_broken);
 	sim.worker = w;
 	if (sim.role == SIM_ECHO && worker_give_listener(w, file_listen(), LISTENER_OWN) < 0)
 		sim_fail("start", "no room for a listener");

@@ -12,6 +12,7 @@
 #include "echo/base/addr.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echo/net/contract.h"
 
 struct fake fake;
 
@@ -228,6 +229,21 @@ void fake_init(void)
 	fake_configure();
 	ck_assert_int_eq(worker_init(&fake.w), 0);
 	fake.begun_ns = fake.w.now_ns;
+}
+
+void fake_init_checked(void)
+{
+	fake_configure();
+	fake.role.echoes = true;
+	fake.w.role = contract_role(&fake.role);
+	ck_assert_int_eq(worker_init(&fake.w), 0);
+	fake.begun_ns = fake.w.now_ns;
+}
+
+void fake_echoes(bool echoes)
+{
+	fake.role.echoes = echoes;
+	CONTRACT_HOLD(&fake.w);
 }
 
 void fake_fini(void)

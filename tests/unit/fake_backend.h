@@ -55,6 +55,11 @@ extern const struct backend_ops fake_backend;
 /* For fixtures: reserves the worker's memory, gives it back. */
 void fake_init(void);
 void fake_fini(void);
+/* The same of a role that echoes, held to its contract (contract.h). */
+void fake_init_checked(void);
+
+/* Whether the role sends back what it is given; not at first. */
+void fake_echoes(bool echoes);
 
 struct fake_conn *fake_conn(const struct conn *c);
 struct fake_role *fake_role(const struct conn *c);

@@ -25,6 +25,7 @@
 	X(clock_steps)    \
 	X(conn)           \
 	X(conn_slot)      \
+	X(contract)       \
 	X(cpu_quota)      \
 	X(drill_capture)  \
 	X(drill_chaos)    \

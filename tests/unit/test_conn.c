@@ -70,7 +70,7 @@ START_TEST(what_the_peer_did_first_names_the_end_of_a_send)
 	const struct sent_into_an_end *t = &sent_into_ends[_i];
 	struct conn *c;
 
-	fake.role.echoes = false;
+	fake_echoes(false);
 	c = fake_accept();
 	conn_send_failed(c, t->send);
 	ck_assert_int_eq(c->state, CONN_OPEN); /* what was received comes first */
@@ -94,8 +94,8 @@ START_TEST(a_send_that_fails_ends_who_receives_no_more)
 	for (unsigned i = 0; i < ARRAY_LEN(errnos); i++) {
 		struct conn *c;
 
-		fake.role.echoes =
-			errnos[i] == EPIPE; /* a server wants nothing that it cannot send back */
+		/* a server wants nothing that it cannot send back */
+		fake_echoes(errnos[i] == EPIPE);
 		c = fake_accept();
 		if (errnos[i] == ECONNRESET)
 			c->eof = true;
