@@ -122,8 +122,8 @@ class Rounds(Runs):
     @not_in("valgrind", *SANITIZERS)
     def test_a_client_that_names_its_ends_wrong_is_found(self):
         d = self.flawed("eof")
-        self.assertRegex(d["reason"], "^mismatch.wire == 0: reset: 0 in the result, [0-9]+ on the wire; "
-                                      "eof: [0-9]+ in the result, 0 on the wire")
+        # of the resets less is certain where the machine was late: some may have come after the client's own limit
+        self.assertRegex(d["reason"], "^mismatch.wire == 0: .*eof: [0-9]+ in the result, 0 on the wire")
         self.assertIsNone(d["step"])
         self.assertEqual(complaint({"it": d})[:4], "fail")
 
