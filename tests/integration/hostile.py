@@ -9,9 +9,10 @@ A row is a function, which plays the peer, under its decorator, which says what 
         ...
 
 A keyword that is the name of a load says what differs under it, None that the kind makes no sense there; `only` names the
-backends that can do it; every other one is an option of the program. A new row needs nothing else.
+backends that can do it; every other one is an option of the program. A new row needs nothing else. A time within which the
+peer has to act is a float, in seconds: a machine that is too slow for it is given four times as much, and 16 times.
 """
-from echolab import Namespace, no_namespaces
+from echolab import Namespace, no_namespaces, slow
 from loadlab import LoadCase
 from tcphand import Wire
 
@@ -24,6 +25,14 @@ class Row:
         self.says = {load: how.pop(load, says) for load in loads}
         self.says = {load: text for load, text in self.says.items() if text is not None}
         self.only, self.options = how.pop("only", None), how
+
+    def deadline(self, factor=1):
+        """The least of its times, in seconds; None: it has none."""
+        return min((slow(v) * factor for v in self.options.values() if isinstance(v, float)), default=None)
+
+    def timed(self, factor=1):
+        """Its options as the program takes them."""
+        return {k: f"{slow(1000 * v) * factor:.0f}ms" if isinstance(v, float) else v for k, v in self.options.items()}
 
 
 def table(loads):

@@ -224,7 +224,7 @@ def acknowledges_nothing(tcp, load):
     tcp.take(load.owed, acks=False)
 
 
-@server("timeout_tcp awaiting unacked", user_timeout=SHORT)
+@server("timeout_tcp awaiting unacked", user_timeout=0.5)
 def vanishes(tcp, load):
     """The kernel gives up."""
     tcp.accept()
@@ -442,3 +442,52 @@ def icmp_about_a_connection_that_works(tcp, load):
         tcp.say(data)
     tcp.accept()
     tcp.serve(answer)
+
+
+@server("host_unreachable awaiting unacked", user_timeout=0.5)
+def vanishes_and_icmp_says_why(tcp, load):
+    """The kernel gives up; what it heard meanwhile names the end."""
+    tcp.accept()
+    tcp.take(load.owed, acks=False)
+    tcp.icmp(3, 1, tcp.ack - load.owed)
+
+
+@server("host_unreachable awaiting acked", icmp_errors=True)
+def icmp_that_is_to_count(tcp, load):
+    """A host that cannot be reached."""
+    tcp.accept()
+    tcp.take(load.owed)
+    tcp.icmp(3, 1, tcp.ack)
+
+
+@server("refused awaiting acked", icmp_errors=True)
+def icmp_of_a_port_that_is_to_count(tcp, load):
+    tcp.accept()
+    tcp.take(load.owed)
+    tcp.icmp(3, 3, tcp.ack)
+
+
+@server("served", size=3000, messages=10)
+def icmp_of_a_path_for_68_bytes(tcp, load):
+    """Fragmentation is needed, it says: the kernel believes 552 and no less."""
+    def answer(data):
+        tcp.icmp(3, 4, tcp.ack, mtu=68)
+        tcp.say(data)
+    tcp.accept()
+    tcp.serve(answer)
+
+
+@server("served")
+def options_of_nonsense(tcp, load):
+    """Unknown ones, one that is longer than the segment, one without a length."""
+    tcp.accept(options=bytes([254, 4, 1, 2]) + mss(1400) + bytes([3, 3, 255, 0]))
+    tcp.serve(lambda data: tcp.say(data, options=bytes([5, 40, 1, 1, 8, 0, 1, 1])))
+
+
+@server("served")
+def bytes_with_the_answer_to_the_syn(tcp, load):
+    """Nobody asked for them there."""
+    tcp.syn()
+    tcp.send("SPA", b"220 at your service", seq=tcp.seq)
+    tcp.seq += 1
+    tcp.serve()

@@ -206,11 +206,11 @@ class Hand:
         for at in range(0, len(data), size):
             self.send(flags, data[at:at + size], **how)
 
-    def icmp(self, kind, code, seq):
+    def icmp(self, kind, code, seq, mtu=0):
         """An ICMP error about a segment of theirs that began there."""
         quoted = struct.pack("!BBHHHBBH4s4s", 0x45, 0, IP + 8, 0, 0, 64, socket.IPPROTO_TCP, 0, self.wire.here,
                              self.wire.there) + struct.pack("!HHI", self.theirs, self.ours, seq % MODULO)
-        message = struct.pack("!BBHI", kind, code, 0, 0) + quoted
+        message = struct.pack("!BBHI", kind, code, 0, mtu) + quoted
         message = message[:2] + struct.pack("!H", checksum(message)) + message[4:]
         self.wire.packet(socket.IPPROTO_ICMP, message)
 

@@ -2,6 +2,7 @@
 """Servers that misbehave (hostileservers.py), each under every load and for each backend: echoload gives each end the one
 name that it has, whichever backend was told of it."""
 import threading
+import time
 
 import hostile
 from echolab import NO_ANSWER, OK, PATIENCE, VERDICT, no_namespaces, slow
@@ -26,11 +27,12 @@ class Load:
 class Cell:
     """One row under one load: what runs, and what it says. Of a churn the first connection is served well."""
 
-    def __init__(self, case, row, name):
-        options = dict(row.options)
+    def __init__(self, case, row, name, factor=1):
+        options = row.timed(factor)
         kernel = options.pop("kernel", False)
         self.row, self.says, self.load = row, row.says[name], Load(name, options)
         self.runs, self.begun = None, threading.Event()
+        self.factor, self.began, self.acted = factor, time.monotonic(), None
         self.peer = case.peer(self.kernel) if kernel else case.wire.listen(self.hand)
         case.addCleanup(self.load.ended.set)
         self.runs = case.load(self.peer, prefix=() if kernel else case.namespace.prefix, **LONG | self.load.options)
@@ -47,13 +49,21 @@ class Cell:
             tcp.lumps = Lumps(lambda: self.runs)
         try:
             self.row.play(tcp, self.load)
+            self.acted = time.monotonic()
         finally:
             if tcp.lumps:
                 tcp.lumps.release()
 
+    def late(self):
+        """Whether the peer had not acted in the time that the row has for it."""
+        deadline = self.row.deadline(self.factor)
+        return deadline and not (self.acted and self.acted - self.began < deadline)
+
     def judge(self, case):
         r = self.runs.done()
         self.load.ended.set()
+        if self.late() and self.factor < 16:
+            return Cell(case, self.row, self.load.name, 4 * self.factor).judge(case)
         if self.says == "served":
             case.assertAllEchoed(r, self.load.options["messages"])
             code = OK
