@@ -455,6 +455,8 @@ static const struct backend_call fork_calls[] = {
 	{ .number = SYS_kill, .arg = 1, .mask = UINT32_MAX, .value = SIGTERM },
 	{ .number = SYS_kill, .arg = 1, .mask = UINT32_MAX, .value = SIGKILL },
 	{ .number = SYS_kill, .arg = 1, .mask = UINT32_MAX, .value = FORK_CLOSE },
+	/* abort, of whichever process */
+	{ .number = SYS_tgkill, .arg = 2, .mask = UINT32_MAX, .value = SIGABRT },
 	BACKEND_CALLS_END,
 };
 

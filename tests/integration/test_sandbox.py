@@ -12,7 +12,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from echolab import (BIN, ENVIRONMENT, OK, PATIENCE, ROOT, UNCONFINED, USAGE, TestCase, children, covers,
+from echolab import (BIN, ENVIRONMENT, OK, PATIENCE, ROOT, UNCONFINED, USAGE, Process, TestCase, children, covers,
                      for_each_backend, only, pattern, program, slow)
 from reloadlab import ReloadCase
 from supervisorlab import SupervisorCase
@@ -102,6 +102,15 @@ class Each(TestCase):
         self.assertEqual(server.err.wait_for("^trespass: main: dial: (.*?)$")[1], "EPERM")
         self.assertEcho(sock, b"after")
         self.assertEcho(self.connect(server), pattern(5000, 1))
+
+    @only("epoll", "io_uring")  # processes of fork must be able to abort
+    @confined
+    def test_none_ends_another_process(self):
+        victim = self.keep(Process(["sleep", "600"]))
+        server = self.echod(env={"LD_PRELOAD": PRELOAD, "ECHOLAB_TRESPASS": "abort", "ECHOLAB_TRESPASS_PID": victim.pid})
+        server.counters()
+        self.assertEqual(server.err.wait_for("^trespass: main: abort: (.*?)$")[1], "EPERM")
+        self.assertTrue(victim.running())
 
     @confined
     def test_nor_does_one_that_has_taken_over(self):

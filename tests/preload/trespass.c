@@ -2,7 +2,8 @@
  * trespass: has a program try what its sandbox forbids, from within, for LD_PRELOAD, and says how
  * that went on standard error: "trespass: main: open: EPERM".
  *
- *   ECHOLAB_TRESPASS=open|socket|map|exec|dial|ring|register
+ *   ECHOLAB_TRESPASS=open|socket|map|exec|dial|abort|ring|register
+ *   ECHOLAB_TRESPASS_PID=123    whom it sends SIGABRT (abort)
  *
  * The main thread tries when it writes counters (fopencookie, after SIGUSR1), and from then on
  * each other thread when it closes something, or waits for its ring, for the first time. A ring
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -82,6 +84,8 @@ static int dial(void)
 
 static void attempt(void)
 {
+	const char *pid = getenv("ECHOLAB_TRESPASS_PID");
+	const long victim = pid ? strtol(pid, NULL, 10) : 0;
 	char *const argv[] = { "true", NULL };
 
 	if (wants("open"))
@@ -95,6 +99,8 @@ static void attempt(void)
 			    : 0);
 	else if (wants("dial"))
 		say(dial());
+	else if (wants("abort"))
+		say(outcome(syscall(SYS_tgkill, victim, victim, SIGABRT)));
 	else if (wants("exec"))
 		say(outcome(execve("/bin/true", argv, NULL)));
 }

@@ -123,8 +123,7 @@ static const struct backend_call filter_common[] = {
 	CALL(SYS_getgid),
 	CALL(SYS_getegid),
 	CALL(SYS_getrandom),
-	CALL_IF(SYS_prlimit64, 0, WHOLE, 0),    /* its own: a reload may need more descriptors */
-	CALL_IF(SYS_tgkill, 2, WHOLE, SIGABRT), /* abort, in processes of fork too */
+	CALL_IF(SYS_prlimit64, 0, WHOLE, 0), /* its own: a reload may need more descriptors */
 	CALL(SYS_exit),
 	CALL(SYS_exit_group),
 	BACKEND_CALLS_END,
@@ -177,9 +176,9 @@ static int filter_allow(scmp_filter_ctx f, const struct backend_call *c)
 	return r;
 }
 
-/* What it does to itself: raise(3), which is how it ends by a signal's default; and workers with a
- * table of descriptors each get listeners out of main's at a reload: of no other process is there a
- * descriptor that could be used so. */
+/* What it does to itself: raise(3), which is how it ends by a signal's default, and abort; workers
+ * with a table of descriptors each get listeners out of main's at a reload: of no other process is
+ * there a descriptor that could be used so. */
 static int filter_allow_on_itself(scmp_filter_ctx f)
 {
 	const struct backend_call own[] = {
