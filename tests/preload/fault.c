@@ -227,11 +227,24 @@ static int fault_hits(const char *name)
 	return fault.what;
 }
 
-/* The same for a call on a connection, which is over by these errnos: no receive waits then. */
+static int socket_option(int fd, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	(void)libc_syscall(SYS_getsockopt,
+			   (const long[6]){ fd, SOL_SOCKET, name, (long)&value, (long)&len });
+	return value;
+}
+
+/* The same for a call on a connection, which is over by these errnos: no receive waits then. A
+ * packet is whole. */
 static int fault_socket(const char *name, int fd)
 {
 	const int hit = fault_hits(name);
 
+	if (hit == SHORT && socket_option(fd, SO_TYPE) != SOCK_STREAM)
+		return 0;
 	if (hit == EPIPE || hit == ECONNRESET) {
 		libc_syscall(SYS_shutdown, (const long[6]){ fd, SHUT_RD });
 		errno = hit;
@@ -321,15 +334,10 @@ static mode_t type_of(int fd)
 	return st.st_mode & S_IFMT;
 }
 
-static bool is_socket(int fd)
-{
-	return type_of(fd) == S_IFSOCK;
-}
-
 ssize_t read(int fd, void *buf, size_t len)
 {
 	REAL(read);
-	int hit = is_socket(fd) ? fault_socket("read", fd) : 0;
+	int hit = type_of(fd) == S_IFSOCK ? fault_socket("read", fd) : 0;
 
 	return hit > 0 ? -1 : real(fd, buf, hit == SHORT && len > 1 ? 1 : len);
 }
@@ -353,13 +361,8 @@ FAULT(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags))
 /* What clients are owed goes this way, too. */
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 {
-	int domain = 0;
-	socklen_t len = sizeof(domain);
-
 	REAL(sendmsg);
-	(void)libc_syscall(SYS_getsockopt,
-			   (const long[6]){ fd, SOL_SOCKET, SO_DOMAIN, (long)&domain, (long)&len });
-	if (strcmp(fault.name, "any") == 0 && domain != AF_UNIX)
+	if (strcmp(fault.name, "any") == 0 && socket_option(fd, SO_DOMAIN) != AF_UNIX)
 		return real(fd, m, flags);
 	return fault_socket("sendmsg", fd) > 0 ? -1 : real(fd, m, flags);
 }
