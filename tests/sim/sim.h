@@ -7,7 +7,7 @@
  *     file.c     descriptors, and the system calls on them
  *     epoll.c    epoll, its edges
  *     ring.c     io_uring: requests, completions, buffers, cancels; ring_op.c: what a request does
- *     checker.c  the contract of backends, between backend and role; and as processes sleep
+ *     checker.c  what net/contract.c cannot know: the right bytes and names, and as processes sleep
  *     mover.c    connections that change processes
  *     client.c   a role that dials; the echo server is the real one
  *     run.c      one schedule from its choices; shrink.c: fewer of them that fail alike
