@@ -161,6 +161,6 @@ int identity_drop_capabilities(void)
 		return 0;
 	/* without CAP_SETPCAP the bounding set stays: no_new_privs makes it mean nothing */
 	capng_clear(CAPNG_SELECT_BOTH);
-	(void)capng_apply(CAPNG_SELECT_BOUNDS);
+	(void)!capng_apply(CAPNG_SELECT_BOUNDS);
 	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
