@@ -366,6 +366,23 @@ int sock_dial(const struct addr *to, const struct addr *from, const struct sock_
 	return fd;
 }
 
+/* Whether an error of this socket is a hint of which it does not die: it is connected, and the last
+ * segment of its handshake was answered by ICMP (tcp_v4_err). With IP_RECVERR it is no hint. */
+static bool sock_has_hint(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer), size = sizeof(int);
+	int strict = 0;
+
+	if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
+		return false;
+	if (peer.ss_family == AF_INET6)
+		(void)getsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &strict, &size);
+	else if (peer.ss_family == AF_INET)
+		(void)getsockopt(fd, IPPROTO_IP, IP_RECVERR, &strict, &size);
+	return strict == 0;
+}
+
 int sock_connected(int fd)
 {
 	int err = 0;
@@ -373,7 +390,9 @@ int sock_connected(int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
 		return -errno;
-	return err == EPIPE ? 0 : -err; /* a FIN had come, and recv tells it */
+	if (err == EPIPE) /* a FIN had come, and recv tells it */
+		return 0;
+	return err != 0 && sock_has_hint(fd) ? 0 : -err;
 }
 
 /* What the kernel tells of a connection, as far as tcpi_notsent_bytes (Linux 4.6): 0 or -errno. */

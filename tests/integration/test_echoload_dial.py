@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What an attempt to connect can meet before there is a connection: its own port, an address where nobody is."""
-from echolab import NO_ANSWER, OK, USAGE, covers, program, run, slow, ss
+from echolab import NO_ANSWER, OK, USAGE, covers, program, run, sh, slow, ss
 from loadlab import LONG, LoadCase, for_each_client
 
 PORT = 40000  # in a network of its own
@@ -45,6 +45,24 @@ class EachOwnPort(OwnPortCase):
         self.wait_counters(server, lambda c: c.open >= 1 and c.received > 1000, "it serves")
         self.assertEqual(server.stop(), OK)
         load.interrupted()
+
+
+@for_each_client
+class EachHint(LoadCase):
+    """A path that answers the last segment of the handshake by ICMP, and lets all else through: the client's kernel
+    notes a soft error of a socket that is connected, and SO_ERROR tells it."""
+
+    def test_a_connection_whose_handshake_was_answered_by_icmp_is_one(self):
+        ns = self.namespace("sysctl -qw net.ipv4.icmp_ratelimit=0", "nft add table ip path",
+                            "nft add chain ip path out { type filter hook output priority 0; }",
+                            f"nft add rule ip path out tcp dport {PORT} tcp flags & (syn|ack|psh|fin) == ack counter "
+                            "reject with icmp host-unreachable")
+        self.echod(listen=f"127.0.0.1:{PORT}", prefix=ns.prefix)
+        r = self.load(f"127.0.0.1:{PORT}", connections=4, messages=8, prefix=ns.prefix, **LONG).done()
+        self.assertNotIn("packets 0 ", sh(*ns.prefix, "nft", "list", "ruleset"), "the rule has caught nothing")
+        self.assertEqual(r.code, OK, r)
+        self.assertEqual((r["connections"]["attempts"], r["connections"]["established"]), (4, 4), r)
+        self.assertEqual(set(r.outcomes), {("finished", "closing", None)}, r)
 
 
 class OwnPort(OwnPortCase):

@@ -91,7 +91,9 @@ int sock_dial(const struct addr *to, const struct addr *from, const struct sock_
 
 /* The outcome of a connect that has become writable or failed: 0 or -errno. Consumes SO_ERROR: for
  * sockets that are not connected yet only (cause.h says why). 0 also where the connection is over
- * by a reset behind the peer's FIN: it had begun, and what the peer did first names its end. */
+ * by a reset behind the peer's FIN: it had begun, and what the peer did first names its end. 0
+ * where it is connected and ICMP has answered the last segment of its handshake, unless it asks for
+ * such errors (IP_RECVERR). */
 int sock_connected(int fd);
 
 /* Stream bytes that the peer's kernel has acknowledged. @dialed: this side began the connection, so
