@@ -393,55 +393,59 @@ def segments_twice_and_out_of_order(tcp, load):
     tcp.serve(answer)
 
 
-@server("served")
-def wrong_checksums(tcp, load):
-    def answer(data):
-        tcp.send("PA", bytes(len(data)), seq=tcp.seq, broken=True)
-        tcp.send("RA", seq=tcp.seq, broken=True)
-        tcp.say(data)
-    tcp.accept()
-    tcp.serve(answer)
+def beside(stray):
+    """A row: stray(tcp, data) goes before each answer, and is no part of the stream."""
+    def play(tcp, load):
+        def answer(data):
+            stray(tcp, data)
+            tcp.say(data)
+        tcp.accept()
+        tcp.serve(answer)
+    play.__name__, play.__doc__ = stray.__name__, stray.__doc__
+    return play
 
 
 @server("served")
-def a_reset_beside_the_window(tcp, load):
+@beside
+def wrong_checksums(tcp, data):
+    tcp.send("PA", bytes(len(data)), seq=tcp.seq, broken=True)
+    tcp.send("RA", seq=tcp.seq, broken=True)
+
+
+@server("served")
+@beside
+def a_reset_beside_the_window(tcp, data):
     """Somebody guesses: neither behind the window nor within it does it end anything."""
-    def answer(data):
-        tcp.send("R", seq=tcp.seq - 5)
-        tcp.send("R", seq=tcp.seq + 5)
-        tcp.send("R", seq=tcp.seq + (1 << 30))
-        tcp.say(data)
-    tcp.accept()
-    tcp.serve(answer)
+    tcp.send("R", seq=tcp.seq - 5)
+    tcp.send("R", seq=tcp.seq + 5)
+    tcp.send("R", seq=tcp.seq + (1 << 30))
 
 
 @server("served")
-def a_syn_in_the_middle(tcp, load):
-    def answer(data):
-        tcp.send("S", seq=tcp.seq)
-        tcp.say(data)
-    tcp.accept()
-    tcp.serve(answer)
+@beside
+def a_syn_in_the_middle(tcp, data):
+    tcp.send("S", seq=tcp.seq)
 
 
 @server("served")
-def acknowledges_what_was_never_sent(tcp, load):
-    def answer(data):
-        tcp.send("A", ack=tcp.ack + 100000)
-        tcp.say(data)
-    tcp.accept()
-    tcp.serve(answer)
+@beside
+def acknowledges_what_was_never_sent(tcp, data):
+    tcp.send("A", ack=tcp.ack + 100000)
 
 
 @server("served")
-def icmp_about_a_connection_that_works(tcp, load):
+@beside
+def icmp_about_a_connection_that_works(tcp, data):
     """Unreachable, it says, while answers come."""
-    def answer(data):
-        for code in (0, 1, 3, 13):
-            tcp.icmp(3, code, tcp.ack)
-        tcp.say(data)
-    tcp.accept()
-    tcp.serve(answer)
+    for code in (0, 1, 3, 13):
+        tcp.icmp(3, code, tcp.ack)
+
+
+@server("served", size=3000, messages=10)
+@beside
+def icmp_of_a_path_for_68_bytes(tcp, data):
+    """Fragmentation is needed, it says: the kernel believes 552 and no less."""
+    tcp.icmp(3, 4, tcp.ack, mtu=68)
 
 
 @server("host_unreachable awaiting unacked", user_timeout=0.5)
@@ -465,16 +469,6 @@ def icmp_of_a_port_that_is_to_count(tcp, load):
     tcp.accept()
     tcp.take(load.owed)
     tcp.icmp(3, 3, tcp.ack)
-
-
-@server("served", size=3000, messages=10)
-def icmp_of_a_path_for_68_bytes(tcp, load):
-    """Fragmentation is needed, it says: the kernel believes 552 and no less."""
-    def answer(data):
-        tcp.icmp(3, 4, tcp.ack, mtu=68)
-        tcp.say(data)
-    tcp.accept()
-    tcp.serve(answer)
 
 
 @server("served")
