@@ -282,6 +282,8 @@ static void asleep_open(const struct conn *c, const struct flow *f)
 	if (unsent > 0)
 		sim_fail("forgets-room", "flow %u: its socket takes bytes, %zu are unsent", f->id,
 			 unsent);
+	if (sim.backend == SIM_URING && c->inflight == 0 && unsent == 0 && !c->eof)
+		sim_fail("forgets-to-listen", "flow %u: no request tells of its peer", f->id);
 	if (f->unread_ns)
 		sim_fail("forgets-bytes", "flow %u: %llu bytes and FIN %d wait to be read", f->id,
 			 (unsigned long long)(f->arrived - f->read), f->fin);
