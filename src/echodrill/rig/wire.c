@@ -6,7 +6,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
@@ -15,6 +17,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,7 +45,8 @@ struct frame_slot {
 
 struct wire_queue {
 	unsigned head, count;
-	int to; /* socket */
+	int to;          /* socket */
+	const char *dev; /* that it sends from */
 	struct frame_slot at[WIRE_QUEUE];
 };
 
@@ -184,15 +188,26 @@ static void wire_take(struct wire *w, unsigned from)
 	}
 }
 
-/* A link that is down loses it, as links do. What has no room is lost by us, not by the link. */
-static void wire_send(const struct wire *w, int to, const struct frame_slot *s)
+/* Whether the other end of a link is up. */
+static bool has_carrier(const struct wire_queue *q)
+{
+	struct ethtool_value v = { .cmd = ETHTOOL_GLINK };
+	struct ifreq ifr = { .ifr_data = (char *)&v };
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", q->dev);
+	return ioctl(q->to, SIOCETHTOOL, &ifr) < 0 || v.data != 0;
+}
+
+/* A link that is down loses it, as links do, and says that it has no room. What really has none is
+ * lost by us, not by the link. */
+static void wire_send(const struct wire *w, const struct wire_queue *q, const struct frame_slot *s)
 {
 	ssize_t n;
 
 	do
-		n = send(to, s->data, s->len, 0);
+		n = send(q->to, s->data, s->len, 0);
 	while (n < 0 && errno == EINTR);
-	if (n < 0 && (errno == ENOBUFS || errno == ENOMEM || errno == EAGAIN))
+	if (n < 0 && (errno == ENOBUFS || errno == ENOMEM || errno == EAGAIN) && has_carrier(q))
 		atomic_fetch_add(&w->counts->dropped, 1);
 }
 
@@ -207,7 +222,7 @@ static int64_t wire_give(const struct wire *w, struct wire_queue *q)
 			return s->due_ns;
 		if (late_ns > atomic_load(&w->counts->late_ns))
 			atomic_store(&w->counts->late_ns, late_ns);
-		wire_send(w, q->to, s);
+		wire_send(w, q, s);
 		q->head = (q->head + 1) % WIRE_QUEUE;
 		q->count--;
 	}
@@ -262,7 +277,9 @@ static int wire_open(struct wire *w, const struct hosts *h, const int pcap[WIRE_
 			return w->fds[i];
 	wire_sent(h, w->counts->before); /* no program has been started yet */
 	w->queue[0].to = w->fds[1];
+	w->queue[0].dev = "w1";
 	w->queue[1].to = w->fds[0];
+	w->queue[1].dev = "w0";
 	for (unsigned i = 0; i < WIRE_SIDES; i++) {
 		w->pcap[i] = fdopen(dup(pcap[i]), "w");
 		if (!w->pcap[i])
