@@ -386,6 +386,8 @@ int __ppoll_chk(struct pollfd *p, nfds_t count, const struct timespec *t, const 
 
 #include "fault_rows.h"
 
+FAULT(ssize_t, pread, (int fd, void *buf, size_t len, off_t at), (fd, buf, len, at))
+
 int close(int fd)
 {
 	REAL(close);
