@@ -367,7 +367,7 @@ int sock_dial(const struct addr *to, const struct addr *from, const struct sock_
  * segment of its handshake was answered by ICMP (tcp_v4_err). With IP_RECVERR it is no hint. */
 static bool sock_has_hint(int fd)
 {
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof(peer), size = sizeof(int);
 	int strict = 0;
 

@@ -8,7 +8,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from echolab import (BIN, ENVIRONMENT, ROOT, USAGE, TestCase, clock_is_a_call, covers, fill, half_close, no_namespaces,
+from echolab import (BIN, ENVIRONMENT, ROOT, SANITIZERS, USAGE, TestCase, clock_is_a_call, covers, fill, half_close, no_namespaces,
                      not_in, offered, pattern, recv_exactly, recv_to_end, rst, run, program)
 from loadlab import LONG, LoadCase, parse, target_text
 from test_echoload_endings import EndingCase
@@ -162,7 +162,7 @@ class Calls(UringCase):
         self.assertLess(sum(calls.values()), 10, calls)
         self.assertFalse(set(calls) & {"read", "write", "recvfrom", "sendto", "sendmsg", "epoll_wait"}, calls)
 
-    @not_in("tsan", "valgrind")
+    @not_in(*SANITIZERS, "contract", "coverage", "valgrind")  # the contract's layer asks the kernel as well
     def test_a_connection_that_echoes_once_costs_no_call_of_its_own(self):
         """It is accepted, received from, sent to and closed by what the worker waits with."""
         server = self.echod(workers=1)

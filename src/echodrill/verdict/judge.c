@@ -305,13 +305,25 @@ static const struct finding *missed_step(const struct run *r, const struct judge
 		       : NULL;
 }
 
+/* What keeps a verdict open before anything else counts: a late machine where nothing else excuses,
+ * or a fault that may not have happened, unless the program missed a step before it. */
+static const struct finding *left_open(const struct run *r, const struct judgement *j)
+{
+	const struct finding *doubt = first_of(j, RULING_DOUBT), *late = first_of(j, RULING_LATE);
+	const struct finding *missed = missed_step(r, j);
+
+	if (late && r->drill->timeless && (!doubt || late < doubt))
+		return late;
+	return doubt && (!missed || doubt < missed) ? doubt : NULL;
+}
+
 /* The first of these rules that applies. @negate: what was turned round is wrong however late the
  * machine was. */
 static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 {
 	const struct record *rec = r->record;
-	const struct finding *doubt = first_of(j, RULING_DOUBT), *no = first_of(j, RULING_NO);
-	const struct finding *late = first_of(j, RULING_LATE), *missed = missed_step(r, j);
+	const struct finding *no = first_of(j, RULING_NO), *late = first_of(j, RULING_LATE);
+	const struct finding *open = left_open(r, j), *missed = missed_step(r, j);
 	const bool measures = r->drill->group == GROUP_PROGRAM; /* for a minute */
 	const unsigned lost = rec->timeline.lost - rec->timeline.lost_frames;
 	unsigned dropped = atomic_load(&rec->wire.dropped);
@@ -324,10 +336,8 @@ static void judge_verdict(const struct run *r, bool negate, struct judgement *j)
 		judge_trouble(rec, j);
 	else if (lost > 0)
 		conclude(j, VERDICT_INCONCLUSIVE, "the timeline had no room for %u events", lost);
-	else if (late && r->drill->timeless && (!doubt || late < doubt))
-		conclude_finding(j, VERDICT_INCONCLUSIVE, late);
-	else if (doubt && (!missed || doubt < missed))
-		conclude_finding(j, VERDICT_INCONCLUSIVE, doubt);
+	else if (open)
+		conclude_finding(j, VERDICT_INCONCLUSIVE, open);
 	else if (no && dropped > 0 && !measures)
 		conclude(j, VERDICT_INCONCLUSIVE, "the wire had no room for %u frames", dropped);
 	else if (no && !negate && !missed && !r->drill->timeless &&
