@@ -7,6 +7,8 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "echodrill/script/expect.h"
 #include "echodrill/script/program.h"
@@ -39,6 +41,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	record.dials = 1;
 	record.dialed[0] = (struct dialed){ "dialed", "ETIMEDOUT" };
 	timeline_add(&record.timeline, 1500, WHO_CLIENT, "the server is gone");
+	for (unsigned i = 0; i < WIRE_SIDES; i++) {
+		/* a capture in which nothing is: of nanoseconds, version 2.4, of Ethernet */
+		const uint32_t head[] = { 0xa1b23c4d, 2 | 4 << 16, 0, 0, 256, 1 };
+
+		run.pcap[i] = memfd_create("capture", MFD_CLOEXEC);
+		FUZZ_CHECK(write(run.pcap[i], head, sizeof(head)) == sizeof(head));
+	}
 	return 0;
 }
 

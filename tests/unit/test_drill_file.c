@@ -13,6 +13,7 @@
 #include "echodrill/rig/hosts.h"
 #include "echodrill/script/drill.h"
 #include "echodrill/script/expect.h"
+#include "echodrill/script/pattern.h"
 #include "echodrill/script/verb.h"
 #include "echodrill/stage/timeline.h"
 #include "suites.h"
@@ -321,6 +322,30 @@ START_TEST(a_timeline_is_sorted_and_bounded)
 }
 END_TEST
 
+/* libc would write all of it out: the first would be 2^40 nodes, the second eight million. */
+START_TEST(a_pattern_that_repeats_its_repetitions_is_refused)
+{
+	static const char *const large[] = {
+		"a++++++++++++++++++++++++++++++++++++++++",
+		"((a{200}){200}){200}",
+		"((((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+",
+		"[a-z+]{20000}",
+		"((((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))))))",
+	};
+	static const char *const good[] = {
+		"connected to",      "^[0-9]+ (tick|tock)+$",
+		"a{3}b{2,}c{1,4}",   "[]+++]+",
+		"[[:digit:]+++]{9}", "\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+",
+		"((a)|(b))*",        "",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(large); i++)
+		ck_assert_msg(pattern_check(large[i]) == -EINVAL, "%s", large[i]);
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		ck_assert_msg(pattern_check(good[i]) == 0, "%s", good[i]);
+}
+END_TEST
+
 Suite *drill_file_suite(void)
 {
 	Suite *s = suite_create("drill_file");
@@ -340,6 +365,7 @@ Suite *drill_file_suite(void)
 	tcase_add_test(c, a_time_is_wrong_from_below_and_late_from_above);
 	tcase_add_test(c, frames_may_be_too_many_because_of_a_late_machine_but_not_too_few);
 	tcase_add_test(c, a_timeline_is_sorted_and_bounded);
+	tcase_add_test(c, a_pattern_that_repeats_its_repetitions_is_refused);
 	suite_add_tcase(s, c);
 	return s;
 }

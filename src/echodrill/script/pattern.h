@@ -10,8 +10,8 @@
 
 #include "echo/base/opt.h"
 
-/* @text is to be given back by regfree. Returns 0, -EINVAL: it is no regular expression, or
- * -ENOMEM. */
+/* @text is to be given back by regfree. Returns 0, -EINVAL: it is no regular expression, or repeats
+ * so much that libc would take gigabytes for it (`a++++++...`), or -ENOMEM. */
 int pattern_open(regex_t *re, const char *text);
 
 /* The same, for what is used later. */
