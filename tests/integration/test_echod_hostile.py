@@ -105,7 +105,8 @@ class EachClient(hostile.HostileCase):
         """Who is served beside them."""
         load = self.load(server, prefix=self.namespace.prefix, backend="epoll", connections=2, rate=100, duration="10m",
                          warmup="0s", **LONG)
-        self.wait_counters(server, lambda c: c.open == 2, "who is polite is there")
+        # each has one message under way: a third is only sent by who has had an answer
+        self.wait_counters(server, lambda c: c.open == 2 and c.sent >= 3 * 64, "who is polite is answered")
         return load
 
     def cells(self, server, row, loads, others, deadline):

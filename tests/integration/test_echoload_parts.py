@@ -177,7 +177,8 @@ class Merged(LoadCase):
         return j, text.out
 
     def test_all_parts_are_one_load(self):
-        loads = self.load_parts(self.echod(), 3, connections=10, messages=1000, interval="10ms", **LONG)
+        # two seconds, so that a part that begins late does not begin when another has ended
+        loads = self.load_parts(self.echod(), 3, connections=10, messages=1000, rate=500, interval="10ms", **LONG)
         results = [load.done() for load, _ in loads.values()]
         j, text = self.merge(*(file for _, file in loads.values()), code=OK)
         self.assertEqual((j["connections"]["requested"], j["messages"]["sent"], j["messages"]["echoed"]),
