@@ -8,7 +8,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -25,6 +24,7 @@
 enum {
 	BIND_TRIES = 500, /* x 1 ms: a killed io_uring process frees its port some 10 ms late, on a
 			   * busy machine much later */
+	SOCK_TTL_MAX = 255,
 };
 
 static int sock_set(int fd, int level, int name, int value)
@@ -412,10 +412,9 @@ void sock_end(int fd, bool reset)
 
 void sock_deafen(int fd)
 {
-	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
-	const struct sock_fprog program = { 1, &none };
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+	/* a socket of IPv6 may serve IPv4 as well; one of IPv4 has no option of IPv6 */
+	(void)sock_set(fd, IPPROTO_IP, IP_MINTTL, SOCK_TTL_MAX);
+	(void)sock_set(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, SOCK_TTL_MAX);
 }
 
 uint64_t sock_raise_nofile(uint64_t want)

@@ -156,6 +156,9 @@ class Parts(LoadCase):
         self.assertLess(abs(r["context"]["start_unix_ns"] / 1e9 - at - r["part"]["start_skew_ns"] / 1e9), 0.001)
 
 
+MANY = 200_000
+
+
 class Merged(LoadCase):
     """What echoload merge makes of the files that parts leave."""
 
@@ -177,19 +180,19 @@ class Merged(LoadCase):
         return j, text.out
 
     def test_all_parts_are_one_load(self):
-        # two seconds, so that a part that begins late does not begin when another has ended
-        loads = self.load_parts(self.echod(), 3, connections=10, messages=1000, rate=500, interval="10ms", **LONG)
+        # enough of them that a part which begins late does not begin when another has ended
+        loads = self.load_parts(self.echod(), 3, connections=10, messages=MANY, interval="10ms", **LONG)
         results = [load.done() for load, _ in loads.values()]
         j, text = self.merge(*(file for _, file in loads.values()), code=OK)
         self.assertEqual((j["connections"]["requested"], j["messages"]["sent"], j["messages"]["echoed"]),
-                         (10, 1000, 1000))
-        self.assertEqual(j["latency_ns"]["count"], 1000)
+                         (10, MANY, MANY))
+        self.assertEqual(j["latency_ns"]["count"], MANY)
         self.assertEqual(j["latency_ns"]["max"], max(r["latency_ns"]["max"] for r in results))
         self.assertEqual((j["parts"]["count"], j["parts"]["present"], j["parts"]["missing"]), (3, 3, []))
         starts = [r["context"]["start_unix_ns"] for r in results]
         self.assertEqual(j["parts"]["start_spread_ns"], max(starts) - min(starts))
-        self.assertEqual(sum(i["echoed"] for i in j["intervals"]), 1000)
-        self.assertEqual(sum(n for i in j["intervals"] for _, n in i["latency_buckets"]), 1000)
+        self.assertEqual(sum(i["echoed"] for i in j["intervals"]), MANY)
+        self.assertEqual(sum(n for i in j["intervals"] for _, n in i["latency_buckets"]), MANY)
         self.assertRegex(text, r"(?m)^parts +3 of 3; they began within ")
 
     def test_a_part_that_was_killed_is_missing_and_named(self):

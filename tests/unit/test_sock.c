@@ -303,6 +303,26 @@ START_TEST(acknowledged_bytes_are_those_of_the_stream_at_both_ends)
 }
 END_TEST
 
+/* Another process holds a copy. Who comes meanwhile is not let in, and refused when that has gone:
+ * a SYN is sent again after a second. */
+START_TEST(who_comes_to_a_deaf_listener_is_refused_when_it_has_gone)
+{
+	struct addr at = address(_i ? "[::1]:0" : "127.0.0.1:0");
+	int fd, copy, dialed;
+
+	ck_assert_int_eq(sock_listen(&at, &plain, &fd, 1), 0);
+	copy = dup(fd);
+	sock_deafen(fd);
+	close(fd);
+	dialed = sock_dial(&at, NULL, &plain);
+	ck_assert_int_ge(dialed, 0);
+	close(copy);
+	wait_for(dialed, POLLOUT);
+	ck_assert_int_eq(sock_connected(dialed), -ECONNREFUSED);
+	close(dialed);
+}
+END_TEST
+
 START_TEST(abort_resets)
 {
 	struct addr a = address("127.0.0.1:0");
@@ -369,6 +389,7 @@ Suite *sock_suite(void)
 	tcase_add_loop_test(tc, a_socket_is_not_connected_to_itself, 0, 2);
 	tcase_add_test(tc, it_dials_from_the_address_that_is_asked_for);
 	tcase_add_test(tc, acknowledged_bytes_are_those_of_the_stream_at_both_ends);
+	tcase_add_loop_test(tc, who_comes_to_a_deaf_listener_is_refused_when_it_has_gone, 0, 2);
 	tcase_add_test(tc, abort_resets);
 	tcase_add_test(tc, what_is_no_socket_has_no_figures);
 	if (!fork || strcmp(fork, "no") != 0) /* limits stay with the process */

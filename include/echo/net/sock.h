@@ -122,9 +122,10 @@ int sock_queued(int fd);
  * unix socket the peer gets ECONNRESET only if bytes of its own were not read. */
 void sock_abort(int fd);
 
-/* Nothing that is sent to it arrives any more: of a listener of TCP that is not wanted, as long as
- * another process holds it. Not shutdown(2), which would make a socket of it that can be connected.
- */
+/* Nobody gets in any more: of a listener of TCP that is not wanted, as long as another process
+ * holds it. A SYN counts only if its TTL is 255, which no system's is by itself (RFC 5082). Not
+ * shutdown(2), which would make a socket of it that can be connected, and not a filter, for which
+ * some kernels want a capability. */
 void sock_deafen(int fd);
 
 /* Ends a connection whose file something beside @fd holds, so that close would not: by a FIN, or an
