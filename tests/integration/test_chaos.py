@@ -143,6 +143,36 @@ class Rounds(Runs):
                       said)
 
 
+class Settles(Runs):
+    @not_in("valgrind", *SANITIZERS)
+    def test_not_while_a_connection_waits_for_a_retransmission(self):
+        """Of half the connections nothing passes for 1.7 s. They send again 1.4 s and 3 s after they have sent, and give
+        up after 2.5 s: until then the others answer."""
+        path = self.config_file("""[drill]
+story = Half of the connections lose all they send.
+timeless = on
+[client]
+options = -c 16 -R 320 -s 64 -d 1h -w 0s -T 2500ms --reconnect immediate
+[steps]
+step = start server
+step = start client
+step = settled 16
+step = fault nft add rule inet drill forward iifname r0 tcp sport & 2 == 2 counter name fault drop
+step = after 1700ms heal
+step = settled 16
+step = calm 3s
+step = signal TERM client
+step = await exit client within 20s
+[expect]
+expect = load.messages.corrupt == 0
+""")
+        for _ in range(5):
+            report = drill("run", str(path))
+            if report.code != INCONCLUSIVE:
+                break
+        self.assertEqual(report.code, OK, report.err)
+
+
 class Verbs(TestCase):
     def test_mistakes_in_settled_and_calm_have_their_place(self):
         for step, why in (("settled", "needs a number"), ("settled 0", "needs the number of connections of the client"),

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -55,6 +56,7 @@ static int diag_ask(int fd, int family)
 			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.ask = { .sdiag_family = family == 6 ? AF_INET6 : AF_INET,
 			 .sdiag_protocol = IPPROTO_TCP,
+			 .idiag_ext = 1 << (INET_DIAG_INFO - 1),
 			 .idiag_states = ~0u },
 	};
 
@@ -71,10 +73,24 @@ struct dump {
 	void *arg;
 };
 
-static void dump_socket(const struct dump *d, const struct inet_diag_msg *m)
+/* Attributes follow what all sockets have. */
+static void dump_stream(struct diag_socket *s, const struct nlmsghdr *h)
 {
+	const size_t at = NLMSG_SPACE(sizeof(struct inet_diag_msg));
+	const struct rtattr *a = (const void *)((const char *)h + at);
+	int len = (int)h->nlmsg_len - (int)at;
+
+	for (; RTA_OK(a, len); len -= (int)RTA_ALIGN(a->rta_len),
+			       a = (const void *)((const char *)a + RTA_ALIGN(a->rta_len)))
+		if (a->rta_type == INET_DIAG_INFO)
+			diag_stream(s, RTA_DATA(a), RTA_PAYLOAD(a));
+}
+
+static void dump_socket(const struct dump *d, const struct nlmsghdr *h)
+{
+	const struct inet_diag_msg *m = NLMSG_DATA(h);
 	const unsigned to = ntohs(m->id.idiag_dport);
-	const struct diag_socket s = {
+	struct diag_socket s = {
 		.local = ntohs(m->id.idiag_sport),
 		.to_server = is_drill_port(to),
 		.state = m->idiag_state == SYN_RECV_NEW ? TCP_SYN_RECV : m->idiag_state,
@@ -83,8 +99,10 @@ static void dump_socket(const struct dump *d, const struct inet_diag_msg *m)
 		.unsent = m->idiag_wqueue,
 	};
 
-	if ((s.to_server || is_drill_port(s.local)) && s.state < DIAG_STATES)
-		d->each(d->arg, &s);
+	if ((!s.to_server && !is_drill_port(s.local)) || s.state >= DIAG_STATES)
+		return;
+	dump_stream(&s, h);
+	d->each(d->arg, &s);
 }
 
 /* Returns 1 at the end, 0 when more is to come, or -errno. */
@@ -97,7 +115,7 @@ static int dump_take(const struct dump *d, const char *buf, size_t len)
 			return 1;
 		if (h->nlmsg_type == NLMSG_ERROR)
 			return -EIO;
-		dump_socket(d, NLMSG_DATA(h));
+		dump_socket(d, h);
 	}
 	return 0;
 }

@@ -33,7 +33,14 @@ struct diag_socket {
 	unsigned state; /* TCP_ESTABLISHED, ... */
 	uint32_t inode; /* 0: no program has it */
 	uint32_t unread, unsent;
+	/* bytes of its stream that its program has written, and its kernel received; of one that
+	 * has dialed */
+	uint64_t written, received;
 };
+
+/* Takes what @info, the kernel's tcp_info of @size bytes, says of the bytes of its stream; after
+ * unsent is known. */
+void diag_stream(struct diag_socket *s, const void *info, size_t size);
 
 /* A socket that asks the kernel of the network namespace that this thread is in. Returns it or
  * -errno; the caller closes it. */

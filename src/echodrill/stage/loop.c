@@ -74,6 +74,20 @@ int loop_states(struct run *r, enum host host, struct diag_states *s)
 	return result;
 }
 
+int loop_sockets(struct run *r, enum host host,
+		 void (*each)(void *arg, const struct diag_socket *s), void *arg)
+{
+	int fd, result;
+
+	hosts_enter(&r->hosts, host);
+	fd = diag_open();
+	result = fd < 0 ? fd : diag_each(fd, r->hosts.family, each, arg);
+	if (fd >= 0)
+		close(fd);
+	hosts_leave(&r->hosts);
+	return result;
+}
+
 void loop_look(struct run *r, const char *label)
 {
 	struct record *rec = r->record;

@@ -18,6 +18,10 @@ bool loop_until(struct run *r, int64_t until_ns, bool (*done)(struct run *r, voi
 /* States of a host's sockets. Returns 0 or -errno. */
 int loop_states(struct run *r, enum host host, struct diag_states *s);
 
+/* Calls @each for the sockets of a host. Returns 0 or -errno. */
+int loop_sockets(struct run *r, enum host host,
+		 void (*each)(void *arg, const struct diag_socket *s), void *arg);
+
 /* Takes down those of both hosts, under a label. */
 void loop_look(struct run *r, const char *label);
 

@@ -19,6 +19,7 @@
 #include "echodrill/stage/loop.h"
 #include "echodrill/stage/run.h"
 #include "echodrill/verbs/doing.h"
+#include "owed.h"
 
 enum { SETTLED_S = 30, LEAKED_S = 5, LEAKED_LOOKS = 50, LEARNS_MS = 300 };
 
@@ -64,13 +65,19 @@ static bool has_connections(struct run *r, struct settling *w)
 	       server.count[TCP_ESTABLISHED] == w->connections && server.backlog == 0;
 }
 
-/* As many answers as there are connections, since this began. */
+/* As many answers as there are connections, since this began, and on each all that was asked
+ * before: one on which a segment was lost waits for its retransmission, and others answer. */
 static bool is_answered(struct run *r, struct settling *w)
 {
 	const uint32_t came = atomic_load(&r->record->wire.data[1]) - w->answers;
+	int owed;
 
 	snprintf(w->why, sizeof(w->why), "%u answers", came);
-	return came >= w->connections;
+	if (came < w->connections)
+		return false;
+	owed = owed_count(r);
+	snprintf(w->why, sizeof(w->why), "%d connections that have not been answered", owed);
+	return owed == 0;
 }
 
 /* Connections that come and go meanwhile would show as descriptors: they are looked at on both
@@ -122,6 +129,8 @@ static int settled_act(struct doing *d)
 			      .answers = atomic_load(&d->r->record->wire.data[1]) };
 	const int64_t began = clock_now_ns();
 
+	if (owed_note(d->r) < 0)
+		return doing_failed(d, "the kernel does not tell of its sockets");
 	d->o->waited = true;
 	loop_until(d->r, began + d->s->limit_ns, is_settled, &w);
 	d->o->came = w.settled;
