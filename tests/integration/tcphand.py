@@ -181,6 +181,7 @@ class Hand:
         self.seq, self.ack, self.window = random.randrange(MODULO), 0, 65535
         self.data, self.fin = b"", False  # what has come and was not taken; whether a FIN has
         self.lumps = None
+        self.unacked = []  # (where it ends, what sends it again) of what this side would send again: wires lose frames
 
     # what goes out
 
@@ -201,10 +202,16 @@ class Hand:
         if seq is None:
             self.seq = (at + len(data) + ("S" in flags) + ("F" in flags)) % MODULO
 
+    def sure(self, flags, data=b"", **how):
+        """One segment of the stream, sent again if nothing comes."""
+        at = self.seq
+        self.send(flags, data, **how)
+        self.unacked.append((self.seq, lambda: self.send(flags, data, seq=at, **how)))
+
     def say(self, data, size=FULL, flags="PA", **how):
         """Bytes of the stream, in segments of that size."""
         for at in range(0, len(data), size):
-            self.send(flags, data[at:at + size], **how)
+            (self.send if "seq" in how else self.sure)(flags, data[at:at + size], **how)
 
     def icmp(self, kind, code, seq, mtu=0):
         """An ICMP error about a segment of theirs that began there."""
@@ -229,9 +236,21 @@ class Hand:
             raise Gone
         return segment
 
+    def come(self):
+        """The next segment; None: none comes any more, though what was not acknowledged was sent again."""
+        for _ in range(3 * PATIENCE):
+            segment = self.next(1)
+            if segment:
+                if "A" in segment.flags:
+                    self.unacked = [u for u in self.unacked if (u[0] - segment.ack - 1) % MODULO < MODULO // 2]
+                return segment
+            for _, again in self.unacked:
+                again()
+        return None
+
     def step(self, acks=True):
         """Takes in one segment, and acknowledges what it brings. ConnectionResetError: it was a reset."""
-        segment = self.next(3 * PATIENCE)
+        segment = self.come()
         if not segment:
             raise Failed(f"nothing comes any more; so far {len(self.data)} bytes wait, FIN {self.fin}")
         if "R" in segment.flags:
@@ -259,7 +278,7 @@ class Hand:
     def until(self, flag):
         """The first segment with that flag, or with both of "SA"; what else comes is taken in."""
         while True:
-            segment = self.next(3 * PATIENCE)
+            segment = self.come()
             if not segment:
                 raise Failed(f"no {flag} comes")
             if flag in segment.flags:
@@ -272,7 +291,7 @@ class Hand:
 
     def acked(self):
         """The segment by which all that was sent is acknowledged; what it brings is left alone."""
-        while segment := self.next(3 * PATIENCE):
+        while segment := self.come():
             if "R" in segment.flags:
                 raise ConnectionResetError
             if segment.ack == self.seq:
@@ -297,11 +316,13 @@ class Hand:
     def accept(self, options=b""):
         """Their SYN is answered as it should be."""
         self.syn()
-        self.send("SA", options=options)
+        self.sure("SA", options=options)
 
     def connect(self, flags="S", options=b"", data=b""):
         """We are the client; `data` in the SYN is not remembered by a server."""
-        self.send(flags, data, self.seq, options=options)
+        at = self.seq
+        self.send(flags, data, at, options=options)
+        self.unacked.append((at + 1, lambda: self.send(flags, data, at, options=options)))
         answer = self.until("SA")
         self.seq, self.ack = answer.ack, (answer.seq + 1) % MODULO
         self.send()
