@@ -32,8 +32,8 @@ struct fork_conn {
 };
 
 /* What the parent sends to a child that shall close now: nothing else can tell whether it owes
- * bytes, which a killed one would hide behind a FIN. */
-enum { FORK_CLOSE = SIGUSR2 };
+ * bytes, which a killed one would hide behind a FIN. A signal that nobody sends to all echods. */
+enum { FORK_CLOSE = SIGVTALRM };
 
 /* Serves the connection to its end, in the process that was forked for it. */
 noreturn void fork_child(struct conn *c, struct fork_cell *cell);

@@ -209,7 +209,8 @@ static void child_take_signals(const struct conn *c)
 	}
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGUSR1); /* asks for counters: `pkill -USR1 echod` must kill no child */
-	sigaddset(&mask, SIGHUP);  /* the same, for a reload */
+	sigaddset(&mask, SIGHUP);  /* the same, for a reload, */
+	sigaddset(&mask, SIGUSR2); /* and for a successor */
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
