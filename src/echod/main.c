@@ -221,7 +221,9 @@ static bool server_interrupted(void *arg, int signal)
 	struct server *s = arg;
 
 	signal = server_understand(s, signal);
-	if (signal == 0 || signal == SIGUSR1 || signal == SIGUSR2 || signal == SIGHUP) {
+	if (signal == 0)
+		return false;
+	if (signal == SIGUSR1 || signal == SIGUSR2 || signal == SIGHUP) {
 		(void)server_signal(s, signal);
 		return false;
 	}
@@ -274,7 +276,7 @@ static int server_next(struct server *s)
 	signal = worker_group_wait(&s->group, watch_wait_ms(&s->watch, server_wait_ms(s)));
 	signal = server_understand(s, signal);
 	watch_check(&s->watch);
-	if (s->group.done == 0 && takeover_poll(&s->takeover))
+	if (signal == 0 && s->group.done == 0 && takeover_poll(&s->takeover))
 		server_left(s);
 	if (takeover_overdue(&s->takeover) && !s->stopping)
 		server_stop(s, server_end(s));
@@ -289,7 +291,7 @@ static int server_wait(struct server *s)
 	while (s->group.done < s->group.running) {
 		int signal, r;
 
-		if (s->reload)
+		if (s->reload && s->signal == 0) /* a stop is obeyed as it was meant */
 			server_reload(s);
 		signal = server_next(s);
 		r = signal ? server_signal(s, signal) : EXIT_OK;
@@ -411,16 +413,19 @@ static int server_run(struct server *s)
 	return code;
 }
 
-/* A reload that is asked for before there is anything to reload is no end: it waits. */
-static void server_hold_hangups(struct server *s)
+/* What is asked for before there is anything to reload, to count or to take over is no end: it
+ * waits. */
+static void server_hold_requests(struct server *s)
 {
 	struct sigaction found;
-	sigset_t hangup;
+	sigset_t requests;
 
 	s->hangup_ignored = sigaction(SIGHUP, NULL, &found) == 0 && found.sa_handler == SIG_IGN;
-	sigemptyset(&hangup);
-	sigaddset(&hangup, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &hangup, NULL);
+	sigemptyset(&requests);
+	sigaddset(&requests, SIGHUP);
+	sigaddset(&requests, SIGUSR1);
+	sigaddset(&requests, SIGUSR2);
+	pthread_sigmask(SIG_BLOCK, &requests, NULL);
 }
 
 static int server_main(struct server *s, int argc, char **argv)
@@ -432,7 +437,7 @@ static int server_main(struct server *s, int argc, char **argv)
 		log_error("cannot start: %s", strerror(-r));
 		return EXIT_ENVIRONMENT;
 	}
-	server_hold_hangups(s);
+	server_hold_requests(s);
 	r = echod_load(&s->opts, &s->config, &s->backend, argc, argv);
 	if (r < 0) {
 		server_usage_error(s);

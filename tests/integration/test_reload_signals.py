@@ -49,20 +49,38 @@ class Hangups(ReloadCase):
             self.assertIn("SIGHUP: nothing has changed\n", self.reload(server))
             self.assertServes(sock)
 
+    def test_with_nohup_a_terminal_may_go_during_a_takeover(self):
+        """With the successor spoken by the test, which fails at last."""
+        for prefix, keys in ((["nohup"], {}), ([], {"shutdown": "ignore"})):
+            socket = self.folder() / "takeover"
+            server, master = self.in_terminal(*prefix, takeover=f"unix:{socket}", **keys)
+            sock = self.connect(server)
+            self.assertServes(sock)
+            talk = Talk.to(socket)
+            fds = talk.listeners()
+            os.close(master)
+            self.wait_taken(server, signal.SIGHUP)
+            talk.close(fds)
+            self.assertTrue(server.err.wait_for("serving on\n"), server.said())
+            self.assertServes(sock, self.connect(server))
+
 
 class Starts(ReloadCase):
     @not_in("valgrind")  # which blocks signals on its own account
-    def test_a_reload_that_is_asked_for_too_early_waits(self):
+    def test_what_is_asked_for_too_early_waits(self):
         """While the configuration is read, which here is a pipe that nobody has written yet."""
+        asked = signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2
         self.path = self.config_file("")
         self.path.unlink()
         os.mkfifo(self.path)
         starting = self.keep(Process([*program("echod"), "-f", str(self.path)]))
         self.wait_until(lambda: self.signals(starting.pid, "SigBlk") & 1 << signal.SIGHUP - 1, "it holds hang-ups back")
-        starting.send_signal(signal.SIGHUP)
+        for number in asked:
+            starting.send_signal(number)
         self.path.write_text("[server]\nlisten = 127.0.0.1:0\n")
-        self.assertTrue(starting.err.wait_for("listening on .*SIGHUP: .* cannot be read again; nothing has changed"),
-                        starting.said())
+        for said in ("SIGHUP: .* cannot be read again; nothing has changed", "SIGUSR2: no successor can take over"):
+            self.assertTrue(starting.err.wait_for("listening on .*" + said), starting.said())
+        self.assertTrue(starting.out.wait_for("echod_connections_open.*# EOF"), starting.said())
 
 
 class Takeovers(ReloadCase):
@@ -129,6 +147,24 @@ class Takeovers(ReloadCase):
         talk.close(fds)
         self.assertTrue(server.err.wait_for("serving on\n.*SIGHUP: now max_conns = 5"), server.said())
         self.assertServes(sock, self.connect(server))
+
+    def test_who_is_told_to_end_during_a_takeover_reads_nothing_before(self):
+        """It ends by the policy that was in force then."""
+        for policy in ("ignore", "default"):
+            server = self.with_path(listen="127.0.0.1:0", shutdown="drain 5s")
+            sock = self.connect(server)
+            self.assertServes(sock)
+            self.write(listen="127.0.0.1:0", takeover=f"unix:{self.socket}", shutdown=policy)
+            talk = Talk.to(self.socket)
+            fds = talk.listeners()
+            server.send_signal(signal.SIGHUP)
+            self.wait_taken(server, signal.SIGHUP)
+            server.send_signal(signal.SIGTERM)
+            self.assertEqual(recv_to_end(sock), (b"", "eof"), server.said())
+            sock.close()
+            self.assertEqual(server.wait(), OK)
+            self.assertIn("SIGHUP: nothing is read: this process is ending\n", server.err.text)
+            talk.close(fds)
 
     @covers("echod", "takeover")
     def test_the_path_comes_moves_and_goes(self):

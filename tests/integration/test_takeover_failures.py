@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 
-from echolab import BIN, ENVIRONMENT, OK, PATIENCE, not_in, recv_exactly, recv_to_end, slow
+from echolab import BIN, ENVIRONMENT, OK, PATIENCE, not_in, recv_exactly, recv_to_end, slow, stat_fields
 from takeoverlab import (ADDR_TEXT, COMMIT, CONNS, DONE, GO, HELLO, KEPT, LISTENERS, REFUSE, SERVING, TAKEN, VERSION,
                          FailureCase, Old, Talk, backends)
 
@@ -109,6 +109,18 @@ class Failures(FailureCase):
         self.assertEqual(server.wait(), OK)
         self.assertEqual(talk.refusal(), "told to stop")
         talk.close(fds)
+
+    def test_who_is_told_to_stop_begins_no_takeover(self):
+        """With a successor that says nothing: both have come when it looks."""
+        server = self.echod()
+        server.send_signal(signal.SIGSTOP)
+        self.wait_until(lambda: stat_fields(server.pid)[0] == "T", "it stands still")
+        talk = Talk.to(self.path)
+        server.send_signal(signal.SIGTERM)
+        server.send_signal(signal.SIGCONT)
+        self.assertEqual(talk.refusal(), "it is ending")
+        self.assertEqual(server.wait(), OK)
+        talk.close()
 
     def play_old(self, *steps, **options):
         """A successor of an Old that makes these steps after GO, then closes. Returns the Old without its end of the
