@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ void program_begin(const char *name)
 	out = output_stream(STDOUT_FILENO);
 	if (out)
 		stdout = out;
+	signal(SIGCHLD, SIG_DFL);
 	log_init(name);
 	program_folder();
 }

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import jsonschema
 
-from echolab import (BIN, ENVIRONMENT, OK, ROOT, SANITIZERS, USAGE, VERDICT, Process, TestCase, descendants,
+from echolab import (BIN, ENVIRONMENT, HEEDLESS, OK, ROOT, SANITIZERS, USAGE, VERDICT, Process, TestCase, descendants,
                      no_namespaces, not_in, program, run)
 
 INCONCLUSIVE = 5
@@ -227,6 +227,11 @@ class Endings(Bench):
                 self.assertEqual(doc["cells"][1]["reason"], "its turn did not come")
                 self.assertFalse([q for q in pids if os.path.exists(f"/proc/{q}")])
                 self.assertEqual(os.listdir(path.parent), ["r.json"])
+
+    def test_started_with_children_ignored_it_hears_of_their_end(self):
+        r = run([*HEEDLESS, *program("echobench"), "run", "--b", "false {port}", *ONCE])
+        self.assertEqual(r.code, INCONCLUSIVE, r)
+        self.assertIn("not measured: the server ended (exit 1)", r.out)
 
     def test_killed_it_leaves_no_server_behind_and_the_cells_that_were_done(self):
         path = self.path("r.json")

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from drilllab import INCONCLUSIVE, NobodyCase, alive, conclusive, traces
-from echolab import (ENVIRONMENT, OK, ROOT, SANITIZERS, USAGE, VERDICT, Process, TestCase, children, clean_env, covers,
-                     descendants, no_namespaces, not_in, program, run)
+from echolab import (ENVIRONMENT, HEEDLESS, OK, ROOT, SANITIZERS, USAGE, VERDICT, Process, TestCase, children, clean_env,
+                     covers, descendants, no_namespaces, not_in, program, run)
 
 ONE = "server-killed-cure"
 
@@ -86,6 +86,9 @@ class Private(TestCase):
             self.wait_until(lambda: len(descendants(d.pid)) >= 4, "a drill under way")
             self.assertEqual(d.stop(number), code)
             self.wait_until(lambda: not any(map(alive, descendants(os.getpid()))), "end of all processes")
+
+    def test_started_with_children_ignored_it_hears_of_their_end(self):
+        self.assertEqual(conclusive([*HEEDLESS, *program("echodrill"), "run", "server-killed"]).code, OK)
 
 
 def is_connected(pid):

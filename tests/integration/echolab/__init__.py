@@ -18,7 +18,7 @@ program fails the test that ran it. Every process is a descendant of the test's,
 """
 
 from .environment import BIN, ENVIRONMENT, NO_ANSWER, OK, PATIENCE, ROOT, SLOW, UNCONFINED, USAGE, VARIANT, VERDICT, WRAP, slow
-from .process import Failed, Process, children, clean_env, descendants, program, run, stat_fields
+from .process import HEEDLESS, Failed, Process, children, clean_env, descendants, program, run, stat_fields
 from .echod import Echod, as_options
 from .backends import SANITIZERS, class_name, for_each_backend, not_in, offered, only
 from .covered import COVERED, covers
@@ -28,7 +28,7 @@ from .netns import Namespace, no_namespaces, sh
 from .case import TestCase
 
 __all__ = [
-    "BIN", "COVERED", "ENVIRONMENT", "Echod", "Failed", "NO_ANSWER", "Namespace", "OK", "PATIENCE", "Process",
+    "BIN", "COVERED", "ENVIRONMENT", "Echod", "Failed", "HEEDLESS", "NO_ANSWER", "Namespace", "OK", "PATIENCE", "Process",
     "ROOT", "Reader", "SANITIZERS", "SLOW", "Sender", "TestCase", "UNCONFINED", "USAGE", "VARIANT", "VERDICT", "WRAP",
     "as_options", "children", "class_name", "clean_env", "clock_is_a_call", "covers", "descendants", "end_of",
     "fill", "for_each_backend", "half_close", "no_namespaces", "not_in", "offered", "only", "pattern", "program",
