@@ -12,6 +12,8 @@
 #include "echo/base/output.h"
 #include "echo/base/stop.h"
 
+enum { BESIDE_MAX = 100 };
+
 /* Signals that end this program are blocked until main looks for them: else half a file is left. */
 static void outfile_hold_signals(void)
 {
@@ -21,23 +23,33 @@ static void outfile_hold_signals(void)
 	(void)pthread_sigmask(SIG_BLOCK, &mask, NULL); /* cannot fail */
 }
 
+/* Beside the name. What has such a name is another's: one that was killed has left it, and in a
+ * container all have the same number. */
+static int outfile_open_beside(struct outfile *r)
+{
+	for (unsigned i = 0; i < BESIDE_MAX && !r->f; i++) {
+		if (snprintf(r->temporary, sizeof(r->temporary), "%s.%d%s%.0u.tmp", r->name,
+			     (int)getpid(), i > 0 ? "-" : "", i) >= PATH_MAX)
+			return -ENAMETOOLONG;
+		outfile_hold_signals();
+		r->f = fopen(r->temporary, "wxe");
+		if (!r->f && errno != EEXIST)
+			break;
+	}
+	return r->f ? 0 : -errno;
+}
+
 int outfile_open(struct outfile *r, const char *name, bool in_place)
 {
 	struct stat st;
 	const bool special = lstat(name, &st) == 0 && !S_ISREG(st.st_mode);
-	int n;
 
 	*r = (struct outfile){ .f = NULL };
-	n = snprintf(r->name, sizeof(r->name), "%s", name);
-	if (n >= PATH_MAX)
+	if (snprintf(r->name, sizeof(r->name), "%s", name) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	if (!in_place && !special)
-		n = snprintf(r->temporary, sizeof(r->temporary), "%s.%d.tmp", name, (int)getpid());
-	if (n >= PATH_MAX)
-		return -ENAMETOOLONG;
-	if (r->temporary[0])
-		outfile_hold_signals();
-	r->f = r->temporary[0] ? fopen(r->temporary, "wxe") : output_open(name);
+		return outfile_open_beside(r);
+	r->f = output_open(name);
 	return r->f ? 0 : -errno;
 }
 

@@ -188,6 +188,25 @@ START_TEST(what_was_dropped_is_not_there)
 }
 END_TEST
 
+START_TEST(what_one_that_was_killed_has_left_is_in_nobodys_way)
+{
+	char path[256];
+	FILE *left;
+
+	/* in a container all have the same number */
+	snprintf(path, sizeof(path), "%s/r.json.%d.tmp", directory, (int)getpid());
+	left = fopen(path, "we");
+	ck_assert_ptr_nonnull(left);
+	ck_assert_int_eq(fclose(left), 0);
+	ask(sample_config.json, "r.json");
+	sample_finish();
+	ck_assert_int_eq(outputs_open(&outputs, &sample), 0);
+	ck_assert_int_eq(outputs_end(&outputs, &sample), 0);
+	ck_assert_int_eq(exit_code_in("r.json"), 0);
+	ck_assert_uint_eq(files(false), 2);
+}
+END_TEST
+
 START_TEST(a_file_that_cannot_be_made_is_named_before_the_run)
 {
 	char(*const names[])[OPT_TEXT_MAX] = { &sample_config.jsonl, &sample_config.csv,
@@ -320,6 +339,7 @@ Suite *outputs_suite(void)
 	tcase_add_loop_test(t, every_file_is_there_when_the_run_has_ended, 0, 2);
 	tcase_add_test(t, a_run_that_was_over_before_it_began_leaves_whole_files_too);
 	tcase_add_test(t, what_was_dropped_is_not_there);
+	tcase_add_test(t, what_one_that_was_killed_has_left_is_in_nobodys_way);
 	tcase_add_loop_test(t, a_file_that_cannot_be_made_is_named_before_the_run, 0, 5);
 	tcase_add_test(t, what_cannot_be_written_is_the_verdict_that_the_result_tells);
 	tcase_add_test(t, a_worse_verdict_stays);
