@@ -368,6 +368,7 @@ static int server_serve(struct server *s)
 		else if (s->signal == 0)
 			takeover_withdraw(&s->takeover);
 	} else {
+		metrics_stay(&s->metrics);
 		notify_ready(&s->notify, server_describe(s, text));
 		notify_watch(&s->notify, &s->group);
 	}

@@ -241,6 +241,13 @@ static int metrics_end(void *arg, bool keep)
 	return helper_ask(((struct metrics *)arg)->helper, &w);
 }
 
+static int metrics_path_end_by_helper(void *arg, bool keep)
+{
+	struct helper_work w = { .task = HELPER_METRICS_PATH, .keep = keep };
+
+	return helper_ask(((struct metrics *)arg)->helper, &w);
+}
+
 static void metrics_remove_path(void *arg, const char *path, struct path_id id)
 {
 	helper_remove_path(((struct metrics *)arg)->helper, path, id);
@@ -279,6 +286,7 @@ int metrics_open(struct metrics *m, bool join, struct opt_set *set)
 	m->server.file_begin = metrics_begin;
 	m->server.file_end = metrics_end;
 	m->server.remove_path = metrics_remove_path;
+	m->server.path_end = metrics_path_end_by_helper;
 	m->server.arg = m;
 	if (metrics_server_descriptors(m->server.options) == 0)
 		return 0;
@@ -303,6 +311,11 @@ void metrics_announce(const struct metrics *m)
 
 	if (metrics_server_where(&m->server, where)[0])
 		log_info("metrics at %s", where);
+}
+
+void metrics_stay(struct metrics *m)
+{
+	metrics_server_stay(&m->server);
 }
 
 void metrics_stop(struct metrics *m)

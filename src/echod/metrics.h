@@ -47,6 +47,9 @@ int metrics_start(struct metrics *m);
 /* A line in the log that says where. */
 void metrics_announce(const struct metrics *m);
 
+/* A takeover is over: from now on it is alone. */
+void metrics_stay(struct metrics *m);
+
 /* The last look at workers, which may have ended but must not be joined yet. */
 void metrics_stop(struct metrics *m);
 

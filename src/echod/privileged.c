@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "echo/base/log.h"
 #include "server.h"
@@ -43,6 +44,8 @@ static bool privileged_knows(const struct server *s, enum helper_task task)
 	case HELPER_METRICS_BEGIN:
 	case HELPER_METRICS_END:
 		return s->config.metrics.file[0];
+	case HELPER_METRICS_PATH:
+		return addr_path(&s->config.metrics.listen);
 	default:
 		return true;
 	}
@@ -78,6 +81,10 @@ static void privileged_work(void *arg, struct helper_work *w)
 	case HELPER_METRICS_END:
 		w->result = metrics_file_end(s->config.metrics.file, w->keep);
 		break;
+	case HELPER_METRICS_PATH:
+		w->result = metrics_path_end(addr_path(&s->config.metrics.listen),
+					     s->metrics.server.pid, w->keep);
+		break;
 	default:
 		takeover_work(&s->takeover, s->reread.config.takeover, w);
 	}
@@ -105,6 +112,7 @@ static bool privileged_needed(const struct echod_config *c)
 
 void privileged_begin(struct server *s)
 {
+	s->metrics.server.pid = getpid(); /* the helper's is another */
 	s->sandbox.wants_helper = privileged_needed(&s->config);
 	s->sandbox.helper = (struct helper){ .work = privileged_work,
 					     .watch = privileged_watch,

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
@@ -98,37 +97,6 @@ static void *metrics_server_main(void *arg)
 
 /* ---- its life ---- */
 
-/* A path that another process is going to leave gets a new socket by rename, so that whoever looks
- * for one always finds one that listens. */
-static int metrics_server_listen_path(struct metrics_server *s, bool join, char why[PATH_WHY_MAX])
-{
-	const struct path_listener how = { .type = SOCK_STREAM,
-					   .backlog = METRICS_SERVER_PEERS,
-					   .mode = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP,
-					   .uid = (uid_t)-1,
-					   .gid = (gid_t)-1 };
-	const char *path = addr_path(&s->bound);
-	char beside[PATH_TEXT_MAX + 16];
-	int r;
-
-	snprintf(beside, sizeof(beside), "%.*s.%d", PATH_TEXT_MAX - 1, path, (int)getpid());
-	if (join && strlen(beside) >= PATH_TEXT_MAX) {
-		snprintf(why, PATH_WHY_MAX, "too long a path to be taken over");
-		return -ENAMETOOLONG;
-	}
-	r = path_listen(join ? beside : path, &how, why);
-	if (r < 0)
-		return r;
-	s->listen_fd = r;
-	if (join && rename(beside, path) < 0) {
-		r = -errno;
-		snprintf(why, PATH_WHY_MAX, "%s", strerror(-r));
-		(void)unlink(beside);
-	}
-	s->path_id = path_identify(join && r < 0 ? "" : path);
-	return r < 0 ? r : 0;
-}
-
 static int metrics_server_listen(struct metrics_server *s, bool join, char why[PATH_WHY_MAX])
 {
 	const struct sock_options options = { .backlog = METRICS_SERVER_PEERS };
@@ -136,7 +104,7 @@ static int metrics_server_listen(struct metrics_server *s, bool join, char why[P
 
 	s->bound = s->options->listen;
 	if (addr_path(&s->bound))
-		return metrics_server_listen_path(s, join, why);
+		return metrics_path_listen(s, join, why);
 	if (join)
 		r = s->listen_fd = sock_join(&s->bound, &options);
 	else
@@ -176,10 +144,7 @@ static void metrics_server_prefer(const struct metrics_server *s)
 static void metrics_server_close(struct metrics_server *s)
 {
 	metrics_http_end(s);
-	if (addr_path(&s->bound) && s->remove_path)
-		s->remove_path(s->arg, addr_path(&s->bound), s->path_id);
-	else if (addr_path(&s->bound))
-		path_remove(addr_path(&s->bound), s->path_id);
+	metrics_path_close(s, false);
 	if (s->listen_fd >= 0)
 		close(s->listen_fd);
 	if (s->stop_fd >= 0)
@@ -198,6 +163,8 @@ int metrics_server_open(struct metrics_server *s, bool join, struct opt_set *set
 		return 0;
 	s->opened = true;
 	s->joined = join;
+	if (s->pid == 0)
+		s->pid = getpid();
 	if (s->options->listen.len > 0)
 		r = metrics_server_listen(s, join, why);
 	if (r < 0)
@@ -253,6 +220,12 @@ void metrics_server_stop(struct metrics_server *s)
 	s->running = false;
 	if (s->opened)
 		metrics_server_close(s);
+}
+
+void metrics_server_stay(struct metrics_server *s)
+{
+	if (s->displaces)
+		metrics_path_close(s, true);
 }
 
 void metrics_server_leave(struct metrics_server *s)

@@ -414,8 +414,19 @@ class MetricsOfATakeover(TakeoverCase, MetricsCase):
         self.assertEcho(sock, b"x")
         self.wait_samples(path, lambda s: s.sum("echod_received_bytes_total") == 1, "it is the successor's")
         sock.close()
+        self.assertEqual(os.listdir(path.parent), ["m"])
         self.assertEqual(new.stop(), OK)
         self.assertFalse(path.exists())
+
+    def test_what_is_no_socket_is_left_alone(self):
+        old, path = self.echod(), self.folder() / "m"
+        path.write_text("not a socket")
+        r = self.run_echod(takeover=f"unix:{self.path}", listen=f"127.0.0.1:{old.port}", metrics_listen=f"unix:{path}")
+        self.assertEqual(r.code, ENVIRONMENT, r)
+        self.assertIn(f"cannot listen on unix:{path}: it is there, and no socket", r.err)
+        self.assertEqual(path.read_text(), "not a socket")
+        self.assertEqual(os.listdir(path.parent), ["m"])
+        self.assertServes(old)
 
     def test_what_stays_behind_leaves_address_and_file(self):
         path = self.folder() / "echod.prom"

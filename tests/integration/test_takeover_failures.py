@@ -144,6 +144,26 @@ class Failures(FailureCase):
         self.assertEqual(errors, [])
         return old, r
 
+    def test_a_path_of_metrics_is_the_old_ones_again(self):
+        def refuse(old):
+            old.refuse("it has changed its mind")
+
+        def go(old):
+            old.talk.send(GO)
+            old.talk.receive(SERVING)
+        for steps in (refuse,), (go, refuse):
+            path = self.folder() / "m"
+            with socket.socket(socket.AF_UNIX) as metrics:
+                metrics.bind(str(path))
+                metrics.listen()
+                before = path.stat()
+                old, r = self.play_old(*steps, metrics_listen=f"unix:{path}")
+                self.assertEqual(r.code, ENVIRONMENT, r)
+                self.assertIn("it has changed its mind", r.err)
+                old.close()
+                self.assertEqual(os.listdir(path.parent), ["m"])
+                self.assertEqual(path.stat(), before)
+
     def test_a_refusal_before_commit_leaves_all_to_the_old_one(self):
         """Whether or not the old one has read what the successor said last: its kernel says ECONNRESET then."""
         def say(kind):

@@ -47,13 +47,16 @@ struct metrics_server {
 	int (*file_end)(void *arg, bool keep);
 	/* The same of path_remove, of the socket that it listens on. */
 	void (*remove_path)(void *arg, const char *path, struct path_id id);
+	int (*path_end)(void *arg, bool keep); /* and of metrics_path_end */
 	void *arg;
+	pid_t pid; /* in names of what lies beside its path; 0: of the process that opens it */
 
 	/* its own; zeroes before it is opened */
 	struct addr bound;      /* where it listens */
 	struct path_id path_id; /* of a unix socket */
 	int listen_fd, stop_fd;
 	bool opened, joined, running;
+	bool displaces; /* another's unix socket, which lies beside its own */
 	_Atomic bool leaving;
 	bool file_failed;        /* which has been said */
 	int64_t file_due_ns;     /* monotonic */
@@ -67,6 +70,10 @@ int metrics_file_begin(const char *path);
 /* It takes the place of @path, or goes. Returns 0 or -errno. */
 int metrics_file_end(const char *path, bool keep);
 
+/* The socket that lies beside @path, whose process @pid has taken its place, goes; or, unless
+ * @keep, comes back to it. Returns 0 or -errno. */
+int metrics_path_end(const char *path, pid_t pid, bool keep);
+
 /* Opens what the options, a section "metrics" of @set, ask for; nothing is served yet. @join:
  * another process of this user that listens there now is going to leave. Returns 0, or -errno with
  * set->error set. */
@@ -79,6 +86,10 @@ int metrics_server_start(struct metrics_server *s);
  * @text.
  */
 char *metrics_server_where(const struct metrics_server *s, char text[METRICS_WHERE_MAX]);
+
+/* The other process that it was opened with @join for leaves; until then that one's path is given
+ * back when this one ends. */
+void metrics_server_stay(struct metrics_server *s);
 
 /* Ends it, if it runs: answers what has been asked, and writes the file a last time. */
 void metrics_server_stop(struct metrics_server *s);

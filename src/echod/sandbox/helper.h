@@ -35,6 +35,7 @@ enum helper_task {
 	   place */
 	HELPER_METRICS_BEGIN,
 	HELPER_METRICS_END,
+	HELPER_METRICS_PATH, /* and of the unix socket beside theirs: keep: that one goes */
 	HELPER_TASKS
 };
 
