@@ -33,9 +33,9 @@ class Clients(Bench):
 
     @not_in("asan", "ubsan", "tsan", "valgrind")
     def test_what_the_client_says_is_compared(self):
-        """Its latencies: with sixteen in flight each waits for those before it."""
-        deep = f"{BIN}/echoload {{addr}} --gate {{gate}} -c {{connections}} -p 64 -o json"
-        cell, = self.result("--a", "epoll", "--b", "epoll", "--client-b", deep, *QUICK, "--compare",
+        """Its latencies: with 64 in flight each waits for those before it, and for all their bytes."""
+        deep = f"{BIN}/echoload {{addr}} --gate {{gate}} -c {{connections}} -s {{size}} -p 64 -o json"
+        cell, = self.result("--a", "epoll", "--b", "epoll", "--client-b", deep, *QUICK, "-s", "16k", "--compare",
                             ".latency_ns.p50")["cells"]
         self.assertTrue(cell["measured"], cell["reason"])
         self.assertEqual((cell["decided_by"], cell["winner"], cell["a"]["name"]), ("key", "a", "echoload"))

@@ -315,12 +315,17 @@ class EachHalf(OutageCase):
     """An outage opens when half of the connections ended within --stall, not before."""
 
     def some_die(self, count, connections=20):
+        # those that live answer when all have a message to lose, for they would take the messages of those that are late
+        asked = threading.Barrier(connections)
+
         def script(sock, n):
+            if n < count:
+                for _ in range(3):
+                    sock.sendall(recv_exactly(sock, 64))
+                recv_exactly(sock, 64)
+            asked.wait(60)
             if n >= count:
                 return echo_all(sock)
-            for _ in range(3):
-                sock.sendall(recv_exactly(sock, 64))
-            recv_exactly(sock, 64)
             rst(sock)
         return self.run_load(self.peer(script), connections=connections, messages=2000, stall="10m", code=VERDICT,
                              **LONG)
