@@ -195,6 +195,18 @@ class Merged(LoadCase):
         self.assertEqual(sum(n for i in j["intervals"] for _, n in i["latency_buckets"]), MANY)
         self.assertRegex(text, r"(?m)^parts +3 of 3; they began within ")
 
+    def test_intervals_are_the_same_in_any_order_of_files(self):
+        """Where the one that is read first is not the one that began first."""
+        loads = self.load_parts(self.echod(), 2, connections=2, duration="500ms", warmup="0s", interval="50ms", **LONG)
+        files = []
+        for k, r in enumerate(load.done() for load, _ in loads.values()):
+            r["context"]["start_unix_ns"] = 1_700_000_000_000_000_000 + k * 150_000_000
+            files.append(self.folder() / "part.json")
+            files[k].write_text(json.dumps(r.json))
+        one, other = (self.merge(*order, code=OK)[0] for order in (files, files[::-1]))
+        self.assertEqual(max(i["open"] for i in one["intervals"]), 2)
+        self.assertEqual(other["intervals"], one["intervals"])
+
     def test_a_part_that_was_killed_is_missing_and_named(self):
         """What it had written until then is told, and not in the sum."""
         loads = self.load_parts(self.echod(), 4, connections=10, duration="60s", warmup="0s", interval="10ms", **LONG)

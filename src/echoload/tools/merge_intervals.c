@@ -126,9 +126,11 @@ static void read_interval(struct merge_part *p, const json_t *row, struct interv
 static struct slot *slot_at(struct merge_intervals *v, const struct merge_part *p, int64_t at_ns)
 {
 	const int64_t since_ns = p->result.start_unix_ns - v->start_unix_ns + at_ns;
-	const int64_t nth = (since_ns + v->length_ns / 2) / v->length_ns + BEFORE;
+	/* positive: a division rounds towards 0 */
+	const int64_t from_first_ns = since_ns + BEFORE * v->length_ns + v->length_ns / 2;
+	const int64_t nth = from_first_ns / v->length_ns;
 
-	return nth >= 0 && nth < SLOTS ? &v->slots[nth] : NULL;
+	return from_first_ns >= 0 && nth < SLOTS ? &v->slots[nth] : NULL;
 }
 
 static void slot_add(struct slot *s, const struct interval *row)
@@ -166,9 +168,9 @@ static void add_row(struct merge_intervals *v, const struct merge_part *p,
 		v->unlisted++;
 		return;
 	}
-	slot_add(s, row);
-	if (end_ns > s->sum.end_ns)
+	if (!s->used || end_ns > s->sum.end_ns)
 		s->sum.end_ns = end_ns;
+	slot_add(s, row);
 	/* of one that is longer than an interval the connections were open in all of it */
 	earlier = slot_at(v, p, row->begin_ns);
 	for (earlier = earlier && earlier < s ? earlier + 1 : s; earlier <= s; earlier++)
