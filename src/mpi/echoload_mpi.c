@@ -166,6 +166,22 @@ static void file_of(const struct job *j, int rank, char name[PATH_MAX])
 	snprintf(name, PATH_MAX, "%s/part.%d.jsonl", j->dir, rank + 1);
 }
 
+/* What an earlier run has left here would be taken for this one's, if a part writes none. Before
+ * any part begins: hosts may share the folder. */
+static void forget_files(const struct job *j)
+{
+	char name[PATH_MAX];
+
+	for (int rank = 0; rank < j->size; rank++) {
+		file_of(j, rank, name);
+		if (j->rank == 0 || j->rank == rank)
+			(void)unlink(name);
+	}
+	snprintf(name, sizeof(name), "%s/done", j->dir);
+	if (j->rank == 0)
+		(void)unlink(name);
+}
+
 /* ---- the part ---- */
 
 /* Starts the echoload of this rank and waits for its end, which signals to us are sent on to. It
@@ -338,6 +354,8 @@ int main(int argc, char **argv)
 	e = find_echoload(j.echoload);
 	if (e == 0)
 		e = split_arguments(&j, argc, argv);
+	if (e == 0)
+		forget_files(&j);
 	agree(&j);
 	if (e == 0)
 		e = run_part(&j);

@@ -6,9 +6,9 @@ import os
 import signal
 import time
 
-from echolab import OK, ROOT, slow
+from echolab import OK, ROOT, USAGE, slow
 from echolab.environment import BIN
-from echolab.process import Process
+from echolab.process import Process, run
 from hostlab import HOSTS, HostsCase
 from loadlab import INCONCLUSIVE, SIGTERM
 from test_echoload_reports import hdr_counts
@@ -46,6 +46,17 @@ class Mpi(HostsCase):
                              sum((hdr_counts(f["histograms"][key]) for f in files), collections.Counter()), key)
         self.assertEqual([m["part"]["number"] for m in sorted(j["context"]["merged"], key=lambda m: m["file"])],
                          [1, 2, 3, 4])
+
+    def test_what_an_earlier_run_has_left_is_no_part_of_this_one(self):
+        """Of one host, on which no part of the second run can begin."""
+        self.dir.mkdir()
+        mpi = [*self.hosts[1].prefix, "mpirun", "--allow-run-as-root", "--oversubscribe", "-n", 2, BIN / "echoload-mpi",
+               "--dir", self.dir]
+        r = run([*mpi, "-c", 4, "-n", 100, "10.78.0.100:7007"], timeout=60)
+        self.assertEqual((r.code, len(list(self.dir.iterdir()))), (OK, 3), r)
+        r = run([*mpi, "-c", 4, "-n", 100, "--no-such-option", "10.78.0.100:7007"], timeout=60)
+        self.assertEqual((r.code, r.out), (USAGE, ""), r)
+        self.assertEqual(list(self.dir.glob("part.*")), [])
 
     def broken(self, load, within):
         """It ends in time, with exit code 5 and a report."""
