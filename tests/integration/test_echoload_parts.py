@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """A load in parts: together they are what one process would have been asked for, and each says which part it is."""
 import json
+import os
 import signal
 import time
 import unittest
+from pathlib import Path
 
-from echolab import (BIN, ENVIRONMENT, OK, ROOT, SANITIZERS, USAGE, Process, covers, no_namespaces, not_in,
+from echolab import (BIN, ENVIRONMENT, OK, ROOT, SANITIZERS, USAGE, Process, covers, descendants, no_namespaces, not_in,
                      recv_exactly, run, sh)
 from loadlab import INCONCLUSIVE, LONG, LoadCase, echo_all, parse, target_text
 from loadlab import problems as books
@@ -382,18 +384,36 @@ class Merged(LoadCase):
 class Mpirun(LoadCase):
     """What tools/echoload-mpirun does about time, with an mpirun that hangs: make hosts-check runs the real one."""
 
-    def mpirun(self, *argv, **env):
-        """It, with a sleep that writes down for how long it was asked and is over when mpirun has begun."""
+    def programs(self, **texts):
+        """A folder with these scripts in it, and the environment in which they are found."""
         folder = self.folder()
-        wait = f"while [ ! -e {folder}/begun ]; do /bin/sleep 0.01; done"
-        for name, text in (("mpirun", f"touch {folder}/begun; exec /bin/sleep 600"), ("echoload-mpi", ""),
-                           ("sleep", f'echo "$1" >>{folder}/slept\n{wait}')):
-            (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        for name, text in {"echoload-mpi": "", **texts}.items():
+            (folder / name).write_text(f"#!/bin/sh\n{text.format(folder)}\n")
             (folder / name).chmod(0o755)
         (folder / "echoload").symlink_to(BIN / "echoload")
+        return folder, {"ECHOLAB_BIN": folder, "PATH": f"{folder}:/usr/bin:/bin"}
+
+    def mpirun(self, *argv):
+        """It, with a sleep that writes down for how long it was asked and is over when mpirun has begun."""
+        folder, env = self.programs(mpirun="touch {0}/begun; exec /bin/sleep 600",
+                                    sleep='echo "$1" >>{0}/slept\nwhile [ ! -e {0}/begun ]; do /bin/sleep 0.01; done')
         self.slept = folder / "slept"
-        return run([ROOT / "tools/echoload-mpirun", "-n", "4", *argv],
-                   {"ECHOLAB_BIN": folder, "PATH": f"{folder}:/usr/bin:/bin", **env})
+        return run([ROOT / "tools/echoload-mpirun", "-n", "4", *argv], env)
+
+    def test_when_it_has_ended_nothing_of_it_is_left(self):
+        """Above all nothing that holds its output, which whoever reads that would wait for."""
+        _, env = self.programs(mpirun="echo begun")
+        p = self.keep(Process([ROOT / "tools/echoload-mpirun", "-n", "4", "--", "-d", "10m", "127.0.0.1:7"], env))
+        self.assertEqual(p.wait(), INCONCLUSIVE, p.said())
+        self.wait_until(lambda: not any("sleep" in self.command(pid) for pid in descendants(os.getpid())), "nobody sleeps")
+
+    @staticmethod
+    def command(pid):
+        """Nothing of a process that has ended."""
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
 
     def test_it_is_killed_when_the_load_and_20_seconds_are_over(self):
         """Duration, warm-up and grace, rounded up."""
