@@ -8,6 +8,7 @@
 #   make coverage         line and branch coverage       make fuzz         each fuzzer for FUZZ_TIME seconds
 #   make lint             clang-tidy cppcheck shellcheck make tidy         our own limits and layers
 #   make analyze          gcc -fanalyzer and clang --analyze: no finding that tools/analyze.allowed does not explain
+#   make claims           do the figures of README.md and docs/ still hold? hours, on a quiet machine (CLAIMS='README')
 #   make mutants          changes books, verdict and classifier, one thing at a time: do the tests notice?
 #   make format           let clang-format decide        make format-check only ask it
 #   make pictures         those of the README: a run with its server killed, its page, a drill
@@ -252,6 +253,11 @@ vm-check:
 	$(Q)r=0; for k in 6.1 6.12; do echo "Linux $$k:"; \
 		tools/vm --kernel $$k --time 14400 'make kernel-check' || r=1; done; exit $$r
 
+# CLAIMS='README' is a part of it, CLAIMS=--list only says what is claimed
+claims: check-programs
+	$(Q)tools/claims $(CLAIMS)
+.PHONY: claims
+
 demo: all
 	$(Q)tools/demo
 
@@ -343,7 +349,7 @@ shellcheck:
 	$(Q)shellcheck $$(grep -lsE '^#!(/usr)?/bin/(env )?(ba)?sh' tools/* tests/* configs/hosts/* .ci/* debian/*)
 
 tidy: all $(B)/unit bench-programs
-	$(Q)tools/tidy
+	$(Q)tools/tidy; r=$$?; tools/claims --check && exit $$r
 format:
 	$(Q)clang-format -i $(CFILES) $(HFILES) src/mpi/*.c
 format-check:
