@@ -9,6 +9,7 @@
 #   make lint             clang-tidy cppcheck shellcheck make tidy         our own limits and layers
 #   make analyze          gcc -fanalyzer and clang --analyze: no finding that tools/analyze.allowed does not explain
 #   make claims           do the figures of README.md and docs/ still hold? hours, on a quiet machine (CLAIMS='README')
+#   make nightly          all that is long: steps, each for a limited time, a table of them (NIGHTLY='sim chaos')
 #   make mutants          changes books, verdict and classifier, one thing at a time: do the tests notice?
 #   make format           let clang-format decide        make format-check only ask it
 #   make pictures         those of the README: a run with its server killed, its page, a drill
@@ -256,7 +257,10 @@ vm-check:
 # CLAIMS='README' is a part of it, CLAIMS=--list only says what is claimed
 claims: check-programs
 	$(Q)tools/claims $(CLAIMS)
-.PHONY: claims
+# NIGHTLY='sim chaos' are some of its steps, NIGHTLY=--list only names them
+nightly:
+	$(Q)tools/nightly $(NIGHTLY)
+.PHONY: claims nightly
 
 demo: all
 	$(Q)tools/demo
