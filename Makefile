@@ -281,8 +281,9 @@ failures: all
 programs: all
 	$(Q)tools/programs $(CLIENTSFLAGS) $(CLIENTS)
 
+# a make below this one takes what is exported for a wish of the user's
 asan ubsan tsan valgrind:
-	$(sub) VARIANT=$@ check
+	$(sub) VARIANT=$@ $(if $(filter file,$(origin ECHOLAB_SLOW)),ECHOLAB_SLOW=$(or $(SLOW.$@),1)) check
 coverage:
 	$(Q)rm -rf build/coverage
 	$(sub) VARIANT=coverage check

@@ -85,3 +85,16 @@ class Bounded(TestCase):
             with self.assertRaises(ValueError):
                 bounded.seconds_of(wrong)
         self.assertEqual(bounded.clock(3 * 3600 + 62.9), "3:01:02")
+
+
+class Variants(TestCase):
+    def multipliers(self, target, **env):
+        """What `make TARGET` and the makes below it multiply timeouts by."""
+        r = subprocess.run(["make", "--dry-run", "--print-data-base", target], cwd=ROOT, capture_output=True, text=True,
+                           timeout=slow(60), env={"PATH": os.environ["PATH"]} | env)
+        return set(re.findall(r"^CK_TIMEOUT_MULTIPLIER := (\S+)$", r.stdout, re.M))
+
+    def test_tests_of_slow_variants_get_their_time(self):
+        for target, slower in (("asan", "3"), ("tsan", "5"), ("valgrind", "10"), ("ubsan", "1"), ("coverage", "1")):
+            self.assertEqual(self.multipliers(target) - {"1"}, {slower} - {"1"}, target)
+        self.assertEqual(self.multipliers("tsan", ECHOLAB_SLOW="7"), {"7"}, "of somebody who knows this machine")
