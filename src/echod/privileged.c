@@ -100,6 +100,12 @@ static void privileged_poll(void *arg)
 	takeover_work_poll(&((struct server *)arg)->takeover);
 }
 
+/* Whoever watches over echod hears of it as always. */
+static int privileged_meanwhile(void *arg)
+{
+	return worker_group_run_tick(&((struct server *)arg)->group, -1);
+}
+
 /* Whether anything may have to be read, opened, removed or started later. */
 static bool privileged_needed(const struct echod_config *c)
 {
@@ -117,5 +123,6 @@ void privileged_begin(struct server *s)
 	s->sandbox.helper = (struct helper){ .work = privileged_work,
 					     .watch = privileged_watch,
 					     .poll = privileged_poll,
+					     .meanwhile = privileged_meanwhile,
 					     .arg = s };
 }

@@ -226,8 +226,7 @@ bool worker_group_alive(const struct worker_group *g, uint32_t n)
 	return true;
 }
 
-/* Calls it if it is due. Returns @timeout_ms, or less: then it is. */
-static int worker_group_run_tick(struct worker_group *g, int timeout_ms)
+int worker_group_run_tick(struct worker_group *g, int timeout_ms)
 {
 	int64_t left_ns = g->tick_ns - clock_now_ns();
 	int left_ms;

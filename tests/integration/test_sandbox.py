@@ -254,6 +254,22 @@ class Files(ReloadCase, SupervisorCase):
         self.assertEqual(server.wait(), OK)
 
     @confined
+    def test_a_reload_that_takes_long_is_no_hang(self):
+        """As where a name is looked up: the helper stands still, and the supervisor hears that echod serves."""
+        supervisor = self.supervisor(f"{self.folder()}/notify")
+        server = self.serve(options={"env": {"NOTIFY_SOCKET": supervisor.address, "WATCHDOG_USEC": "300000"}})
+        self.wait_until(helpers, "a helper")
+        os.kill(helpers()[0], signal.SIGSTOP)
+        server.send_signal(signal.SIGHUP)
+        supervisor.wait_for("RELOADING")
+        for _ in range(3):
+            supervisor.wait_for("WATCHDOG", "1")
+        self.assertServes(self.connect(server))
+        self.assertNotIn("SIGHUP", server.err.text)
+        os.kill(helpers()[0], signal.SIGCONT)
+        self.assertTrue(server.err.wait_for("SIGHUP: nothing has changed"), server.said())
+
+    @confined
     def test_a_killed_helper_is_said_and_takes_no_service(self):
         server = self.serve(shutdown="close")
         self.wait_until(helpers, "a helper")

@@ -67,6 +67,10 @@ void worker_group_watch(struct worker_group *g, const int *fds, unsigned count);
 void worker_group_tick(struct worker_group *g, int64_t every_ns, void (*tick)(void *arg),
 		       void *arg);
 
+/* The same where main waits for something else: calls it if it is due. Returns @timeout_ms (-1: for
+ * ever), or less: then it is. */
+int worker_group_run_tick(struct worker_group *g, int timeout_ms);
+
 /* Wakes all workers to ask for a sign of life, number @n; whether all that run have given it. */
 void worker_group_ask(struct worker_group *g, uint32_t n);
 bool worker_group_alive(const struct worker_group *g, uint32_t n);

@@ -182,15 +182,27 @@ int helper_start(struct helper *h)
 	return 0;
 }
 
+/* What main does otherwise while it waits goes on. */
+static void helper_wait(const struct helper *h)
+{
+	struct pollfd p = { h->fd, POLLIN, 0 };
+	int n = 0;
+
+	while (gettid() == getpid() && (n == 0 || (n < 0 && errno == EINTR)))
+		n = poll(&p, 1, h->meanwhile(h->arg));
+}
+
 /* Waits for the answer, however long that takes: a name may have to be looked up. Returns 1, or
  * less. */
 static int helper_await(const struct helper *h, struct helper_work *w)
 {
-	int r = helper_receive(h->fd, w);
 	unsigned tries = 0;
 	char closed = 0;
 	ssize_t n;
+	int r;
 
+	helper_wait(h);
+	r = helper_receive(h->fd, w);
 	if (r != 1 || !w->passes)
 		return r;
 	do

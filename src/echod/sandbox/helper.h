@@ -59,6 +59,9 @@ struct helper {
 	/* in the helper: a descriptor to watch, or -1, and what to do when it is readable */
 	int (*watch)(void *arg);
 	void (*poll)(void *arg);
+	/* called while main waits for an answer: returns for how many ms it may wait on, -1: ever
+	 */
+	int (*meanwhile)(void *arg);
 	void *arg;
 
 	pthread_mutex_t lock; /* one asks at a time */
