@@ -50,6 +50,7 @@ void program_begin(const char *name)
 	if (out)
 		stdout = out;
 	signal(SIGCHLD, SIG_DFL);
+	signal(SIGXFSZ, SIG_IGN);
 	log_init(name);
 	program_folder();
 }

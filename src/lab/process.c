@@ -36,6 +36,7 @@ static int process_become(const struct process *p)
 	if (p->cpus)
 		sched_setaffinity(0, sizeof(*p->cpus), p->cpus); /* or where we may run */
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (p->netns != PROCESS_SAME && setns(p->netns, CLONE_NEWNET) < 0)

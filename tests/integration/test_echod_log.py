@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What echod says on standard error, to whom, and how much of it."""
 import json
+import resource
 import signal
 
-from echolab import OK, Echod, covers
+from echolab import OK, Echod, Process, covers, program
 from reloadlab import ReloadCase
 from schemas import problems
 
@@ -31,6 +32,22 @@ class Logs(ReloadCase):
         class Special(Echod):
             LISTENING = line % r"listening on (.+?): (\w+), (\d+) workers?([^\n\x22]*)"
         return self.keep(Special([*self.echod_options(**options), *argv], prefix=prefix))
+
+    def test_a_file_that_may_not_become_longer_ends_nobody(self):
+        path, log = self.folder() / "at", self.folder() / "log"
+        options = ["--listen", f"unix:{path}", "--log-burst", "0", "--shutdown", "close"]
+        server = self.keep(Process(["sh", "-c", f'exec "$@" 2>{log}', "sh", *program("echod"), *options]))
+        self.wait_until(lambda: log.exists() and "listening" in log.read_text(), "it listens")
+        sock = self.connect(f"unix:{path}")
+        self.assertServes(sock)
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+        for _ in range(20):
+            server.send_signal(signal.SIGUSR2)
+            self.wait_taken(server, signal.SIGUSR2)
+        self.assertServes(sock, self.connect(f"unix:{path}"))
+        self.assertEqual(log.stat().st_size, 1000)
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        self.assertEqual(server.stop(), OK)
 
     @covers("echod", "log_burst")
     def test_a_burst_is_cut_and_counted(self):

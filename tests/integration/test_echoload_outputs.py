@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 
-from echolab import OK, TestCase, covers, program, run, slow
+from echolab import ENVIRONMENT, OK, TestCase, covers, not_in, program, run, slow
 from loadlab import LONG, LoadCase, echo_all, parse
 
 
@@ -28,6 +28,14 @@ class Outputs(LoadCase):
         path.write_text("old" * 100000)
         self.run_echoload(*base, "-oquiet", "--json", str(path))
         self.assertEqual(parse(path.read_text())["messages"]["echoed"], 20)
+
+    @not_in("coverage")  # which writes files of its own
+    def test_a_file_that_may_not_become_so_long_is_said(self):
+        peer, path = self.peer(echo_all), self.folder() / "result.json"
+        r = run(["prlimit", "--fsize=1000", *program("echoload"), "-n20", "--json", path, f"127.0.0.1:{peer.port}"])
+        self.assertEqual(r.code, ENVIRONMENT, r)
+        self.assertIn(f"cannot write {path}: File too large", r.err)
+        self.assertEqual(os.listdir(path.parent), [])
 
     def test_both_say_the_same(self):
         peer, path = self.peer(echo_all), self.folder() / "result.json"

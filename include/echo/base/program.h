@@ -52,8 +52,8 @@ struct program_options {
 /* Call it first in main, with the name for log lines. Descriptors 0 to 2 that are closed become
  * /dev/null opened for reading: no socket or file gets their numbers, input is at its end, and what
  * is written fails as it would on a closed one. SIGCHLD is not ignored, as some start us: nobody
- * would be told how a child has ended. From then on stdout is written as output.h says, and the
- * program's folder is known. */
+ * would be told how a child has ended. A file that may not become longer (ulimit -f) is an errno.
+ * From then on stdout is written as output.h says, and the program's folder is known. */
 void program_begin(const char *name);
 
 /* What `git describe` said when it was built, and the commit's hash ("" if unknown). */
