@@ -182,12 +182,13 @@ static __attribute__((noreturn)) void keeper_wait(pid_t command, const sigset_t 
 	}
 }
 
-/* @told: a pipe that takes the pid of the command */
+/* @told: a pipe that takes the pid of the command; @parent: who has forked us */
 static __attribute__((noreturn)) void keeper_run(const struct child *c, const char *command,
-						 const cpu_set_t *cpus, int keep, int told)
+						 const cpu_set_t *cpus, int keep, int told,
+						 pid_t parent)
 {
 	sigset_t all;
-	pid_t parent = getppid(), pid;
+	pid_t pid;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
@@ -223,13 +224,14 @@ int child_start(struct child *c, const char *command, const cpu_set_t *cpus)
 /* Starts the keeper, which says what the command's pid is. Returns 0 or -errno. */
 static int child_start_keeper(struct child *c, const char *command, const cpu_set_t *cpus, int keep)
 {
+	const pid_t parent = getpid();
 	int ends[2], r = 0;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	c->keeper = fork();
 	if (c->keeper == 0)
-		keeper_run(c, command, cpus, keep, ends[1]);
+		keeper_run(c, command, cpus, keep, ends[1], parent);
 	if (c->keeper < 0)
 		r = -errno;
 	close(ends[1]);

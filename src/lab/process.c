@@ -23,14 +23,16 @@ static int process_streams(const struct process *p)
 	return p->keep != PROCESS_SAME && fcntl(p->keep, F_SETFD, 0) < 0 ? -errno : 0;
 }
 
-/* In the child. Returns -errno. */
-static int process_become(const struct process *p)
+/* In the child of @parent. Returns -errno. */
+static int process_become(const struct process *p, pid_t parent)
 {
 	sigset_t none;
 	int r;
 
 	if (p->parent_death_signal)
 		prctl(PR_SET_PDEATHSIG, p->parent_death_signal);
+	if (p->parent_death_signal && getppid() != parent)
+		return -ESRCH; /* it died before the call above */
 	if (p->group)
 		setpgid(0, 0);
 	if (p->cpus)
@@ -50,6 +52,7 @@ static int process_become(const struct process *p)
 
 pid_t process_start(const struct process *p)
 {
+	const pid_t parent = getpid();
 	int told[2], error = 0;
 	pid_t pid;
 
@@ -57,7 +60,7 @@ pid_t process_start(const struct process *p)
 		return -errno;
 	pid = fork();
 	if (pid == 0) {
-		error = process_become(p);
+		error = process_become(p, parent);
 		_exit(write(told[1], &error, sizeof(error)) == sizeof(error) ? 127 : 126);
 	}
 	error = pid < 0 ? -errno : 0;

@@ -5,12 +5,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "echo/lab/child.h"
 
 #include "suites.h"
 
@@ -102,6 +106,62 @@ START_TEST(a_group_of_its_own_is_there_when_it_runs)
 }
 END_TEST
 
+static int told[2]; /* by what was forked; its end is that of all of it */
+static pid_t doomed;
+
+/* In a process that was forked: goes on when its parent is dead. */
+static void outlive(void)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+
+	if (getppid() != doomed)
+		return;
+	(void)!write(told[1], "", 1);
+	while (getppid() == doomed)
+		nanosleep(&ms, NULL);
+}
+
+static void start_either(bool keeper)
+{
+	char script[64];
+	const char *const argv[] = { "sh", "-c", script, NULL };
+	const struct process p = { .argv = argv,
+				   .in = PROCESS_SAME,
+				   .out = PROCESS_SAME,
+				   .err = PROCESS_SAME,
+				   .netns = PROCESS_SAME,
+				   .keep = PROCESS_SAME,
+				   .parent_death_signal = SIGKILL };
+	struct child c;
+
+	snprintf(script, sizeof(script), "echo it runs >/proc/self/fd/%d", told[1]);
+	if (keeper)
+		(void)child_start(&c, script, NULL);
+	else
+		(void)process_start(&p);
+}
+
+START_TEST(what_was_forked_by_one_that_has_died_runs_nothing)
+{
+	char byte = 0;
+
+	ck_assert_int_eq(pipe(told), 0);
+	doomed = fork();
+	if (doomed == 0) {
+		doomed = getpid();
+		(void)pthread_atfork(NULL, NULL, outlive);
+		start_either(_i);
+		_exit(0);
+	}
+	close(told[1]);
+	ck_assert_int_eq(read(told[0], &byte, 1), 1);
+	kill(doomed, SIGKILL);
+	ck_assert_int_eq(waitpid(doomed, NULL, 0), doomed);
+	ck_assert_int_eq(read(told[0], &byte, 1), 0);
+	close(told[0]);
+}
+END_TEST
+
 Suite *process_suite(void)
 {
 	Suite *s = suite_create("process");
@@ -112,6 +172,7 @@ Suite *process_suite(void)
 	tcase_add_test(t, one_descriptor_stays_open);
 	tcase_add_test(t, signals_are_neither_blocked_nor_ignored);
 	tcase_add_test(t, a_group_of_its_own_is_there_when_it_runs);
+	tcase_add_loop_test(t, what_was_forked_by_one_that_has_died_runs_nothing, 0, 2);
 	suite_add_tcase(s, t);
 	return s;
 }
