@@ -23,10 +23,24 @@ static int process_streams(const struct process *p)
 	return p->keep != PROCESS_SAME && fcntl(p->keep, F_SETFD, 0) < 0 ? -errno : 0;
 }
 
+/* What one that is tested gets has to find it as it is. Where it runs beside us what we ignore, as
+ * under nohup, is not for it either. */
+static void process_signals(const struct process *p)
+{
+	const bool apart = p->group || p->netns != PROCESS_SAME;
+	sigset_t none;
+
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+	for (int number = 1; apart && number < NSIG; number++)
+		signal(number, SIG_DFL); /* of two nobody may */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* In the child of @parent. Returns -errno. */
 static int process_become(const struct process *p, pid_t parent)
 {
-	sigset_t none;
 	int r;
 
 	if (p->parent_death_signal)
@@ -37,10 +51,7 @@ static int process_become(const struct process *p, pid_t parent)
 		setpgid(0, 0);
 	if (p->cpus)
 		sched_setaffinity(0, sizeof(*p->cpus), p->cpus); /* or where we may run */
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGXFSZ, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	process_signals(p);
 	if (p->netns != PROCESS_SAME && setns(p->netns, CLONE_NEWNET) < 0)
 		return -errno;
 	r = process_streams(p);

@@ -87,6 +87,10 @@ class Private(TestCase):
             self.assertEqual(d.stop(number), code)
             self.wait_until(lambda: not any(map(alive, descendants(os.getpid()))), "end of all processes")
 
+    @not_in("valgrind", *SANITIZERS)
+    def test_under_nohup_a_server_takes_its_hang_ups(self):
+        self.assertEqual(conclusive(["nohup", *program("echodrill"), "run", "reload-under-load"], timeout=60).code, OK)
+
     def test_started_with_children_ignored_it_hears_of_their_end(self):
         self.assertEqual(conclusive([*HEEDLESS, *program("echodrill"), "run", "server-killed"]).code, OK)
 

@@ -95,6 +95,12 @@ START_TEST(signals_are_neither_blocked_nor_ignored)
 	status = run("kill -PIPE $$", PROCESS_SAME, false);
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGHUP, SIG_IGN); /* as nohup does */
+	status = run("kill -HUP $$", PROCESS_SAME, true);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP);
+	status = run("kill -HUP $$", PROCESS_SAME, false); /* a terminal's is for it, too */
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	signal(SIGHUP, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 }
 END_TEST

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * process: the one place where a program is started. What a program inherits is named here; all
- * else is closed on exec, and no signal is blocked or ignored in it.
+ * else is closed on exec, and no signal is blocked in it; in a group or a network of its own none
+ * is ignored either.
  */
 #ifndef ECHO_PROCESS_H
 #define ECHO_PROCESS_H
