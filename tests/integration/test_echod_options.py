@@ -37,6 +37,21 @@ class Options(TestCase):
                 self.assertGreater(len(rows(name)), 10)
                 self.assertEqual([key for key in rows(name) if not COVERED[name, key]], [], "no test @covers these")
 
+    def test_help_and_manual_say_where_a_key_stands(self):
+        """One that a file has in another section than the first, though its option does not begin with that name."""
+        for name in PROGRAMS:
+            config = run([*program(name), "--print-config"]).out
+            said = " ".join(run([*program(name), "--help"]).out.split())
+            manual = " ".join(run([*program(name), "--man"]).out.split())
+            for section, keys in re.findall(r"^\[(\w+)\]\n((?:;?\w+ +=.*\n)+)", config, re.M)[1:]:
+                for key in re.findall(r"^;?(\w+)", keys, re.M):
+                    with self.subTest(program=name, key=key):
+                        own, option = f" --{section}-{key} ".replace("_", "-"), f"--{key} ".replace("_", "-")
+                        if own in said.replace("_", "-"):
+                            continue
+                        self.assertRegex(said, rf" {option}[^()]*\([^()]*\bin \[{section}\]\)")
+                        self.assertRegex(manual, rf" Fl {option[1:]}[^()]*\([^()]*\bin \[{section}\]\)")
+
     def test_no_test_claims_a_row_that_is_not_there(self):
         for name in PROGRAMS:
             claimed = {key for program_name, key in COVERED if program_name == name}

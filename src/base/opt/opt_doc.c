@@ -18,18 +18,20 @@ enum {
 	SOURCE_MAX = 100, /* longer names of files are cut in comments, or lines grow too long */
 };
 
-/* What follows the help of a row, in brackets: "0 to 1024; may repeat; default 0; live". */
+/* What follows the help of a row, in brackets: "0 to 1024; may repeat; default 0; live; in [x]". */
 static void explain_more(const struct opt_set *s, struct opt_at at, char more[OPT_ERROR_MAX])
 {
 	const struct opt *o = opt_row(s, at);
-	char limits[OPT_ERROR_MAX] = "", fallback[OPT_TEXT_MAX] = "";
+	char limits[OPT_ERROR_MAX] = "", fallback[OPT_TEXT_MAX] = "", group[OPT_NAME_MAX] = "";
 	const char *const parts[] = { opt_limits(o, limits) ? limits : "",
 				      o->repeats ? "may repeat" : "", fallback,
-				      s->reloads && o->live ? "live" : "" };
+				      s->reloads && o->live ? "live" : "", group };
 	size_t len = 0;
 
 	if (o->fallback && o->fallback[0])
 		snprintf(fallback, sizeof(fallback), "default %.200s", o->fallback);
+	if (o->group)
+		snprintf(group, sizeof(group), "in [%.40s]", o->group);
 	more[0] = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(parts) && len < OPT_ERROR_MAX; i++) {
 		if (parts[i][0])

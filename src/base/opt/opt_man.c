@@ -119,8 +119,8 @@ static void print_origins(const struct opt_set *s, FILE *to)
 		 "A value comes from the command line, else from the environment, else from the "
 		 "config file, else it is the default. Long options that set something are keys of "
 		 "the config file: words are joined by '_' or '-', the first options stand in "
-		 "section [%s], those of a section below in that section. A comment begins with "
-		 "';'. ",
+		 "section [%s] unless they name another, those of a section below in that "
+		 "section. A comment begins with ';', a line of its own with '#' too.",
 		 s->sections[0].name);
 	paragraph(to, text);
 	fputs(".Pp\n", to);
@@ -133,7 +133,10 @@ static void print_origins(const struct opt_set *s, FILE *to)
 	if (s->count > 1) {
 		fputs(".It Ev ", to);
 		print_upper(to, s->program, strlen(s->program));
-		fputs("_SECTION_KEY\nThe value of a key of a later section.\n", to);
+		fprintf(to,
+			"_SECTION_KEY\nThe value of a key whose option begins with its section, "
+			"as --%s-%s does.\n",
+			s->sections[1].name, s->sections[1].rows[0].key);
 	}
 	fputs(".El\n", to);
 }

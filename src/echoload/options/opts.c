@@ -131,6 +131,12 @@ const struct opt load_opts[] = {
 const char load_after[] =
 	"A target is HOST:PORT, unix:PATH, or unix:@NAME in the abstract namespace.\n"
 	"\n"
+	"Phases:\n"
+	"  A config file may end with sections [phase NAME]: runs one after the other,\n"
+	"  each with the keys that it sets in place of those of [global], [limits] and\n"
+	"  [report]. Each has a result of its own: --json run.json is run.NAME.json. The\n"
+	"  exit code is the worst of theirs. configs/load/open.conf has some.\n"
+	"\n"
 	"Examples:\n"
 	"  echoload -c 64 -d 10s 127.0.0.1:7007        64 connections, 10 seconds\n"
 	"  echoload -c 64 -R 50k 127.0.0.1:7007        50,000 messages each second\n"
