@@ -2,6 +2,7 @@
  * main: the commands. Drills are run several at a time, each in a private machine of its own; what
  * each has recorded is judged and reported when its machine is gone.
  */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,10 @@ static int master_read(struct master *m, const char *name)
 	}
 	drill_path(m->directory, name, path);
 	r = drill_read(&m->drills[m->count], path, error);
+	if (r == -ENOENT && !drill_is_path(name)) {
+		log_error("there is no drill '%.60s' (echodrill list names them all)", name);
+		return EXIT_USAGE;
+	}
 	if (r < 0) {
 		log_error("%s", error);
 		return program_exit_unread(-r);

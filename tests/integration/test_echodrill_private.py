@@ -435,7 +435,8 @@ class Words(TestCase):
 
     def test_what_makes_no_sense_is_refused(self):
         for args, why in (([], "no command"), (["jump"], "unknown command"), (["show"], "usage: echodrill show"),
-                          (["run", "no-such-drill"], "no-such-drill.conf: No such file"), (["list", "x"], "usage")):
+                          (["run", "no-such-drill"], "error: there is no drill 'no-such-drill' (echodrill list names them all)"),
+                          (["check", "none.conf"], "none.conf: No such file"), (["list", "x"], "usage")):
             r = self.echodrill(*args)
             self.assertEqual((r.code, why in r.err), (USAGE, True), r)
 

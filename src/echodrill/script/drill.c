@@ -295,11 +295,16 @@ int drill_read(struct drill *d, const char *path, char error[OPT_ERROR_MAX])
 	return r;
 }
 
-void drill_path(const char *dir, const char *name, char path[OPT_TEXT_MAX])
+bool drill_is_path(const char *name)
 {
 	size_t len = strlen(name);
 
-	if (strchr(name, '/') || (len > 5 && strcmp(name + len - 5, ".conf") == 0))
+	return strchr(name, '/') || (len > 5 && strcmp(name + len - 5, ".conf") == 0);
+}
+
+void drill_path(const char *dir, const char *name, char path[OPT_TEXT_MAX])
+{
+	if (drill_is_path(name))
 		snprintf(path, OPT_TEXT_MAX, "%s", name);
 	else
 		snprintf(path, OPT_TEXT_MAX, "%.180s/%.60s.conf", dir, name);

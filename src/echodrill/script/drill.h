@@ -153,8 +153,10 @@ char *drill_missed(const struct missed_list *l, unsigned nth, char *text, size_t
 /* Is it to be run with one detector after the other? */
 bool drill_has_detectors(const struct drill *d);
 
-/* Finds the file of the drill @name: a path if it has a '/' or ends in .conf, else NAME.conf in
- * @dir. */
+/* Does @name name a file? It does if it has a '/' or ends in .conf. */
+bool drill_is_path(const char *name);
+
+/* Finds the file of the drill @name: a path if it is one, else NAME.conf in @dir. */
 void drill_path(const char *dir, const char *name, char path[OPT_TEXT_MAX]);
 
 /* A folder of the configurations that came with the program: the source tree's or the installed
