@@ -263,6 +263,8 @@ class Merge(LoadCase):
         self.assertEqual((r.code, r.out), (USAGE, ""), "a sum has no intervals")
         r = self.run_echoload("merge", "--json", str(at / "none" / "r.json"), str(files[0]))
         self.assertEqual(r.code, ENVIRONMENT, r)
+        r = self.run_echoload("merge", str(at / "none.json"))
+        self.assertEqual((r.code, r.err), (USAGE, f"echoload: error: {at}/none.json: cannot be read: No such file or directory\n"))
 
     def test_a_sum_of_one_is_itself(self):
         file, = self.results({"connections": 3, "messages": 500})

@@ -100,7 +100,7 @@ int merge_file_load(struct merge_part *p)
 	int e = run_file_load(p->name, &text, &size);
 
 	if (e < 0) {
-		merge_value_fail(p, "unable to open %.300s: %s", p->name, strerror(-e));
+		merge_value_fail(p, "cannot be read: %s", strerror(-e));
 		p->lack = e;
 	} else {
 		e = file_parse(p, text, size);
