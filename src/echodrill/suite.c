@@ -121,6 +121,16 @@ static void suite_lacks_memory(const struct run *r)
 	snprintf(rec->why.text, sizeof(rec->why.text), "no memory for its result");
 }
 
+/* Segments, which belong to the timeline and to the picture. */
+static void suite_tell(const struct run *r)
+{
+	struct record *rec = r->record;
+
+	if (capture_tell(r->pcap[WIRE_CLIENT], &rec->timeline, "", SUITE_WIRE_EVENTS) < 0 &&
+	    record_sound(rec))
+		snprintf(rec->problem, sizeof(rec->problem), "the capture cannot be read");
+}
+
 static void suite_report(struct suite *s, struct job *p)
 {
 	static struct judgement j;
@@ -134,7 +144,7 @@ static void suite_report(struct suite *s, struct job *p)
 				 .took_ns = clock_now_ns() - p->started_ns };
 	bool whole;
 
-	capture_tell(p->run.pcap[WIRE_CLIENT], &p->run.record->timeline, "", SUITE_WIRE_EVENTS);
+	suite_tell(&p->run);
 	timeline_sort(&p->run.record->timeline);
 	observe_open(&p->run);
 	suite_lacks_memory(&p->run);

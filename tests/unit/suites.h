@@ -34,6 +34,7 @@
 	X(drill_explain)  \
 	X(drill_file)     \
 	X(drill_frame)    \
+	X(drill_judge)    \
 	X(drill_picture)  \
 	X(drill_progress) \
 	X(drill_report)   \

@@ -63,7 +63,7 @@ START_TEST(a_file_that_is_no_capture_has_no_frames_and_is_closed)
 	ck_assert_int_eq(capture_count(fd, "any.all", &all, &first, &last), -EIO);
 	capture_each(fd, see, &frames);
 	ck_assert_uint_eq(frames, 0);
-	ck_assert_int_eq(capture_heard(fd, INT64_MAX, &first, &last), 0);
+	ck_assert_int_eq(capture_heard(fd, INT64_MAX, &first, &last), -EIO);
 	ck_assert_int_eq(dup(fd), next);
 	close(next);
 	close(fd);

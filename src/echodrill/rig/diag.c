@@ -216,6 +216,7 @@ static void counters_file(struct diag_counters *c, const char *path)
 	while (f && fgets(names, sizeof(names), f) && fgets(values, sizeof(values), f))
 		if (strncmp(names, "Tcp", 3) == 0)
 			counters_pair(c, names, values);
+	c->unread |= !f || ferror(f);
 	if (f)
 		fclose(f);
 }
@@ -223,6 +224,7 @@ static void counters_file(struct diag_counters *c, const char *path)
 void diag_counters_read(struct diag_counters *c)
 {
 	c->count = 0;
+	c->unread = false;
 	counters_file(c, "/proc/thread-self/net/snmp");
 	counters_file(c, "/proc/thread-self/net/netstat");
 }

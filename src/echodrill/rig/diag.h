@@ -56,6 +56,7 @@ int diag_read(struct diag_states *s, int family);
 const char *diag_words(const struct diag_states *s, char *text, size_t size);
 
 struct diag_counters {
+	bool unread; /* some of them could not be */
 	unsigned count;
 	struct diag_counter {
 		char name[DIAG_NAME_MAX]; /* "TcpRetransSegs", "TcpExtTCPTimeouts" */

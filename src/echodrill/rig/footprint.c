@@ -80,10 +80,11 @@ void footprint_read(pid_t root, struct footprint *h)
 {
 	pid_t pids[FOOTPRINT_PROCESSES_MAX];
 	const unsigned count = proc_tree(root, pids, FOOTPRINT_PROCESSES_MAX);
+	const int zombies = proc_zombies(root);
 
 	*h = (struct footprint){ .root = root,
 				 .memory = read_memory(root),
-				 .zombies = proc_zombies(root) };
+				 .zombies = zombies > 0 ? (unsigned)zombies : 0 };
 	for (unsigned i = 0; i < count; i++) {
 		h->descriptors += count_descriptors(pids[i]);
 		h->io_workers += count_io_workers(pids[i]);

@@ -133,7 +133,7 @@ enum held expect_holds(const struct expect *e, const struct seen *s)
 {
 	bool late;
 
-	if (s->kind == SEEN_NOTHING)
+	if (s->kind == SEEN_NOTHING || s->kind == SEEN_UNKNOWN)
 		return HELD_NO;
 	if (e->is_text || s->kind == SEEN_TEXT)
 		return e->is_text ? holds_text(e, s) : HELD_NO;

@@ -12,10 +12,11 @@ struct expect;
 /* What was seen. A time is known to lie between two moments, because neither the fault nor our
  * looking took no time. */
 struct seen {
-	/* SEEN_FRAMES: a number that a late machine makes larger, by retransmissions */
-	enum { SEEN_NOTHING, SEEN_NUMBER, SEEN_FRAMES, SEEN_TIME, SEEN_TEXT } kind;
+	/* SEEN_UNKNOWN: this machine could not look; SEEN_FRAMES: a number that a late machine
+	 * makes larger, by retransmissions */
+	enum { SEEN_NOTHING, SEEN_UNKNOWN, SEEN_NUMBER, SEEN_FRAMES, SEEN_TIME, SEEN_TEXT } kind;
 	int64_t least, most; /* SEEN_NUMBER: the same */
-	char text[128];      /* SEEN_TEXT; else as people read it; SEEN_NOTHING: why */
+	char text[128];      /* SEEN_TEXT; else as people read it; the first two: why */
 };
 
 enum held {

@@ -4,6 +4,7 @@
 #include "command.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -156,14 +157,19 @@ void command_make(struct command *c, const struct run *r, enum who who)
 	command_show(c);
 }
 
-bool command_take_load(char *text, size_t size)
+int command_take_load(char *text, size_t size)
 {
 	FILE *f = fopen(load_file, "re");
 	size_t n = f ? fread(text, 1, size - 1, f) : 0;
-	bool all = !f || fgetc(f) == EOF;
+	int e = f || errno == ENOENT ? 0 : -errno;
 
 	text[n] = '\0';
-	if (f)
-		fclose(f);
-	return all;
+	if (!f)
+		return e;
+	if (fgetc(f) != EOF)
+		e = -EFBIG;
+	else if (ferror(f))
+		e = -errno;
+	fclose(f);
+	return e;
 }

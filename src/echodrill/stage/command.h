@@ -23,7 +23,8 @@ struct command {
 /* The command of our program beside this one, or of the shell that runs a foreign one. */
 void command_make(struct command *c, const struct run *r, enum who who);
 
-/* Reads what the client has written as JSON; "" if it has not. Returns whether it was all. */
-bool command_take_load(char *text, size_t size);
+/* Reads what the client has written as JSON; "" if it has not. Returns 0 or -errno; -EFBIG: it was
+ * not all. */
+int command_take_load(char *text, size_t size);
 
 #endif

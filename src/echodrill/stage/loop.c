@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
@@ -92,16 +93,19 @@ void loop_look(struct run *r, const char *label)
 {
 	struct record *rec = r->record;
 	struct look *l = &rec->look[rec->looks];
-	char client[80], server[80];
+	char text[RECORD_HOSTS][80];
 
 	assert(rec->looks < RECORD_LOOKS_MAX);
 	snprintf(l->label, sizeof(l->label), "%s", label);
-	loop_states(r, HOST_CLIENT, &l->of[0]);
-	loop_states(r, HOST_SERVER, &l->of[1]);
+	for (unsigned i = 0; i < RECORD_HOSTS; i++) {
+		l->unknown[i] = loop_states(r, i == 0 ? HOST_CLIENT : HOST_SERVER, &l->of[i]);
+		if (l->unknown[i] < 0)
+			snprintf(text[i], sizeof(text[i]), "unknown: %s", strerror(-l->unknown[i]));
+		else
+			diag_words(&l->of[i], text[i], sizeof(text[i]));
+	}
 	if (r->procs[WHO_SERVER].pid > 0 && !r->procs[WHO_SERVER].ended)
 		l->zombies = proc_zombies(r->procs[WHO_SERVER].pid);
 	rec->looks++;
-	timeline_add(&rec->timeline, clock_now_ns(), WHO_STATES, "%s | %s",
-		     diag_words(&l->of[0], client, sizeof(client)),
-		     diag_words(&l->of[1], server, sizeof(server)));
+	timeline_add(&rec->timeline, clock_now_ns(), WHO_STATES, "%s | %s", text[0], text[1]);
 }

@@ -80,8 +80,8 @@ unsigned proc_children(pid_t parent, pid_t *pids, unsigned max);
 unsigned proc_tree(pid_t root, pid_t *pids, unsigned max);
 
 /* How many of the processes that @root and its children have started have ended and were not reaped
- * (at most 256 of each). */
-unsigned proc_zombies(pid_t root);
+ * (at most 256 of each), or -errno. */
+int proc_zombies(pid_t root);
 
 /* Gives it no descriptor more than it has now. Returns 0 or -errno. */
 int proc_exhaust(pid_t pid);

@@ -36,7 +36,8 @@ struct mark {
 struct look {
 	char label[DRILL_LABEL_MAX];
 	struct diag_states of[RECORD_HOSTS];
-	unsigned zombies; /* of the server: processes of it that nobody has reaped */
+	int unknown[RECORD_HOSTS]; /* -errno: the kernel did not say */
+	int zombies;               /* of the server: processes that nobody has reaped; or -errno */
 };
 
 /* A connection attempt of the drill's own: "connected", "timeout" or the errno. */
@@ -93,7 +94,7 @@ struct record {
 	struct ending ending[3]; /* client, server, server2 */
 	struct outcome outcome[DRILL_STEPS_MAX];
 	struct diag_counters before[RECORD_HOSTS], after[RECORD_HOSTS];
-	int64_t fault_packets;
+	int64_t fault_packets; /* or -errno */
 	struct notice notice[NOTICE_KINDS];
 	unsigned connections; /* that the client had at a time, at most */
 	struct wire_counts wire;

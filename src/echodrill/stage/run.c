@@ -229,6 +229,15 @@ static void run_end(const struct proc *p)
 	}
 }
 
+static void run_take_load(struct run *r)
+{
+	const int e = command_take_load(r->record->load, sizeof(r->record->load));
+
+	if (e < 0)
+		loop_problem(r, e, "the client's result",
+			     e == -EFBIG ? "is longer than 512 KiB" : strerror(-e));
+}
+
 /* The client comes to its own end, the servers are asked to, and how each ended before that is
  * what counts. */
 static void run_tear_down(struct run *r)
@@ -258,8 +267,7 @@ static void run_tear_down(struct run *r)
 		launch_failed(r, WHO_CLIENT, "the client");
 	rec->fault_packets = hosts_fault_packets(&r->hosts);
 	act_end(r);
-	if (!command_take_load(rec->load, sizeof(rec->load)))
-		(void)loop_problem(r, -EFBIG, "the client's result", "is longer than 512 KiB");
+	run_take_load(r);
 	for (unsigned i = 0; i < RUN_PROCS; i++)
 		run_end(&r->procs[i]);
 	r->deadline_ns = clock_now_ns() + SEC(1);

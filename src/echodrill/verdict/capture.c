@@ -205,7 +205,7 @@ int capture_heard(int fd, int64_t until_ns, int64_t *earliest_ns, int64_t *lates
 		*latest_ns = count == 0 || heard[i] > *latest_ns ? heard[i] : *latest_ns;
 		count++;
 	}
-	return count;
+	return p ? count : -EIO;
 }
 
 int capture_each(int fd, void (*see)(void *arg, const struct frame *f, int64_t t_ns), void *arg)
@@ -228,7 +228,7 @@ bool capture_to_server(const struct frame *f)
 	return f->kind == FRAME_TCP && is_server_port(f->to);
 }
 
-void capture_tell(int fd, struct timeline *t, const char *side, unsigned max)
+int capture_tell(int fd, struct timeline *t, const char *side, unsigned max)
 {
 	struct pcap_pkthdr *h;
 	const unsigned char *data;
@@ -251,4 +251,5 @@ void capture_tell(int fd, struct timeline *t, const char *side, unsigned max)
 	}
 	if (p)
 		pcap_close(p);
+	return p ? 0 : -EIO;
 }

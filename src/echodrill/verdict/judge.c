@@ -222,6 +222,8 @@ static void judge_expect(const struct run *r, unsigned nth, bool negate, struct 
 	f->nth = nth;
 	if (observe(r, e->what, &seen) > 0 || ended_by_itself(r, e))
 		f->ruling = RULING_SKIPPED;
+	else if (seen.kind == SEEN_UNKNOWN)
+		f->ruling = RULING_DOUBT;
 	else
 		rule(r, f, expect_holds(&any, &seen), negate);
 	snprintf(f->what, sizeof(f->what), "%s", e->what);

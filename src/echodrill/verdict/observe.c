@@ -25,6 +25,8 @@
 
 static json_t *observe_load; /* the client's JSON, NULL: none */
 
+static const char unreadable[] = "the capture cannot be read";
+
 static int see_number(struct seen *s, int64_t value)
 {
 	s->kind = SEEN_NUMBER;
@@ -47,19 +49,32 @@ static int see_nothing(struct seen *s, const char *why)
 	return 0;
 }
 
+/* It could not be looked at, which says nothing of the programs. */
+static int see_unknown(struct seen *s, const char *why)
+{
+	s->kind = SEEN_UNKNOWN;
+	snprintf(s->text, sizeof(s->text), "%s", why);
+	return 0;
+}
+
 /* What times count from. "heard": when the connections have last heard of the server, before
- * @until_ns, the first and the last of them. */
+ * @until_ns, the first and the last of them. Returns whether there is one; if not, *s says why. */
 static bool find_base(const struct run *r, const struct selector *n, int64_t until_ns,
-		      struct mark *m)
+		      struct mark *m, struct seen *s)
 {
 	const struct mark *found = record_mark(r->record, n->base);
+	int heard;
 
+	see_nothing(s, "what it counts from did not happen");
 	if (found) {
 		*m = *found;
 	} else if (strcmp(n->base, "start") == 0) {
 		m->begin_ns = m->end_ns = r->record->start_ns;
 	} else if (strcmp(n->base, "heard") == 0) {
-		return capture_heard(r->pcap[WIRE_CLIENT], until_ns, &m->begin_ns, &m->end_ns) > 0;
+		heard = capture_heard(r->pcap[WIRE_CLIENT], until_ns, &m->begin_ns, &m->end_ns);
+		if (heard < 0)
+			see_unknown(s, unreadable);
+		return heard > 0;
 	} else {
 		return false;
 	}
@@ -72,8 +87,8 @@ static int see_moment(const struct run *r, const struct selector *n, struct seen
 	struct mark m;
 	char text[UNITS_MAX];
 
-	if (!find_base(r, n, at_ns, &m))
-		return see_nothing(s, "what it counts from did not happen");
+	if (!find_base(r, n, at_ns, &m, s))
+		return 0;
 	s->kind = SEEN_TIME;
 	s->most = at_ns - m.begin_ns;
 	s->least = at_ns - m.end_ns;
@@ -279,12 +294,17 @@ static int see_sockets(const struct run *r, const struct selector *n, struct see
 {
 	const struct look *l = record_look(r->record, n->part[1]);
 	const struct diag_states *of;
+	int host;
 
 	if (!l)
 		return see_nothing(s, "that look was not reached");
 	if (strcmp(n->part[0], "zombies") == 0)
-		return see_number(s, l->zombies);
-	of = &l->of[selector_end(n->part[2])];
+		return l->zombies < 0 ? see_unknown(s, strerror(-l->zombies))
+				      : see_number(s, l->zombies);
+	host = selector_end(n->part[2]);
+	if (l->unknown[host] < 0)
+		return see_unknown(s, strerror(-l->unknown[host]));
+	of = &l->of[host];
 	if (strcmp(n->part[0], "state") == 0)
 		return see_number(s, of->count[diag_state(n->part[3])]);
 	if (strcmp(n->part[0], "unread") == 0)
@@ -303,8 +323,8 @@ static int see_wire(const struct run *r, const struct selector *n, struct seen *
 	int64_t first, last, count;
 	char what[SELECTOR_PART_MAX * 2];
 
-	if (!find_base(r, n, r->record->end_ns, &m))
-		return see_nothing(s, "what it counts from did not happen");
+	if (!find_base(r, n, r->record->end_ns, &m, s))
+		return 0;
 	span.since_ns = m.begin_ns;
 	if (n->part[2][0] == '/')
 		snprintf(what, sizeof(what), "%s", n->part[2]);
@@ -313,7 +333,7 @@ static int see_wire(const struct run *r, const struct selector *n, struct seen *
 	count = capture_count(r->pcap[strcmp(n->part[1], "server") == 0], what, &span, &first,
 			      &last);
 	if (count < 0)
-		return see_nothing(s, "the capture cannot be read");
+		return see_unknown(s, unreadable);
 	if (!when) {
 		see_number(s, count);
 		s->kind = SEEN_FRAMES;
@@ -327,6 +347,8 @@ static int see_counter(const struct run *r, const struct selector *n, struct see
 	int host = selector_end(n->part[1]);
 	int64_t before, after;
 
+	if (r->record->before[host].unread || r->record->after[host].unread)
+		return see_unknown(s, "the kernel's counters cannot be read");
 	if (diag_counter(&r->record->before[host], n->part[2], &before) < 0 ||
 	    diag_counter(&r->record->after[host], n->part[2], &after) < 0)
 		return see_nothing(s, "this kernel has no such counter");
@@ -344,6 +366,8 @@ static int see_dial(const struct run *r, const struct selector *n, struct seen *
 static int see_fault(const struct run *r, const struct selector *n, struct seen *s)
 {
 	(void)n;
+	if (r->record->fault_packets < 0)
+		return see_unknown(s, "the router does not say what it has caught");
 	return see_number(s, r->record->fault_packets);
 }
 
@@ -357,7 +381,7 @@ static int see_mismatch(const struct run *r, const struct selector *n, struct se
 		return need > 0;
 	off = agree(r, observe_load, s->text, sizeof(s->text));
 	if (off < 0)
-		return see_nothing(s, "the capture cannot be read");
+		return see_unknown(s, unreadable);
 	s->kind = SEEN_NUMBER;
 	s->least = s->most = off;
 	return 0;
