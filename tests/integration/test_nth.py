@@ -23,7 +23,7 @@ FEW = {
     "serve-fork": [("ppoll", errno.ENOMEM)],
     "serve-io_uring": [("sqe_accept", "once")],
     "takeover": [("malloc", errno.ENOMEM), ("getsockopt", errno.ENOBUFS, 8)],
-    "drill": [("malloc", errno.ENOMEM), ("open", errno.EMFILE, 3)],
+    "drill": [("malloc", errno.ENOMEM), ("open", errno.EMFILE, 3), ("write_file", errno.ENOSPC, 28)],
     "drill-list": [("malloc", errno.ENOMEM)],
 }
 

@@ -291,11 +291,27 @@ static bool read_all(int fd, char *out, size_t size, int64_t until_ns)
 	}
 }
 
+/* Returns 0, or -errno: who reads it did not get all of it. */
+static int write_all(int fd, const char *text)
+{
+	size_t len = strlen(text);
+
+	while (len > 0) {
+		const ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		text += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
 int proc_helper(int netns, const char *const *argv, const char *input, char *out, size_t size,
 		int64_t until_ns)
 {
 	struct pipes p;
-	int status = 0;
+	int status = 0, given;
 	bool in_time;
 	pid_t pid;
 
@@ -305,8 +321,7 @@ int proc_helper(int netns, const char *const *argv, const char *input, char *out
 	if (pid < 0)
 		return pid;
 	/* texts are far smaller than a pipe: this does not block */
-	if (input && write(p.in[1], input, strlen(input)) < 0)
-		status = -1;
+	given = input ? write_all(p.in[1], input) : 0;
 	close(p.in[1]);
 	/* errors first: helpers that fail print nothing else */
 	in_time = read_all(p.err[0], out, size, until_ns);
@@ -320,5 +335,8 @@ int proc_helper(int netns, const char *const *argv, const char *input, char *out
 		;
 	if (!in_time)
 		return -ETIMEDOUT;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
+	if (!WIFEXITED(status))
+		return -ECHILD;
+	/* one that failed says why; to one that did all it was asked, it was not all */
+	return WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : given;
 }
