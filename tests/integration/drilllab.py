@@ -42,9 +42,14 @@ def full_name(d):
 
 
 def names(group):
-    """Names of the drills of a group."""
+    """Names of the drills of a group, but for those that want rings where FRUGAL leaves none."""
     out = run([*program("echodrill"), "list"]).out
-    return [line.split()[1] for line in out.splitlines() if line.split()[0] == group]
+    return [line.split()[1] for line in out.splitlines()
+            if line.split()[0] == group and (UNLIMITED or not wants_rings(line.split()[1]))]
+
+
+def wants_rings(name):
+    return "backend = io_uring" in (DRILLS / f"{name}.conf").read_text()
 
 
 def complaint(results):

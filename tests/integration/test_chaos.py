@@ -4,7 +4,7 @@ bug in it is found, with the step and the command that shows it again."""
 import re
 import shlex
 
-from drilllab import INCONCLUSIVE, Runs, complaint, drill
+from drilllab import INCONCLUSIVE, UNLIMITED, Runs, complaint, drill
 from echolab import BIN, OK, SANITIZERS, USAGE, VERDICT, TestCase, clean_env, covers, not_in, program, run
 
 
@@ -47,6 +47,10 @@ class Schedules(TestCase):
 
 
 class Rounds(Runs):
+    def setUp(self):
+        if not UNLIMITED:
+            self.skipTest("needs root: locked memory for rings (ulimit -l)")
+
     def round(self, *args, env=None, times=5):
         """A round that is not inconclusive, if a busy machine lets it: (exit code, its result)."""
         for _ in range(times):

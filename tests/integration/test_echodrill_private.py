@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from drilllab import INCONCLUSIVE, NobodyCase, alive, conclusive, traces
+from drilllab import DRILLS, INCONCLUSIVE, NobodyCase, alive, conclusive, traces
 from echolab import (ENVIRONMENT, HEEDLESS, OK, ROOT, SANITIZERS, USAGE, VERDICT, Process, TestCase, children, clean_env,
                      covers, descendants, no_namespaces, not_in, program, run)
 
@@ -389,6 +389,14 @@ class Lacking(TestCase):
 class Words(TestCase):
     def echodrill(self, *args, **more):
         return run([*program("echodrill"), *args], **more)
+
+    def test_how_a_program_ended_is_asked_when_it_has(self):
+        """A killed one has closed its sockets, which the client sees, some time before it has ended."""
+        for path in DRILLS.rglob("*.conf"):
+            text = path.read_text()
+            for name in set(re.findall(r"(?m)^expect = (\w+)\.(?:signal|exit|ended)\b", text)):
+                with self.subTest(drill=path.stem):
+                    self.assertRegex(text, rf"(?m)^step = .*\bawait exit {name}\b")
 
     def test_list_knows_every_drill_and_its_story(self):
         r = self.echodrill("list")

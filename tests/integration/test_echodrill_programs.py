@@ -289,7 +289,8 @@ class Notices(Programs):
 
     def test_a_long_transfer_a_reload_and_the_end_of_a_service(self):
         self.add_client(more="request = hello\ntransfer = exec socat -u /dev/zero TCP:{server}:{port}")
-        (self.place / "programs/cat.conf").write_text(SERVER + "end = USR1\nreload = WINCH\n")
+        # newer socats count on SIGUSR1
+        (self.place / "programs/cat.conf").write_text(SERVER + "end = USR2\nreload = WINCH\n")
         for name in ("program-silent-transfer", "program-drained-idle", "program-reload"):
             self.add_drill(name)
         results = self.of_mine("-j", "3", "--drills", str(self.place / "drills"), "--programs", "mine", "run", "program-silent-transfer",
@@ -298,7 +299,7 @@ class Notices(Programs):
         self.assertIn("socat -u /dev/zero", " ".join(results["program-silent-transfer"]["commands"]))
         ends = {name: [e["what"] for e in r["timeline"] if e["who"] == "server" and e["what"].startswith("(")]
                 for name, r in results.items()}
-        self.assertEqual(ends["program-drained-idle"][:1], ["(killed by SIGUSR1)"])
+        self.assertEqual(ends["program-drained-idle"][:1], ["(killed by SIGUSR2)"])
         self.assertIn("hello", [n["what"] for n in results["program-reload"]["noticed"]])
 
     def test_a_drill_for_any_client_measures_ours_too(self):
