@@ -310,7 +310,7 @@ int main(int argc, char **argv)
 	static struct master m = {
 		.drills = drills,
 		.opts = { .program = "echodrill",
-			  .usage = "[OPTION]... list | show NAME | run [NAME...] | check FILE | "
+			  .usage = "[OPTION]... list | show NAME | run [NAME...] | check FILE... | "
 				   "programs | probe [NAME...] | explain | chaos | lesson [N]",
 			  .about = "Failure drills: makes hosts of its own, starts a server and a "
 				   "client on them, injects a fault, and checks what the client "
