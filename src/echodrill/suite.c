@@ -318,17 +318,28 @@ static void suite_add_detectors(struct suite *s, const struct drill *d,
 	}
 }
 
+/* Returns an exit code: a program that could not be asked is said. */
+static int suite_find(struct backend_list *l, const char *program)
+{
+	const int r = backends_find(l, program);
+
+	if (r < 0)
+		log_error("cannot ask %s for its backends: %s", program, strerror(-r));
+	return r < 0 ? EXIT_ENVIRONMENT : EXIT_OK;
+}
+
 /* Each drill once, or with every pair of backends that it leaves open. */
-static void suite_fill(struct suite *s, const struct drill *drills, unsigned count,
-		       const struct pair *pair)
+static int suite_fill(struct suite *s, const struct drill *drills, unsigned count,
+		      const struct pair *pair)
 {
 	const struct drill_config *c = s->config;
 	static struct backend_list servers, clients;
+	int r = c->all ? suite_find(&servers, "echod") : EXIT_OK;
 
-	if (c->all) {
-		backends_find(&servers, "echod");
-		backends_find(&clients, "echoload");
-	}
+	if (r == EXIT_OK && c->all)
+		r = suite_find(&clients, "echoload");
+	if (r != EXIT_OK)
+		return r;
 	for (unsigned i = 0; i < count; i++) {
 		const struct drill *d = &drills[i];
 		bool server = c->all && !backends_fixed(&d->server_options);
@@ -349,6 +360,7 @@ static void suite_fill(struct suite *s, const struct drill *drills, unsigned cou
 									 : c->client_backend });
 		}
 	}
+	return EXIT_OK;
 }
 
 /* Signals wait until we look at them. */
@@ -366,7 +378,8 @@ static int suite_backend(const char *program, const char *name)
 
 	if (name[0] == '\0' || strcmp(name, "auto") == 0)
 		return EXIT_OK;
-	backends_find(&l, program);
+	if (suite_find(&l, program) != EXIT_OK)
+		return EXIT_ENVIRONMENT;
 	for (unsigned i = 0; i < l.count; i++)
 		if (strcmp(l.name[i], name) == 0)
 			return EXIT_OK;
@@ -388,9 +401,10 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 	s.config = c;
 	suite_progress_begin(&s.progress, c->progress, c->jobs, c->until_ns);
 	s.named = c->programs[0];
-	for (unsigned i = 0; i < pairs->count; i++)
-		suite_fill(&s, drills, count, &pairs->at[i]);
-	code = keep_check(c, s.count);
+	for (unsigned i = 0; i < pairs->count && code == EXIT_OK; i++)
+		code = suite_fill(&s, drills, count, &pairs->at[i]);
+	if (code == EXIT_OK)
+		code = keep_check(c, s.count);
 	if (code != EXIT_OK)
 		return code;
 	if (c->json[0]) {

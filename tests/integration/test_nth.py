@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """A few of the calls that tests/nth makes fail, all of which takes hours: of each scenario those in which faults were."""
 import errno
+import tempfile
+from pathlib import Path
 
 import nthtable
-from echolab import ROOT, SANITIZERS, TestCase, not_in
-from nthkinds import SCENARIOS
-from nthlab import made, row
+from echolab import ENVIRONMENT, ROOT, SANITIZERS, TestCase, not_in, program, run
+from nthkinds import FOREVER, SCENARIOS
+from nthlab import Fault, made, row
 
 # scenario: [(call, errno, n...)]; without n it is 1, 2, 3, 5, 8, 14, ...
 FEW = {
@@ -68,6 +70,15 @@ class EveryNth(TestCase):
     @natively
     def test_what_is_printed(self):
         self.few("echod-config", "drill-list")
+
+    @natively
+    def test_a_backend_that_cannot_be_asked_for_is_not_left_out_of_all(self):
+        with tempfile.TemporaryDirectory(prefix="echolab-") as folder:
+            for n in range(1, 7):  # its version and its backends, of echod and of echoload
+                r = run([*program("echodrill"), "--all", "run", "connect-refused"],
+                        Fault("fork", errno.EAGAIN, n).environment(Path(folder) / "log", "echodrill"), timeout=FOREVER)
+                self.assertEqual(r.code, ENVIRONMENT, r)
+                self.assertRegex(r.err, "^echodrill: error: cannot ask echo(d|load) for its backends: Resource temp", r)
 
 
 class Table(TestCase):

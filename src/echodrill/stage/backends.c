@@ -4,6 +4,7 @@
  */
 #include "backends.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -20,7 +21,8 @@
 enum { LIST_MAX = 256, ARGS_MAX = 16 };
 
 /* Runs @program of this folder with @args, and takes the beginning of what it says on standard
- * output. Returns its exit code, EXIT_USAGE where it could not be run. */
+ * output. Returns its exit code, that of a shell for one that a signal has ended, or -errno: it
+ * could not be run. */
 static int backends_run(const char *program, const char *const args[], char said[LIST_MAX])
 {
 	const char *argv[ARGS_MAX] = { NULL };
@@ -30,6 +32,14 @@ static int backends_run(const char *program, const char *const args[], char said
 	ssize_t n = 0;
 	pid_t pid;
 
+	said[0] = '\0';
+	if (null < 0 || out < 0) {
+		const int e = -errno;
+
+		if (null >= 0)
+			close(null);
+		return e;
+	}
 	argv[0] = program_beside(program, path, sizeof(path));
 	for (unsigned i = 0; args[i]; i++)
 		argv[i + 1] = args[i];
@@ -39,16 +49,20 @@ static int backends_run(const char *program, const char *const args[], char said
 					       .err = null,
 					       .netns = PROCESS_SAME,
 					       .keep = PROCESS_SAME });
-	if (pid > 0 && waitpid(pid, &status, 0) == pid)
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (pid > 0)
 		n = pread(out, said, LIST_MAX - 1, 0);
 	said[n > 0 ? n : 0] = '\0';
 	close(out);
 	close(null);
-	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_USAGE;
+	if (pid < 0)
+		return pid;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* Whether it runs here. */
-static bool backends_runs(const char *program, const char *backend)
+/* Whether it runs here, or -errno. */
+static int backends_runs(const char *program, const char *backend)
 {
 	/* port 1 of this host refuses: whatever comes of it, it is not code 2 or 4 */
 	const char *const dial[] = {
@@ -58,23 +72,28 @@ static bool backends_runs(const char *program, const char *backend)
 	char said[LIST_MAX];
 	int code = backends_run(program, strcmp(program, "echod") == 0 ? check : dial, said);
 
-	return code != EXIT_USAGE && code != EXIT_ENVIRONMENT;
+	return code < 0 ? code : code != EXIT_USAGE && code != EXIT_ENVIRONMENT;
 }
 
-void backends_find(struct backend_list *l, const char *program)
+int backends_find(struct backend_list *l, const char *program)
 {
 	static const char head[] = "\nbackends:";
 	const char *const version[] = { "--version", NULL };
 	char said[LIST_MAX], *rest, *name;
+	int r = backends_run(program, version, said);
 
 	l->count = 0;
-	if (backends_run(program, version, said) != EXIT_OK || !(name = strstr(said, head)))
-		return;
+	if (r != EXIT_OK || !(name = strstr(said, head)))
+		return r < 0 ? r : 0;
 	for (name = strtok_r(name + sizeof(head) - 1, " \n", &rest);
 	     name && l->count < ARRAY_LEN(l->name); name = strtok_r(NULL, " \n", &rest)) {
 		snprintf(l->name[l->count], sizeof(l->name[0]), "%s", name);
-		l->count += backends_runs(program, name);
+		r = backends_runs(program, name);
+		if (r < 0)
+			return r;
+		l->count += r > 0;
 	}
+	return 0;
 }
 
 bool backends_fixed(const struct text_list *options)

@@ -13,7 +13,8 @@ struct backend_list {
 	char name[8][32];
 };
 
-void backends_find(struct backend_list *l, const char *program);
+/* Returns 0, or -errno: it could not be asked. */
+int backends_find(struct backend_list *l, const char *program);
 
 /* Do these options choose one already? */
 bool backends_fixed(const struct text_list *options);
