@@ -246,7 +246,7 @@ class EachStop(OutageCase):
         return re.findall(r"([\d.]+)s/\d+s  ", load.err.text)
 
     def test_an_answer_timeout_tells_every_connection(self):
-        server, load, _ = self.stopped(timeout="500ms", connect_timeout="10m")
+        server, load, _ = self.stopped(timeout="1500ms", connect_timeout="10m")
         r = load.done()
         self.assertEqual(r.code, VERDICT, r)
         self.assertEnds(r, {("timeout_answer", "awaiting", None): 20})
@@ -256,7 +256,7 @@ class EachStop(OutageCase):
         self.wait_counters(server, lambda c: c.open == 0, "the server has seen the resets")
 
     def test_it_reconnects_after_timeouts_and_recovers(self):
-        server, load, _ = self.stopped(timeout="400ms", reconnect="backoff 10ms..50ms", connect_timeout="300ms",
+        server, load, _ = self.stopped(timeout="1500ms", reconnect="backoff 10ms..50ms", connect_timeout="300ms",
                                        stall="10m")
         self.wait_live(load, lambda lines: lines[-1][2] >= 20, "all have timed out")
         server.send_signal(signal.SIGCONT)
