@@ -92,18 +92,19 @@ int proc_signals(pid_t pid, struct proc_signals *s)
 	return 0;
 }
 
-/* Those that live, or those that have ended and were not reaped. Returns how many, or -errno. */
-static int children_of(pid_t parent, bool ended, pid_t *pids, unsigned max)
+/* *count of those that live, or of those that have ended and were not reaped. Returns 0; -errno:
+ * none could be looked for. */
+static int children_of(pid_t parent, bool ended, pid_t *pids, unsigned max, unsigned *count)
 {
 	DIR *d = opendir("/proc");
 	const struct dirent *e;
-	unsigned count = 0;
 
+	*count = 0;
 	if (!d)
 		return -errno;
-	while (count < max && (e = readdir(d))) {
+	while (*count < max && (e = readdir(d))) {
 		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10), its = 0;
-		unsigned at = count;
+		unsigned at = *count;
 		char state;
 
 		if (pid <= 0 || !proc_stat(pid, &state, &its) || its != parent ||
@@ -112,17 +113,18 @@ static int children_of(pid_t parent, bool ended, pid_t *pids, unsigned max)
 		for (; at > 0 && pids[at - 1] < pid; at--)
 			pids[at] = pids[at - 1];
 		pids[at] = pid;
-		count++;
+		(*count)++;
 	}
 	closedir(d);
-	return (int)count;
+	return 0;
 }
 
 unsigned proc_children(pid_t parent, pid_t *pids, unsigned max)
 {
-	const int count = children_of(parent, false, pids, max);
+	unsigned count;
 
-	return count > 0 ? (unsigned)count : 0;
+	(void)children_of(parent, false, pids, max, &count);
+	return count;
 }
 
 unsigned proc_tree(pid_t root, pid_t *pids, unsigned max)
@@ -144,11 +146,12 @@ int proc_zombies(pid_t root)
 	int zombies = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		const int n = children_of(tree[i], true, ended, ZOMBIES_MAX);
+		unsigned here;
+		const int r = children_of(tree[i], true, ended, ZOMBIES_MAX, &here);
 
-		if (n < 0)
-			return n;
-		zombies += n;
+		if (r < 0)
+			return r;
+		zombies += (int)here;
 	}
 	return zombies;
 }
