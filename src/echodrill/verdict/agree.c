@@ -17,9 +17,22 @@
 
 static const int64_t crossing_ns = MSEC(50); /* the client's kernel answers meanwhile */
 
-static int64_t number(const json_t *o, const char *key)
+/* No further from 0 than @most: a client of one's own may say anything, and sums stay sums. */
+static int64_t number(const json_t *o, const char *key, int64_t most)
 {
-	return json_integer_value(json_object_get(o, key));
+	const int64_t said = json_integer_value(json_object_get(o, key));
+
+	return said > most ? most : said < -most ? -most : said;
+}
+
+static int64_t count(const json_t *o, const char *key)
+{
+	return number(o, key, INT32_MAX);
+}
+
+static int64_t time_of(const json_t *o, const char *key)
+{
+	return number(o, key, INT64_MAX / 4);
 }
 
 /* What a line of the outcomes is on the wire. */
@@ -53,9 +66,9 @@ static void differs(char *text, size_t size, const char *kind, int64_t said, uns
 int agree_with(const struct ends *e, const json_t *load, char *text, size_t size)
 {
 	const json_t *c = json_object_get(load, "connections"), *o;
-	int64_t said[END_KINDS] = { [END_UNANSWERED] = number(c, "connecting_at_end"),
-				    [END_OWN] = number(c, "open_at_end") };
-	const int64_t attempts = number(c, "attempts");
+	int64_t said[END_KINDS] = { [END_UNANSWERED] = count(c, "connecting_at_end"),
+				    [END_OWN] = count(c, "open_at_end") };
+	const int64_t attempts = count(c, "attempts");
 	int64_t off = attempts - (int64_t)e->attempts;
 	size_t i;
 
@@ -64,7 +77,7 @@ int agree_with(const struct ends *e, const json_t *load, char *text, size_t size
 	if (off > 0)
 		differs(text, size, "attempts", attempts, e->attempts, e->attempts);
 	json_array_foreach(json_object_get(load, "outcomes"), i, o) said[kind_of(o)] +=
-		number(o, "count");
+		count(o, "count");
 	for (enum end_kind k = 0; k < END_KINDS; k++) {
 		const int64_t under = (int64_t)e->least[k] - said[k],
 			      over = said[k] - (int64_t)e->most[k];
@@ -92,9 +105,9 @@ static int64_t config_time(const json_t *load, const char *key)
 static int64_t over_ns(const struct run *r, const json_t *load)
 {
 	const json_t *c = json_object_get(load, "context");
-	const int64_t began = number(c, "start_unix_ns") - r->record->unix_offset_ns;
+	const int64_t began = time_of(c, "start_unix_ns") - r->record->unix_offset_ns;
 
-	return began + number(load, "duration_ns");
+	return began + time_of(load, "duration_ns");
 }
 
 int agree(const struct run *r, const json_t *load, char *text, size_t size)
