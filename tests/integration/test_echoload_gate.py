@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Another program says when echoload sends: what it is told adds up, and nothing moves while the gate is shut."""
+import fcntl
 import socket
+import struct
+import termios
 import time
 
 from echolab import ENVIRONMENT, NO_ANSWER, USAGE, covers, recv_exactly, slow
@@ -12,8 +15,10 @@ SLICE_NS = 20_000_000
 class Gate:
     """The other program's end."""
 
-    def __init__(self, test, to, *argv, **options):
+    def __init__(self, test, to, *argv, room=None, **options):
         self.end, theirs = socket.socketpair()
+        if room is not None:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
         test.addCleanup(self.end.close)
         self.end.settimeout(slow(60))
         with theirs:
@@ -27,6 +32,10 @@ class Gate:
             return tuple(map(int, self.lines.readline().split())) or None
         except ConnectionResetError:  # it did not read all that we said
             return None
+
+    def unread(self):
+        """Bytes of answers that lie here."""
+        return struct.unpack("i", fcntl.ioctl(self.end, termios.FIONREAD, bytes(4)))[0]
 
     def slice(self, ns=SLICE_NS):
         self.end.sendall(f"{ns}\n".encode())
@@ -124,6 +133,17 @@ class Mistakes(LoadCase):
         self.assertIsNone(gate.answer())
         self.assertEqual(gate.load.wait(), ENVIRONMENT)
         self.assertIn("before the last one was answered", gate.load.err.text)
+
+    def test_who_never_reads_an_answer_does_not_keep_it(self):
+        gate = Gate(self, self.echod(), connections=2, room=1)
+        for _ in range(1000):
+            unread = gate.unread()
+            gate.end.sendall(b"1\n")
+            self.wait_until(lambda: gate.unread() > unread or not gate.load.running(), "it answers, or ends")
+            if not gate.load.running():
+                break
+        self.assertEqual(gate.load.wait(), ENVIRONMENT)
+        self.assertIn("gate: its answers are not read", gate.load.err.text)
 
     def test_usage(self):
         for argv, word in ((("--gate", "99"), "descriptor 99 is not open"),

@@ -111,8 +111,9 @@ static uint64_t gate_echoed(const struct worker_group *group, const struct load 
 	return n;
 }
 
-/* The slice is over. Who does not listen any more is noticed by the next read. */
-static void gate_answer(struct gate *g, const struct worker_group *group, const struct load *loads)
+/* The slice is over. Who has gone is noticed by the next read. There is room for many answers: a
+ * program that lets them pile up is not waited for. Returns 0 or -EPROTO. */
+static int gate_answer(struct gate *g, const struct worker_group *group, const struct load *loads)
 {
 	uint64_t drop, echoed;
 	int64_t took_ns;
@@ -120,14 +121,17 @@ static void gate_answer(struct gate *g, const struct worker_group *group, const 
 	int n;
 
 	if (!g->open || read(g->fds[1], &drop, sizeof(drop)) != sizeof(drop))
-		return;
+		return 0;
 	echoed = gate_echoed(group, loads);
 	took_ns = g->open_ns ? atomic_load(&g->rest_ns) - g->open_ns : 0;
 	g->open = false;
 	n = snprintf(line, sizeof(line), "%llu %lld\n", (unsigned long long)(echoed - g->echoed),
 		     (long long)took_ns);
-	(void)output_write(g->fds[0], line, (size_t)n, OUTPUT_FOREVER);
 	g->echoed = echoed;
+	if (output_write(g->fds[0], line, (size_t)n, OUTPUT_NO_WAIT) != -ETIME)
+		return 0;
+	log_error("gate: its answers are not read");
+	return -EPROTO;
 }
 
 static int gate_command(struct gate *g, struct worker_group *group)
@@ -182,8 +186,9 @@ int gate_poll(struct gate *g, struct worker_group *group, struct load *loads)
 
 	if (!g->used || g->ended)
 		return 0;
-	gate_answer(g, group, loads);
-	r = gate_read(g, group);
+	r = gate_answer(g, group, loads);
+	if (r == 0)
+		r = gate_read(g, group);
 	g->ended = r != 0;
 	return r;
 }

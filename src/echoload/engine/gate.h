@@ -57,7 +57,8 @@ void gate_start(struct load *l);
 void gate_turned(struct load *l);
 
 /* Main, whenever one of the descriptors may be readable: takes a command, or answers one. @loads
- * are the group's. Returns 0, 1 at the end of file, or -EPROTO after a line that is no command. */
+ * are the group's. Returns 0, 1 at the end of file, or -EPROTO after a line that is no command, or
+ * when the answers are not read. */
 int gate_poll(struct gate *g, struct worker_group *group, struct load *loads);
 
 #endif
