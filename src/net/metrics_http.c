@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "echo/base/base.h"
+#include "echo/base/clock.h"
 #include "echo/base/prom.h"
 #include "echo/net/metrics_server.h"
 #include "metrics_private.h"
@@ -20,6 +21,7 @@ enum {
 	SILENCE_S = 10,          /* then a connection ends */
 	REQUEST_MAX = 16 * 1024, /* head of a request, and of its response */
 	LAST_ROUNDS = 16,        /* for what had arrived at the end */
+	LAST_MS = 1000,          /* for the request of who was accepted just before */
 };
 
 /* Queues the response, if there is one, and lets go of it. */
@@ -60,11 +62,43 @@ static enum MHD_Result http_metrics(struct MHD_Connection *c, const struct metri
 	return http_respond(c, MHD_HTTP_OK, r);
 }
 
+/* A connection has a place in s->http_peers from its accept to its close. */
+static void http_connection(void *arg, struct MHD_Connection *c, void **place,
+			    enum MHD_ConnectionNotificationCode what)
+{
+	struct metrics_server *s = arg;
+	int i = 0;
+
+	(void)c;
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		*(enum metrics_peer *)*place = METRICS_PEER_NONE;
+		return;
+	}
+	/* the library lets in no more of them than there are places */
+	while (i < METRICS_SERVER_PEERS - 1 && s->http_peers[i] != METRICS_PEER_NONE)
+		i++;
+	s->http_peers[i] = METRICS_PEER_SILENT;
+	*place = &s->http_peers[i];
+}
+
+/* Whether one of them has been accepted and has yet to ask for something. */
+static bool http_any_silent(const struct metrics_server *s)
+{
+	for (int i = 0; i < METRICS_SERVER_PEERS; i++)
+		if (s->http_peers[i] == METRICS_PEER_SILENT)
+			return true;
+	return false;
+}
+
 /* The head of a request has come. Its body, if it has one, is not waited for. */
 static enum MHD_Result http_answer(void *arg, struct MHD_Connection *c, const char *path,
 				   const char *method, const char *version, const char *body,
 				   size_t *body_len, void **state)
 {
+	const union MHD_ConnectionInfo *peer =
+		MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	*(enum metrics_peer *)peer->socket_context = METRICS_PEER_ASKS;
 	(void)version;
 	(void)body;
 	(void)body_len;
@@ -93,7 +127,8 @@ int metrics_http_begin(struct metrics_server *s)
 		s->listen_fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)METRICS_SERVER_PEERS,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MAX,
-		MHD_OPTION_UNESCAPE_CALLBACK, http_unescape, NULL, MHD_OPTION_END);
+		MHD_OPTION_UNESCAPE_CALLBACK, http_unescape, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+		http_connection, s, MHD_OPTION_END);
 
 	info = s->http ? MHD_get_daemon_info(s->http, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info)
@@ -134,6 +169,19 @@ void metrics_http_run(const struct metrics_server *s)
 	} while (http_peers(s) < before);
 }
 
+/* Waits for the requests of those who have been accepted: they cannot know that we end. */
+static void http_hear(const struct metrics_server *s)
+{
+	const int64_t end_ns = clock_now_ns() + MSEC(LAST_MS);
+	struct pollfd p = { s->http_fd, POLLIN, 0 };
+	int64_t left_ns;
+
+	while (http_any_silent(s) && (left_ns = end_ns - clock_now_ns()) > 0) {
+		(void)poll(&p, 1, (int)(left_ns / MSEC(1)) + 1);
+		metrics_http_run(s);
+	}
+}
+
 void metrics_http_end(struct metrics_server *s)
 {
 	struct pollfd p = { s->http_fd, POLLIN, 0 };
@@ -142,6 +190,7 @@ void metrics_http_end(struct metrics_server *s)
 		return;
 	for (int i = 0; i < LAST_ROUNDS && poll(&p, 1, 0) > 0; i++)
 		metrics_http_run(s);
+	http_hear(s);
 	MHD_stop_daemon(s->http);
 	s->http = NULL;
 	s->http_fd = -1;

@@ -20,7 +20,8 @@ int metrics_http_begin(struct metrics_server *s);
 int metrics_http_wait_ms(const struct metrics_server *s);
 /* Does what there is to do. */
 void metrics_http_run(const struct metrics_server *s);
-/* Answers what has arrived, and closes everything. */
+/* Answers what has arrived, and whoever asks for the first time within a second; closes everything.
+ */
 void metrics_http_end(struct metrics_server *s);
 
 /* metrics_path.c: listens at the path of s->bound; @join: as metrics_server_open. Returns 0, or

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import select
 import signal
 import socket
 import threading
@@ -186,6 +187,27 @@ class EachMetrics(MetricsCase, LoadCase):
         self.assertEqual(server.wait(), OK)
         self.assertLess(time.monotonic() - began, slow(5))
         self.assertNobodyHome(at)
+
+    def test_who_was_accepted_just_before_the_end_is_answered(self):
+        for _ in range(10):
+            server = self.echod(metrics_listen=0)
+            at = self.metrics_of(server)
+            before = server.descriptors()
+            sock = self.connect(at)
+            self.wait_until(lambda s=server, b=before: s.descriptors() > b, "it is accepted")
+            began = time.monotonic()
+            server.send_signal(signal.SIGTERM)
+            self.wait_until(lambda s=server: not listener(s.port), "it ends")
+            closed = select.select([sock], [], [], 0.1)[0]  # had it not waited for the request
+            with contextlib.suppress(ConnectionError):
+                sock.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            late = time.monotonic() - began > 0.5  # of the second that it waits: the machine is busy
+            self.assertTrue(late or not closed, "it was closed before its request came")
+            if not late:
+                self.assertIn(b"echod_build_info", sock.makefile("rb").read())
+                self.assertEqual(server.wait(), OK)
+                return
+        self.fail("never within half a second")
 
     @covers("echod", "metrics_file", "metrics_interval")
     def test_a_file_that_is_always_whole(self):

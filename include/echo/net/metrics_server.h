@@ -35,6 +35,9 @@ unsigned metrics_server_descriptors(const struct metrics_options *o);
 
 enum { METRICS_SERVER_PEERS = 16 }; /* connections at one time */
 
+/* What is known of one of them; NONE: it has none. */
+enum metrics_peer { METRICS_PEER_NONE, METRICS_PEER_SILENT, METRICS_PEER_ASKS };
+
 struct metrics_server {
 	/* set by the caller */
 	const struct metrics_options *options;
@@ -62,6 +65,7 @@ struct metrics_server {
 	int64_t file_due_ns;     /* monotonic */
 	struct MHD_Daemon *http; /* NULL: it does not listen */
 	int http_fd;             /* readable when there is something to do */
+	enum metrics_peer http_peers[METRICS_SERVER_PEERS];
 	pthread_t thread;
 };
 
@@ -91,7 +95,8 @@ char *metrics_server_where(const struct metrics_server *s, char text[METRICS_WHE
  * back when this one ends. */
 void metrics_server_stay(struct metrics_server *s);
 
-/* Ends it, if it runs: answers what has been asked, and writes the file a last time. */
+/* Ends it, if it runs: answers what has been asked, waits up to a second for the first request of
+ * who has been accepted, and writes the file a last time. */
 void metrics_server_stop(struct metrics_server *s);
 
 /* The same, but the file is another process's by now. */
