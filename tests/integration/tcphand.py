@@ -180,6 +180,7 @@ class Hand:
         self.wire, self.ours, self.theirs, self.inbox = wire, ours, theirs, queue.SimpleQueue()
         self.seq, self.ack, self.window = random.randrange(MODULO), 0, 65535
         self.data, self.fin = b"", False  # what has come and was not taken; whether a FIN has
+        self.early = {}  # by seq: segments that came before those that they follow
         self.lumps = None
         self.unacked = []  # (where it ends, what sends it again) of what this side would send again: wires lose frames
 
@@ -255,16 +256,30 @@ class Hand:
             raise Failed(f"nothing comes any more; so far {len(self.data)} bytes wait, FIN {self.fin}")
         if "R" in segment.flags:
             raise ConnectionResetError
-        old = (self.ack - segment.seq) % MODULO  # bytes of it that came before
-        if "S" in segment.flags or old > len(segment.data):
+        if "S" in segment.flags:
             return segment
+        new = self.bring(segment)
+        while follower := self.early.pop(self.ack, None):
+            new = self.bring(follower) or new
+        if acks and new:
+            self.send()
+        return segment
+
+    def bring(self, segment):
+        """Takes what is new of it, or keeps it until what is before it has come: frames of a program with more than one
+        CPU overtake each other. Returns whether it brought something."""
+        if not segment.data and "F" not in segment.flags:
+            return False
+        old = (self.ack - segment.seq) % MODULO  # bytes of it that came before
+        if old > MODULO // 2:
+            self.early[segment.seq] = segment
+        if old > len(segment.data):
+            return False
         new = segment.data[old:]
         self.fin = self.fin or "F" in segment.flags
         self.data += new
-        self.ack = (self.ack + len(new) + ("F" in segment.flags and old <= len(segment.data))) % MODULO
-        if acks and (new or "F" in segment.flags):
-            self.send()
-        return segment
+        self.ack = (self.ack + len(new) + ("F" in segment.flags)) % MODULO
+        return bool(new or "F" in segment.flags)
 
     def take(self, size, acks=True):
         """That many bytes of the stream."""
