@@ -52,6 +52,7 @@ struct suite {
 	struct suite_progress progress;
 	FILE *json;
 	bool json_failed;
+	bool full;   /* there are more runs than it holds */
 	int trouble; /* an exit code that is not a verdict's */
 	struct job at[SUITE_MAX];
 	struct summary summary[SUITE_MAX];
@@ -283,7 +284,8 @@ static void suite_add(struct suite *s, const struct drill *d, const struct run_o
 	struct job *p = &s->at[s->count];
 	struct summary *sum = &s->summary[s->count];
 
-	if (s->count == SUITE_MAX)
+	s->full |= s->count == SUITE_MAX;
+	if (s->full)
 		return;
 	s->count++;
 	suite_progress_add(&s->progress, d);
@@ -403,6 +405,11 @@ int suite_run(const struct drill_config *c, const struct drill *drills, unsigned
 	s.named = c->programs[0];
 	for (unsigned i = 0; i < pairs->count && code == EXIT_OK; i++)
 		code = suite_fill(&s, drills, count, &pairs->at[i]);
+	if (code == EXIT_OK && s.full) {
+		log_error("more than %d runs: of drills, means, programs and backends together",
+			  SUITE_MAX);
+		code = EXIT_USAGE;
+	}
 	if (code == EXIT_OK)
 		code = keep_check(c, s.count);
 	if (code != EXIT_OK)

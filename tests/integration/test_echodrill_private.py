@@ -450,6 +450,12 @@ class Words(TestCase):
 
     @covers("echodrill", "user_timeout", "answer_timeout", "keepalive_idle", "keepalive_interval", "keepalive_count",
             "icmp_errors")
+    def test_more_runs_than_it_holds_are_not_left_out(self):
+        clients = "ab,curl-haproxy,curl-python,curl,git,h2load"
+        r = self.echodrill("--programs", clients, "run", *["connect-refused"] * 192)
+        self.assertEqual((r.code, r.out), (USAGE, ""), r)
+        self.assertIn("error: more than 1024 runs", r.err)
+
     def test_explain_computes_when_a_client_notices(self):
         r = self.echodrill("explain")
         self.assertRegex(r.out, r"silent, idle +nothing +never")
