@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a supervisor is told: sd_notify's protocol."""
+import fcntl
 import os
 import signal
 import time
@@ -56,6 +57,23 @@ class EachNotify(SupervisorCase):
         for _ in range(3):
             self.assertEcho(sock, pattern(100000))
             supervisor.wait_for("WATCHDOG", "1")
+
+    def test_a_reload_that_takes_long_is_no_hang_without_a_sandbox_either(self):
+        """As where a name is looked up: whoever opens its configuration waits until we give our lease back."""
+        address = f"@echolab-notify-{os.getpid()}-{self.id()[-40:]}"
+        supervisor = self.supervisor(address)
+        path = self.config_file("[server]\nmax_conns = 7\n")
+        server = self.echod("-f", str(path), env={"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "300000"}, sandbox="off")
+        path.write_text("[server]\nmax_conns = 8\n")
+        self.addCleanup(signal.signal, signal.SIGIO, signal.signal(signal.SIGIO, signal.SIG_IGN))
+        with open(path, "r+") as held:
+            fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            server.send_signal(signal.SIGHUP)
+            supervisor.wait_for("RELOADING")
+            for _ in range(3):
+                supervisor.wait_for("WATCHDOG", "1")
+            self.assertNotIn("SIGHUP", server.err.text)
+        self.assertTrue(server.err.wait_for("SIGHUP: now max_conns = 8"), server.said())
 
     @not_in("valgrind")  # there a thread that is held holds all
     def test_a_worker_that_makes_no_turns_is_found_out(self):

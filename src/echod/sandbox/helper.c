@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdnoreturn.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -183,9 +184,9 @@ int helper_start(struct helper *h)
 }
 
 /* What main does otherwise while it waits goes on. */
-static void helper_wait(const struct helper *h)
+static void helper_wait(const struct helper *h, int fd)
 {
-	struct pollfd p = { h->fd, POLLIN, 0 };
+	struct pollfd p = { fd, POLLIN, 0 };
 	int n = 0;
 
 	while (gettid() == getpid() && (n == 0 || (n < 0 && errno == EINTR)))
@@ -201,7 +202,7 @@ static int helper_await(const struct helper *h, struct helper_work *w)
 	ssize_t n;
 	int r;
 
-	helper_wait(h);
+	helper_wait(h, h->fd);
 	r = helper_receive(h->fd, w);
 	if (r != 1 || !w->passes)
 		return r;
@@ -247,6 +248,41 @@ static int helper_gone(struct helper *h, struct helper_work *w)
 	return w->result = -ESRCH;
 }
 
+struct helper_here {
+	const struct helper *h;
+	struct helper_work *w;
+	int done; /* an eventfd */
+};
+
+static void *helper_here_main(void *arg)
+{
+	const struct helper_here *here = arg;
+
+	here->h->work(here->h->arg, here->w);
+	(void)eventfd_write(here->done, 1);
+	return NULL;
+}
+
+/* Without a helper. A configuration is read beside main, since a name in it may have to be looked
+ * up; all else is done at once. */
+static int helper_do(const struct helper *h, struct helper_work *w)
+{
+	struct helper_here here = { h, w, -1 };
+	pthread_t thread;
+
+	if (w->task == HELPER_READ && gettid() == getpid())
+		here.done = eventfd(0, EFD_CLOEXEC);
+	if (here.done < 0 || pthread_create(&thread, NULL, helper_here_main, &here) != 0) {
+		h->work(h->arg, w);
+	} else {
+		helper_wait(h, here.done);
+		(void)pthread_join(thread, NULL);
+	}
+	if (here.done >= 0)
+		close(here.done);
+	return w->result;
+}
+
 static int helper_ask_one(struct helper *h, struct helper_work *w)
 {
 	const enum helper_task task = w->task;
@@ -254,10 +290,8 @@ static int helper_ask_one(struct helper *h, struct helper_work *w)
 	w->fd = -1;
 	w->result = 0;
 	w->why[0] = '\0';
-	if (!h->started) {
-		h->work(h->arg, w);
-		return w->result;
-	}
+	if (!h->started)
+		return helper_do(h, w);
 	if (helper_request(h, w) < 0 || helper_await(h, w) != 1 || w->task != task)
 		return helper_gone(h, w);
 	w->why[HELPER_WHY_MAX - 1] = '\0';
