@@ -5,13 +5,16 @@
 
 #include <stddef.h>
 
+#include "echo/base/base.h"
+
 void stop_signals(sigset_t *set)
 {
-	struct sigaction hangup;
+	static const int of_terminals[] = { SIGINT, SIGHUP };
+	struct sigaction now;
 
 	sigemptyset(set);
-	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
-	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
-		sigaddset(set, SIGHUP);
+	for (size_t i = 0; i < ARRAY_LEN(of_terminals); i++)
+		if (sigaction(of_terminals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(set, of_terminals[i]);
 }

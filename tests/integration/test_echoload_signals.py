@@ -105,12 +105,13 @@ class EachSignal(LoadCase):
         self.assertIn(r.code, (130, 143), r)
         self.assertTrue(r["interrupted"])
 
-    def test_under_nohup_the_end_of_a_terminal_ends_nothing(self):
+    def test_under_nohup_or_in_a_scripts_background_the_terminal_ends_nothing(self):
         server = self.echod()
         load = self.load(server, connections=5, duration="10m", warmup="0s",
-                         prefix=["sh", "-c", "trap '' HUP; exec \"$@\"", "sh"], **LONG)
+                         prefix=["sh", "-c", "trap '' HUP INT; exec \"$@\"", "sh"], **LONG)
         self.wait_open(server, 5, 1000)
         load.send_signal(signal.SIGHUP)
+        load.send_signal(signal.SIGINT)
         self.wait_open(server, 5, server.counters().received + 1_000_000)
         r = load.interrupted(signal.SIGTERM)
         self.assertEqual(r["connections"]["open_at_end"], 5, r)

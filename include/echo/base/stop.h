@@ -7,8 +7,8 @@
 
 #include <signal.h>
 
-/* SIGINT, SIGTERM and SIGHUP; the last one not where it is ignored, as under nohup: a signal that
- * is blocked is kept even if it is ignored. */
+/* SIGTERM, SIGINT and SIGHUP; the last two not where they are ignored, as under nohup or in the
+ * background of a script: a signal that is blocked is kept even if it is ignored. */
 void stop_signals(sigset_t *set);
 
 #endif
