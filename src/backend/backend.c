@@ -155,6 +155,11 @@ bool backend_instead(struct backend_choice *b, struct net_config *config, int er
 	return true;
 }
 
+int backend_check(const struct backend_choice *b, struct opt_set *s)
+{
+	return b->ops->check ? b->ops->check(s, b->config) : 0;
+}
+
 void backend_choice_free(struct backend_choice *b)
 {
 	for (size_t i = 0; i < BACKENDS_MAX; i++)

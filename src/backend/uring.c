@@ -83,6 +83,17 @@ static const struct opt uring_opts[] = {
 	OPT_END,
 };
 
+/* The kernel makes the one as small as the other, which is right for a default alone. */
+static int uring_check(struct opt_set *s, const void *options)
+{
+	const struct uring_config *c = options;
+
+	if (c->cq_entries == 0 || c->entries <= c->cq_entries ||
+	    opt_origin_of(s, "io_uring.entries")->level == OPT_DEFAULT)
+		return 0;
+	return opt_error_at(s, "io_uring.entries", "is more than cq_entries, %u", c->cq_entries);
+}
+
 /* ---- the loop ---- */
 
 static void uring_wake_arm(struct worker *w)
@@ -401,6 +412,7 @@ const struct backend_ops backend_uring = {
 	.opts = uring_opts,
 	.dial_opts = uring_dial_opts,
 	.config_size = sizeof(struct uring_config),
+	.check = uring_check,
 	.probe = uring_probe,
 	.init = uring_init,
 	.lacks = uring_lacks,

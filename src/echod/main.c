@@ -456,7 +456,8 @@ static int server_main(struct server *s, int argc, char **argv)
 			  s->backend.why, strerror(-r));
 		return EXIT_ENVIRONMENT;
 	}
-	if (echod_check(&s->opts, &s->config, s->backend.ops) < 0)
+	if (echod_check(&s->opts, &s->config, s->backend.ops) < 0 ||
+	    backend_check(&s->backend, &s->opts) < 0)
 		return server_usage_error(s);
 	if (s->config.check) {
 		log_info("the configuration is good");

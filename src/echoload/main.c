@@ -286,7 +286,8 @@ static int client_configure(struct client *c, const char *phase)
 			  c->backend.why, strerror(-r));
 		return EXIT_ENVIRONMENT;
 	}
-	if (load_check(&c->opts, &c->config, c->backend.ops) < 0)
+	if (load_check(&c->opts, &c->config, c->backend.ops) < 0 ||
+	    backend_check(&c->backend, &c->opts) < 0)
 		return client_usage_error(c);
 	return EXIT_OK;
 }

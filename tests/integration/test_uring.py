@@ -193,6 +193,12 @@ class Options(UringCase):
                 ring, = rings(self.echod(workers=1, **options))
                 self.assertEqual((ring["Sq"], ring["Cq"]), (sq, cq))
 
+    def test_more_requests_than_completions_are_refused(self):
+        for name, argv in (("echod", ["--check"]), ("echoload", ["127.0.0.1:7", "-d", "1s"])):
+            r = run([*program(name), *argv, "--backend", "io_uring", "--io_uring-entries", "64", "--io_uring-cq-entries", "16"])
+            self.assertEqual((r.code, r.out), (USAGE, ""), r)
+            self.assertEqual(r.err, f"{name}: error: --io_uring-entries: is more than cq_entries, 16\n")
+
     @covers("echoload", "io_uring_entries", "io_uring_cq_entries")
     def test_those_of_the_client_too(self):
         server = self.echod()

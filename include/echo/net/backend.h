@@ -47,6 +47,8 @@ struct backend_ops {
 	const struct opt *dial_opts; /* of them those that mean something to a client; NULL: all */
 	size_t config_size;          /* of the struct that they fill */
 
+	/* Checks across its options, NULL: there are none. 0, or -EINVAL with s->error. */
+	int (*check)(struct opt_set *s, const void *config);
 	/* 0, or -errno when this kernel cannot run it; *why then says what is missing (static).
 	 * Whether there is enough memory for what is configured, init finds out. */
 	int (*probe)(const char **why);
@@ -157,6 +159,9 @@ int backend_options(struct backend_choice *b, unsigned caps, struct opt_set *s);
 /* Takes @wanted if it runs here, or, if that is NULL, the best that does. Returns 0, or -errno with
  * b->why set. */
 int backend_choose(struct backend_choice *b, unsigned caps, const struct backend_ops *wanted);
+
+/* Checks across the options of the one that was chosen. 0, or -EINVAL with s->error. */
+int backend_check(const struct backend_choice *b, struct opt_set *s);
 
 /* Workers of @config could not be prepared, for @err (> 0): says in b->why what was lacking. If b
  * was chosen here ("auto") the next best one takes its place, in @config too. Returns whether there
