@@ -41,7 +41,7 @@ struct host_port {
 	unsigned port;
 };
 
-/* Reads all of @text as a decimal number of at most @max. Returns it or -EINVAL. */
+/* Reads all of @text as a decimal number of at most @max. Returns it, -EINVAL, or -ERANGE. */
 static int64_t read_number(const char *text, uint32_t max)
 {
 	int64_t n = 0;
@@ -51,11 +51,10 @@ static int64_t read_number(const char *text, uint32_t max)
 	for (; *text; text++) {
 		if (*text < '0' || *text > '9')
 			return -EINVAL;
-		n = n * 10 + (*text - '0');
-		if (n > max)
-			return -EINVAL;
+		if (n <= max)
+			n = n * 10 + (*text - '0');
 	}
-	return n;
+	return n <= max ? n : -ERANGE;
 }
 
 /* Cuts HOST:PORT or [HOST]:PORT. Returns 0 or -EINVAL. */
@@ -279,6 +278,15 @@ static int resolve_name(struct addr_list *l, const char *name, int family, const
 	return l->count > 0 ? 0 : -ENOENT;
 }
 
+const char addr_why_port[] = "the port must be at most 65535";
+
+bool addr_port_is_out(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+
+	return read_number(colon ? colon + 1 : text, PORT_MAX) == -ERANGE;
+}
+
 /* A single address that is written as one. */
 static int check_numeric(const struct addr *a, int family, const char **why)
 {
@@ -314,7 +322,8 @@ int addr_resolve(struct addr_list *l, const char *text, int family, const char *
 
 	if (addr_says_unix(text))
 		return resolve_unix(l, text, family, why);
-	*why = "must be HOST:PORT, with an IPv6 address in brackets";
+	*why = addr_port_is_out(text) ? addr_why_port
+				      : "must be HOST:PORT, with an IPv6 address in brackets";
 	if (cut(&hp, text) < 0)
 		return -EINVAL;
 	found.count = addr_parse(&found.at[0], text) == 0;

@@ -19,9 +19,12 @@ static int listen_parse(const struct opt *o, const char *text, void *field, char
 	snprintf(local, sizeof(local), "127.0.0.1:%.200s", text);
 	if (strcmp(text, "off") != 0 && addr_parse(&a, text) < 0 &&
 	    (addr_says_unix(text) || addr_parse(&a, local) < 0)) {
-		snprintf(why, OPT_ERROR_MAX,
-			 "must be off, PORT (of 127.0.0.1), ADDR:PORT or unix:PATH, such as 9907 "
-			 "or [::1]:9907");
+		snprintf(
+			why, OPT_ERROR_MAX, "%s",
+			addr_port_is_out(text) && !addr_says_unix(text)
+				? addr_why_port
+				: "must be off, PORT (of 127.0.0.1), ADDR:PORT or unix:PATH, such as "
+				  "9907 or [::1]:9907");
 		return -EINVAL;
 	}
 	if (addr_is_unix(&a) && !addr_path(&a)) {

@@ -30,7 +30,8 @@ static int addr_list_read(const char *text, struct addr_list *l, char why[OPT_ER
 	if (l->count > 0 && !addr_needs_interface(&l->at[0]))
 		return 0;
 	r = addr_resolve(l, text, AF_UNSPEC, &reason);
-	if (r == -EINVAL && reason != addr_why_interface && reason != addr_why_unix)
+	if (r == -EINVAL && reason != addr_why_interface && reason != addr_why_unix &&
+	    reason != addr_why_port)
 		snprintf(why, OPT_ERROR_MAX,
 			 "must be HOST:PORT, such as 127.0.0.1:7007, [::1]:7007 or, with a port "
 			 "other than 0, localhost:7007; or unix:PATH");

@@ -230,6 +230,20 @@ START_TEST(resolving_says_why_it_failed)
 }
 END_TEST
 
+START_TEST(a_port_out_of_range_is_called_that)
+{
+	static const char *const texts[] = { "localhost:99999", "127.0.0.1:65536",
+					     "[::1]:4294967297", "127.0.0.1:99999999999999999999" };
+	struct addr_list l;
+	const char *why = NULL;
+
+	ck_assert_int_eq(addr_resolve(&l, texts[_i], AF_UNSPEC, &why), -EINVAL);
+	ck_assert_str_eq(why, addr_why_port);
+	ck_assert_int_eq(addr_resolve(&l, "localhost:99999x", AF_UNSPEC, &why), -EINVAL);
+	ck_assert_str_ne(why, addr_why_port);
+}
+END_TEST
+
 START_TEST(a_link_local_address_needs_its_interface)
 {
 	static const struct {
@@ -409,6 +423,7 @@ Suite *addr_suite(void)
 	tcase_add_test(tc, a_port_can_be_changed);
 	tcase_add_test(tc, resolving_takes_numbers_and_names);
 	tcase_add_test(tc, resolving_says_why_it_failed);
+	tcase_add_loop_test(tc, a_port_out_of_range_is_called_that, 0, 4);
 	tcase_add_test(tc, a_link_local_address_needs_its_interface);
 	tcase_add_test(tc, families_take_turns_and_keep_their_order);
 	tcase_add_test(tc, all_addresses_overlap_each_of_their_family);

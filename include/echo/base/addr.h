@@ -34,6 +34,11 @@ bool addr_says_unix(const char *text);
 bool addr_is_unix(const struct addr *a);
 extern const char addr_why_unix[]; /* what to say of a text that addr_parse refuses then */
 
+/* Whether the port of HOST:PORT, or @text itself, is a number and too large, and what to say then.
+ */
+bool addr_port_is_out(const char *text);
+extern const char addr_why_port[];
+
 /* The path of a unix socket in the file system; NULL: it has none. */
 const char *addr_path(const struct addr *a);
 
