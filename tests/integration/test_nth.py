@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """A few of the calls that tests/nth makes fail, all of which takes hours: of each scenario those in which faults were."""
 import errno
+import json
 import tempfile
 from pathlib import Path
 
 import nthtable
-from echolab import ENVIRONMENT, ROOT, SANITIZERS, TestCase, not_in, program, run
+from drilllab import SKIPPED
+from echolab import ENVIRONMENT, ROOT, SANITIZERS, TestCase, no_namespaces, not_in, program, run
 from nthkinds import FOREVER, SCENARIOS
 from nthlab import Fault, made, row
 
@@ -70,6 +72,16 @@ class EveryNth(TestCase):
     @natively
     def test_what_is_printed(self):
         self.few("echod-config", "drill-list")
+
+    @natively
+    def test_a_private_machine_that_cannot_be_held_says_why(self):
+        if no_namespaces():
+            self.skipTest(no_namespaces())
+        with tempfile.TemporaryDirectory(prefix="echolab-") as folder:
+            r = run([*program("echodrill"), "-o", "json", "run", "connect-refused"],
+                    Fault("pipe2", errno.EMFILE, 2).environment(Path(folder) / "log", "echodrill"), timeout=FOREVER)
+            self.assertEqual(r.code, SKIPPED, r)
+            self.assertEqual(json.loads(r.out)["reason"], "cannot start process 1: Too many open files")
 
     @natively
     def test_a_backend_that_cannot_be_asked_for_is_not_left_out_of_all(self):

@@ -183,9 +183,7 @@ static void __attribute__((noreturn)) ns_outer(const struct ns_job *job, int ali
 	if (ns_enter(job->why) < 0)
 		_exit(EXIT_ENVIRONMENT);
 	ns_follow(alive); /* a change of credentials clears PR_SET_PDEATHSIG */
-	if (pipe2(hold, O_CLOEXEC) < 0)
-		_exit(EXIT_INTERNAL);
-	pid = fork();
+	pid = pipe2(hold, O_CLOEXEC) < 0 ? -1 : fork();
 	if (pid == 0) {
 		close(hold[1]);
 		ns_inner(job, hold[0]);
