@@ -25,12 +25,14 @@ static const char *next_word(const char *text, char word[OPT_TEXT_MAX])
 	return text[len] ? text + len + 1 : NULL;
 }
 
-static int numbers_parse(const struct opt *o, const char *text, void *field,
-			 char why[OPT_ERROR_MAX])
+/* A row as @o for one of its values. */
+static struct opt one_of(const struct opt *o, const struct opt_type *type)
 {
-	const struct opt one = {
-		.type = &opt_size, .min = o->min, .max = o->max, .size = sizeof(uint64_t)
-	};
+	return (struct opt){ .type = type, .min = o->min, .max = o->max, .size = sizeof(uint64_t) };
+}
+
+static int list_parse(struct opt one, const char *text, void *field, char why[OPT_ERROR_MAX])
+{
 	struct number_list l = { .count = 0 };
 	char word[OPT_TEXT_MAX];
 
@@ -42,7 +44,7 @@ static int numbers_parse(const struct opt *o, const char *text, void *field,
 			snprintf(why, OPT_ERROR_MAX, "has more than %d values", LIST_MAX);
 			return -ERANGE;
 		}
-		r = opt_size.parse(&one, word + strspn(word, " "), &l.at[l.count], why);
+		r = one.type->parse(&one, word + strspn(word, " "), &l.at[l.count], why);
 		if (r < 0)
 			return r;
 		l.count++;
@@ -51,24 +53,43 @@ static int numbers_parse(const struct opt *o, const char *text, void *field,
 	return 0;
 }
 
-static bool numbers_print(const struct opt *o, const void *field, unsigned nth,
-			  char text[OPT_TEXT_MAX])
+static bool list_print(struct opt one, const void *field, unsigned nth, char text[OPT_TEXT_MAX])
 {
-	const struct opt one = {
-		.type = &opt_size, .min = o->min, .max = o->max, .size = sizeof(uint64_t)
-	};
 	const struct number_list *l = field;
 	char word[OPT_TEXT_MAX];
 	size_t n = 0;
 
 	for (unsigned i = 0; i < l->count && n < OPT_TEXT_MAX; i++) {
-		opt_size.print(&one, &l->at[i], 0, word);
+		one.type->print(&one, &l->at[i], 0, word);
 		n += (size_t)snprintf(text + n, OPT_TEXT_MAX - n, "%s%s", i ? "," : "", word);
 	}
 	return nth == 0;
 }
 
-static const struct opt_type opt_numbers = { "N[,N...]", numbers_parse, numbers_print };
+static int counts_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
+{
+	return list_parse(one_of(o, &opt_uint), text, field, why);
+}
+
+static bool counts_print(const struct opt *o, const void *field, unsigned nth,
+			 char text[OPT_TEXT_MAX])
+{
+	return list_print(one_of(o, &opt_uint), field, nth, text);
+}
+
+static int sizes_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
+{
+	return list_parse(one_of(o, &opt_size), text, field, why);
+}
+
+static bool sizes_print(const struct opt *o, const void *field, unsigned nth,
+			char text[OPT_TEXT_MAX])
+{
+	return list_print(one_of(o, &opt_size), field, nth, text);
+}
+
+static const struct opt_type opt_counts = { "N[,N...]", counts_parse, counts_print },
+			     opt_sizes = { "N[,N...]", sizes_parse, sizes_print };
 
 static int modes_parse(const struct opt *o, const char *text, void *field, char why[OPT_ERROR_MAX])
 {
@@ -178,11 +199,11 @@ const struct opt bench_opts[] = {
 		   "what decides: rate, cpu (of the server), client_cpu, or a key of the client's "
 		   "JSON, of which less is better, as .latency_ns.p99; auto: the rate where the "
 		   "server sets it, else cpu"),
-	OPT(bench_config, connections, opt_numbers, "64", "connections; a list makes more cells",
+	OPT(bench_config, connections, opt_counts, "64", "connections; a list makes more cells",
 	    .min = 1, .max = 1000000, .letter = 'c'),
-	OPT(bench_config, size, opt_numbers, "64", "bytes of a message; a list makes more cells",
+	OPT(bench_config, size, opt_sizes, "64", "bytes of a message; a list makes more cells",
 	    .min = 1, .max = 1 << 30, .letter = 's'),
-	OPT(bench_config, pipeline, opt_numbers, "1",
+	OPT(bench_config, pipeline, opt_counts, "1",
 	    "messages in flight on each connection; a list makes more cells", .min = 1,
 	    .max = 65536, .letter = 'p'),
 	OPT(bench_config, mode, opt_modes, "closed",
