@@ -371,7 +371,8 @@ class Usage(Bench):
         self.refused("--backend: 'epol' must be", "run", "--a", "epol")
         self.refused("--congestion: 'nonsense'", "run", "--congestion", "nonsense")
         self.refused("No such file", "run", "/nonexistent.conf")
-        self.refused("baseline", "run", "--baseline", "/nonexistent.json")
+        self.refused("baseline /nonexistent.json: No such file or directory\n", "run", "--baseline", "/nonexistent.json")
+        self.refused("baseline /: Is a directory\n", "run", "--baseline", "/")
         conf = self.config_file("[bench]\nconections = 3\n")
         self.refused(f"{conf}:2: unknown key 'conections'; did you mean 'connections'?", "run", conf)
 

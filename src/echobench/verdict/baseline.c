@@ -96,8 +96,17 @@ static void compare(struct baseline *b, const json_t *old, const struct cell *c)
 int baseline_load(struct bench *r, const char *path, char why[WHY_MAX])
 {
 	json_error_t error;
-	json_t *root = json_load_file(path, 0, &error);
+	FILE *f = fopen(path, "re");
+	json_t *root = NULL;
 	int e = 0;
+
+	errno = f ? 0 : errno;
+	if (f)
+		root = json_loadf(f, 0, &error);
+	if (!f || ferror(f))
+		snprintf(error.text, sizeof(error.text), "%s", strerror(errno));
+	if (f)
+		fclose(f);
 
 	r->baseline = calloc(r->count, sizeof(*r->baseline));
 	if (!r->baseline || tojson_no_memory()) {
