@@ -154,6 +154,7 @@ static int check_plans(struct bench *r)
 {
 	unsigned needed = cell_blocks_needed(bench_cell_alpha(r));
 	char why[WHY_MAX] = "";
+	const char *key;
 	int e;
 
 	for (unsigned i = 0; i < r->plan_count; i++) {
@@ -164,9 +165,11 @@ static int check_plans(struct bench *r)
 				  needed, p->config.confidence, r->count);
 			return EXIT_USAGE;
 		}
-		e = server_check_sides(&p->config, why);
+		e = server_check_sides(&p->config, why, &key);
+		if (key)
+			(void)opt_error_at(&p->opts, key, "%s", why);
 		if (e < 0) {
-			log_error("%s", why);
+			log_error("%s", key ? p->opts.error : why);
 			return e == -EINVAL ? EXIT_USAGE : EXIT_ENVIRONMENT;
 		}
 	}

@@ -53,7 +53,21 @@ static int check(const char *command, char why[WHY_MAX])
 	return r == -EINVAL ? r : 0; /* what else went wrong will be the reason of a cell */
 }
 
-int server_check_sides(const struct bench_config *c, char why[WHY_MAX])
+/* What is --backend to a program that we start has another name here, @key. Returns it if @why is
+ * about that, which is left out then. */
+static const char *own_key(char why[WHY_MAX], const char *key)
+{
+	static const char option[] = " error: --backend: ";
+	const char *at = strstr(why, option);
+
+	if (!at)
+		return NULL;
+	at += sizeof(option) - 1;
+	memmove(why, at, strlen(at) + 1);
+	return key;
+}
+
+int server_check_sides(const struct bench_config *c, char why[WHY_MAX], const char **key)
 {
 	const struct workload one = { 1, 1, 1, MODE_CLOSED };
 	const char *sides[SERVERS_MAX + 2] = { c->a, c->b };
@@ -61,6 +75,7 @@ int server_check_sides(const struct bench_config *c, char why[WHY_MAX])
 	unsigned count = 2;
 	int r = 0;
 
+	*key = NULL;
 	for (unsigned i = 0; i < c->server.count; i++)
 		sides[count++] = c->server.at[i];
 	if (!command_needs_server(c->client_a))
@@ -73,6 +88,7 @@ int server_check_sides(const struct bench_config *c, char why[WHY_MAX])
 		command_server(c, sides[i], 1, command);
 		snprintf(all, sizeof(all), "%s --check", command);
 		r = check(all, why);
+		*key = r < 0 ? own_key(why, i == 0 ? "a" : i == 1 ? "b" : "server") : NULL;
 	}
 	if (r == 0 && (!c->client_a[0] || !c->client_b[0])) {
 		command_client(c, &one, "", command);
@@ -81,6 +97,7 @@ int server_check_sides(const struct bench_config *c, char why[WHY_MAX])
 		snprintf(all, sizeof(all), "%s --print-config", filled ? filled : "");
 		snprintf(why, WHY_MAX, "%s", strerror(ENOMEM));
 		r = filled ? check(all, why) : -ENOMEM;
+		*key = r < 0 ? own_key(why, "client_backend") : NULL;
 		free(gateless);
 		free(filled);
 	}

@@ -16,8 +16,9 @@ struct server {
 };
 
 /* Whether our own programs understand what they will be told, before anything is measured. Returns
- * 0, or -EINVAL with @why in the program's own words, or another -errno. */
-int server_check_sides(const struct bench_config *c, char why[WHY_MAX]);
+ * 0, or -EINVAL with @why in the program's own words, or another -errno. *key: of our option that
+ * @why is about, NULL: it says so itself. */
+int server_check_sides(const struct bench_config *c, char why[WHY_MAX], const char **key);
 
 /* Starts it; it need not listen yet. Returns 0 or -errno with @why. */
 int server_start(struct server *s, const struct cell *c, const char *side, char why[WHY_MAX]);
