@@ -4,7 +4,7 @@ import importlib
 import re
 from pathlib import Path
 
-from echolab import BIN, COVERED, TestCase, program, run
+from echolab import BIN, COVERED, OK, TestCase, program, run
 
 PROGRAMS = [name for name in ("echod", "echoload") if (BIN / name).exists()]
 
@@ -51,6 +51,14 @@ class Options(TestCase):
                             continue
                         self.assertRegex(said, rf" {option}[^()]*\([^()]*\bin \[{section}\]\)")
                         self.assertRegex(manual, rf" Fl {option[1:]}[^()]*\([^()]*\bin \[{section}\]\)")
+
+    def test_help_fits_80_columns(self):
+        tools = [["echoload", tool] for tool in ("merge", "plot", "report")]
+        for words in (["echod"], ["echoload"], *tools, ["echodrill"], ["echobench"]):
+            with self.subTest(words):
+                r = run([*program(words[0]), *words[1:], "--help"])
+                self.assertEqual((r.code, r.err), (OK, ""), r)
+                self.assertEqual([line for line in r.out.splitlines() if len(line) > 80], [])
 
     def test_no_test_claims_a_row_that_is_not_there(self):
         for name in PROGRAMS:
