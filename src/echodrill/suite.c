@@ -180,6 +180,7 @@ static void suite_start(struct suite *s)
 {
 	struct job *p = &s->at[s->next++];
 	int r = run_open(&p->run, p->drill, &p->options);
+	const bool opened = r == 0;
 
 	p->started_ns = clock_now_ns();
 	if (r == 0 && p->skip[0]) {
@@ -196,6 +197,8 @@ static void suite_start(struct suite *s)
 		log_error("cannot start a drill: %s", strerror(-r));
 		s->trouble = EXIT_ENVIRONMENT;
 		p->pid = 0;
+		if (opened)
+			run_close(&p->run);
 		return;
 	}
 	s->running++;
@@ -320,14 +323,15 @@ static void suite_add_detectors(struct suite *s, const struct drill *d,
 	}
 }
 
-/* Returns an exit code: a program that could not be asked is said. */
+/* Returns an exit code, and has said why if it is not EXIT_OK. */
 static int suite_find(struct backend_list *l, const char *program)
 {
-	const int r = backends_find(l, program);
+	char why[OPT_ERROR_MAX];
 
-	if (r < 0)
-		log_error("cannot ask %s for its backends: %s", program, strerror(-r));
-	return r < 0 ? EXIT_ENVIRONMENT : EXIT_OK;
+	if (backends_find(l, program, why) == 0)
+		return EXIT_OK;
+	log_error("%s", why);
+	return EXIT_ENVIRONMENT;
 }
 
 /* Each drill once, or with every pair of backends that it leaves open. */

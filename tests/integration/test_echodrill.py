@@ -3,7 +3,7 @@
 import json
 
 from drilllab import INCONCLUSIVE, SKIPPED, NobodyCase, Runs, complaint, conclusive, drill, names
-from echolab import OK, SANITIZERS, VERDICT, not_in, program, run
+from echolab import ENVIRONMENT, OK, SANITIZERS, VERDICT, not_in, program, run
 
 
 class Passes(Runs):
@@ -106,6 +106,13 @@ class Everything(Runs):
         self.assertEqual(set(pairs.values()), {"pass"}, r)
         self.assertEqual(r.code, OK)
         self.assertLessEqual({("epoll", "epoll"), ("fork", "epoll")}, set(pairs))
+
+    def test_a_program_that_runs_with_no_backend_is_no_drill_left_out(self):
+        for variable, name in (("ECHOD_LISTEN", "echod"), ("ECHOLOAD_TIMEOUT", "echoload")):
+            for args in (["--all", "run", self.one_drill()], ["chaos", "--round", 1, "--print-drill"]):
+                r = run([*program("echodrill"), *args], env={variable: "what is none"})
+                self.assertEqual((r.code, r.out), (ENVIRONMENT, ""), r)
+                self.assertEqual(r.err, f"echodrill: error: {name} runs with none of its backends here\n")
 
     def one_drill(self):
         return self.config_file("""[drill]

@@ -115,18 +115,17 @@ int chaos(struct drill_config *c, FILE *to)
 	static struct drill rounds[ROUNDS_MAX];
 	static struct backends b;
 	static struct pair_list pairs = { .count = 1 };
-	int code = chaos_check(c), r;
+	char why[OPT_ERROR_MAX];
+	int code = chaos_check(c);
 	unsigned count;
 
 	if (code != EXIT_OK)
 		return code;
 	if (c->seed == 0)
 		c->seed = (uint64_t)clock_unix_ns() / MSEC(1) % SEEDS + 1;
-	r = backends_find(&b.server, "echod");
-	if (r == 0)
-		r = backends_find(&b.client, "echoload");
-	if (r < 0) {
-		log_error("cannot ask echod and echoload for their backends: %s", strerror(-r));
+	if (backends_find(&b.server, "echod", why) < 0 ||
+	    backends_find(&b.client, "echoload", why) < 0) {
+		log_error("%s", why);
 		return EXIT_ENVIRONMENT;
 	}
 	if (c->print_drill) {

@@ -75,7 +75,24 @@ static int backends_runs(const char *program, const char *backend)
 	return code < 0 ? code : code != EXIT_USAGE && code != EXIT_ENVIRONMENT;
 }
 
-int backends_find(struct backend_list *l, const char *program)
+/* Returns @r, with the reason in @why. */
+static int backends_unknown(int r, const char *program, char why[OPT_ERROR_MAX])
+{
+	snprintf(why, OPT_ERROR_MAX, "cannot ask %s for its backends: %s", program, strerror(-r));
+	return r;
+}
+
+/* As backends_unknown, of what --version has ended with. */
+static int backends_mute(int code, const char *program, char why[OPT_ERROR_MAX])
+{
+	if (code < 0)
+		return backends_unknown(code, program, why);
+	snprintf(why, OPT_ERROR_MAX, "%s --version names no backends (exit code %d)", program,
+		 code);
+	return -EPROTO;
+}
+
+int backends_find(struct backend_list *l, const char *program, char why[OPT_ERROR_MAX])
 {
 	static const char head[] = "\nbackends:";
 	const char *const version[] = { "--version", NULL };
@@ -84,16 +101,20 @@ int backends_find(struct backend_list *l, const char *program)
 
 	l->count = 0;
 	if (r != EXIT_OK || !(name = strstr(said, head)))
-		return r < 0 ? r : 0;
+		return backends_mute(r, program, why);
 	for (name = strtok_r(name + sizeof(head) - 1, " \n", &rest);
 	     name && l->count < ARRAY_LEN(l->name); name = strtok_r(NULL, " \n", &rest)) {
 		snprintf(l->name[l->count], sizeof(l->name[0]), "%s", name);
 		r = backends_runs(program, name);
 		if (r < 0)
-			return r;
+			return backends_unknown(r, program, why);
 		l->count += r > 0;
 	}
-	return 0;
+	if (l->count > 0)
+		return 0;
+	/* its own reason may be another, as a variable of its environment that is wrong */
+	snprintf(why, OPT_ERROR_MAX, "%s runs with none of its backends here", program);
+	return -ENOTSUP;
 }
 
 bool backends_fixed(const struct text_list *options)

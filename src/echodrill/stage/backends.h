@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "echo/base/opt.h"
+
 struct text_list;
 
 struct backend_list {
@@ -13,8 +15,9 @@ struct backend_list {
 	char name[8][32];
 };
 
-/* Returns 0, or -errno: it could not be asked. */
-int backends_find(struct backend_list *l, const char *program);
+/* There is one at least when this returns 0; else -errno, with the reason in @why: it could not be
+ * asked, or none runs. */
+int backends_find(struct backend_list *l, const char *program, char why[OPT_ERROR_MAX]);
 
 /* Do these options choose one already? */
 bool backends_fixed(const struct text_list *options);
