@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * test_drill_footprint: what programs hold, and which of it has stayed behind.
  */
+#include <errno.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
 #include "echodrill/rig/footprint.h"
+#include "echodrill/stage/proc.h"
 
 #include "suites.h"
 
@@ -54,12 +58,12 @@ START_TEST(a_process_is_seen_with_all_that_it_holds)
 	void *memory;
 	int fd;
 
-	footprint_read(getpid(), &before);
+	ck_assert_int_eq(footprint_read(getpid(), &before), 0);
 	fd = dup(STDERR_FILENO);
 	memory = mmap(NULL, 8 << 20, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	ck_assert_ptr_ne(memory, MAP_FAILED);
-	footprint_read(getpid(), &after);
+	ck_assert_int_eq(footprint_read(getpid(), &after), 0);
 	ck_assert_uint_gt(before.descriptors, 2);
 	ck_assert_uint_eq(after.descriptors, before.descriptors + 1);
 	ck_assert_uint_ge(after.memory, before.memory + (7 << 20));
@@ -67,6 +71,56 @@ START_TEST(a_process_is_seen_with_all_that_it_holds)
 	ck_assert_uint_eq(after.io_workers, 0);
 	close(fd);
 	munmap(memory, 8 << 20);
+}
+END_TEST
+
+/* With this many descriptors more than there are now. */
+static void limit_descriptors(rlim_t more)
+{
+	struct rlimit limit;
+	const int next = dup(STDERR_FILENO);
+
+	ck_assert_int_ge(next, 0);
+	close(next);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = (rlim_t)next + more;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* 0: none is left; 1: the folder of all processes can be opened, and no file in it. */
+START_TEST(what_could_not_be_looked_at_is_not_held_by_nobody)
+{
+	struct footprint now;
+	pid_t pids[4];
+	siginfo_t info;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(proc_zombies(getpid()), 1);
+	limit_descriptors((rlim_t)_i);
+	ck_assert_int_eq(proc_zombies(getpid()), -EMFILE);
+	ck_assert_int_eq(proc_children(getpid(), pids, ARRAY_LEN(pids)), -EMFILE);
+	ck_assert_int_eq(proc_tree(getpid(), pids, ARRAY_LEN(pids)), -EMFILE);
+	ck_assert_int_eq(footprint_read(getpid(), &now), -EMFILE);
+	ck_assert(_i == 1 || proc_state(child) == PROC_UNKNOWN);
+	ck_assert(!proc_sleeps(getpid()));
+}
+END_TEST
+
+START_TEST(who_is_gone_holds_nothing_and_was_looked_at)
+{
+	struct footprint now;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	ck_assert_int_eq(footprint_read(child, &now), 0);
+	ck_assert_uint_eq(now.descriptors, 0);
+	ck_assert_int_eq(proc_state(child), 0);
+	ck_assert(proc_sleeps(child));
 }
 END_TEST
 
@@ -78,6 +132,8 @@ Suite *drill_footprint_suite(void)
 	tcase_add_loop_test(t, what_has_grown_is_named, 0, ARRAY_LEN(held));
 	tcase_add_test(t, the_most_that_was_seen_at_first_is_right);
 	tcase_add_test(t, a_process_is_seen_with_all_that_it_holds);
+	tcase_add_loop_test(t, what_could_not_be_looked_at_is_not_held_by_nobody, 0, 2);
+	tcase_add_test(t, who_is_gone_holds_nothing_and_was_looked_at);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -4,6 +4,7 @@
 #include "footprint.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,14 @@
 
 enum { FOOTPRINT_PROCESSES_MAX = 256, PATH_LEN = 64 };
 
-static unsigned count_descriptors(pid_t pid)
+/* What cannot be looked at, in *e: a process that is gone holds nothing. */
+static void note_error(int *e)
+{
+	if (errno != ENOENT && errno != ESRCH && *e == 0)
+		*e = -errno;
+}
+
+static unsigned count_descriptors(pid_t pid, int *error)
 {
 	char path[PATH_LEN];
 	const struct dirent *e;
@@ -21,6 +29,8 @@ static unsigned count_descriptors(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	d = opendir(path);
+	if (!d)
+		note_error(error);
 	while (d && (e = readdir(d)))
 		count += e->d_name[0] != '.';
 	if (d)
@@ -28,7 +38,7 @@ static unsigned count_descriptors(pid_t pid)
 	return count;
 }
 
-static uint64_t read_memory(pid_t pid)
+static uint64_t read_memory(pid_t pid, int *error)
 {
 	char path[PATH_LEN], line[256];
 	uint64_t sum = 0, kib;
@@ -36,6 +46,8 @@ static uint64_t read_memory(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	f = fopen(path, "re");
+	if (!f)
+		note_error(error);
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "RssAnon: %" SCNu64, &kib) == 1 ||
 		    sscanf(line, "RssShmem: %" SCNu64, &kib) == 1)
@@ -46,13 +58,15 @@ static uint64_t read_memory(pid_t pid)
 }
 
 /* "iou-wrk-1234" is what io_uring calls a thread that waits in place of the program. */
-static bool is_io_worker(pid_t pid, const char *tid)
+static bool is_io_worker(pid_t pid, const char *tid, int *error)
 {
 	char path[PATH_LEN], name[32] = "";
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/comm", (int)pid, tid);
 	f = fopen(path, "re");
+	if (!f)
+		note_error(error);
 	if (f && !fgets(name, sizeof(name), f))
 		name[0] = '\0';
 	if (f)
@@ -60,7 +74,7 @@ static bool is_io_worker(pid_t pid, const char *tid)
 	return strncmp(name, "iou-wrk-", 8) == 0;
 }
 
-static unsigned count_io_workers(pid_t pid)
+static unsigned count_io_workers(pid_t pid, int *error)
 {
 	char path[PATH_LEN];
 	const struct dirent *e;
@@ -69,26 +83,30 @@ static unsigned count_io_workers(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	d = opendir(path);
+	if (!d)
+		note_error(error);
 	while (d && (e = readdir(d)))
-		count += e->d_name[0] != '.' && is_io_worker(pid, e->d_name);
+		count += e->d_name[0] != '.' && is_io_worker(pid, e->d_name, error);
 	if (d)
 		closedir(d);
 	return count;
 }
 
-void footprint_read(pid_t root, struct footprint *h)
+int footprint_read(pid_t root, struct footprint *h)
 {
 	pid_t pids[FOOTPRINT_PROCESSES_MAX];
-	const unsigned count = proc_tree(root, pids, FOOTPRINT_PROCESSES_MAX);
+	const int count = proc_tree(root, pids, FOOTPRINT_PROCESSES_MAX);
 	const int zombies = proc_zombies(root);
+	int e = count < 0 ? count : zombies < 0 ? zombies : 0;
 
 	*h = (struct footprint){ .root = root,
-				 .memory = read_memory(root),
+				 .memory = read_memory(root, &e),
 				 .zombies = zombies > 0 ? (unsigned)zombies : 0 };
-	for (unsigned i = 0; i < count; i++) {
-		h->descriptors += count_descriptors(pids[i]);
-		h->io_workers += count_io_workers(pids[i]);
+	for (int i = 0; i < count; i++) {
+		h->descriptors += count_descriptors(pids[i], &e);
+		h->io_workers += count_io_workers(pids[i], &e);
 	}
+	return e;
 }
 
 void footprint_learn(struct footprint *right, const struct footprint *now)

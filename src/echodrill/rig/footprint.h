@@ -19,8 +19,9 @@ struct footprint {
 	unsigned zombies;    /* processes that have ended and were not reaped */
 };
 
-/* Reads those of @root and its descendants (at most 256 processes); zeros of what is gone. */
-void footprint_read(pid_t root, struct footprint *h);
+/* Reads those of @root and its descendants (at most 256 processes); zeros of what is gone. Returns
+ * 0, or -errno: not all could be looked at. */
+int footprint_read(pid_t root, struct footprint *h);
 
 /* Makes what is held @now a part of what is right: the most counts. */
 void footprint_learn(struct footprint *right, const struct footprint *now);

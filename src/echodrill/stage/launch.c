@@ -132,9 +132,9 @@ int launch_files(struct run *r)
 static pid_t left_behind(const struct run *r, bool any)
 {
 	pid_t pids[LEFT_MAX], left = 0;
-	unsigned count = proc_children(getpid(), pids, LEFT_MAX);
+	const int count = proc_children(getpid(), pids, LEFT_MAX);
 
-	for (unsigned i = 0; i < count; i++) {
+	for (int i = 0; i < count; i++) {
 		bool known = pids[i] == r->wire || pids[i] == r->listener;
 
 		for (unsigned k = 0; k < RUN_PROCS; k++)

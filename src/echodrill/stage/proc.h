@@ -55,12 +55,14 @@ void proc_hangup(struct proc *p);
 /* "running", "killed by SIGKILL", "exit code 3". Returns @text. */
 const char *proc_status(const struct proc *p, char text[64]);
 
-/* State of any process: a letter of ps ('T': stopped, 'Z': zombie), 0 when it is gone. */
+/* State of any process: a letter of ps ('T': stopped, 'Z': zombie), 0 when it is gone, or
+ * PROC_UNKNOWN: this machine could not look. */
+enum { PROC_UNKNOWN = '?' };
 char proc_state(pid_t pid);
 /* Whether all of its threads stand still: the first one may, while a worker still accepts. */
 bool proc_is_stopped(pid_t pid);
 
-/* Whether every thread of it waits for something other than a CPU. */
+/* Whether every thread of it waits for something other than a CPU, as far as could be looked at. */
 bool proc_sleeps(pid_t pid);
 
 /* What becomes of signals of a process, a bit for each: 1 << (number - 1). */
@@ -68,16 +70,16 @@ struct proc_signals {
 	uint64_t pending, blocked, ignored, caught;
 };
 
-/* Returns 0, or -errno when it is gone. */
+/* Returns 0; -ENOENT: it is gone; or -errno. */
 int proc_signals(pid_t pid, struct proc_signals *s);
 
 /* Writes the pids of @parent's living children, the youngest first. Returns how many there are (at
- * most @max). */
-unsigned proc_children(pid_t parent, pid_t *pids, unsigned max);
+ * most @max), or -errno: not all could be looked at. */
+int proc_children(pid_t parent, pid_t *pids, unsigned max);
 
 /* Writes the pids of @root and all that it has started, parents first. Returns how many there are
- * (at most @max). */
-unsigned proc_tree(pid_t root, pid_t *pids, unsigned max);
+ * (at most @max), or -errno as proc_children; @root is written nevertheless. */
+int proc_tree(pid_t root, pid_t *pids, unsigned max);
 
 /* How many of the processes that @root and its children have started have ended and were not reaped
  * (at most 256 of each), or -errno. */

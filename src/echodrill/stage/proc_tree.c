@@ -11,35 +11,40 @@
 
 #include "proc.h"
 
-/* Fields of /proc/PID/stat behind the name: state and parent. */
-static bool proc_stat(pid_t pid, char *state, pid_t *parent)
+/* Fields of /proc/PID/stat behind the name: state and parent. Returns 0; -ESRCH: it is gone; or
+ * -errno: it could not be looked at. */
+static int proc_stat(pid_t pid, char *state, pid_t *parent)
 {
 	char path[64], text[512];
 	const char *end;
 	ssize_t n;
-	int fd;
+	int fd, e;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
+		return errno == ENOENT ? -ESRCH : -errno;
 	n = read(fd, text, sizeof(text) - 1);
+	e = n < 0 ? -errno : 0;
 	close(fd);
-	text[n > 0 ? n : 0] = '\0';
+	if (e < 0)
+		return e;
+	text[n] = '\0';
 	end = strrchr(text, ')');
 	if (!end || strlen(end) < 5)
-		return false;
+		return -ESRCH;
 	*state = end[2];
 	*parent = (pid_t)strtol(end + 3, NULL, 10);
-	return true;
+	return 0;
 }
 
 char proc_state(pid_t pid)
 {
 	char state = 0;
 	pid_t parent;
+	const int r = proc_stat(pid, &state, &parent);
 
-	return proc_stat(pid, &state, &parent) ? state : 0;
+	return r == 0 ? state : r == -ESRCH ? 0 : PROC_UNKNOWN;
 }
 
 bool proc_is_stopped(pid_t pid)
@@ -59,7 +64,7 @@ bool proc_is_stopped(pid_t pid)
 		if (tid <= 0)
 			continue;
 		threads++;
-		all = proc_stat(tid, &state, &parent) && state == 'T';
+		all = proc_stat(tid, &state, &parent) == 0 && state == 'T';
 	}
 	if (d)
 		closedir(d);
@@ -92,60 +97,74 @@ int proc_signals(pid_t pid, struct proc_signals *s)
 	return 0;
 }
 
+/* Puts it among the others, the youngest first. */
+static void children_add(pid_t *pids, unsigned count, pid_t pid)
+{
+	for (; count > 0 && pids[count - 1] < pid; count--)
+		pids[count] = pids[count - 1];
+	pids[count] = pid;
+}
+
 /* *count of those that live, or of those that have ended and were not reaped. Returns 0; -errno:
- * none could be looked for. */
+ * not all could be looked at. */
 static int children_of(pid_t parent, bool ended, pid_t *pids, unsigned max, unsigned *count)
 {
 	DIR *d = opendir("/proc");
 	const struct dirent *e;
+	int r = 0;
 
 	*count = 0;
 	if (!d)
 		return -errno;
-	while (*count < max && (e = readdir(d))) {
+	while (*count < max && r == 0 && (errno = 0, e = readdir(d))) {
 		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10), its = 0;
-		unsigned at = *count;
-		char state;
+		char state = 0;
 
-		if (pid <= 0 || !proc_stat(pid, &state, &its) || its != parent ||
-		    (state == 'Z') != ended)
+		if (pid <= 0)
 			continue;
-		for (; at > 0 && pids[at - 1] < pid; at--)
-			pids[at] = pids[at - 1];
-		pids[at] = pid;
-		(*count)++;
+		r = proc_stat(pid, &state, &its);
+		if (r == 0 && its == parent && (state == 'Z') == ended)
+			children_add(pids, (*count)++, pid);
+		r = r == -ESRCH ? 0 : r;
 	}
+	if (r == 0 && *count < max)
+		r = -errno; /* of readdir: 0 at the end */
 	closedir(d);
-	return 0;
+	return r;
 }
 
-unsigned proc_children(pid_t parent, pid_t *pids, unsigned max)
+int proc_children(pid_t parent, pid_t *pids, unsigned max)
 {
 	unsigned count;
+	const int r = children_of(parent, false, pids, max, &count);
 
-	(void)children_of(parent, false, pids, max, &count);
-	return count;
+	return r < 0 ? r : (int)count;
 }
 
-unsigned proc_tree(pid_t root, pid_t *pids, unsigned max)
+int proc_tree(pid_t root, pid_t *pids, unsigned max)
 {
 	unsigned count = max > 0;
 
 	if (count > 0)
 		pids[0] = root;
-	for (unsigned i = 0; i < count; i++)
-		count += proc_children(pids[i], pids + count, max - count);
-	return count;
+	for (unsigned i = 0; i < count; i++) {
+		const int r = proc_children(pids[i], pids + count, max - count);
+
+		if (r < 0)
+			return r;
+		count += (unsigned)r;
+	}
+	return (int)count;
 }
 
 int proc_zombies(pid_t root)
 {
 	enum { ZOMBIES_MAX = 256 };
 	pid_t tree[ZOMBIES_MAX], ended[ZOMBIES_MAX];
-	const unsigned count = proc_tree(root, tree, ZOMBIES_MAX);
-	int zombies = 0;
+	const int count = proc_tree(root, tree, ZOMBIES_MAX);
+	int zombies = count < 0 ? count : 0;
 
-	for (unsigned i = 0; i < count; i++) {
+	for (int i = 0; i < count; i++) {
 		unsigned here;
 		const int r = children_of(tree[i], true, ended, ZOMBIES_MAX, &here);
 
@@ -160,19 +179,24 @@ bool proc_sleeps(pid_t pid)
 {
 	char path[64], line[512];
 	struct dirent *e;
-	bool sleeps = true;
+	bool sleeps;
 	FILE *f;
 	DIR *d;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	d = opendir(path);
+	sleeps = d || errno == ENOENT; /* who is gone wants no CPU */
 	while (d && sleeps && (e = readdir(d))) {
 		const char *name = "";
 
 		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/stat", pid, e->d_name);
-		f = e->d_name[0] == '.' ? NULL : fopen(path, "re");
-		if (!f)
+		if (e->d_name[0] == '.')
 			continue;
+		f = fopen(path, "re");
+		if (!f) {
+			sleeps = errno == ENOENT;
+			continue;
+		}
 		if (fgets(line, sizeof(line), f))
 			name = strrchr(line, ')'); /* and a space, and the state */
 		sleeps = name && strncmp(name, ") S", 3) == 0;

@@ -221,9 +221,10 @@ static bool all_ended(struct run *r, void *arg)
 static void run_end(const struct proc *p)
 {
 	pid_t pids[ENDED_MAX];
-	unsigned count = p->pid && !p->ended ? proc_tree(p->pid, pids, ENDED_MAX) : 0;
+	int count = p->pid && !p->ended ? proc_tree(p->pid, pids, ENDED_MAX) : 0;
 
-	for (unsigned i = 0; i < count; i++) {
+	count = count < 0 ? 1 : count; /* the others go with the machine */
+	for (int i = 0; i < count; i++) {
 		kill(pids[i], SIGTERM);
 		kill(pids[i], SIGCONT);
 	}

@@ -71,12 +71,13 @@ static bool is_asking(const struct step *s)
 	       s->number != SIGCONT;
 }
 
-unsigned target_pids(const struct run *r, const struct step *s, pid_t pids[TARGETS_MAX])
+int target_pids(const struct run *r, const struct step *s, pid_t pids[TARGETS_MAX])
 {
 	const bool children = s->proc == STEP_CHILD || s->proc == STEP_CHILDREN;
 	const unsigned who = s->proc >= STEP_CHILD ? WHO_SERVER : s->proc;
 	const struct proc *p;
 	unsigned count;
+	int found;
 
 	if (s->proc == STEP_LISTENER) {
 		pids[0] = r->listener;
@@ -87,16 +88,21 @@ unsigned target_pids(const struct run *r, const struct step *s, pid_t pids[TARGE
 		return 0;
 	if (!run_is_foreign(r, who)) {
 		pids[0] = p->pid;
-		count = children ? proc_children(p->pid, pids, TARGETS_MAX) : 1;
+		found = children ? proc_children(p->pid, pids, TARGETS_MAX) : 1;
 	} else {
-		count = proc_tree(p->pid, pids, TARGETS_MAX);
+		found = proc_tree(p->pid, pids, TARGETS_MAX);
+	}
+	if (found < 0)
+		return found;
+	count = (unsigned)found;
+	if (run_is_foreign(r, who)) {
 		count = children                 ? keep_children(pids, count)
 			: s->proc == STEP_PARENT ? keep_parent(pids, count)
 						 : count;
 		if (!children && count > 1 && is_asking(s) && is_shell(pids[0]))
 			memmove(pids, pids + 1, --count * sizeof(*pids));
 	}
-	return s->proc == STEP_CHILD && count > 1 ? 1 : count;
+	return s->proc == STEP_CHILD && count > 1 ? 1 : (int)count;
 }
 
 bool target_is_foreign(const struct run *r, const struct step *s)

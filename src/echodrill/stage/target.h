@@ -17,8 +17,9 @@ struct step;
 
 enum { TARGETS_MAX = 256 };
 
-/* The processes of a step, parents first. Returns how many. */
-unsigned target_pids(const struct run *r, const struct step *s, pid_t pids[TARGETS_MAX]);
+/* The processes of a step, parents first. Returns how many, or -errno: not all could be looked at.
+ */
+int target_pids(const struct run *r, const struct step *s, pid_t pids[TARGETS_MAX]);
 
 /* Whether a step asks a program what only ours answers, and another has its place: its words, and
  * signals to which each program gives a meaning of its own (they kill one that has given none). */

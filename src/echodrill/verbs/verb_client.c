@@ -69,12 +69,12 @@ static int64_t quiet_needed(const struct run *r, const struct quiet *q)
 static bool is_at_rest(const struct run *r)
 {
 	pid_t pids[TREE_MAX];
-	const unsigned count = proc_tree(r->procs[WHO_CLIENT].pid, pids, TREE_MAX);
+	const int count = proc_tree(r->procs[WHO_CLIENT].pid, pids, TREE_MAX);
 
-	for (unsigned i = 0; i < count; i++)
+	for (int i = 0; i < count; i++)
 		if (!proc_sleeps(pids[i]))
 			return false;
-	return true;
+	return count > 0;
 }
 
 static bool is_idle(struct run *r, void *arg)

@@ -15,10 +15,10 @@
 static int exhaust_act(struct doing *d)
 {
 	pid_t pids[TARGETS_MAX];
-	unsigned count = target_pids(d->r, d->s, pids);
-	int r = doing_left_out(d) || count == 0 ? -ESRCH : 0;
+	const int count = target_pids(d->r, d->s, pids);
+	int r = doing_left_out(d) || count <= 0 ? -ESRCH : 0;
 
-	for (unsigned i = 0; i < count && r == 0; i++)
+	for (int i = 0; i < count && r == 0; i++)
 		r = proc_exhaust(pids[i]);
 	if (r < 0)
 		doing_not_proven(d, "its descriptors are not limited");

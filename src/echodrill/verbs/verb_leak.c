@@ -21,7 +21,7 @@ static int leak_act(struct doing *d)
 {
 	pid_t pids[TARGETS_MAX];
 
-	if (target_pids(d->r, d->s, pids) == 0 || sockets_leak(pids[0]) == 0)
+	if (target_pids(d->r, d->s, pids) <= 0 || sockets_leak(pids[0]) == 0)
 		return doing_failed(d, "there is no connection to keep");
 	return 0;
 }

@@ -74,9 +74,10 @@ static bool is_stopped(struct run *r, void *arg)
 static bool goes_on(struct run *r, void *arg)
 {
 	const struct signalled *t = arg;
+	const char state = proc_state(t->pid);
 
 	(void)r;
-	return proc_state(t->pid) != 'T';
+	return state != 'T' && state != PROC_UNKNOWN;
 }
 
 /* Gone, or it no longer waits to be taken. */
@@ -84,20 +85,19 @@ static bool has_taken(struct run *r, void *arg)
 {
 	const struct signalled *t = arg;
 	struct proc_signals s;
+	const int e = is_gone(r, arg) ? -ENOENT : proc_signals(t->pid, &s);
 
-	if (is_gone(r, arg) || proc_signals(t->pid, &s) < 0)
-		return true;
-	return !(s.pending >> (t->number - 1) & 1);
+	return e == -ENOENT || (e == 0 && !(s.pending >> (t->number - 1) & 1));
 }
 
 /* A process that neither handles nor reads it has not taken it, however soon it went by. */
 static bool can_take(const struct signalled *t)
 {
 	struct proc_signals s;
+	const int e = is_gone(NULL, (void *)t) ? -ENOENT : proc_signals(t->pid, &s);
 
-	if (is_gone(NULL, (void *)t) || proc_signals(t->pid, &s) < 0)
-		return true;
-	return ((s.caught | s.blocked) & ~s.ignored) >> (t->number - 1) & 1;
+	return e == -ENOENT ||
+	       (e == 0 && ((s.caught | s.blocked) & ~s.ignored) >> (t->number - 1) & 1);
 }
 
 static void check_before(struct doing *d, pid_t pid)
@@ -138,24 +138,24 @@ static void check_after(struct doing *d, pid_t pid)
 }
 
 /* Sends it to these. Returns 0 or an error of doing. */
-static int signal_send(struct doing *d, const pid_t *pids, unsigned count)
+static int signal_send(struct doing *d, const pid_t *pids, int count)
 {
-	for (unsigned i = 0; i < count; i++) {
+	for (int i = 0; i < count; i++) {
 		check_before(d, pids[i]);
 		/* one of many may have ended with those before it */
 		if (!doing_left_out(d) && kill(pids[i], signal_number(d)) < 0 &&
 		    (errno != ESRCH || count == 1))
 			return doing_failed(d, strerror(errno));
 	}
-	for (unsigned i = 0; i < count; i++)
+	for (int i = 0; i < count; i++)
 		check_after(d, pids[i]);
 	return 0;
 }
 
 /* Whether all that it is meant for stand still. */
-static bool all_stopped(const pid_t *pids, unsigned count)
+static bool all_stopped(const pid_t *pids, int count)
 {
-	for (unsigned i = 0; i < count; i++)
+	for (int i = 0; i < count; i++)
 		if (!proc_is_stopped(pids[i]))
 			return false;
 	return true;
@@ -164,19 +164,21 @@ static bool all_stopped(const pid_t *pids, unsigned count)
 static int signal_act(struct doing *d)
 {
 	pid_t pids[TARGETS_MAX];
-	unsigned count = d->o->foreign ? 0 : target_pids(d->r, d->s, pids);
+	int count = d->o->foreign ? 0 : target_pids(d->r, d->s, pids);
 	int e;
 
 	if (d->o->foreign)
 		return 0;
-	if (count == 0)
-		return doing_failed(d, "there is no such process");
+	if (count <= 0)
+		return doing_failed(d, count < 0 ? strerror(-count) : "there is no such process");
 	if (d->s->asked)
 		count = 1; /* a service asks its first process, which knows what to do */
 	e = signal_send(d, pids, count);
 	/* one that was started meanwhile is a part of it as well */
 	for (unsigned i = 0; i < STOP_ROUNDS && e == 0 && d->s->number == SIGSTOP; i++) {
 		count = target_pids(d->r, d->s, pids);
+		if (count < 0)
+			return doing_failed(d, strerror(-count));
 		if (doing_left_out(d) || all_stopped(pids, count))
 			break;
 		e = signal_send(d, pids, count);

@@ -68,7 +68,15 @@ enum { MORE_MS = 2000 };
 struct waiting {
 	const struct step *s;
 	regex_t re;
+	int unseen; /* -errno: this machine could not look the last time */
 };
+
+/* Returns whether the host's sockets could be looked at. */
+static bool see_states(struct run *r, struct waiting *w, struct diag_states *now)
+{
+	w->unseen = loop_states(r, w->s->host, now);
+	return w->unseen == 0;
+}
 
 /* Scans only what has not been waited for before: a transcript is awaited in order. */
 static bool heard_it(struct run *r, void *arg)
@@ -104,10 +112,10 @@ static bool has_ended(struct run *r, void *arg)
 
 static bool has_state(struct run *r, void *arg)
 {
-	const struct waiting *w = arg;
+	struct waiting *w = arg;
 	struct diag_states now;
 
-	if (loop_states(r, w->s->host, &now) < 0)
+	if (!see_states(r, w, &now))
 		return false;
 	/* how many connections another client makes is its own affair: they are counted */
 	if (!run_has_words(r, WHO_CLIENT) && w->s->count > 0 && w->s->number != TCP_LISTEN)
@@ -117,35 +125,37 @@ static bool has_state(struct run *r, void *arg)
 
 static bool has_unread(struct run *r, void *arg)
 {
-	const struct waiting *w = arg;
+	struct waiting *w = arg;
 	struct diag_states now;
 
-	return loop_states(r, w->s->host, &now) == 0 &&
+	return see_states(r, w, &now) &&
 	       now.unread - now.ends >= (run_has_words(r, WHO_CLIENT) ? w->s->count : 1);
 }
 
 static bool has_backlog(struct run *r, void *arg)
 {
-	const struct waiting *w = arg;
+	struct waiting *w = arg;
 	struct diag_states now;
 
-	return loop_states(r, w->s->host, &now) == 0 && now.backlog >= w->s->count;
+	return see_states(r, w, &now) && now.backlog >= w->s->count;
 }
 
 /* The peer's kernel has all that was sent. */
 static bool has_acked(struct run *r, void *arg)
 {
-	const struct waiting *w = arg;
+	struct waiting *w = arg;
 	struct diag_states now;
 
-	return loop_states(r, w->s->host, &now) == 0 && now.unsent == 0;
+	return see_states(r, w, &now) && now.unsent == 0;
 }
 
 static bool has_caught(struct run *r, void *arg)
 {
-	const struct waiting *w = arg;
+	struct waiting *w = arg;
+	const int64_t caught = hosts_fault_packets(&r->hosts);
 
-	return hosts_fault_packets(&r->hosts) >= (int64_t)w->s->count;
+	w->unseen = caught < 0 ? (int)caught : 0;
+	return caught >= (int64_t)w->s->count;
 }
 
 /* What stands for words of our client when another runs: none, or that it has noticed. */
@@ -192,6 +202,8 @@ static int await_act(struct doing *d)
 	d->o->took_ns = clock_now_ns() - began;
 	if (said)
 		regfree(&w.re);
+	if (!d->o->came && w.unseen < 0)
+		return doing_failed(d, strerror(-w.unseen));
 	if (d->s->what == AWAIT_NOTICED) {
 		d->o->waited = false; /* that nothing was noticed is a result */
 		if (d->o->came)       /* what else it does, up to its end */

@@ -30,6 +30,7 @@ struct settling {
 	bool leaks;       /* this alone is missing */
 	unsigned leaked;  /* looks at which that was so */
 	uint32_t answers; /* of the server on the wire, when this began */
+	int unseen;       /* -errno: this machine could not look */
 	int64_t there_ns; /* when all of them were there and answered first; 0: not yet */
 	char why[FOOTPRINT_WHY_MAX + 16];
 };
@@ -56,8 +57,10 @@ static bool has_connections(struct run *r, struct settling *w)
 {
 	struct diag_states client, server;
 
-	snprintf(w->why, sizeof(w->why), "the kernel does not tell of its sockets");
-	if (loop_states(r, HOST_CLIENT, &client) < 0 || loop_states(r, HOST_SERVER, &server) < 0)
+	w->unseen = loop_states(r, HOST_CLIENT, &client);
+	if (w->unseen == 0)
+		w->unseen = loop_states(r, HOST_SERVER, &server);
+	if (w->unseen < 0)
 		return false;
 	snprintf(w->why, sizeof(w->why), "%u connections at the client, %u at the server",
 		 client.count[TCP_ESTABLISHED], server.count[TCP_ESTABLISHED]);
@@ -76,6 +79,9 @@ static bool is_answered(struct run *r, struct settling *w)
 	if (came < w->connections)
 		return false;
 	owed = owed_count(r);
+	w->unseen = owed < 0 ? owed : 0;
+	if (owed < 0)
+		return false;
 	snprintf(w->why, sizeof(w->why), "%d connections that have not been answered", owed);
 	return owed == 0;
 }
@@ -92,8 +98,8 @@ static bool holds_no_more(struct run *r, enum who who, struct settling *w)
 		snprintf(w->why, sizeof(w->why), "%s does not run", timeline_who(who));
 		return false;
 	}
-	footprint_read(r->procs[who].pid, &now);
-	if (!has_connections(r, w))
+	w->unseen = footprint_read(r->procs[who].pid, &now);
+	if (w->unseen < 0 || !has_connections(r, w))
 		return false;
 	if (w->learns)
 		footprint_learn(&r->footprint[who], &now);
@@ -110,7 +116,7 @@ static bool is_settled(struct run *r, void *arg)
 	struct settling *w = arg;
 	const int64_t now = clock_now_ns();
 
-	w->settled = false;
+	w->settled = w->leaks = false;
 	if (!has_connections(r, w) || !is_answered(r, w))
 		return false;
 	if (w->there_ns == 0)
@@ -128,13 +134,16 @@ static int settled_act(struct doing *d)
 			      .learns = d->r->footprint[WHO_SERVER].root == 0,
 			      .answers = atomic_load(&d->r->record->wire.data[1]) };
 	const int64_t began = clock_now_ns();
+	const int noted = owed_note(d->r);
 
-	if (owed_note(d->r) < 0)
-		return doing_failed(d, "the kernel does not tell of its sockets");
+	if (noted < 0)
+		return doing_failed(d, strerror(-noted));
 	d->o->waited = true;
 	loop_until(d->r, began + d->s->limit_ns, is_settled, &w);
 	d->o->came = w.settled;
 	d->o->took_ns = clock_now_ns() - began;
+	if (!d->o->came && w.unseen < 0)
+		return doing_failed(d, strerror(-w.unseen));
 	if (!d->o->came)
 		snprintf(d->o->doubt, sizeof(d->o->doubt), "%.120s", w.why);
 	return d->o->came ? 0 : -ETIMEDOUT;
