@@ -29,6 +29,7 @@
 	X(cpu_quota)      \
 	X(drill_capture)  \
 	X(drill_chaos)    \
+	X(drill_diag)     \
 	X(drill_ends)     \
 	X(drill_footprint) \
 	X(drill_explain)  \

@@ -105,6 +105,17 @@ static void dump_socket(const struct dump *d, const struct nlmsghdr *h)
 	d->each(d->arg, &s);
 }
 
+/* Its end has an errno of the dump, which a kernel without tcp_diag has none of. Returns 1, or
+ * -errno. */
+static int dump_done(const struct nlmsghdr *h)
+{
+	int e = 0;
+
+	if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(e)))
+		memcpy(&e, NLMSG_DATA(h), sizeof(e));
+	return e < 0 ? e : 1;
+}
+
 /* Returns 1 at the end, 0 when more is to come, or -errno. */
 static int dump_take(const struct dump *d, const char *buf, size_t len)
 {
@@ -112,7 +123,7 @@ static int dump_take(const struct dump *d, const char *buf, size_t len)
 
 	for (; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
 		if (h->nlmsg_type == NLMSG_DONE)
-			return 1;
+			return dump_done(h);
 		if (h->nlmsg_type == NLMSG_ERROR)
 			return -EIO;
 		dump_socket(d, h);
