@@ -40,6 +40,7 @@
 	X(drill_proc)     \
 	X(drill_progress) \
 	X(drill_report)   \
+	X(drill_run)      \
 	X(escape)         \
 	X(gated_client)   \
 	X(hist)           \

@@ -31,8 +31,19 @@
 
 enum { CANARY_STEP_MS = 5, DISCARD_PORT = 9, ENDED_MAX = 256, SET_UP_S = 120 };
 
+/* Of one whose record could be made: what it has. */
+static void run_free(struct run *r)
+{
+	munmap(r->record, sizeof(*r->record));
+	for (unsigned i = 0; i < WIRE_SIDES; i++)
+		if (r->pcap[i] >= 0)
+			close(r->pcap[i]);
+}
+
 int run_open(struct run *r, const struct drill *d, const struct run_options *o)
 {
+	int e = 0;
+
 	memset(r, 0, sizeof(*r));
 	r->drill = d;
 	r->options = o;
@@ -43,7 +54,11 @@ int run_open(struct run *r, const struct drill *d, const struct run_options *o)
 	for (unsigned i = 0; i < WIRE_SIDES; i++) {
 		r->pcap[i] = memfd_create("capture", MFD_CLOEXEC);
 		if (r->pcap[i] < 0)
-			return -errno;
+			e = -errno;
+	}
+	if (e < 0) {
+		run_free(r);
+		return e;
 	}
 	tasks_find_softirqs(&r->waits);
 	return 0;
@@ -52,9 +67,7 @@ int run_open(struct run *r, const struct drill *d, const struct run_options *o)
 void run_close(struct run *r)
 {
 	tasks_close_softirqs(&r->waits);
-	munmap(r->record, sizeof(*r->record));
-	for (unsigned i = 0; i < WIRE_SIDES; i++)
-		close(r->pcap[i]);
+	run_free(r);
 }
 
 /* A timer that does nothing: how late it is, others were late too. */
