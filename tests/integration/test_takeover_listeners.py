@@ -90,7 +90,7 @@ class Listeners(TakeoverCase):
                 talk.close(fds[1:])  # the other address is the successor's, as long as it has it
                 for sock in socks:
                     self.assertEcho(sock, b"served")
-                self.assertNobodyHome(old.addrs[1])
+                self.wait_nobody_home(old.addrs[1])
                 for sock in socks:
                     sock.close()
                 self.assertEqual(old.wait(), OK, old.said())

@@ -108,6 +108,7 @@ class Steps(TakeoverCase):
             if took and how == "kill":
                 with contextlib.suppress(Failed):
                     new.counters()  # it has come to wait for signals, or is killed on the way
+                self.wait_until(new.sleeps, "it has ended what it said this with")
             call = self.hit()
             if took and not (call and how == "kill"):  # else it said so, and then was killed
                 self.check(new, lambda: self.failed_alone(new), self.old, new)

@@ -114,6 +114,16 @@ class TestCase(unittest.TestCase):
         with self.assertRaises(ConnectionRefusedError):
             self.connect(addr)
 
+    def wait_nobody_home(self, addr):
+        """Nothing is going to listen there any more: who has served all that waited is about to close."""
+        def refused():
+            try:
+                self.connect(addr).close()
+            except ConnectionRefusedError:
+                return True
+            return False
+        self.wait_until(refused, f"nobody listens at {addr}")
+
     def strace(self, processes, calls="all", counts=True):
         """Strace of an Echod, or of pids."""
         pids = [processes.pid] if isinstance(processes, Process) else processes
