@@ -36,6 +36,7 @@
 	X(drill_file)     \
 	X(drill_frame)    \
 	X(drill_judge)    \
+	X(drill_notice)   \
 	X(drill_picture)  \
 	X(drill_proc)     \
 	X(drill_progress) \

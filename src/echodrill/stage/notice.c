@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -114,8 +115,8 @@ static bool is_socket_at(const char *path, uint32_t inode)
 	return strcmp(is, want) == 0;
 }
 
-/* Looks for it among the descriptors of a process. */
-static bool has_socket(const char *pid, struct run_socket *c)
+/* Looks for it among the descriptors of a process. *error: why they could not be looked at. */
+static bool has_socket(const char *pid, struct run_socket *c, int *error)
 {
 	char path[64];
 	const struct dirent *e;
@@ -124,6 +125,8 @@ static bool has_socket(const char *pid, struct run_socket *c)
 
 	snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
 	fds = opendir(path);
+	if (!fds && errno != ENOENT && errno != ESRCH) /* it is not gone */
+		*error = -errno;
 	while (fds && !found && (e = readdir(fds))) {
 		snprintf(c->holder, sizeof(c->holder), "/proc/%.20s/fd/%.10s", pid, e->d_name);
 		found = is_socket_at(c->holder, c->inode);
@@ -133,18 +136,30 @@ static bool has_socket(const char *pid, struct run_socket *c)
 	return found;
 }
 
-/* Whether any process here has it; who had it the last time is asked first. */
-static bool is_held(struct run_socket *c)
+/* Whether any process here has it; who had it the last time is asked first. Returns 1, 0, or
+ * -errno: none was found, and not all could be looked at. */
+static int is_held(struct run_socket *c)
 {
 	const struct dirent *p;
 	bool held = c->holder[0] && is_socket_at(c->holder, c->inode);
 	DIR *proc = held ? NULL : opendir("/proc");
+	int error = held || proc ? 0 : -errno;
 
 	while (proc && !held && (p = readdir(proc)))
-		held = isdigit((unsigned char)p->d_name[0]) && has_socket(p->d_name, c);
+		held = isdigit((unsigned char)p->d_name[0]) && has_socket(p->d_name, c, &error);
 	if (proc)
 		closedir(proc);
-	return held;
+	return held ? 1 : error;
+}
+
+/* What was not seen may have happened: such a drill has no verdict. */
+static void look_failed(struct run *r, int e)
+{
+	char *problem = r->record->problem;
+
+	if (!problem[0])
+		snprintf(problem, sizeof(r->record->problem),
+			 "a look at the client's connections: %s", strerror(-e));
 }
 
 static bool is_shut(unsigned state)
@@ -218,8 +233,11 @@ static void look_gone(struct looking *l)
 
 	for (unsigned i = 0; i < l->r->sockets; i++) {
 		struct run_socket *c = &l->r->socket[i];
+		const int held = c->closed ? 1 : is_held(c);
 
-		if (c->closed || is_held(c))
+		if (held < 0)
+			look_failed(l->r, held);
+		if (held != 0)
 			continue;
 		c->closed = true;
 		snprintf(text, sizeof(text), "has closed its connection, port %u", c->port);
@@ -253,6 +271,7 @@ static void look_table(struct looking *l)
 {
 	struct run *r = l->r;
 	const uint32_t frames = atomic_load(&r->record->wire.frames);
+	int e;
 
 	if (frames == r->table_frames && l->now_ns - r->table_ns < MSEC(TABLE_EVERY_MS))
 		return;
@@ -263,8 +282,11 @@ static void look_table(struct looking *l)
 		r->client_diag = diag_open();
 		hosts_leave(&r->hosts);
 	}
-	if (r->client_diag > 0)
-		diag_each(r->client_diag, r->hosts.family, look_socket, l);
+	e = r->client_diag;
+	if (e > 0)
+		e = diag_each(r->client_diag, r->hosts.family, look_socket, l);
+	if (e < 0)
+		look_failed(r, e);
 	if (l->live > r->record->connections)
 		r->record->connections = l->live;
 }
