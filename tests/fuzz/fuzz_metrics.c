@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * fuzz_metrics: any bytes of a scraper, in two pieces, to the server of metrics: it answers or
- * hangs up, and serves the next one.
+ * hangs up, and serves the next one; and ends, with nobody left to be waited for.
  *
  * reads: src/net/metrics_http.c src/net/metrics_text.c
  */
@@ -28,17 +28,23 @@ static void print(FILE *to, void *arg)
 
 static struct metrics_server server = { .print = print };
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
+static void begin(void)
 {
-	(void)argc;
-	(void)argv;
 	/* an abstract name of its own, as the kernel chooses it */
 	at_len = sizeof(at);
+	memset(at.sun_path, 0, sizeof(at.sun_path));
 	server.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	FUZZ_CHECK(bind(server.listen_fd, (void *)&at, sizeof(at.sun_family)) == 0);
 	FUZZ_CHECK(getsockname(server.listen_fd, (void *)&at, &at_len) == 0);
 	FUZZ_CHECK(listen(server.listen_fd, METRICS_SERVER_PEERS) == 0);
 	FUZZ_CHECK(metrics_http_begin(&server) == 0);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	begin();
 	return 0;
 }
 
@@ -94,7 +100,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	turn();
 	close(fd);
 	turn();
-	if (inputs++ % 64 == 0)
+	if (inputs++ % 64 == 0) {
 		check_served();
+		metrics_http_end(&server);
+		begin();
+	}
 	return 0;
 }

@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include "echodrill/rig/footprint.h"
 #include "echodrill/stage/proc.h"
 
+#include "descriptors.h"
 #include "suites.h"
 
 static const struct footprint right = { .root = 10, .descriptors = 20, .memory = 1 << 20 };
@@ -74,19 +74,6 @@ START_TEST(a_process_is_seen_with_all_that_it_holds)
 }
 END_TEST
 
-/* With this many descriptors more than there are now. */
-static void limit_descriptors(rlim_t more)
-{
-	struct rlimit limit;
-	const int next = dup(STDERR_FILENO);
-
-	ck_assert_int_ge(next, 0);
-	close(next);
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	limit.rlim_cur = (rlim_t)next + more;
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
 /* 0: none is left; 1: the folder of all processes can be opened, and no file in it. */
 START_TEST(what_could_not_be_looked_at_is_not_held_by_nobody)
 {
@@ -99,13 +86,15 @@ START_TEST(what_could_not_be_looked_at_is_not_held_by_nobody)
 		_exit(0);
 	ck_assert_int_eq(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
 	ck_assert_int_eq(proc_zombies(getpid()), 1);
-	limit_descriptors((rlim_t)_i);
+	(void)descriptors_limit((unsigned)_i);
 	ck_assert_int_eq(proc_zombies(getpid()), -EMFILE);
 	ck_assert_int_eq(proc_children(getpid(), pids, ARRAY_LEN(pids)), -EMFILE);
 	ck_assert_int_eq(proc_tree(getpid(), pids, ARRAY_LEN(pids)), -EMFILE);
 	ck_assert_int_eq(footprint_read(getpid(), &now), -EMFILE);
 	ck_assert(_i == 1 || proc_state(child) == PROC_UNKNOWN);
 	ck_assert(!proc_sleeps(getpid()));
+	descriptors_unlimited();
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
 }
 END_TEST
 

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "echodrill/script/program.h"
 #include "echodrill/stage/run.h"
 
+#include "descriptors.h"
 #include "suites.h"
 
 static const struct drill d;
@@ -72,13 +72,11 @@ END_TEST
 START_TEST(what_could_not_be_looked_for_is_not_closed)
 {
 	const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	struct rlimit limit;
 
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	limit.rlim_cur = (rlim_t)(fd + 1 + _i);
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	(void)descriptors_limit((unsigned)_i);
 	begin(inode_of(fd));
 	look();
+	descriptors_unlimited();
 	ck_assert(!r.record->notice[NOTICE_CLOSED].seen);
 	ck_assert_str_eq(r.record->problem,
 			 "a look at the client's connections: Too many open files");

@@ -60,7 +60,7 @@ static bool has_connections(struct run *r, struct settling *w)
 	w->unseen = loop_states(r, HOST_CLIENT, &client);
 	if (w->unseen == 0)
 		w->unseen = loop_states(r, HOST_SERVER, &server);
-	if (w->unseen < 0)
+	if (w->unseen != 0)
 		return false;
 	snprintf(w->why, sizeof(w->why), "%u connections at the client, %u at the server",
 		 client.count[TCP_ESTABLISHED], server.count[TCP_ESTABLISHED]);
