@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from drilllab import Runs, drill, names
+from drilllab import NobodyCase, Runs, drill, names
 from echolab import BIN, ROOT, no_namespaces, program, run
 
 # it knows nothing of SIGTERM: it neither drains nor ignores it
@@ -167,3 +167,27 @@ class TextbookBoth(TextbookCase):
             self.assertEqual((r["verdict"], r["client_end"]), ("pass", "running"), r)
             self.assertIn("From server: still there", self.said(r))
         self.assertEqual(self.drill("--server", self.server, "run", "fork-parent-killed")["verdict"], "pass")
+
+
+# closes its connection when the server has, and goes on; beside it lies a process that nobody waits for
+CLOSES = """
+import socket, sys
+sock = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+for line in sys.stdin:
+    sock.sendall(line.encode())
+    if not sock.recv(512):
+        break
+sock.close()
+sys.stdin.read()
+"""
+
+
+class NobodyForeign(NobodyCase):
+    def test_a_zombie_hides_nothing_from_an_ordinary_user(self):
+        """Its folder of descriptors may not be opened."""
+        (self.place / "closes").write_text(CLOSES)
+        client = f"sh -c 'true & exec /usr/bin/python3 {self.place}/closes \"$0\" \"$1\"' {{server}} {{port}}"
+        results = self.run_until_conclusive("--client", client, wanted=["server-killed"], prefix=self.prefix, exe=self.exe)
+        r, = results.values()
+        self.assertNotEqual(r["verdict"], "inconclusive", r)
+        self.assertRegex(" ".join(e["what"] for e in r["timeline"]), "has closed its connection")

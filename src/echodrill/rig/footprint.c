@@ -13,10 +13,10 @@
 
 enum { FOOTPRINT_PROCESSES_MAX = 256, PATH_LEN = 64 };
 
-/* What cannot be looked at, in *e: a process that is gone holds nothing. */
+/* What cannot be looked at, in *e. */
 static void note_error(int *e)
 {
-	if (errno != ENOENT && errno != ESRCH && *e == 0)
+	if (!proc_tells_nothing(errno) && *e == 0)
 		*e = -errno;
 }
 

@@ -125,7 +125,7 @@ static bool has_socket(const char *pid, struct run_socket *c, int *error)
 
 	snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
 	fds = opendir(path);
-	if (!fds && errno != ENOENT && errno != ESRCH) /* it is not gone */
+	if (!fds && !proc_tells_nothing(errno))
 		*error = -errno;
 	while (fds && !found && (e = readdir(fds))) {
 		snprintf(c->holder, sizeof(c->holder), "/proc/%.20s/fd/%.10s", pid, e->d_name);

@@ -59,6 +59,12 @@ const char *proc_status(const struct proc *p, char text[64]);
  * PROC_UNKNOWN: this machine could not look. */
 enum { PROC_UNKNOWN = '?' };
 char proc_state(pid_t pid);
+
+/* Whether a file or folder of a process in /proc that could not be opened, with errno @e, has
+ * nothing to tell: the process is gone, or is a zombie, whose descriptors belong to root (an
+ * ordinary user's EACCES, as of somebody else's process). Else this machine could not look. */
+bool proc_tells_nothing(int e);
+
 /* Whether all of its threads stand still: the first one may, while a worker still accepts. */
 bool proc_is_stopped(pid_t pid);
 

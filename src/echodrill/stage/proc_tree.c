@@ -47,6 +47,11 @@ char proc_state(pid_t pid)
 	return r == 0 ? state : r == -ESRCH ? 0 : PROC_UNKNOWN;
 }
 
+bool proc_tells_nothing(int e)
+{
+	return e == ENOENT || e == ESRCH || e == EACCES;
+}
+
 bool proc_is_stopped(pid_t pid)
 {
 	char path[64], state;
