@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from drilllab import NobodyCase, Runs, drill, names
-from echolab import BIN, ROOT, no_namespaces, program, run
+from echolab import BIN, ROOT, SANITIZERS, no_namespaces, not_in, program, run
 
 # it knows nothing of SIGTERM: it neither drains nor ignores it
 NOT_ITS = {"shutdown-drain", "shutdown-drain-load", "shutdown-ignored"}
@@ -183,6 +183,7 @@ sys.stdin.read()
 
 
 class NobodyForeign(NobodyCase):
+    @not_in("valgrind", *SANITIZERS)
     def test_a_zombie_hides_nothing_from_an_ordinary_user(self):
         """Its folder of descriptors may not be opened."""
         (self.place / "closes").write_text(CLOSES)
