@@ -13,7 +13,7 @@ PR_SET_CHILD_SUBREAPER = 36
 ENDING_S = 30  # to take away what they have made: namespaces, folders
 LIMIT = re.compile(r"(\d+)(s|m|h)")
 UNITS = {"s": 1, "m": 60, "h": 3600}
-TIME_OVER = "time over"
+TIME_OVER, NOT_STARTED = "time over", "not started"
 
 
 def seconds_of(limit):
@@ -74,16 +74,26 @@ def end_all():
             time.sleep(0.02)
 
 
+def said(log):
+    """What a command has printed there."""
+    return log.read_text(errors="replace") if log.is_file() else ""
+
+
 def run(command, limit_s, log, cwd):
-    """Runs it by sh. Returns how it ended and after how many seconds: its exit code, as sh would say it, or TIME_OVER."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    """Runs it by sh. Returns how it ended and after how many seconds: its exit code, as sh would say it, TIME_OVER, or
+    NOT_STARTED, of which the reason is printed."""
     # a make above this one: its jobs are not ours, and its idea of how slow programs are is not that of another variant
     env = {k: v for k, v in os.environ.items()
            if not k.startswith(("MAKE", "MFLAGS")) and (k, v) != ("ECHOLAB_SLOW", "1")}
     began = time.monotonic()
-    with log.open("wb") as out:
-        process = subprocess.Popen(["sh", "-c", command], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out,
-                                   stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as out:
+            process = subprocess.Popen(["sh", "-c", command], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out,
+                                       stderr=subprocess.STDOUT, start_new_session=True)
+    except OSError as e:
+        print(f"    cannot be run: {e}", flush=True)
+        return NOT_STARTED, 0
     try:
         code = process.wait(limit_s)
         return code if code >= 0 else 128 - code, time.monotonic() - began

@@ -4,11 +4,11 @@ figures. The form of the table stands at its head.
 """
 import re
 
-from bounded import TIME_OVER, seconds_of
+from bounded import seconds_of
 
 HOLDS, FAILS, UNKNOWN, NEVER, NOT_RUN = VERDICTS = "holds", "FAILS", "unknown", "never", "not run"
 TABLE = "docs/claims.txt"
-NUMBER = r"(?<![\d.,])([\d,]*\.?\d+)(?!\d)"
+NUMBER = r"((?<![\d.,])-?(?<![\d.,])[\d,]*\.?\d+)(?!\d)"
 BOUND = re.compile(r"([\d.]*?)\.\.([\d.]*) (.+)")
 MANY = 3  # cells of a table, decimal fractions of an output: these are measured
 RATIO = re.compile(r"\d\.\d+ \(\d\.\d+(?:-| to )\d\.\d+\)")
@@ -45,22 +45,21 @@ class Test:
         made = re.escape(one_line(self.words)).replace(r"\.\.\.", ".*?").replace(r"\ ", r"\s+")
         return made if self.low is None else made.replace(r"\#", NUMBER)
 
-    def judge(self, ended, output):
-        """The verdict, what was measured, and why it is not HOLDS."""
-        # 0 and 1 are answers; other codes say that there is none: usage, environment, too noisy, killed
-        without = FAILS if ended in (0, 1) else UNKNOWN
+    def judge(self, ended, output, answers=(0, 1)):
+        """The verdict, what was measured, and why it is not HOLDS. `answers`: exit codes that are any."""
+        without = FAILS if ended in answers else UNKNOWN
         if self.code is not None:
             return HOLDS if ended == self.code else without, "", f"ended with {ended}, not {self.code}"
         found = [m for line in output.splitlines() if (m := re.search(self.pattern(), line))]
         if not found:
             return without, "", f"ended with {ended}, and nothing in its output is: {self.words}"
         if self.low is None:
-            return HOLDS, "", ""
+            return HOLDS if ended in answers else UNKNOWN, "", f"ended with {ended}"
         values = [float(m[1].replace(",", "")) for m in found]
         measured = f"{min(values):g}" + (f"..{max(values):g}" if min(values) < max(values) else "")
         if not all(self.low <= v <= self.high for v in values):
             return FAILS, measured, f"{measured} is not within {self.text}"
-        return UNKNOWN if ended == TIME_OVER else HOLDS, measured, f"ended with {ended}"
+        return HOLDS if ended in answers else UNKNOWN, measured, f"ended with {ended}"
 
 
 class Claim:
@@ -69,7 +68,9 @@ class Claim:
 
     def judge(self, ended, output):
         """The worst of what its tests say."""
-        said = [t.judge(ended, output) for t in self.tests]
+        # other codes say that there is no answer, unless they are what is asked for: usage, environment, too noisy, killed
+        answers = {0, 1, *(t.code for t in self.tests if t.code is not None)}
+        said = [t.judge(ended, output, answers) for t in self.tests]
         worst = min(said, key=lambda s: [FAILS, UNKNOWN, HOLDS].index(s[0]))
         return worst[0], " ".join(s[1] for s in said if s[1]), worst[2]
 

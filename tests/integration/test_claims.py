@@ -100,6 +100,18 @@ class Claims(Tool):
         self.assertEqual(self.one("kill -9 $$", "exit 0")[0], "unknown")
         self.assertEqual(self.one("exit 1", "exit 0")[0], "FAILS")
 
+    def test_a_figure_of_a_command_that_had_no_answer_is_none(self):
+        for code, verdict in ((0, "holds"), (1, "holds"), (2, "unknown"), (5, "unknown")):
+            for test in ("says ratio", "..1 ratio #"):
+                self.assertEqual(self.one(f"echo ratio 0.5; exit {code}", test)[0], verdict, f"{code}: {test}")
+        self.assertEqual(self.one("echo ratio 0.5; exit 5", "..1 ratio #", "exit 5")[0], "holds")
+        self.assertEqual(self.one("echo ratio 0.5; kill -9 $$", "..1 ratio #")[0], "unknown")
+
+    def test_a_figure_may_be_less_than_nothing(self):
+        self.assertEqual(self.one("echo by -12 percent", "0..20 by # percent")[:2], ("FAILS", "-12"))
+        self.assertEqual(self.one("echo 0.9-1.2 of it", "1..2 # of it")[:2], ("holds", "1.2"))
+        self.assertEqual(self.one("echo +-0.4 of it", "0..1 +-# of it")[:2], ("holds", "0.4"))
+
     def test_one_that_takes_too_long_is_ended_and_the_next_one_runs(self):
         mark = f"{os.getpid()}.75"
         r = self.claims(table=TABLE.replace("$ 1m echo printed", f"$ 1s echo ratio 0.5; sleep {mark}; echo printed"))

@@ -41,6 +41,13 @@ class Nightly(Tool):
         self.assertIn("    | what was wrong\n", r.stdout)
         self.asserts_gone(mark)
 
+    def test_a_step_that_cannot_be_started_ends_no_night(self):
+        (self.place / "logs/one.log").mkdir(parents=True)  # where its output would go
+        r = self.make(*self.steps("one 1m true", "two 1m true"))
+        self.assertEqual((r.returncode, self.table(r)), (1, ({"one": "not started", "two": "passed"},
+                         "1 passed, 1 failed, 0 out of time, 0 not run")), r)
+        self.assertIn("cannot be run: [Errno 21] Is a directory", r.stdout)
+
     def test_broken_off_it_tells_what_it_has(self):
         mark = f"{os.getpid()}.5"
         steps = self.steps("first 1m true", f"second 9m echo begun; setsid sleep {mark} & sleep {mark}", "third 1m true")
