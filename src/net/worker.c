@@ -21,8 +21,8 @@
 enum {
 	SPIN_NS = 50 * 1000,
 	LATE_NS = 10 * 1000 * 1000, /* a timer that is later shows that we did not run */
-	/* what one connection takes at most: in a ring the bytes, then the cancel of a receive that
-	 * does not see the reset behind them, another receive, and that reset */
+	/* what one connection takes: in a ring the bytes, the cancel of a receive that does not see
+	 * the reset behind them, another receive, that reset */
 	LATE_TURNS = 4,
 	TURN_CONNS = 256, /* connections that a turn delivers for, at least */
 };
@@ -184,17 +184,19 @@ static int64_t worker_wait_ns(const struct worker *w)
 /* A deadline may be judged only when all that came before it has been delivered. So timers run by
  * the time at which the turn began: what had arrived by then it has looked at. When we have not run
  * for a while (we were stopped, or had no CPU) more has arrived than one turn delivers: then timers
- * wait for a turn that finds nothing, but not longer than it takes to serve every connection. */
+ * wait for a turn that finds nothing, but not for longer than serving every connection twice. */
 static void worker_turn(struct worker *w)
 {
 	const int64_t begin_ns = w->now_ns, wait_ns = worker_wait_ns(w);
+	const uint32_t round = LATE_TURNS + w->live / TURN_CONNS;
 
 	if (wait_ns == 0 && w->late_turns == 0 && timers_next(&w->timers, begin_ns - LATE_NS) == 0)
-		w->late_turns = LATE_TURNS + w->live / TURN_CONNS;
+		w->late_turns = round;
 	w->found = 0;
 	w->error = w->config->backend->turn(w, wait_ns);
 	if (w->late_turns > 0)
-		w->late_turns = w->found > 0 ? w->late_turns - 1 : 0;
+		w->late_turns = w->found > 0 && w->held < 2 * round ? w->late_turns - 1 : 0;
+	w->held = w->late_turns > 0 ? w->held + 1 : 0;
 	if (w->late_turns == 0)
 		timers_run(&w->timers, begin_ns);
 }

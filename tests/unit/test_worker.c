@@ -434,6 +434,28 @@ START_TEST(deadlines_do_not_wait_for_ever_where_something_always_comes)
 }
 END_TEST
 
+/* And in every turn the backend learns that more is to come. */
+static int turn_that_always_brings_news(struct worker *w, int64_t wait_ns)
+{
+	w->late_turns = 5;
+	if (fake.turns == 100)
+		worker_stop(w, WORKER_QUIT);
+	return turn_that_is_always_busy(w, wait_ns);
+}
+
+START_TEST(deadlines_do_not_wait_for_ever_where_more_is_always_to_come)
+{
+	late_backend = fake_backend;
+	late_backend.turn = turn_that_always_brings_news;
+	fake.config.backend = &late_backend;
+	fake.role.start = start_and_await_answers;
+	fake.role.expired = expired_and_done;
+	ck_assert_int_eq(start(), 0);
+	ck_assert_int_eq(worker_join(&fake.w), 0);
+	ck_assert_uint_lt(fake.turns, 12);
+}
+END_TEST
+
 Suite *worker_suite(void)
 {
 	Suite *s = suite_create("worker");
@@ -459,6 +481,7 @@ Suite *worker_suite(void)
 	tcase_add_test(tc, its_listeners_are_closed_when_it_stops);
 	tcase_add_test(tc, what_came_while_we_did_not_run_is_delivered_before_deadlines);
 	tcase_add_test(tc, deadlines_do_not_wait_for_ever_where_something_always_comes);
+	tcase_add_test(tc, deadlines_do_not_wait_for_ever_where_more_is_always_to_come);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -104,6 +104,7 @@ struct worker {
 	uint32_t turn;   /* counts turns, for STATS_TIMED_EVERY */
 	uint32_t late_turns; /* timers are late: they wait for a turn that finds nothing, at most so
 				many; backends look for all that has come */
+	uint32_t held;       /* turns in a row for which they have waited */
 	void *state;         /* the backend's */
 	uint32_t live;       /* slots taken */
 	int error;           /* -errno that ended the loop */
