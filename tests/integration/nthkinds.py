@@ -16,6 +16,7 @@ from echolab import ENVIRONMENT, NO_ANSWER, OK, ROOT, USAGE, VERDICT, Echod, Fai
 from loadlab import INCONCLUSIVE, LoadResult, problems
 from nthlab import FILES, NETWORK, RING, SOCKETS, Made, Scenario
 from nthservers import ServerWithFullRing, Successor, SuccessorByRing, server
+from nthsignals import INTERRUPTED
 from schemas import problems as schema_problems, schema
 
 FOREVER = 60  # seconds for what takes milliseconds
@@ -367,4 +368,4 @@ SCENARIOS = {s.name: s for s in (Merge, MergeParts, Plot, Report, Load, LoadByRi
                                  *map(server, SOCKETS), ServerWithFullRing, Successor, SuccessorByRing, Drill, Bench,
                                  words("echod-config", "echod", "-f", str(ROOT / "configs/echod.conf"), "--print-config"),
                                  words("echoload-config", "echoload", "--print-config"),
-                                 words("drill-list", "echodrill", "list"))}
+                                 words("drill-list", "echodrill", "list"), *INTERRUPTED)}

@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -24,7 +25,7 @@ PRELOAD = BIN / "preload" / "fault.so"
 
 class Fault:
     """`what` happens at the n-th call, or at all that can be divided by n if `each`. "disk": files of the program end at
-    n bytes, those of what it starts do not."""
+    n bytes, those of what it starts do not. "main": a signal comes before any call of the thread that runs main, the n-th."""
 
     def __init__(self, call, what, n, each=False):
         self.call, self.what, self.n, self.each = call, what, n, each
@@ -34,7 +35,8 @@ class Fault:
 
     def environment(self, log, only):
         """What fault.so wants to know."""
-        return {"ECHOLAB_FAULT": f"{self.call}:{'/' if self.each else ''}{self.n}:{self.what}",
+        what = f"signal{signal.Signals[f'SIG{self.what}'].value}" if self.call == "main" else self.what
+        return {"ECHOLAB_FAULT": f"{self.call}:{'/' if self.each else ''}{self.n}:{what}",
                 "ECHOLAB_FAULT_IN": only, "ECHOLAB_FAULT_LOG": log, "ECHOLAB_FAULT_TRACE": f"{log}.trace", "LD_PRELOAD": PRELOAD,
                 "LSAN_OPTIONS": f"suppressions={ROOT}/tests/lsan.supp:print_suppressions=0"}
 
@@ -66,6 +68,8 @@ ERRNOS = {
     "sqe_cancel": ["ENOENT", "EALREADY"],
     "sqe_accept": ["EINTR", "EAGAIN", "ENOMEM", "ENOBUFS", "EMFILE", "ECONNABORTED", "once"],
     "sqe_wake": ["EINTR", "EAGAIN", "ENOMEM", "ECANCELED"], "sqe_close": ["EINTR", "EIO"],
+    # a signal comes before any call of the thread that runs main; after STOP comes CONT
+    "main": ["HUP", "USR1", "USR2", "TERM", "INT", "QUIT", "PIPE", "CHLD", "ALRM", "WINCH", "URG", "CONT", "STOP"],
 }
 FILES = ["malloc", "fopen", "open", "fdopen", "open_memstream", "fflush", "fclose", "rename", "disk", "write_file",
          "close", "mmap", "poll"]

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import nthtable
 from drilllab import SKIPPED
-from echolab import ENVIRONMENT, ROOT, SANITIZERS, TestCase, no_namespaces, not_in, program, run
+from echolab import ENVIRONMENT, ROOT, SANITIZERS, Failed, TestCase, no_namespaces, not_in, program, run
 from nthkinds import FOREVER, SCENARIOS
-from nthlab import Fault, made, row
+from nthlab import ERRNOS, Fault, made, row
+from nthsignals import INTERRUPTED
+from takeoverlab import backends
 
 # scenario: [(call, errno, n...)]; without n it is 1, 2, 3, 5, 8, 14, ...
 FEW = {
@@ -91,6 +93,46 @@ class EveryNth(TestCase):
                         Fault("fork", errno.EAGAIN, n).environment(Path(folder) / "log", "echodrill"), timeout=FOREVER)
                 self.assertEqual(r.code, ENVIRONMENT, r)
                 self.assertRegex(r.err, "^echodrill: error: cannot ask echo(d|load) for its backends: Resource temp", r)
+
+
+class Signals(TestCase):
+    """Each signal twice while an echod starts, stops, reads its configuration again, hands over, and takes over, each time
+    before another call, from the first one to the last; tests/nth tries each before every call."""
+
+    def each_signal(self, what):
+        signals, came = ERRNOS["main"] * 2, 0
+        for offset, kind in enumerate(k for k in INTERRUPTED if k.what == what and k.backend in backends()):
+            with made(kind) as scenario:
+                self.assertGreater(scenario.steps, len(ERRNOS["main"]), kind.name)
+                for i in range(len(signals)):
+                    n = 1 + i * scenario.steps // len(signals)
+                    fault = Fault("main", signals[(i + 4 * offset) % len(signals)], n)
+                    with self.subTest(scenario=kind.name, fault=str(fault)):
+                        try:
+                            came += scenario.run(fault)
+                        except Failed as e:
+                            self.fail(f"tests/nth {kind.name} {fault}: {e}")
+        self.assertGreater(came, len(signals), "most of them come: not every run makes as many calls as the first one")
+
+    @EveryNth.natively
+    def test_a_start_is_interrupted(self):
+        self.each_signal("start")
+
+    @EveryNth.natively
+    def test_a_stop_is_interrupted(self):
+        self.each_signal("stop")
+
+    @EveryNth.natively
+    def test_a_reload_is_interrupted(self):
+        self.each_signal("reload")
+
+    @EveryNth.natively
+    def test_a_successor_is_interrupted(self):
+        self.each_signal("takeover")
+
+    @EveryNth.natively
+    def test_who_hands_over_is_interrupted(self):
+        self.each_signal("handover")
 
 
 class Table(TestCase):

@@ -12,6 +12,7 @@
  *                               programs that it starts it is not
  *   ECHOLAB_FAULT=any:3:12      the third call of all but allocations and those that move messages
  *   ECHOLAB_FAULT=any:3:kill    it is not made: the process is killed
+ *   ECHOLAB_FAULT=main:3:signal15  fault_signal.h: a signal comes, before main's third call
  *   ECHOLAB_FAULT_FROM=connect  none counts before the first of these
  *   ECHOLAB_FAULT_IN=echodrill  only in the program of that name
  *   ECHOLAB_FAULT_LOG=FILE      begins with a line when it happened, with a zero byte until then;
@@ -50,7 +51,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SHORT = -1, KILL = -2, ONCE = -3, LOG_LEN = 64, FRAMES = 24, TRACE_FD = 900 };
+enum { SHORT = -1, KILL = -2, ONCE = -3, SIGNAL = -4, LOG_LEN = 64, FRAMES = 24, TRACE_FD = 900 };
 
 struct counted {
 	_Atomic bool begun; /* ECHOLAB_FAULT_FROM was called */
@@ -63,7 +64,8 @@ static struct {
 	unsigned nth;
 	bool each;               /* of every nth call, not of one */
 	bool armed;              /* main has begun */
-	int what;                /* errno, SHORT, KILL or ONCE */
+	int what;                /* errno, SHORT, KILL, ONCE or SIGNAL */
+	int signal;              /* its number */
 	struct counted *counted; /* shared with children */
 	char *log;               /* LOG_LEN bytes of the file, or NULL */
 	int trace;               /* a descriptor, or 0 */
@@ -124,6 +126,8 @@ static void fault_disk(bool here)
 	setrlimit(RLIMIT_FSIZE, &limit);
 }
 
+static void fault_signal_init(const char *what);
+
 static void __attribute__((constructor)) fault_init(void)
 {
 	const char *text = getenv("ECHOLAB_FAULT"), *in = getenv("ECHOLAB_FAULT_IN");
@@ -143,6 +147,8 @@ static void __attribute__((constructor)) fault_init(void)
 		     : strcmp(what, "kill") == 0 ? KILL
 		     : strcmp(what, "once") == 0 ? ONCE
 						 : (int)strtol(what, NULL, 10);
+	if (strcmp(fault.name, "main") == 0)
+		fault_signal_init(what);
 	fault.from = getenv("ECHOLAB_FAULT_FROM");
 	fault.counted = (void *)libc_syscall(
 		SYS_mmap, (const long[6]){ 0, sizeof(*fault.counted), PROT_READ | PROT_WRITE,
@@ -151,6 +157,8 @@ static void __attribute__((constructor)) fault_init(void)
 	if (getenv("ECHOLAB_FAULT_TRACE"))
 		fault_open_trace();
 }
+
+static void fault_signal_begin(void);
 
 /* Constructors of libraries have run when this is called, and main has not. */
 int __libc_start_main(int (*start)(int, char **, char **), int argc, char **argv,
@@ -162,6 +170,7 @@ int __libc_start_main(int (*start)(int, char **, char **), int argc, char **argv
 		(__typeof__(real))dlsym(RTLD_NEXT, "__libc_start_main");
 
 	fault.armed = true;
+	fault_signal_begin();
 	return real(start, argc, argv, init, fini, rtld, end);
 }
 
@@ -174,6 +183,8 @@ static void fault_log(const char *name)
 	if (fault.trace > 0)
 		backtrace_symbols_fd(frames, backtrace(frames, FRAMES), fault.trace);
 }
+
+#include "fault_signal.h"
 
 /* Whether the call is one of those that are counted. */
 static bool fault_counts(const char *name)
@@ -214,6 +225,7 @@ static int fault_hits(const char *name)
 	int saved = errno;
 	unsigned n;
 
+	fault_step(name);
 	if (!fault.counted || !fault.armed || !fault_counts(name))
 		return 0;
 	n = ++fault.counted->calls;
@@ -320,6 +332,7 @@ long syscall(long number, ...)
 		return fault_syscall("recv", number, a);
 	if (number == SYS_sendto)
 		return fault_syscall("send", number, a);
+	fault_step("syscall");
 	return libc_syscall(number, a);
 }
 
@@ -339,6 +352,8 @@ ssize_t read(int fd, void *buf, size_t len)
 	REAL(read);
 	int hit = type_of(fd) == S_IFSOCK ? fault_socket("read", fd) : 0;
 
+	if (type_of(fd) != S_IFSOCK)
+		fault_step("read");
 	return hit > 0 ? -1 : real(fd, buf, hit == SHORT && len > 1 ? 1 : len);
 }
 
@@ -353,6 +368,8 @@ ssize_t write(int fd, const void *buf, size_t len)
 	else if (type != 0 &&
 		 (strcmp(fault.name, "any") != 0 || (type == S_IFREG && fd > STDERR_FILENO)))
 		hit = fault_hits("write_file"); /* of any but what is said */
+	else
+		fault_step("write");
 	return hit > 0 ? -1 : real(fd, buf, hit == SHORT && len > 1 ? 1 : len);
 }
 
@@ -385,6 +402,7 @@ int __ppoll_chk(struct pollfd *p, nfds_t count, const struct timespec *t, const 
 }
 
 #include "fault_rows.h"
+#include "fault_steps.h"
 
 FAULT(ssize_t, pread, (int fd, void *buf, size_t len, off_t at), (fd, buf, len, at))
 
