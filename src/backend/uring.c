@@ -279,7 +279,7 @@ static int uring_turn(struct worker *w, int64_t wait_ns)
 	int r;
 
 	uring_starved_resume(w);
-	if (!list_empty(&s->starved) && s->bufs.queued > 0)
+	if (uring_has_starved(s) && s->bufs.queued > 0)
 		wait_ns = 0; /* the next turn may find that those served had nothing to receive */
 	r = w->late_turns > 0 ? uring_reap_all(s) : uring_wait_events(w, wait_ns);
 	if (io_uring_sq_ready(&s->ring) == 0)
@@ -356,6 +356,7 @@ static int uring_init(struct worker *w)
 	s->conn_buffers = config->conn_buffers;
 	s->reserve = size_min(RESERVE * s->bufs.size, w->config->max_unsent_total / RESERVE);
 	list_init(&s->starved);
+	list_init(&s->unserved);
 	for (unsigned i = 0; i < ARRAY_LEN(s->listeners); i++)
 		s->listeners[i].acceptor.fd = -1;
 	uring_wake_arm(w);

@@ -222,6 +222,7 @@ static void arm_recv(struct conn *c, enum uring_receiving how, size_t max)
 		io_uring_prep_recv(sqe, c->fd, NULL, size_min(max, s->bufs.size), 0);
 	c->came_ns = c->worker->now_ns;
 	uring_of(c)->receiving = (uint8_t)how;
+	uring_of(c)->brought = false;
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = GROUP;
 	/* wait for bytes before a buffer is asked for: an empty ring would end it at once */
@@ -263,8 +264,11 @@ static enum uring_receiving wanted_recv(const struct conn *c, size_t *max)
 	return *max > 0 ? RECEIVE_ONCE : RECEIVE_NONE;
 }
 
-void uring_update_recv(struct conn *c)
+/* @its_turn: it has waited for a buffer. Else, while they are scarce, it does not overtake others.
+ */
+static void update_recv(struct conn *c, bool its_turn)
 {
+	struct uring_state *s = c->worker->state;
 	struct uring_conn *u = uring_of(c);
 	enum uring_receiving wanted;
 	size_t max = 0;
@@ -289,8 +293,21 @@ void uring_update_recv(struct conn *c)
 		list_remove(&u->link);
 		arm_poll(c);
 	} else if (!list_linked(&u->link)) {
-		arm_recv(c, wanted, max);
+		if (its_turn || s->scarce == 0)
+			arm_recv(c, wanted, max);
+		else
+			uring_await_buffer(s, u);
 	}
+}
+
+void uring_update_recv(struct conn *c)
+{
+	update_recv(c, false);
+}
+
+void uring_resume_recv(struct conn *c)
+{
+	update_recv(c, true);
 }
 
 /* New bytes queue behind those that are held. Mostly none are, and the buffer is delivered at once.
@@ -330,9 +347,9 @@ static void receive_ended(struct conn *c, int res)
 
 	if (res == -ENOBUFS) {
 		stats_add(&c->worker->stats.no_buffer, 1);
-		uring_bufs_deepen(&s->bufs);
+		uring_no_buffer(s);
 		if (c->state == CONN_OPEN)
-			list_append(&s->starved, &u->link);
+			uring_await_buffer(s, u);
 	} else if (res == 0) {
 		u->eof = true;
 		deliver_held_bytes(c);
@@ -384,6 +401,7 @@ void uring_received(struct conn *c, const struct io_uring_cqe *cqe)
 	if (cqe->flags & IORING_CQE_F_BUFFER) {
 		id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 		uring_bufs_take(&s->bufs, id, cqe->res > 0 ? (uint32_t)cqe->res : 0);
+		u->brought = true;
 	}
 	c->more = (cqe->flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
 	if (cqe->res > 0 && c->state != CONN_CLOSING) {

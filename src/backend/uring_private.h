@@ -149,11 +149,14 @@ struct uring_state {
 	unsigned deliveries;
 	unsigned blind; /* turns in a row that could not look */
 	unsigned conn_buffers;
-	uint32_t files;      /* slots in the table of registered files; 0: there is none */
-	uint32_t spilled;    /* blocks of the pool */
-	size_t reserve;      /* of the pool: for those that owe nothing yet */
-	uint64_t lent;       /* sum of c->lent_len: each such byte has a claim on the pool */
-	struct list starved; /* their receive ended for want of a buffer */
+	uint32_t files;   /* slots in the table of registered files; 0: there is none */
+	uint32_t spilled; /* blocks of the pool */
+	size_t reserve;   /* of the pool: for those that owe nothing yet */
+	uint64_t lent;    /* sum of c->lent_len: each such byte has a claim on the pool */
+	/* their receive ended for want of a buffer: it had brought bytes before that, or none */
+	struct list starved, unserved;
+	/* turns: buffers are scarce until none of so many found too few */
+	unsigned scarce;
 	struct uring_listener listeners[WORKER_LISTENERS_MAX];
 	unsigned messages; /* in use by requests that are not submitted yet */
 	struct uring_message message[URING_MESSAGES];
@@ -181,8 +184,9 @@ struct uring_conn {
 	bool single : 1;      /* no multishot receive: it is a unix socket */
 	bool entered : 1;     /* uring_register_fd was called */
 	bool paused : 1;      /* nothing is received until what is unsent has drained */
+	bool brought : 1;     /* the receive, bytes */
 	struct unsent spilled; /* as `held`, copied to the pool */
-	struct list link;      /* in s->starved */
+	struct list link;      /* in s->starved or s->unserved */
 	int failed;            /* errno of its socket that came while it was MOVING, or 0 */
 };
 
@@ -249,6 +253,8 @@ void uring_send_completed(struct conn *c, int res);
 
 /* Receives, or not, or less, as the connection's state wants it. */
 void uring_update_recv(struct conn *c);
+/* The same of one that has waited for a buffer and is in no list any more. */
+void uring_resume_recv(struct conn *c);
 /* Its end has come, and no wake-up tells of what lies before it: single receives find out, before
  * any deadline is judged. */
 static inline void uring_conn_died(struct conn *c)
@@ -271,6 +277,22 @@ void uring_not_cancelled(struct worker *w, const struct io_uring_cqe *cqe);
 
 /* ---- uring_starved.c ---- */
 
+static inline bool uring_has_starved(const struct uring_state *s)
+{
+	return !list_empty(&s->starved) || !list_empty(&s->unserved);
+}
+/* It is to receive, behind those that have waited longer for a buffer. */
+static inline void uring_await_buffer(struct uring_state *s, struct uring_conn *u)
+{
+	list_append(u->brought ? &s->starved : &s->unserved, &u->link);
+}
+/* A receive found none. */
+enum { URING_SCARCE = 2 };
+static inline void uring_no_buffer(struct uring_state *s)
+{
+	uring_bufs_deepen(&s->bufs);
+	s->scarce = URING_SCARCE;
+}
 /* At the beginning of a turn: those that wait for a buffer. */
 void uring_starved_resume(struct worker *w);
 

@@ -4,18 +4,21 @@ readers hold, wakes that the kernel loses. What it has in common with the other 
 import os
 import re
 import signal
+import socket
+import struct
 import sys
 import unittest
 from pathlib import Path
 
-from echolab import (BIN, ENVIRONMENT, ROOT, SANITIZERS, USAGE, TestCase, clock_is_a_call, covers, fill, half_close, no_namespaces,
-                     not_in, offered, pattern, recv_exactly, recv_to_end, rst, run, program)
+from echolab import (BIN, ENVIRONMENT, PATIENCE, ROOT, SANITIZERS, USAGE, TestCase, clock_is_a_call, covers, fill, half_close,
+                     no_namespaces, not_in, offered, pattern, recv_exactly, recv_to_end, rst, run, program, slow)
 from loadlab import LONG, LoadCase, parse, target_text
 from test_echoload_endings import EndingCase
 
 KIB, MIB = 1 << 10, 1 << 20
 CANNOT = offered().get("io_uring", "it is not built")
 WITHOUT = [sys.executable, str(ROOT / "tests" / "lib" / "seccomp.py")]
+SO_TIMESTAMPNS = 35  # Python has no name for it
 DISABLED = Path("/proc/sys/kernel/io_uring_disabled")
 
 
@@ -32,6 +35,13 @@ def rings(process):
 def mapped(process):
     """Bytes of address space."""
     return int(re.search(r"VmSize:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())[1]) * KIB
+
+
+def came(sock, size):
+    """So many bytes, and when the kernel had the first of them."""
+    first, notes, _, _ = sock.recvmsg(1, socket.CMSG_SPACE(struct.calcsize("ll")))
+    seconds, ns = struct.unpack("ll", notes[0][2])
+    return first + recv_exactly(sock, size - 1), seconds * 10**9 + ns
 
 
 class UringCase(LoadCase):
@@ -304,6 +314,33 @@ class Scarce(UringCase):
             for sock in socks:
                 sock.close()
             self.wait_counters(server, lambda c: c.open == 0 and c.balanced(), "none open")
+
+    def test_one_that_could_take_all_buffers_leaves_some_to_others(self):
+        size = 32 * KIB
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        listener.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        load = self.load(listener.getsockname(), backend="io_uring", threads=1, connections=2, messages=4, size=str(size),
+                         io_uring_buffers=4, io_uring_buffer_size=64, **LONG)
+        greedy, other = (self.accepted(listener) for _ in range(2))
+        echo, rest = recv_exactly(greedy, size), recv_exactly(other, size)
+        other.sendall(rest[:-1])
+        self.wait_until(load.sleeps, "it has read that")
+        with load.held():
+            greedy.sendall(echo)
+            other.sendall(rest[-1:])
+        echoes = {sock: came(sock, size) for sock in (greedy, other)}
+        self.assertLess(echoes[other][1], echoes[greedy][1])
+        for sock, (echo, _) in echoes.items():
+            sock.sendall(echo)
+        self.assertAllEchoed(load.done(), 4)
+
+    def accepted(self, listener):
+        listener.settimeout(slow(PATIENCE))
+        sock, _ = listener.accept()
+        self.addCleanup(sock.close)
+        sock.settimeout(slow(PATIENCE))
+        return sock
 
     def test_idle_connections_hold_no_buffer(self):
         server = self.echod(workers=1, **self.TINY)

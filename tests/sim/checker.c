@@ -345,7 +345,7 @@ static void check_buffers(const struct worker *w)
 	if (s->bufs.queued + s->bufs.spare_count != s->bufs.count)
 		sim_fail("buffers-leak", "%u of %u buffers are back",
 			 s->bufs.queued + s->bufs.spare_count, s->bufs.count);
-	if (s->lent != 0 || s->spilled != 0 || !list_empty(&s->starved))
+	if (s->lent != 0 || s->spilled != 0 || uring_has_starved(s))
 		sim_fail("counts-leak", "%llu bytes lent, %u blocks spilled",
 			 (unsigned long long)s->lent, s->spilled);
 }
@@ -374,6 +374,7 @@ static void note_received(void)
 static int check_turn(struct worker *w, int64_t wait_ns)
 {
 	note_received();
+	fair_turn(w);
 	checker.turn++;
 	checker.turn_ns = sim.now_ns;
 	checker.looked = false;
@@ -391,6 +392,7 @@ const struct backend_ops *checker_backend(const struct backend_ops *inner)
 	checker.backend.fini = check_fini;
 	checker.turn = checker.scarce_turn = 0;
 	checker.scarce = 0;
+	fair_begin(sim.now_ns);
 	return &checker.backend;
 }
 
