@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * test_drill_run: a run that cannot be opened keeps nothing.
+ * test_drill_run: a run that cannot be opened keeps nothing, and what times count from.
  */
 #include "echodrill/stage/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "descriptors.h"
+#include "echo/base/base.h"
+#include "echo/base/clock.h"
+#include "echodrill/script/drill.h"
+#include "echodrill/script/verb.h"
+#include "echodrill/stage/act.h"
+#include "echodrill/verbs/doing.h"
 #include "suites.h"
 
 START_TEST(what_was_opened_of_a_run_that_cannot_be_is_closed)
@@ -22,12 +32,71 @@ START_TEST(what_was_opened_of_a_run_that_cannot_be_is_closed)
 }
 END_TEST
 
+static int64_t answered_ns;
+static int answers; /* the other end of the client's output */
+
+/* Types, and has no CPU for a while: the answer comes before the drill goes on. */
+static int late_act(struct doing *d)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+
+	(void)d;
+	answered_ns = clock_now_ns();
+	ck_assert_int_eq(write(answers, "hello\n", 6), 6);
+	nanosleep(&ms, NULL);
+	return 0;
+}
+
+START_TEST(what_came_before_it_was_awaited_counts_from_when_it_came)
+{
+	static const struct verb verb_late = { .name = "late", .act = late_act, .quiet = true };
+	static const struct run_options o;
+	static struct drill d;
+	const char *text = "client /^ready$/", *rest = "client /^hello$/";
+	char why[OPT_ERROR_MAX];
+	const struct mark *m;
+	struct run r;
+	int fd[2];
+
+	d.step.at[0].verb = d.step.at[2].verb = &verb_await;
+	d.step.at[1].verb = &verb_late;
+	ck_assert_int_eq(verb_await.parse(&d.step.at[0], &text, why), 0);
+	ck_assert_int_eq(verb_await.parse(&d.step.at[2], &rest, why), 0);
+	snprintf(d.step.at[2].label, sizeof(d.step.at[2].label), "echoed");
+	d.step.count = 3;
+	ck_assert_int_eq(run_open(&r, &d, &o), 0);
+	ck_assert_int_eq(pipe2(fd, O_NONBLOCK), 0);
+	answers = fd[1];
+	r.procs[WHO_CLIENT] = (struct proc){ .who = WHO_CLIENT,
+					     .pid = getpid(),
+					     .pidfd = -1,
+					     .stdin_fd = -1,
+					     .out = { .fd = fd[0] },
+					     .err = { .fd = -1 } };
+	r.deadline_ns = clock_now_ns() + SEC(60);
+	ck_assert_int_eq(write(answers, "ready\n", 6), 6);
+
+	act(&r);
+	ck_assert_str_eq(r.record->problem, "");
+	ck_assert(act_done(&r) && r.record->outcome[2].came);
+	m = record_mark(r.record, "echoed");
+	ck_assert_ptr_nonnull(m);
+	ck_assert_int_le(m->begin_ns, answered_ns);
+	ck_assert_int_ge(m->end_ns, answered_ns);
+
+	run_close(&r);
+	close(fd[0]);
+	close(fd[1]);
+}
+END_TEST
+
 Suite *drill_run_suite(void)
 {
 	Suite *s = suite_create("drill_run");
 	TCase *t = tcase_create("run");
 
 	tcase_add_test(t, what_was_opened_of_a_run_that_cannot_be_is_closed);
+	tcase_add_test(t, what_came_before_it_was_awaited_counts_from_when_it_came);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -22,7 +22,8 @@ struct verb {
 
 	/* Does it. Returns 0; less: the drill ends here (doing.h). */
 	int (*act)(struct doing *d);
-	bool quiet; /* the timeline does not say that it was done: what it does shows there */
+	bool quiet;  /* the timeline does not say that it was done: what it does shows there */
+	bool awaits; /* what makes it done may have come before it began */
 
 	/* Whether the step asks a program what only ours answers: with another program in its place
 	 * it is left out. NULL: never. */

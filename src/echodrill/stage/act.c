@@ -46,6 +46,15 @@ static void act_end_marks(struct record *rec, int64_t begin_ns)
 			rec->mark[i].end_ns = clock_now_ns();
 }
 
+/* What a step awaits may have come while the one before it was done, and we were late: at any time
+ * since programs were last heard. */
+static int64_t act_began(const struct run *r, const struct step *s)
+{
+	const int64_t now = clock_now_ns();
+
+	return s->verb->awaits && r->heard_ns > 0 ? r->heard_ns : now;
+}
+
 static int act_step(struct run *r, unsigned nth)
 {
 	const struct step *s = &r->drill->step.at[nth];
@@ -67,7 +76,7 @@ static int act_step(struct run *r, unsigned nth)
 		s->verb->before(&d);
 	if (s->fault || strcmp(s->label, "from") == 0)
 		notice_settle(r);
-	begin = clock_now_ns();
+	begin = act_began(r, s);
 	act_begin(rec, s, begin);
 	if (!s->verb->quiet)
 		timeline_add(&rec->timeline, begin, WHO_DRILL, "%s%s%s", s->fault ? "FAULT " : "",

@@ -40,7 +40,10 @@ static void sample_waits(struct run *r)
 /* Takes what programs have said by then, and who has ended. Returns when that was done. */
 static int64_t loop_turn(struct run *r, int64_t until_ns)
 {
+	const int64_t began = clock_now_ns();
+
 	proc_turn(r->procs, RUN_PROCS, until_ns, &r->record->timeline);
+	r->heard_ns = began;
 	sample_waits(r);
 	proc_reap(r->procs, RUN_PROCS, &r->record->timeline);
 	notice_look(r);

@@ -49,6 +49,7 @@ struct run {
 	struct tasks_waits waits;
 	unsigned heard[RUN_PROCS]; /* events of the timeline before it are behind us */
 	int64_t deadline_ns;
+	int64_t heard_ns; /* what programs had said by then has been taken; 0: not yet */
 	unsigned steps_done;
 	int probe[RECORD_HOSTS]; /* UDP sockets that knock at the other end */
 	struct run_socket socket[RUN_SOCKETS_MAX];

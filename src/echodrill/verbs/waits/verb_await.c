@@ -225,5 +225,6 @@ const struct verb verb_await = {
 	.parse = await_parse,
 	.act = await_act,
 	.quiet = true,
+	.awaits = true,
 	.is_for_ours = await_is_for_ours,
 };
