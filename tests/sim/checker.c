@@ -374,7 +374,6 @@ static void note_received(void)
 static int check_turn(struct worker *w, int64_t wait_ns)
 {
 	note_received();
-	fair_turn(w);
 	checker.turn++;
 	checker.turn_ns = sim.now_ns;
 	checker.looked = false;
@@ -392,7 +391,6 @@ const struct backend_ops *checker_backend(const struct backend_ops *inner)
 	checker.backend.fini = check_fini;
 	checker.turn = checker.scarce_turn = 0;
 	checker.scarce = 0;
-	fair_begin(sim.now_ns);
 	return &checker.backend;
 }
 
