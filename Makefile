@@ -245,9 +245,10 @@ takeover-check: all $(PRELOADS) bench-programs
 
 # what the kernel has a part in, on the one that runs: what is left out compares, or reads only files
 kernel-check: check-programs
-	$(sub) unit; r=$$?; \
+	$(Q){ r=0; $(MAKE) --no-print-directory unit || r=1; \
 	$(MAKE) --no-print-directory integration T='test_echod_ test_echoload_ test_fork test_uring' || r=1; \
-	$(B)/echodrill -j 2 run || r=1; exit $$r
+	$(B)/echodrill -j 2 run || r=1; echo $$r >$(B)/kernel-check.code; } 2>&1 | tee $(B)/kernel-check.log
+	$(Q)tools/tested-on <$(B)/kernel-check.log; exit $$(cat $(B)/kernel-check.code)
 vm-selection:
 	$(Q)tests/vm-selection
 vm-check:
