@@ -39,11 +39,11 @@ static void act_begin(struct record *rec, const struct step *s, int64_t begin_ns
 		memset(rec->notice, 0, sizeof(rec->notice));
 }
 
-static void act_end_marks(struct record *rec, int64_t begin_ns)
+/* The marks from @first on are those of this step. */
+static void act_end_marks(struct record *rec, unsigned first)
 {
-	for (unsigned i = 0; i < rec->marks; i++)
-		if (rec->mark[i].begin_ns == begin_ns)
-			rec->mark[i].end_ns = clock_now_ns();
+	for (unsigned i = first; i < rec->marks; i++)
+		rec->mark[i].end_ns = clock_now_ns();
 }
 
 /* What a step awaits may have come while the one before it was done, and we were late: at any time
@@ -61,6 +61,7 @@ static int act_step(struct run *r, unsigned nth)
 	struct record *rec = r->record;
 	struct doing d = { .r = r, .s = s, .o = &rec->outcome[nth] };
 	const bool ran = r->procs[WHO_CLIENT].pid != 0;
+	const unsigned marks = rec->marks;
 	int64_t begin;
 	int result;
 
@@ -82,7 +83,7 @@ static int act_step(struct run *r, unsigned nth)
 		timeline_add(&rec->timeline, begin, WHO_DRILL, "%s%s%s", s->fault ? "FAULT " : "",
 			     doing_left_out(&d) || d.o->foreign ? "(left out) " : "", s->text);
 	result = s->verb->act(&d);
-	act_end_marks(rec, begin);
+	act_end_marks(rec, marks);
 	if (!ran && r->procs[WHO_CLIENT].pid)
 		act_mark(rec, RECORD_CLIENT_STARTED, begin);
 	if (s->fault && s->verb->after)
