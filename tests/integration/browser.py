@@ -25,6 +25,7 @@ from pathlib import Path
 from echolab import PATIENCE, Failed, slow
 
 PACKAGE = "chromium-headless-shell"
+DRAWING = 4 * PATIENCE  # a page of several hours takes seconds where nothing else runs
 FLAGS = ["--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
          "--disable-extensions", "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
          "--force-color-profile=srgb", "--js-flags=--max-old-space-size=512"]
@@ -84,7 +85,7 @@ class Browser:
 
     def call(self, method, session=None, **params):
         self.number += 1
-        number, until = self.number, time.monotonic() + slow(PATIENCE)
+        number, until = self.number, time.monotonic() + slow(DRAWING)
         message = {"id": number, "method": method, "params": params} | ({"sessionId": session} if session else {})
         data = json.dumps(message).encode() + b"\0"
         while data:
@@ -145,7 +146,7 @@ class Page:
 
     def wait(self, expression):
         """Until it is true: looked at in every frame that the browser draws."""
-        until = time.monotonic() + slow(PATIENCE)
+        until = time.monotonic() + slow(DRAWING)
         while not self.value(f"new Promise(r => requestAnimationFrame(() => r(Boolean({expression}))))"):
             if time.monotonic() > until:
                 raise Failed(f"never true: {expression}; the console said {self.errors}")

@@ -60,7 +60,9 @@ def complaint(results):
 
 def history(d):
     late = (f"{what} {d[f'{what}_ns'] / 1e6:.1f} ms" for what in ("canary_late", "cpu_wait", "wire_late"))
-    return (f"  ({', '.join(late)})", *(f"  {e['t_ns'] / 1e9:8.3f} {e['who']:6} {e['what']}" for e in d["timeline"]))
+    outcomes = (f"  {o['count']} {o['cause']} {o['phase']} {o['errno']}" for o in (d["load"] or {}).get("outcomes", []))
+    return (f"  ({', '.join(late)})", *(f"  {e['t_ns'] / 1e9:8.3f} {e['who']:6} {e.get('what')}" for e in d["timeline"]),
+            *outcomes)
 
 
 def traces():

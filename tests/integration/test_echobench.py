@@ -123,13 +123,14 @@ class Answers(Bench):
         for cell in doc["cells"]:
             mode = cell["workload"]["mode"]
             self.assertIn(expected[mode], cell["client"])
-            # on a busy machine the generator may be late: then the cell does not count, and says so
+            # on a busy machine the generator or the server may be late: then the cell does not count, and says so
             if mode != "open" or cell["measured"]:
                 self.assertTrue(cell["measured"], cell["reason"])
                 self.assertTrue(mode != "open" or cell["decided_by"] == "cpu", cell["decided_by"])
             else:
                 self.assertRegex(cell["reason"], "the generator was overloaded|nothing was echoed in a round|"
-                                                 "client ended with exit code 5: .*this client could not run")
+                                                 "client ended with exit code 5: .*(this client could not run|"
+                                                 "the rate of 2000/s was not reached)")
 
     def test_it_says_how_long_it_will_take_and_the_table_fits_80_columns(self):
         r = self.bench("--b", "false {port}", "-p", "1,16", "--limit", "5s", "--recommend")

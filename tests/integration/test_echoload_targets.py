@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Many targets: who got how many, who was slow, who died; one of ten does not hide in the sum."""
+import threading
 import time
 
-from echolab import OK, USAGE, VERDICT, covers
+from echolab import OK, PATIENCE, USAGE, VERDICT, covers, slow
 from loadlab import LONG, LoadCase, parse, target_text
 from schemas import problems
 
@@ -64,10 +65,15 @@ class Targets(LoadCase):
         self.assertIn(f"1 of 5 targets died: {target_text(dies)}", r["exit"]["reason"])
 
     def test_a_sum_of_parts_has_them_too(self):
-        servers, folder = [target_text(self.echod()) for _ in range(2)], self.folder()
-        at = time.time() + 1.5
-        loads = [self.load(*servers, part=f"{k}/2", connections=4, messages=400, start_at=f"{at:.3f}",
-                           jsonl=folder / "{part}.jsonl", **LONG) for k in (1, 2)]
+        together = threading.Barrier(4)  # the parts go on when each has begun: they are of one time
+
+        def echo(sock, _):
+            together.wait(slow(3 * PATIENCE))
+            while data := sock.recv(1 << 16):
+                sock.sendall(data)
+        servers, folder = [target_text(self.peer(echo)) for _ in range(2)], self.folder()
+        loads = [self.load(*servers, part=f"{k}/2", connections=4, messages=400, jsonl=folder / "{part}.jsonl", **LONG)
+                 for k in (1, 2)]
         each = [load.done() for load in loads]
         r = self.run_echoload("merge", "-o", "json", *map(str, sorted(folder.iterdir())))
         self.assertEqual(r.code, OK, r)

@@ -11,6 +11,7 @@
 #include "doing.h"
 #include "echo/base/base.h"
 #include "echo/base/clock.h"
+#include "echo/lab/tasks.h"
 #include "echodrill/script/arguments.h"
 #include "echodrill/script/drill.h"
 #include "echodrill/script/program.h"
@@ -49,7 +50,9 @@ static int client_parse(struct step *s, const char **text, char why[OPT_ERROR_MA
 /* When the wire was last seen to carry something. */
 struct quiet {
 	uint32_t begun, frames, asked, answered;
-	unsigned busy; /* how often the client was not at rest when the wire was */
+	unsigned busy;     /* how often the client was not at rest when the wire was */
+	bool computes;     /* ... the last time */
+	int64_t waited_ns; /* for a CPU, it had until then */
 	int64_t since_ns;
 };
 
@@ -77,6 +80,17 @@ static bool is_at_rest(const struct run *r)
 	return count > 0;
 }
 
+/* Another turn. It is not one of those that it has if it was without a CPU most of the time. */
+static void wait_for_it(const struct run *r, struct quiet *q, int64_t now_ns)
+{
+	struct tasks_usage u;
+
+	tasks_usage(r->procs[WHO_CLIENT].pid, &u);
+	q->busy += 2 * (u.wait_ns - q->waited_ns) < now_ns - q->since_ns;
+	q->waited_ns = u.wait_ns;
+	q->since_ns = now_ns;
+}
+
 static bool is_idle(struct run *r, void *arg)
 {
 	struct quiet *q = arg;
@@ -94,11 +108,10 @@ static bool is_idle(struct run *r, void *arg)
 	}
 	if (now - q->since_ns < quiet_needed(r, q))
 		return false;
-	if (q->busy == BUSY_TURNS || is_at_rest(r))
-		return true;
-	q->busy++;
-	q->since_ns = now;
-	return false;
+	q->computes = q->busy < BUSY_TURNS && !is_at_rest(r);
+	if (q->computes)
+		wait_for_it(r, q, now);
+	return !q->computes;
 }
 
 static bool transfers(struct run *r, void *arg)
@@ -124,7 +137,7 @@ static int client_connect(struct doing *d)
 	q.asked = atomic_load(&r->record->wire.data[0]);
 	q.answered = atomic_load(&r->record->wire.data[1]);
 	launch_request(r);
-	if (!loop_until(r, clock_now_ns() + SEC(CONNECT_MAX_S), is_idle, &q) ||
+	if ((!loop_until(r, clock_now_ns() + SEC(CONNECT_MAX_S), is_idle, &q) && !q.computes) ||
 	    r->procs[WHO_CLIENT].ended)
 		return doing_failed(d, "the client keeps no connection");
 	return 0;
