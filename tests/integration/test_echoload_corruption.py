@@ -4,7 +4,7 @@ connection, at which offset, what it expected and what it has seen."""
 import contextlib
 import threading
 
-from echolab import NO_ANSWER, VERDICT, Sender, covers, pattern, recv_exactly, slow
+from echolab import NO_ANSWER, PATIENCE, VERDICT, Sender, covers, pattern, recv_exactly, slow
 from loadlab import LONG, LoadCase, echo_all, for_each_client, silence
 
 MIB = 1 << 20
@@ -123,14 +123,17 @@ class EachCorruption(LoadCase):
     def test_one_of_many_connections(self):
         """Each comes from an address of its own, so that the server knows which it was."""
         first, numbers = 65, []  # the first address of that network
+        done = threading.Event()
 
         def script(sock, n):
             if n != 7:
+                done.wait(slow(3 * PATIENCE))  # else they take all messages where that one has no CPU
                 return echo_all(sock)
             numbers.append(int(sock.getpeername()[0].rpartition(".")[2]) - first)
             sock.sendall(recv_exactly(sock, 64))
             data = recv_exactly(sock, 64)
             sock.sendall(bytes([data[0] ^ 1]) + data[1:])
+            done.set()
             silence(sock)
         r = self.run_load(self.peer(script), connections=20, messages=5000, source="127.0.9.64/26", code=VERDICT,
                           **LONG)
