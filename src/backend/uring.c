@@ -266,10 +266,9 @@ static void uring_was_blind(struct worker *w)
 {
 	struct uring_state *s = w->state;
 
-	if (s->blind++ >= BLIND_TURNS)
-		return;
-	w->found++;
-	uring_deadlines_wait(w);
+	w->blind = s->blind++ < BLIND_TURNS;
+	if (w->blind)
+		uring_deadlines_wait(w);
 }
 
 static int uring_turn(struct worker *w, int64_t wait_ns)
@@ -288,6 +287,7 @@ static int uring_turn(struct worker *w, int64_t wait_ns)
 		return r;
 	if (r == -EAGAIN && io_uring_cq_ready(&s->ring) == 0)
 		uring_nap();
+	w->blind = false;
 	blind = (r < 0 && r != -ETIME) || io_uring_sq_ready(&s->ring) > 0;
 	worker_woke(w);
 	uring_dispatch_all(w);

@@ -184,7 +184,7 @@ static int64_t worker_wait_ns(const struct worker *w)
 /* A deadline may be judged only when all that came before it has been delivered. So timers run by
  * the time at which the turn began: what had arrived by then it has looked at. When we have not run
  * for a while (we were stopped, or had no CPU) more has arrived than one turn delivers: then timers
- * wait for a turn that finds nothing, but not for longer than serving every connection twice. */
+ * wait for a turn that finds nothing, but, blind ones aside, no longer than serving all twice. */
 static void worker_turn(struct worker *w)
 {
 	const int64_t begin_ns = w->now_ns, wait_ns = worker_wait_ns(w);
@@ -194,9 +194,9 @@ static void worker_turn(struct worker *w)
 		w->late_turns = round;
 	w->found = 0;
 	w->error = w->config->backend->turn(w, wait_ns);
-	if (w->late_turns > 0)
+	if (w->late_turns > 0 && !w->blind)
 		w->late_turns = w->found > 0 && w->held < 2 * round ? w->late_turns - 1 : 0;
-	w->held = w->late_turns > 0 ? w->held + 1 : 0;
+	w->held = w->late_turns > 0 ? w->held + !w->blind : 0;
 	if (w->late_turns == 0)
 		timers_run(&w->timers, begin_ns);
 }

@@ -421,16 +421,20 @@ static void expired_and_done(struct conn *c)
 	worker_stop(c->worker, WORKER_CLOSE);
 }
 
-START_TEST(deadlines_do_not_wait_for_ever_where_something_always_comes)
+static unsigned turns_until_deadline(int (*turn)(struct worker *, int64_t))
 {
 	late_backend = fake_backend;
-	late_backend.turn = turn_that_is_always_busy;
+	late_backend.turn = turn;
 	fake.config.backend = &late_backend;
 	fake.role.start = start_and_await_answers;
 	fake.role.expired = expired_and_done;
-	ck_assert_int_eq(start(), 0);
-	ck_assert_int_eq(worker_join(&fake.w), 0);
-	ck_assert_uint_lt(fake.turns, 8);
+	ck_assert(start() == 0 && worker_join(&fake.w) == 0);
+	return fake.turns;
+}
+
+START_TEST(deadlines_do_not_wait_for_ever_where_something_always_comes)
+{
+	ck_assert_uint_lt(turns_until_deadline(turn_that_is_always_busy), 8);
 }
 END_TEST
 
@@ -445,14 +449,19 @@ static int turn_that_always_brings_news(struct worker *w, int64_t wait_ns)
 
 START_TEST(deadlines_do_not_wait_for_ever_where_more_is_always_to_come)
 {
-	late_backend = fake_backend;
-	late_backend.turn = turn_that_always_brings_news;
-	fake.config.backend = &late_backend;
-	fake.role.start = start_and_await_answers;
-	fake.role.expired = expired_and_done;
-	ck_assert_int_eq(start(), 0);
-	ck_assert_int_eq(worker_join(&fake.w), 0);
-	ck_assert_uint_lt(fake.turns, 12);
+	ck_assert_uint_lt(turns_until_deadline(turn_that_always_brings_news), 12);
+}
+END_TEST
+
+static int turn_that_cannot_look(struct worker *w, int64_t wait_ns)
+{
+	w->blind = fake.turns < 20;
+	return turn_that_always_brings_news(w, wait_ns);
+}
+
+START_TEST(no_deadline_is_judged_by_turns_that_could_not_look)
+{
+	ck_assert_uint_gt(turns_until_deadline(turn_that_cannot_look), 20);
 }
 END_TEST
 
@@ -482,6 +491,7 @@ Suite *worker_suite(void)
 	tcase_add_test(tc, what_came_while_we_did_not_run_is_delivered_before_deadlines);
 	tcase_add_test(tc, deadlines_do_not_wait_for_ever_where_something_always_comes);
 	tcase_add_test(tc, deadlines_do_not_wait_for_ever_where_more_is_always_to_come);
+	tcase_add_test(tc, no_deadline_is_judged_by_turns_that_could_not_look);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -110,6 +110,7 @@ struct worker {
 	int error;           /* -errno that ended the loop */
 	enum worker_stop stopping; /* what the loop has acted on */
 	bool cuts_off;             /* the time of the drain is over */
+	bool blind; /* by backends: the turn could not look, so that it judges no deadline */
 	struct conn *closing, **closing_tail;
 	struct conn_table table;
 	struct unsent_pool pool;
