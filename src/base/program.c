@@ -14,6 +14,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "echo/base/base.h"
 #include "echo/base/log.h"
 #include "echo/base/output.h"
 #include "version.h"
@@ -71,6 +72,37 @@ char *program_beside(const char *name, char *path, size_t size)
 	if (access(path, X_OK) < 0)
 		snprintf(path, size, "%s", name);
 	return path;
+}
+
+bool program_is_there(const char *name)
+{
+	const char *path = getenv("PATH");
+	char full[OPT_TEXT_MAX * 4];
+
+	if (strchr(name, '/'))
+		return access(name, X_OK) == 0;
+	while (path && *path) {
+		const int n = (int)strcspn(path, ":");
+
+		snprintf(full, sizeof(full), "%.*s/%s", n, path, name);
+		if (access(full, X_OK) == 0)
+			return true;
+		path += n + (path[n] == ':');
+	}
+	return false;
+}
+
+int program_configs(const char *name, char path[OPT_TEXT_MAX])
+{
+	/* beside build/VARIANT/PROGRAM, and beside PREFIX/bin/PROGRAM */
+	static const char *const places[] = { "../../configs", "../share/echolab/configs" };
+
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		snprintf(path, OPT_TEXT_MAX, "%.160s/%s/%.40s", program_folder(), places[i], name);
+		if (access(path, R_OK | X_OK) == 0)
+			return 0;
+	}
+	return -ENOENT;
 }
 
 bool program_answer(const struct opt_set *s, const struct program_options *o)

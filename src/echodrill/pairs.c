@@ -12,8 +12,8 @@
 #include "echo/base/base.h"
 #include "echo/base/log.h"
 #include "echo/base/program.h"
+#include "echo/lab/folder.h"
 #include "echodrill/report/report.h"
-#include "echodrill/script/folder.h"
 #include "echodrill/script/program.h"
 #include "opts.h"
 

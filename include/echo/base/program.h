@@ -68,6 +68,13 @@ const char *program_folder(void);
  * to find. Returns @path. */
 char *program_beside(const char *name, char *path, size_t size);
 
+/* Whether an executable is there, as a shell finds it: by its path, or in PATH. */
+bool program_is_there(const char *name);
+
+/* A folder of the configurations that came with the program: the source tree's or the installed
+ * one. Returns 0 or -ENOENT. */
+int program_configs(const char *name, char path[OPT_TEXT_MAX]);
+
 /* Answers --help, --version, --man, --completion or --print-config on stdout. Returns whether one
  * was asked. */
 bool program_answer(const struct opt_set *s, const struct program_options *o);

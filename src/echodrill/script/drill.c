@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "echo/base/base.h"
 #include "echo/base/program.h"
@@ -310,20 +309,7 @@ void drill_path(const char *dir, const char *name, char path[OPT_TEXT_MAX])
 		snprintf(path, OPT_TEXT_MAX, "%.180s/%.60s.conf", dir, name);
 }
 
-int drill_beside(const char *name, char path[OPT_TEXT_MAX])
-{
-	/* beside build/VARIANT/echodrill, and beside PREFIX/bin/echodrill */
-	static const char *const places[] = { "../../configs", "../share/echolab/configs" };
-
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		snprintf(path, OPT_TEXT_MAX, "%.160s/%s/%.40s", program_folder(), places[i], name);
-		if (access(path, R_OK | X_OK) == 0)
-			return 0;
-	}
-	return -ENOENT;
-}
-
 int drill_directory(char path[OPT_TEXT_MAX])
 {
-	return drill_beside("drills", path);
+	return program_configs("drills", path);
 }

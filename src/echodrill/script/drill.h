@@ -159,10 +159,6 @@ bool drill_is_path(const char *name);
 /* Finds the file of the drill @name: a path if it is one, else NAME.conf in @dir. */
 void drill_path(const char *dir, const char *name, char path[OPT_TEXT_MAX]);
 
-/* A folder of the configurations that came with the program: the source tree's or the installed
- * one. Returns 0 or -ENOENT. */
-int drill_beside(const char *name, char path[OPT_TEXT_MAX]);
-
 /* Directory of the drills that came with the program: the source tree's or the installed one.
  * Returns 0 or -ENOENT. */
 int drill_directory(char path[OPT_TEXT_MAX]);

@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "echo/base/base.h"
+#include "echo/base/program.h"
 #include "echodrill/stage/proc.h"
 #include "pattern.h"
 
@@ -79,7 +79,7 @@ static const struct opt_type uncured_type = { "TEXT", uncured_parse, text_list_p
 static const struct opt_type signal_type = { "SIGNAL", signal_parse, signal_print };
 static const struct opt_type regex_type = { "RE", regex_parse, regex_print };
 
-#define PROGRAM_ROW(key_, field_, type_, fallback_, help_, ...)                                    \
+#define PROGRAM_KEY(key_, field_, type_, fallback_, help_, ...)                                    \
 	{                                                                                          \
 		.key = (key_), .type = &(type_), .fallback = (fallback_), .help = (help_),         \
 		OPT_FIELD(program, field_), __VA_ARGS__                                            \
@@ -94,7 +94,7 @@ static const struct opt program_rows[] = {
 	    .repeats = true),
 	OPT_BOOL(program, root, "off", "it needs users of its own, so it runs only as root"),
 	OPT_STRING(program, version, NULL, "a command whose first line says its version"),
-	PROGRAM_ROW("server", partner, opt_string, NULL, "the program file of its server"),
+	PROGRAM_KEY("server", partner, opt_string, NULL, "the program file of its server"),
 	OPT(program, file, name_type, NULL, "of the folder files, copied to {dir}",
 	    .repeats = true),
 	OPT(program, uncured, uncured_type, NULL, "FAULT...: why no setting of it cures these",
@@ -102,11 +102,11 @@ static const struct opt program_rows[] = {
 	OPT_END,
 };
 static const struct opt server_rows[] = {
-	PROGRAM_ROW("start", server.start, opt_string, NULL, "its command line"),
-	PROGRAM_ROW("ready", server.ready, regex_type, NULL,
+	PROGRAM_KEY("start", server.start, opt_string, NULL, "its command line"),
+	PROGRAM_KEY("ready", server.ready, regex_type, NULL,
 		    "a line that it prints; without it its port listens"),
-	PROGRAM_ROW("end", server.end, signal_type, "TERM", "the signal that ends it"),
-	PROGRAM_ROW("reload", server.reload, signal_type, "HUP", "the signal to read its files"),
+	PROGRAM_KEY("end", server.end, signal_type, "TERM", "the signal that ends it"),
+	PROGRAM_KEY("reload", server.reload, signal_type, "HUP", "the signal to read its files"),
 	OPT_END,
 };
 
@@ -206,25 +206,6 @@ int program_cure(struct program *p)
 	return 0;
 }
 
-/* Whether an executable is there, as a shell finds it. */
-static bool is_there(const char *name)
-{
-	const char *path = getenv("PATH");
-	char full[OPT_TEXT_MAX * 4];
-
-	if (strchr(name, '/'))
-		return access(name, X_OK) == 0;
-	while (path && *path) {
-		const int n = (int)strcspn(path, ":");
-
-		snprintf(full, sizeof(full), "%.*s/%s", n, path, name);
-		if (access(full, X_OK) == 0)
-			return true;
-		path += n + (path[n] == ':');
-	}
-	return false;
-}
-
 const char *program_uncured(const struct program *p, const char *drill)
 {
 	static const char group[] = "program-";
@@ -250,7 +231,7 @@ int program_check(const struct program *p, char why[OPT_TEXT_MAX])
 	size_t len;
 
 	for (unsigned i = 0; i < p->needs.count; i++) {
-		if (is_there(p->needs.at[i]))
+		if (program_is_there(p->needs.at[i]))
 			continue;
 		len = (size_t)snprintf(why, OPT_TEXT_MAX, "%.60s is not here: install",
 				       p->needs.at[i]);
@@ -269,5 +250,5 @@ int program_check(const struct program *p, char why[OPT_TEXT_MAX])
 
 int program_directory(char path[OPT_TEXT_MAX])
 {
-	return drill_beside("programs", path);
+	return program_configs("programs", path);
 }

@@ -3,7 +3,7 @@
  * frees twice what it has read of a folder when memory ends, and takes a folder's own brackets for
  * a pattern.
  */
-#include "folder.h"
+#include "echo/lab/folder.h"
 
 #include <assert.h>
 #include <dirent.h>

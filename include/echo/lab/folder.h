@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * folder: the files of a folder of drills or programs, in order of their names.
+ * folder: the configuration files of a folder, in order of their names.
  */
-#ifndef ECHODRILL_FOLDER_H
-#define ECHODRILL_FOLDER_H
+#ifndef ECHO_FOLDER_H
+#define ECHO_FOLDER_H
 
 #include <stddef.h>
 
