@@ -47,6 +47,7 @@ OPT.valgrind := -O1 -g
 OPT.coverage := -O0 -g
 OPT.contract := -O2 -g
 CFLAGS       ?= $(or $(OPT.$(VARIANT)),-O2 -g)
+CXXFLAGS     ?= $(CFLAGS)
 
 # both in one: what either finds, one run of the tests finds
 SAN.asan     := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -83,9 +84,19 @@ LAB      := src/lab
 PRELOADS := $(patsubst tests/%.c,$(B)/%.so,$(wildcard tests/preload/*.c))
 # what they share is in tests/fuzz/lib
 FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+# other people's loops: what is not here for this compiler is not built. $(call has,HEADER,COMPILER,LIBRARY)
+has       = $(shell printf '\043include <%s>\nint main(void) { return 0; }\n' '$(1)' | \
+	$(2) $(CPPFLAGS) $(LDFLAGS) -o /dev/null - $(3) >/dev/null 2>&1 && echo y)
+ifeq ($(origin CXX),default)
+CXX      := $(if $(filter %gcc,$(CC)),$(CC:%gcc=%g++),$(if $(filter clang%,$(CC)),$(CC:clang%=clang++%),g++))
+endif
+LACKED   := $(if $(call has,ev.h,$(CC) -xc,-lev),,bench/servers/libev_echo.c) \
+	$(if $(call has,uv.h,$(CC) -xc,-luv),,bench/servers/libuv_echo.c) \
+	$(if $(call has,asio/version.hpp,$(CXX) -xc++),,bench/servers/asio_echo.cpp)
+CXXFILES := $(filter-out $(LACKED),$(call files,bench,*.cpp))
 BENCHED  := $(call files,bench/micro,*.c)
-BENCHES  := $(filter-out $(BENCHED),$(call files,bench,*.c))
-CFILES   := $(filter-out src/mpi/%,$(call files,src tests bench docs,*.c))
+BENCHES  := $(filter-out $(BENCHED) $(LACKED),$(call files,bench,*.c))
+CFILES   := $(filter-out src/mpi/% $(LACKED),$(call files,src tests bench docs,*.c))
 HFILES   := $(call files,include src tests bench,*.h)
 # what is in a program as it is, its name asset_page_css
 ASSETS   := $(filter-out %.c %.h,$(wildcard src/*/page/*.*)) $(wildcard src/*/*/*.gp)
@@ -316,6 +327,18 @@ $(B)/bench/$(basename $(notdir $(1))): $(call obj,$(1)) $(LIBS)
 	$$(link)
 endef
 $(foreach c,$(BENCHES),$(eval $(call bench_program,$(c))))
+$(B)/bench/libev_echo: private LDLIBS += -lev
+$(B)/bench/libuv_echo: private LDLIBS += -luv
+# the one in C++: compiled and linked at once, with the flags that are not C's alone; nothing of ours is in it, and it
+# is never instrumented
+define bench_cxx
+bench-programs: $(B)/bench/$(basename $(notdir $(1)))
+$(B)/bench/$(basename $(notdir $(1))): $(1) $(B)/flags
+	$$(call say,CXX)
+	$$(Q)mkdir -p $$(@D) && $$(CXX) $$(CXXFLAGS) $$(CPPFLAGS) -std=c++17 -DASIO_STANDALONE $$(HARDEN) -Wall -Wextra \
+		-Wshadow $$(WERROR) $$(filter-out $$(SAN),$$(LDALL)) -o $$@ $$<
+endef
+$(foreach c,$(CXXFILES),$(eval $(call bench_cxx,$(c))))
 bench-programs: $(if $(BENCHED),$(B)/bench_all)
 # within five minutes: what calls cost, what whole commands cost, and which backend is faster for one workload or two
 bench: all bench-programs
@@ -357,9 +380,9 @@ shellcheck:
 tidy: all $(B)/unit bench-programs
 	$(Q)tools/tidy; r=$$?; tools/claims --check && exit $$r
 format:
-	$(Q)clang-format -i $(CFILES) $(HFILES) src/mpi/*.c
+	$(Q)clang-format -i $(CFILES) $(CXXFILES) $(HFILES) src/mpi/*.c
 format-check:
-	$(Q)$(if $(CFILES)$(HFILES),clang-format --dry-run -Werror $(CFILES) $(HFILES))
+	$(Q)$(if $(CFILES)$(HFILES),clang-format --dry-run -Werror $(CFILES) $(CXXFILES) $(HFILES))
 
 compdb: $(B)/config.h $(B)/version.h
 	$(Q){ sep='['; for f in $(CFILES); do printf '%s\n{ "directory": "%s", "file": "%s", "command": "%s" }' \
