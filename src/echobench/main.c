@@ -22,13 +22,17 @@ extern char **environ;
 
 enum { WORDS_MAX = 512 }; /* of the command line */
 
-static const struct opt_command bench_commands[] = { { .name = "run", .operands = " [FILE]..." },
-						     { .name = NULL } };
+static const struct opt_command bench_commands[] = {
+	{ .name = "run", .operands = " [FILE]..." },
+	{ .name = "list", .operands = "" },
+	{ .name = "show", .operands = " NAME..." },
+	{ .name = NULL },
+};
 
 static void plan_init(struct plan *p)
 {
 	p->opts.program = "echobench";
-	p->opts.usage = "run [OPTION]... [FILE]...";
+	p->opts.usage = "run [OPTION]... [FILE]... | list | show NAME...";
 	p->opts.commands = bench_commands;
 	p->opts.about = "Compares two TCP echo servers, or two backends of echod, in interleaved "
 			"rounds, and names a winner only where there is one.";
@@ -45,8 +49,11 @@ static int plan_failed(const struct plan *p, int e)
 
 static int plan_check(struct plan *p)
 {
-	return command_check(&p->opts, &p->config) < 0 ? -EINVAL
-						       : bench_check(&p->opts, &p->config);
+	int r = known_read(&p->opts, &p->config);
+
+	if (r == 0)
+		r = command_check(&p->opts, &p->config);
+	return r < 0 ? r : bench_check(&p->opts, &p->config);
 }
 
 /* Reads the options of the command line again, with this file under them. */
@@ -73,12 +80,8 @@ static int plan_read(struct plan *p, char *file, char *program, char **options, 
 static int read_plans(struct bench *r, int operands, char **words, int argc)
 {
 	char **options = words + 1 + operands;
-	int code = EXIT_OK;
+	int e, code = EXIT_OK;
 
-	if (operands == 0 || strcmp(words[1], "run") != 0) {
-		log_error("what to do? echobench run [OPTION]... [FILE]... (see --help)");
-		return EXIT_USAGE;
-	}
 	if (operands - 1 > CONFIGS_MAX) {
 		log_error("more than %d configurations", CONFIGS_MAX);
 		return EXIT_USAGE;
@@ -86,9 +89,8 @@ static int read_plans(struct bench *r, int operands, char **words, int argc)
 	r->plan_count = operands > 1 ? (unsigned)operands - 1 : 1;
 	if (operands == 1) {
 		r->plans[0].file = r->plans[0].opts.file;
-		if (plan_check(&r->plans[0]) < 0)
-			return plan_failed(&r->plans[0], -EINVAL);
-		return EXIT_OK;
+		e = plan_check(&r->plans[0]);
+		return e < 0 ? plan_failed(&r->plans[0], e) : EXIT_OK;
 	}
 	for (unsigned i = 0; i < r->plan_count && code == EXIT_OK; i++) {
 		memset(&r->plans[i], 0, sizeof(r->plans[i]));
@@ -203,6 +205,38 @@ static int bench_run(struct bench *r)
 	return write_results(r);
 }
 
+static int show_servers(const struct bench *r, int operands, char **words)
+{
+	int code = EXIT_OK;
+
+	if (operands < 2) {
+		log_error("show which? echobench list names them");
+		return EXIT_USAGE;
+	}
+	for (int i = 2; i <= operands && code == EXIT_OK; i++)
+		code = servers_show(&r->plans[0].config, words[i], stdout);
+	return program_exit(code);
+}
+
+/* Does what the first operand says. Returns an exit code. */
+static int bench_do(struct bench *r, int operands, char **words, int argc)
+{
+	const char *what = operands > 0 ? words[1] : "";
+	int code;
+
+	if (strcmp(what, "list") == 0 && operands == 1)
+		return program_exit(servers_list(&r->plans[0].config, stdout));
+	if (strcmp(what, "show") == 0)
+		return show_servers(r, operands, words);
+	if (strcmp(what, "run") != 0) {
+		log_error("what to do? echobench run [OPTION]... [FILE]..., list, or show NAME... "
+			  "(see --help)");
+		return EXIT_USAGE;
+	}
+	code = read_plans(r, operands, words, argc);
+	return code == EXIT_OK ? bench_run(r) : code;
+}
+
 static int bench_main(struct bench *r, int argc, char **words)
 {
 	int operands, code;
@@ -213,9 +247,7 @@ static int bench_main(struct bench *r, int argc, char **words)
 		return plan_failed(&r->plans[0], operands);
 	if (program_answer(&r->plans[0].opts, &r->plans[0].config.program))
 		return program_exit(EXIT_OK);
-	code = read_plans(r, operands, words, argc);
-	if (code == EXIT_OK)
-		code = bench_run(r);
+	code = bench_do(r, operands, words, argc);
 	bench_free(r);
 	return code;
 }

@@ -186,12 +186,16 @@ static bool cpus_print(const struct opt *o, const void *field, unsigned nth,
 static const struct opt_type opt_cpu_text = { "CPUS", cpus_parse, cpus_print };
 
 const struct opt bench_opts[] = {
-	OPT_STRING(bench_config, a, "epoll", "side A: a backend of echod, or a command"),
+	OPT_STRING(bench_config, a, "epoll",
+		   "side A: a backend of echod, a known server (echobench list), or a command"),
 	OPT_STRING(bench_config, b, "io_uring", "side B; compared with A in every cell"),
 	OPT(bench_config, server, opt_commands, NULL,
 	    "any echo server as side B ({addr}, {host}, {port} are replaced); may be repeated; "
 	    "alone, it takes the place of b",
 	    .repeats = true),
+	OPT_PATH(
+		bench_config, servers_dir, NULL,
+		"where NAME.conf of known servers are; without it, those that came with echobench"),
 	OPT_STRING(bench_config, client_a, NULL,
 		   "a command that loads side A instead of echoload (see Commands below)"),
 	OPT_STRING(bench_config, client_b, NULL, "one that loads side B"),
@@ -257,6 +261,8 @@ const char bench_after[] =
 	"Examples:\n"
 	"  echobench run --a epoll --b io_uring -c 1,64,1000 -s 64,16Ki\n"
 	"  echobench run configs/bench/quick.conf --json result.json --recommend\n"
+	"  echobench list\n"
+	"  echobench run --a libev --b epoll --compare cpu\n"
 	"  echobench run --a epoll \\\n"
 	"      --server 'socat TCP-LISTEN:{port},fork,reuseaddr EXEC:cat'\n"
 	"  echobench run --b epoll --compare client_cpu --client-b \\\n"
@@ -268,16 +274,22 @@ const char bench_after[] =
 	"at its --limit. docs/benchmarking.md says why that can be believed. Keys of a\n"
 	"configuration stand in the section [bench].\n"
 	"\n"
+	"Known servers:\n"
+	"list names other people's echo servers, with whether each can be started here;\n"
+	"show NAME says where one is from, how it is built and started, and what it\n"
+	"leaves out, which is what it need not pay for. Nothing is downloaded or built.\n"
+	"\n"
 	"Commands:\n"
 	"A shell runs them. In a server's, {addr}, or {host} and {port}, say where to\n"
-	"listen; one without them prints 'listening' with its address. In a client's they\n"
-	"say where to connect; one without them needs no server, and its own CPU time\n"
-	"counts as that. {connections}, {size} and {pipeline} are the cell's, {threads},\n"
-	"{congestion} and {client_backend} those options; what is set, a client must be\n"
-	"told by its word. One with {gate}, the number of a descriptor, runs on between\n"
-	"rounds and sends while it is let, as echoload does with --gate. One without it\n"
-	"is run whole in each round, for as long as {seconds} says (--round), and what it\n"
-	"prints last is JSON with the number of \"messages\".\n"
+	"listen, and {workers} with how many CPUs; one without an address prints\n"
+	"'listening' with its own. In a client's they say where to connect; one without\n"
+	"them needs no server, and its own CPU time counts as that. {connections}, {size}\n"
+	"and {pipeline} are the cell's, {threads}, {congestion} and {client_backend}\n"
+	"those options; what is set, a client must be told by its word. One with {gate},\n"
+	"the number of a descriptor, runs on between rounds and sends while it is let, as\n"
+	"echoload does with --gate. One without it is run whole in each round, for as\n"
+	"long as {seconds} says (--round), and what it prints last is JSON with the\n"
+	"number of \"messages\".\n"
 	"\n"
 	"Exit codes: 0 every cell has an answer, 1 a regression, 2 usage or\n"
 	"configuration, 4 environment, 5 some cell could not be measured or is too noisy\n"

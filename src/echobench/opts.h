@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "echo/base/program.h"
+#include "echobench/run/known.h"
 
 struct opt_set;
 
@@ -46,8 +47,10 @@ enum output_format { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_QUIET };
 
 struct bench_config {
 	struct program_options program;
-	char a[OPT_TEXT_MAX], b[OPT_TEXT_MAX];               /* backends or commands */
-	struct command_list server;                          /* more B sides */
+	char a[OPT_TEXT_MAX], b[OPT_TEXT_MAX]; /* backends or commands */
+	struct command_list server;            /* more B sides */
+	char servers_dir[OPT_TEXT_MAX];
+	struct known known; /* server files that sides name: known_read() */
 	char client_a[OPT_TEXT_MAX], client_b[OPT_TEXT_MAX]; /* commands; "": echoload */
 	char compare[OPT_TEXT_MAX]; /* "auto", a figure's option (cell.h), ".key.of.json" */
 	struct number_list connections, size, pipeline;

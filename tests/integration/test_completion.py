@@ -122,6 +122,10 @@ class Completion(TestCase):
         self.assertEqual(set(self.fish("echodrill", "")), wanted)
         self.assertEqual(self.bash("echoload", "re"), ["report"])
         self.assertEqual(self.bash("echoload", "127.0.0.1:7007", "re"), [])
+        self.assertEqual(set(self.bash("echobench", "")), {"run", "list", "show"})
+        servers = {p.stem for p in (ROOT / "configs/servers").glob("*.conf")}
+        self.assertEqual(set(self.bash("echobench", "show", "")), servers)
+        self.assertEqual(set(self.fish("echobench", "show", "lib")), {name for name in servers if name.startswith("lib")})
         drills = {p.stem for p in (ROOT / "configs/drills").glob("*.conf")}
         self.assertEqual(set(self.bash("echodrill", "-j", "2", "run", "")), drills | {
             "some.conf", "two words.conf"})

@@ -76,6 +76,7 @@
 	X(report_json)    \
 	X(rng)            \
 	X(series)         \
+	X(server_file)    \
 	X(service)        \
 	X(size)           \
 	X(shed)           \

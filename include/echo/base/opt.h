@@ -219,6 +219,10 @@ const struct opt_origin *opt_origin_of(const struct opt_set *s, const char *key)
 int opt_error_at(struct opt_set *s, const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Whether @known may be what somebody meant who wrote @name, and is closer to it than what was
+ * asked about before. *@best keeps how close that was, from SIZE_MAX for none. */
+bool opt_is_closer(const char *name, const char *known, size_t *best);
+
 /* opt_doc.c and opt_man.c: what people read. --help: at most 80 columns, aligned. --print-config: a
  * valid config file, each line with the origin of its value as a comment. Man page: mdoc(7),
  * complete; dated SOURCE_DATE_EPOCH if that is set. */

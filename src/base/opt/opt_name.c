@@ -155,6 +155,16 @@ void opt_hint(const struct opt_set *s, enum opt_level how, const char *name,
 	}
 }
 
+bool opt_is_closer(const char *name, const char *known, size_t *best)
+{
+	const size_t d = distance(name, known);
+
+	if (d >= too_far(name) || d >= *best)
+		return false;
+	*best = d;
+	return true;
+}
+
 bool opt_is_section(const struct opt_set *s, const char *name, char hint[OPT_HINT_MAX])
 {
 	size_t d, best = too_far(name);

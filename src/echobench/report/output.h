@@ -9,6 +9,7 @@
 #include "echobench/verdict/cell.h"
 
 struct bench;
+struct bench_config;
 
 /* "B/A 1.034 (1.021 to 1.048) by rate: b" or why there is nothing. */
 char *table_sentence(const struct cell *c, double alpha, char text[WHY_MAX]);
@@ -36,5 +37,9 @@ void baseline_compare(struct bench *r);
 
 /* "rate B/A was 1.050 (1.031-1.069), is 0.912: worse" */
 char *baseline_sentence(const struct bench *r, unsigned i, char text[WHY_MAX]);
+
+/* Known servers: all, or one by its name. Returns an exit code; what is wrong was said. */
+int servers_list(const struct bench_config *c, FILE *to);
+int servers_show(const struct bench_config *c, const char *name, FILE *to);
 
 #endif

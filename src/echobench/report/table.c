@@ -232,7 +232,7 @@ static bool recommends_backend(const struct bench *r)
 
 		if (server && r->cells[i / SIDES].name[i % SIDES] == server &&
 		    strcmp(server, r->recommend) == 0)
-			return command_is_backend(server);
+			return command_is_backend(r->cells[i / SIDES].config, server);
 	}
 	return false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * commands: the command lines of servers and of the client. A side that is the name of a backend
- * stands for our own echod with that backend.
+ * stands for our own echod with that backend, one that is a known server's for what its file says.
  */
 #include "commands.h"
 
@@ -21,18 +21,24 @@ enum {
 	STREAM_WINDOW = 1 << 20, /* bytes in flight that keep a connection's pipe full */
 };
 
-bool command_is_backend(const char *side)
+bool command_is_backend(const struct bench_config *c, const char *side)
 {
-	return side[strspn(side, "abcdefghijklmnopqrstuvwxyz_0123456789")] == '\0';
+	return side[strspn(side, "abcdefghijklmnopqrstuvwxyz_0123456789")] == '\0' &&
+	       !known_find(c, side);
 }
 
 void command_server(const struct bench_config *c, const char *side, uint64_t connections,
 		    char command[COMMAND_MAX])
 {
+	const struct server_file *known = known_find(c, side);
 	char path[PATH_MAX];
 	bool reno = strcmp(c->congestion, "default") != 0;
 
-	if (!command_is_backend(side)) {
+	if (known) {
+		server_file_command(known, command, COMMAND_MAX);
+		return;
+	}
+	if (!command_is_backend(c, side)) {
 		snprintf(command, COMMAND_MAX, "%s", side);
 		return;
 	}
@@ -138,6 +144,8 @@ char *command_fill(const char *command, const struct bench_config *c, const stru
 	out = fill_word(out, "{seconds}", number);
 	snprintf(number, sizeof(number), "%u", command_client_threads(c));
 	out = fill_word(out, "{threads}", number);
+	snprintf(number, sizeof(number), "%d", CPU_COUNT(&c->server_cpus.set));
+	out = fill_word(out, "{workers}", number);
 	out = fill_word(out, "{congestion}", c->congestion);
 	out = fill_word(out, "{client_backend}", c->client_backend);
 	if (!colon)

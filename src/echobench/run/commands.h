@@ -13,8 +13,8 @@
 
 enum { COMMAND_MAX = 1024 };
 
-/* Whether @side names a backend of echod rather than a command. */
-bool command_is_backend(const char *side);
+/* Whether @side names a backend of echod rather than a known server, or a command. */
+bool command_is_backend(const struct bench_config *c, const char *side);
 
 /* The command line that stands for @side: "{addr}" and its kin are still in it. */
 void command_server(const struct bench_config *c, const char *side, uint64_t connections,

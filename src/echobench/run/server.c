@@ -67,6 +67,26 @@ static const char *own_key(char why[WHY_MAX], const char *key)
 	return key;
 }
 
+/* Whether echod has that backend. As server_check_sides; @name: of our option. */
+static int check_backend(const struct bench_config *c, const char *side, char why[WHY_MAX],
+			 const char *name, const char **key)
+{
+	char command[COMMAND_MAX], all[COMMAND_MAX + 32], hint[OPT_TEXT_MAX];
+	size_t len;
+	int r;
+
+	command_server(c, side, 1, command);
+	snprintf(all, sizeof(all), "%s --check", command);
+	r = check(all, why);
+	*key = r < 0 ? own_key(why, name) : NULL;
+	if (!*key)
+		return r;
+	known_hint(c, side, hint);
+	len = strlen(why);
+	snprintf(why + len, WHY_MAX - len, "%s", hint);
+	return r;
+}
+
 int server_check_sides(const struct bench_config *c, char why[WHY_MAX], const char **key)
 {
 	const struct workload one = { 1, 1, 1, MODE_CLOSED };
@@ -83,12 +103,12 @@ int server_check_sides(const struct bench_config *c, char why[WHY_MAX], const ch
 	if (!command_needs_server(c->client_b))
 		sides[1] = "";
 	for (unsigned i = 0; i < count && r == 0; i++) {
-		if (!sides[i][0] || !command_is_backend(sides[i]))
-			continue;
-		command_server(c, sides[i], 1, command);
-		snprintf(all, sizeof(all), "%s --check", command);
-		r = check(all, why);
-		*key = r < 0 ? own_key(why, i == 0 ? "a" : i == 1 ? "b" : "server") : NULL;
+		const char *name = i == 0 ? "a" : i == 1 ? "b" : "server";
+
+		r = known_check(c, sides[i], why, WHY_MAX);
+		*key = r < 0 ? name : NULL;
+		if (r == 0 && sides[i][0] && command_is_backend(c, sides[i]))
+			r = check_backend(c, sides[i], why, name, key);
 	}
 	if (r == 0 && (!c->client_a[0] || !c->client_b[0])) {
 		command_client(c, &one, "", command);
