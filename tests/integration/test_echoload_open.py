@@ -111,15 +111,9 @@ class EachOpenLoop(LoadCase):
 
     @covers("echoload", "connect_rate")
     def test_the_ramp(self):
-        server = self.echod()
-        r = self.as_long_as_needed(lambda duration: self.load(server, connections=30, connect_rate=50, warmup="0s",
-                                                              duration=duration, interval="100ms", **LONG),
-                                   lambda r: r["connections"]["reached"] == 30, 1)
+        r, came = self.ramp(30, connections=30, connect_rate=50)
         self.assertEqual((r.code, r.outcomes), (OK, {("finished", "closing", None): 30}), r)
-        opened = 0
-        for i in r["intervals"]:
-            opened += i["connects"]
-            self.assertLessEqual(opened, 50 * i["end_ns"] / 1e9 + 1, "not more than 50 a second")
+        self.assertNotEarly(came, r, 50)
 
     @covers("echoload", "source")
     def test_connections_come_from_each_address_in_turn(self):
