@@ -6,6 +6,7 @@ import time
 
 from echolab import OK, USAGE, VERDICT, Namespace, covers, no_namespaces, recv_exactly, sh, slow
 from loadlab import INCONCLUSIVE, LoadCase, echo_all, for_each_client
+from ramplab import Ramps
 
 MS = 1000 * 1000
 LONG = {"timeout": "1m", "connect_timeout": "1m", "grace": "1m"}
@@ -13,7 +14,7 @@ ANY = (OK, INCONCLUSIVE)  # on a busy machine the generator may be late, and say
 
 
 @for_each_client
-class EachOpenLoop(LoadCase):
+class EachOpenLoop(Ramps, LoadCase):
     def run_open(self, to, codes=ANY, **options):
         r = self.run_load(to, code=None, **{**LONG, **options})
         self.assertIn(r.code, codes, r)

@@ -11,10 +11,11 @@ from echolab import (BIN, ENVIRONMENT, OK, ROOT, SANITIZERS, USAGE, Process, cov
                      recv_exactly, run, sh)
 from loadlab import INCONCLUSIVE, LONG, LoadCase, echo_all, parse, target_text
 from loadlab import problems as books
+from ramplab import Ramps
 from schemas import problems
 
 
-class Parts(LoadCase):
+class Parts(Ramps, LoadCase):
     def parts(self, to, count, *argv, codes=(OK,), **options):
         """The results of all parts of a load, which run at the same time."""
         loads = [self.load(to, *argv, part=f"{k}/{count}", **options) for k in range(1, count + 1)]
