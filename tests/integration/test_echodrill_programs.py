@@ -238,6 +238,15 @@ class Notices(Programs):
         when = {what: e["t_ns"] for e in r["timeline"] for what in ("FAULT", "answer") if e["what"].startswith(what)}
         self.assertEqual((r["verdict"], r["noticed"], list(when)), ("pass", [], ["answer", "FAULT"]), r)
 
+    def test_one_that_has_computed_and_then_keeps_no_connection_is_not_idle(self):
+        leaves = SLOW.rpartition("s.recv(99)")[0] + "s.close()\ntime.sleep(99)\n"
+        (self.place / "programs/files/slow.py").write_text(leaves)
+        self.add_client(start=f"exec {sys.executable} -u {{dir}}/slow.py {{server}} {{port}}", more="request = hello", program="file = slow.py")
+        self.add_drill("program-silent-idle", "1s")
+        r, = drill("--programs-dir", str(self.place / "programs"), "--drills", str(self.place / "drills"), "--programs", "mine",
+                   "run", "program-silent-idle").results.values()
+        self.assertEqual((r["verdict"], "keeps no connection" in r["reason"]), ("inconclusive", True), r)
+
     def test_a_connection_that_is_closed_before_it_is_measured_is_no_notice(self):
         """As wrk does, which tries whether there is a server. Its FIN, unread, is no request that is under way."""
         one = "socat -u OPEN:/dev/null TCP:{server}:{port}"

@@ -105,6 +105,7 @@ static bool is_idle(struct run *r, void *arg)
 	    s.unsent > 0) {
 		q->frames = frames;
 		q->since_ns = now;
+		q->computes = false;
 	}
 	if (now - q->since_ns < quiet_needed(r, q))
 		return false;
