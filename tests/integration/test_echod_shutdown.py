@@ -205,8 +205,8 @@ class EachDebt(TestCase):
         self.cut_off(server, sock, size)
 
     LARGE = {"size": 16 * MIB, "max_unsent": "64Mi", "max_unsent_total": "128Mi"}
-    # one receive of the child, of which the socket takes a part
-    PIECE = {"size": 60000, "env": {"LD_PRELOAD": BIN / "preload" / "fault.so", "ECHOLAB_SNDBUF": 4608}}
+    # one segment, half of the first window, and so one receive of the child, of which the socket takes a part
+    PIECE = {"size": 30000, "env": {"LD_PRELOAD": BIN / "preload" / "fault.so", "ECHOLAB_SNDBUF": 4608}}
 
     @only("epoll", "io_uring")
     def test_close_with_bytes_owed_is_a_reset(self):
