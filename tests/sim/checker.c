@@ -138,12 +138,18 @@ static uint64_t scarce_count(const struct worker *w)
 	return stats_get(&w->stats.no_buffer) + stats_get(&w->stats.overflowed);
 }
 
+static bool is_scarce(const struct worker *w)
+{
+	return scarce_count(w) > checker.scarce ||
+	       (sim.backend == SIM_URING && uring_has_starved(w->state));
+}
+
 /* What had come before the turn began has been looked at, before a deadline may be judged. Where
  * the ring has fewer buffers, or less room for completions, than there are connections with
  * something to receive, it may take more turns than a deadline waits for. */
 static bool looks_before_deadlines(const struct worker *w)
 {
-	if (scarce_count(w) > checker.scarce)
+	if (is_scarce(w))
 		return false;
 	return checker.scarce_turn == 0 || checker.turn - checker.scarce_turn > SCARCE_TURNS;
 }
@@ -374,10 +380,11 @@ static void note_received(void)
 static int check_turn(struct worker *w, int64_t wait_ns)
 {
 	note_received();
+	fair_turn(w);
 	checker.turn++;
 	checker.turn_ns = sim.now_ns;
 	checker.looked = false;
-	if (scarce_count(w) > checker.scarce)
+	if (is_scarce(w))
 		checker.scarce_turn = checker.turn;
 	checker.scarce = scarce_count(w);
 	return checker.real->turn(w, wait_ns);
@@ -391,6 +398,7 @@ const struct backend_ops *checker_backend(const struct backend_ops *inner)
 	checker.backend.fini = check_fini;
 	checker.turn = checker.scarce_turn = 0;
 	checker.scarce = 0;
+	fair_begin(sim.now_ns);
 	return &checker.backend;
 }
 

@@ -68,7 +68,7 @@ static void client_opened(struct conn *c)
 	struct client_conn *k = conn_role(c);
 	const char *span;
 
-	k->size = CHOICE_OF(sizes);
+	k->size = world_most(CHOICE_OF(sizes));
 	k->messages = choice_below(5);
 	span = client_next(c);
 	if (span)

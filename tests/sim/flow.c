@@ -190,7 +190,7 @@ ssize_t flow_send(struct flow *f, const void *buf, size_t len)
 		sim_fail("sent-after-fin", "flow %u: sends %zu bytes behind its FIN", f->id, len);
 	if (f->err || f->rst)
 		return flow_send_fails(f);
-	if (world_fault(200)) {
+	if (world_fault(sim.scarce ? 50 : 200)) {
 		f->fault = ENOBUFS;
 		return -ENOBUFS;
 	}

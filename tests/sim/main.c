@@ -17,7 +17,12 @@
 #include "sim.h"
 #include "wrap.h"
 
-enum { STEPS = 1000000, COMBINATIONS = SIM_BACKENDS * SIM_ROLES, NAME_MAX_LEN = 32 };
+enum {
+	STEPS = 1000000,
+	SLICE = 200000,
+	COMBINATIONS = SIM_BACKENDS * SIM_ROLES,
+	NAME_MAX_LEN = 32
+};
 
 static const char *const backend_names[] = { "epoll", "io_uring" };
 static const char *const role_names[] = { "echo", "client" };
@@ -26,7 +31,12 @@ struct options {
 	uint64_t steps, seed;
 	const char *only; /* a part of the name of a combination */
 	bool quick;       /* failures are not made shorter, and the first one ends it all */
-	unsigned ran;     /* combinations */
+};
+
+/* Of one combination. They take turns, so that what one of them shows is soon found. */
+struct progress {
+	uint64_t seed, steps, schedules; /* the next; so far */
+	bool chosen, over, failed;
 };
 
 void sim_fail(const char *rule, const char *format, ...)
@@ -124,37 +134,62 @@ static bool choose_combination(const struct options *o, unsigned n, char name[NA
 	return !o->only || strstr(name, o->only);
 }
 
-/* One combination. Returns whether it kept the rules. */
-static bool run_combination(struct options *o, unsigned n)
+/* The next schedules of one combination. */
+static void run_slice(const struct options *o, unsigned n, struct progress *p)
 {
+	const uint64_t until = p->steps + SLICE < o->steps ? p->steps + SLICE : o->steps;
 	struct sim_report *r = sim.report;
 	char name[NAME_MAX_LEN];
-	bool well;
 
-	if (!choose_combination(o, n, name))
-		return true;
-	o->ran++;
-	r->steps = r->schedules = 0;
-	well = run_child(o->seed, o->steps);
-	if (well)
+	(void)choose_combination(o, n, name);
+	r->steps = p->steps;
+	r->schedules = p->schedules;
+	p->failed = !run_child(p->seed, until);
+	p->seed = r->seed + 1;
+	p->steps = r->steps;
+	p->schedules = r->schedules;
+	p->over = p->failed || p->steps >= o->steps;
+	if (p->failed)
+		tell_failure(name, o->quick);
+	else if (p->over)
 		printf("%s: %llu steps in %llu schedules, from seed %llu on: all rules kept\n",
 		       name, (unsigned long long)r->steps, (unsigned long long)r->schedules,
 		       (unsigned long long)o->seed);
-	else
-		tell_failure(name, o->quick);
 	fflush(stdout);
-	return well;
 }
 
-/* The steps of each combination that is to run. */
-static uint64_t share_of_steps(const struct options *o)
+/* All combinations in turn. Returns how many are left. */
+static unsigned run_slices(const struct options *o, struct progress all[COMBINATIONS])
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < COMBINATIONS; i++) {
+		struct progress *p = &all[i];
+
+		if (!p->chosen || p->over)
+			continue;
+		run_slice(o, i, p);
+		if (p->failed && o->quick)
+			return 0;
+		left += !p->over;
+	}
+	return left;
+}
+
+/* Returns how many combinations are to run; each has its share of the steps. */
+static unsigned choose_all(struct options *o, struct progress all[COMBINATIONS])
 {
 	char name[NAME_MAX_LEN];
 	unsigned chosen = 0;
 
-	for (unsigned i = 0; i < COMBINATIONS; i++)
-		chosen += choose_combination(o, i, name);
-	return chosen > 0 ? o->steps / chosen + 1 : 0;
+	for (unsigned i = 0; i < COMBINATIONS; i++) {
+		all[i].seed = o->seed;
+		all[i].chosen = choose_combination(o, i, name);
+		chosen += all[i].chosen;
+	}
+	if (chosen > 0)
+		o->steps = o->steps / chosen + 1;
+	return chosen;
 }
 
 static void read_options(struct options *o, int argc, char *argv[])
@@ -180,16 +215,19 @@ static void read_options(struct options *o, int argc, char *argv[])
 int main(int argc, char *argv[])
 {
 	struct options o = { .steps = STEPS, .seed = 1 };
-	unsigned failed = 0;
+	struct progress all[COMBINATIONS] = { 0 };
+	unsigned chosen, failed = 0;
 
 	read_options(&o, argc, argv);
-	o.steps = share_of_steps(&o);
+	chosen = choose_all(&o, all);
 	sim.report = mmap(NULL, sizeof(*sim.report), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (sim.report == MAP_FAILED)
 		return 2;
-	for (unsigned i = 0; i < COMBINATIONS && !(o.quick && failed > 0); i++)
-		failed += !run_combination(&o, i);
-	printf("%u passed, %u failed\n", o.ran - failed, failed);
-	return failed > 0 || o.ran == 0;
+	while (run_slices(&o, all) > 0)
+		;
+	for (unsigned i = 0; i < COMBINATIONS; i++)
+		failed += all[i].failed;
+	printf("%u passed, %u failed\n", chosen - failed, failed);
+	return failed > 0 || chosen == 0;
 }

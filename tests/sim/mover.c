@@ -12,7 +12,7 @@
 #include "echo/net/worker.h"
 #include "sim.h"
 
-enum { RESTS_MAX = 4, ONCE_IN = 15, OWED_MAX = 1 << 18 };
+enum { RESTS_MAX = 4, ONCE_IN = 15, OFTEN = 5, OWED_MAX = 1 << 18 };
 
 static struct {
 	struct conn *leaving; /* MOVING; NULL: there is none */
@@ -163,6 +163,7 @@ void mover_turned(struct worker *w)
 		mover_comes(w);
 	else if (mover.leaving)
 		mover_go_on(w);
-	else if (w->stopping == WORKER_RUN && !world_stopping() && choice_chance(ONCE_IN))
+	else if (w->stopping == WORKER_RUN && !world_stopping() &&
+		 choice_chance(sim.scarce ? OFTEN : ONCE_IN))
 		mover_start(w);
 }

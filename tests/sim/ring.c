@@ -92,13 +92,20 @@ static bool cq_is_ready(void)
 
 /* ---- requests that wait ---- */
 
+void ring_rouse(struct ring_op *op)
+{
+	if (!op->woken)
+		op->turn = ring.wakes++;
+	op->woken = true;
+}
+
 void ring_wake(const struct file *f, unsigned events)
 {
 	for (unsigned i = 0; i < ring.used; i++) {
 		struct ring_op *op = &ring.ops[i];
 
 		if (op->file == f && (events & (op->events | POLLERR | POLLHUP)))
-			op->woken = true;
+			ring_rouse(op);
 	}
 }
 
@@ -111,28 +118,43 @@ unsigned ring_pending(const struct file *f)
 	return n;
 }
 
+bool ring_owes(const struct file *f)
+{
+	for (unsigned i = 0; i < ring.used; i++) {
+		if (ring.ops[i].file == f && ring.ops[i].woken)
+			return true;
+	}
+	return false;
+}
+
 void ring_drop(struct ring_op *op)
 {
 	*op = ring.ops[--ring.used];
 }
 
+/* The one of those that were woken whose turn it is; NULL: there is none. */
+static struct ring_op *next_woken(void)
+{
+	const unsigned from = ring.in_order || ring.used == 0 ? 0 : choice_below(ring.used);
+	struct ring_op *next = NULL;
+
+	for (unsigned i = 0; i < ring.used && !(next && !ring.in_order); i++) {
+		struct ring_op *op = &ring.ops[(from + i) % ring.used];
+
+		if (op->woken && (!next || op->turn < next->turn))
+			next = op;
+	}
+	return next;
+}
+
 /* Runs one of those that were woken. Returns whether there was one. */
 static bool run_one(void)
 {
-	unsigned from;
+	struct ring_op *op = next_woken();
 
-	if (ring.used == 0)
-		return false;
-	from = choice_below(ring.used);
-	for (unsigned i = 0; i < ring.used; i++) {
-		struct ring_op *op = &ring.ops[(from + i) % ring.used];
-
-		if (!op->woken)
-			continue;
+	if (op)
 		ring_run(op);
-		return true;
-	}
-	return false;
+	return op;
 }
 
 static void run_some(unsigned most)
@@ -263,6 +285,7 @@ WRAP(int, io_uring_queue_init_params, unsigned entries, struct io_uring *r,
 	shared.cq_entries = power_of_two(p->cq_entries);
 	shared.sq_mask = shared.sq_entries - 1;
 	shared.cq_mask = shared.cq_entries - 1;
+	ring.in_order = !choice_chance(2);
 	ring.defers = (p->flags & IORING_SETUP_DEFER_TASKRUN) != 0;
 	ring.fd = file_open(FILE_RING, NULL);
 	*r = (struct io_uring){ .flags = p->flags, .ring_fd = ring.fd };

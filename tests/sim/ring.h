@@ -19,6 +19,7 @@ struct ring_op {
 	uint64_t user_data;
 	uint8_t opcode, flags;
 	bool multishot, woken;
+	uint64_t turn;   /* of those that were woken the least comes first */
 	unsigned events; /* that it waits for */
 	size_t len;      /* of a receive: at most */
 	unsigned count;
@@ -28,6 +29,8 @@ struct ring_op {
 struct ring {
 	int fd; /* -1: there is none */
 	bool defers, refused;
+	bool in_order; /* who was woken first runs first, as in Linux; else anybody */
+	uint64_t wakes;
 	struct ring_op ops[OPS_MAX];
 	unsigned used, spilled;
 	struct io_uring_cqe spill[SPILLED_MAX];
@@ -46,5 +49,8 @@ void ring_set_file(unsigned slot, struct file *f);
 /* A request was submitted; one was woken. */
 void ring_issue(const struct io_uring_sqe *sqe);
 void ring_run(struct ring_op *op);
+
+/* There is something for it: it is to run. */
+void ring_rouse(struct ring_op *op);
 
 #endif

@@ -209,7 +209,8 @@ static struct ring_op *op_new(const struct io_uring_sqe *sqe)
 /* Waits for its file unless there is something already: then it runs as if it had been woken. */
 static void op_wait(struct ring_op *op)
 {
-	op->woken = (file_poll(op->file) & (op->events | POLLERR | POLLHUP)) != 0;
+	if (file_poll(op->file) & (op->events | POLLERR | POLLHUP))
+		ring_rouse(op);
 }
 
 static void issue_receive(const struct io_uring_sqe *sqe)

@@ -38,15 +38,17 @@ static void choose_backend(void)
 	static const uint64_t sizes[] = { 4096, 64, 700, 16, 20000 };
 	static const unsigned entries[] = { 64, 8, 2, 1 };
 	static const unsigned buffers[] = { 16, 4, 2, 1 };
+	static const uint64_t small[] = { 64, 16 };
+	static const unsigned few[] = { 2, 4 };
 
-	run.epoll = (struct epoll_config){ .buffer = CHOICE_OF(sizes) };
+	run.epoll.buffer = sim.scarce ? CHOICE_OF(small) : CHOICE_OF(sizes);
 	run.uring = (struct uring_config){ .buffer_size = run.epoll.buffer };
 	if (sim.backend == SIM_EPOLL) {
 		run.net.backend = checker_backend(&backend_epoll);
 		run.net.backend_config = &run.epoll;
 		return;
 	}
-	run.uring.buffers = CHOICE_OF(buffers);
+	run.uring.buffers = sim.scarce ? CHOICE_OF(few) : CHOICE_OF(buffers);
 	run.uring.entries = run.tight ? 1 : CHOICE_OF(entries);
 	run.uring.cq_entries = CHOICE_OF(entries) * 2;
 	run.uring.conn_buffers = 1 + choice_below(4);
@@ -58,11 +60,15 @@ static void choose_limits(unsigned flows)
 {
 	static const uint64_t unsent[] = { 16384, 4096, 300, 100000, 1 };
 	static const uint64_t pool[] = { 64, 4, 1, 2, 16 };
+	static const uint64_t some[] = { 64, 4 }, little[] = { 16384, 1 };
 	static const int64_t idle_ms[] = { 0, 60, 1000 };
 	static const int64_t busy_ns[] = { 0, 0, 20000, BUSY_POLL_AUTO };
 
-	run.net.max_unsent = run.tight ? 1 : CHOICE_OF(unsent);
-	run.net.max_unsent_total = (run.tight ? 4 : CHOICE_OF(pool)) * UNSENT_BLOCK;
+	run.net.max_unsent = run.tight ? 1 : sim.scarce ? CHOICE_OF(little) : CHOICE_OF(unsent);
+	if (sim.scarce)
+		run.net.max_unsent_total = CHOICE_OF(some) * UNSENT_BLOCK;
+	else
+		run.net.max_unsent_total = (run.tight ? 4 : CHOICE_OF(pool)) * UNSENT_BLOCK;
 	run.net.slots = FLOWS_MAX + 2;
 	run.net.max_conns = choice_chance(4) ? 1 + choice_below(flows) : FLOWS_MAX;
 	run.net.busy_poll_ns = CHOICE_OF(busy_ns);
@@ -104,18 +110,25 @@ static void run_worker(void)
 
 void run_schedule(void)
 {
-	const unsigned flows = 1 + choice_below(5);
+	enum { ANY, ANY_TOO, SCARCE, TIGHT, KINDS };
+	const unsigned flows = 1 + choice_below(5), kind = choice_below(KINDS);
 
 	memset(&run, 0, sizeof(run));
 	sim.now_ns = SEC(1000);
 	sim.faults = choice_chance(3);
-	run.tight = choice_chance(4);
+	sim.scarce = kind == SCARCE;
+	sim.calm = choice_chance(2);
+	run.tight = kind == TIGHT;
 	file_begin();
 	ring_begin();
 	mover_begin();
 	choose_backend();
 	choose_limits(flows);
 	world_begin(flows, 40 + choice_below(4) * 100);
+	TRACE("%u flows; %u buffers of %llu bytes, %u and %u entries; %llu unsent bytes, %llu in all",
+	      flows, run.uring.buffers, (unsigned long long)run.epoll.buffer, run.uring.entries,
+	      run.uring.cq_entries, (unsigned long long)run.net.max_unsent,
+	      (unsigned long long)run.net.max_unsent_total);
 	if (sim.role == SIM_CLIENT)
 		client_begin(flows);
 	run_worker();

@@ -8,6 +8,7 @@
  *     epoll.c    epoll, its edges
  *     ring.c     io_uring: requests, completions, buffers, cancels; ring_op.c: what a request does
  *     checker.c  what net/contract.c cannot know: the right bytes and names, and as processes sleep
+ *     fair.c     nobody waits for ever while others have work
  *     mover.c    connections that change processes
  *     client.c   a role that dials; the echo server is the real one
  *     run.c      one schedule from its choices; shrink.c: fewer of them that fail alike
@@ -48,6 +49,8 @@ struct sim {
 	enum sim_role role;
 	bool trace;
 	bool faults; /* calls may fail for want of memory and the like */
+	bool scarce; /* few small buffers and a small pool, for which many wait */
+	bool calm;   /* peers seldom leave: what lasts for many turns needs all of them */
 	struct worker *worker;
 	int64_t now_ns;
 	struct sim_report *report;
@@ -107,8 +110,10 @@ struct flow {
 	uint64_t echoed;    /* bytes that the role wanted back */
 	uint64_t delivered; /* to the role */
 	struct conn *conn;
-	bool away;   /* with another process */
-	bool let_go; /* the role has ended it before the peer did */
+	uint64_t done;  /* for it, by the last turn */
+	unsigned turns; /* that it has waited since then */
+	bool away;      /* with another process */
+	bool let_go;    /* the role has ended it before the peer did */
 };
 
 /* The bytes of a flow's stream, from an offset on: at least FLOW_SPAN of them lie together. */
@@ -133,6 +138,8 @@ void flow_ack(struct flow *f);
 /* ---- world.c ---- */
 
 void world_begin(unsigned flows, unsigned budget);
+/* Of @n bytes as many as one sends in this schedule: a scarce one is not to take all steps. */
+unsigned world_most(unsigned n);
 extern struct flow world_flows[FLOWS_MAX];
 extern unsigned world_flow_count;
 /* Within a system call: time passes, and perhaps more. */
@@ -192,6 +199,8 @@ void ring_wake(const struct file *f, unsigned events);
 void ring_tick(void);
 /* Requests in flight that name this file. */
 unsigned ring_pending(const struct file *f);
+/* One of them has been woken, and the kernel has not let it run yet. */
+bool ring_owes(const struct file *f);
 bool ring_in_use(void);
 
 /* ---- checker.c ---- */
@@ -206,6 +215,12 @@ void checker_asleep(void);
 void checker_closed(const struct flow *f, bool clean);
 /* The loop is over. */
 void checker_over(void);
+
+/* ---- fair.c ---- */
+
+void fair_begin(int64_t now_ns);
+/* A turn begins. */
+void fair_turn(const struct worker *w);
 
 /* ---- client.c ---- */
 

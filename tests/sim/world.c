@@ -16,18 +16,26 @@ enum {
 	IDLE_MAX = 5000, /* times that timers alone may go on when all is done */
 	SPIN_MAX = 100000,
 	POLITE = 1 << 16, /* bytes of the buffers of those who are */
+	CALM = 8,         /* one of so many ends comes */
+	FEW = 5000,       /* most bytes of a peer where they pass by small buffers */
 };
 
 struct flow world_flows[FLOWS_MAX];
 unsigned world_flow_count;
 
 static struct {
-	unsigned budget;   /* steps that are left */
-	unsigned idle;     /* times that nothing but time was left */
-	unsigned calls;    /* since the process last waited in vain or the world moved */
-	unsigned short_of; /* so many submits find no memory */
+	unsigned budget;     /* steps that are left */
+	unsigned idle;       /* times that nothing but time was left */
+	unsigned calls;      /* since the process last waited in vain or the world moved */
+	unsigned short_of;   /* so many submits find no memory */
+	unsigned short_once; /* and of those that follow one in so many */
 	enum worker_stop stop;
 } world;
+
+unsigned world_most(unsigned n)
+{
+	return sim.scarce && n > FEW ? FEW : n;
+}
 
 void world_begin(unsigned flows, unsigned budget)
 {
@@ -36,9 +44,10 @@ void world_begin(unsigned flows, unsigned budget)
 	world_flow_count = 0;
 	world.budget = budget;
 	world.idle = world.calls = world.short_of = 0;
+	world.short_once = sim.faults && choice_chance(4) ? 3 : 20;
 	world.stop = WORKER_RUN;
 	for (unsigned i = 0; i < flows && sim.role == SIM_ECHO; i++)
-		flow_new(FLOW_UNUSED)->plan = CHOICE_OF(plans);
+		flow_new(FLOW_UNUSED)->plan = world_most(CHOICE_OF(plans));
 }
 
 bool world_stopping(void)
@@ -160,7 +169,8 @@ static void peer_leave(struct flow *f)
 static void peer_choice(struct flow *f)
 {
 	static const unsigned sizes[] = { 64, 1, 5000, 300, 20000 };
-	const unsigned what = choice_below(16);
+	const unsigned any = choice_below(16);
+	const unsigned what = any < 13 || !sim.calm || choice_chance(CALM) ? any : any % 8;
 	const size_t n = what < 9 ? CHOICE_OF(sizes) : 1;
 
 	switch (what) {
@@ -203,7 +213,7 @@ static void peer_step(struct flow *f)
 		peer_answer(f, choice_chance(4));
 	else
 		peer_choice(f);
-	if (f->state == FLOW_OPEN && choice_chance(100))
+	if (f->state == FLOW_OPEN && choice_chance(sim.calm ? 250 : 100))
 		peer_leave(f);
 }
 
@@ -315,7 +325,7 @@ void world_pause(void)
 bool world_lacks_memory(void)
 {
 	if (world.short_of == 0)
-		return world_fault(20);
+		return world_fault(world.short_once);
 	world.short_of--;
 	return true;
 }
