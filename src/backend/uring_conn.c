@@ -395,6 +395,8 @@ void uring_received(struct conn *c, const struct io_uring_cqe *cqe)
 		return;
 	}
 	if (!(cqe->flags & IORING_CQE_F_MORE)) {
+		if (u->receiving == RECEIVE_MULTI && cqe->res > 0)
+			uring_no_room(s);
 		u->receiving = RECEIVE_NONE;
 		u->cancelling = false;
 	}

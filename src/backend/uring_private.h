@@ -157,6 +157,7 @@ struct uring_state {
 	struct list starved, unserved;
 	/* turns: buffers are scarce until none of so many found too few */
 	unsigned scarce;
+	unsigned withheld; /* turns in a row in which those in `starved` were not to receive */
 	struct uring_listener listeners[WORKER_LISTENERS_MAX];
 	unsigned messages; /* in use by requests that are not submitted yet */
 	struct uring_message message[URING_MESSAGES];
@@ -291,6 +292,12 @@ enum { URING_SCARCE = 2 };
 static inline void uring_no_buffer(struct uring_state *s)
 {
 	uring_bufs_deepen(&s->bufs);
+	s->scarce = URING_SCARCE;
+}
+/* A receive ended because the kernel had no room for its next completion. Whether others found no
+ * buffer is told when there is: it waits like them. */
+static inline void uring_no_room(struct uring_state *s)
+{
 	s->scarce = URING_SCARCE;
 }
 /* At the beginning of a turn: those that wait for a buffer. */

@@ -127,6 +127,11 @@ bool ring_owes(const struct file *f)
 	return false;
 }
 
+bool ring_keeps_order(void)
+{
+	return ring.in_order;
+}
+
 void ring_drop(struct ring_op *op)
 {
 	*op = ring.ops[--ring.used];

@@ -39,7 +39,7 @@ static void choose_backend(void)
 	static const unsigned entries[] = { 64, 8, 2, 1 };
 	static const unsigned buffers[] = { 16, 4, 2, 1 };
 	static const uint64_t small[] = { 64, 16 };
-	static const unsigned few[] = { 2, 4 };
+	static const unsigned few[] = { 2, 4 }, one_or_many[] = { 1, 64 };
 
 	run.epoll.buffer = sim.scarce ? CHOICE_OF(small) : CHOICE_OF(sizes);
 	run.uring = (struct uring_config){ .buffer_size = run.epoll.buffer };
@@ -50,7 +50,7 @@ static void choose_backend(void)
 	}
 	run.uring.buffers = sim.scarce ? CHOICE_OF(few) : CHOICE_OF(buffers);
 	run.uring.entries = run.tight ? 1 : CHOICE_OF(entries);
-	run.uring.cq_entries = CHOICE_OF(entries) * 2;
+	run.uring.cq_entries = 2 * (sim.scarce ? CHOICE_OF(one_or_many) : CHOICE_OF(entries));
 	run.uring.conn_buffers = 1 + choice_below(4);
 	run.net.backend = checker_backend(&backend_uring);
 	run.net.backend_config = &run.uring;

@@ -201,6 +201,8 @@ void ring_tick(void);
 unsigned ring_pending(const struct file *f);
 /* One of them has been woken, and the kernel has not let it run yet. */
 bool ring_owes(const struct file *f);
+/* Whether who was woken first runs first. Else anybody may, and nobody can be served in turn. */
+bool ring_keeps_order(void);
 bool ring_in_use(void);
 
 /* ---- checker.c ---- */
