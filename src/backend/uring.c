@@ -28,8 +28,7 @@ enum {
 	AHEAD = 6,       /* so many before its turn a connection is fetched */
 	MEMORY_MS = 500, /* for a process that has ended to give back what it had locked */
 	MEMORY_TRY_MS = 5,
-	BLIND_TURNS = 64, /* in a row that deadlines wait for at most, a nap each if need be */
-	RESERVE = 4,      /* buffers, but at most this part of the pool */
+	RESERVE = 4, /* buffers, but at most this part of the pool */
 	FILES_MAX = 1 << 20,
 	/* IORING_FEAT_RW_ATTR, which liburing 2.3 does not name: Linux 6.14. Since 6.13 a file that
 	 * leaves the table is let go at once; before, only when all older requests that use the
@@ -260,21 +259,9 @@ static int uring_wait_events(struct worker *w, int64_t wait_ns)
 	return r != 0 ? r : uring_wait(w->state, wait_ns);
 }
 
-/* The kernel had no memory for what was submitted, or for all of it, or was interrupted: this turn
- * tells nothing of what has come. Deadlines wait for one that does, but not for ever. */
-static void uring_was_blind(struct worker *w)
-{
-	struct uring_state *s = w->state;
-
-	w->blind = s->blind++ < BLIND_TURNS;
-	if (w->blind)
-		uring_deadlines_wait(w);
-}
-
 static int uring_turn(struct worker *w, int64_t wait_ns)
 {
 	struct uring_state *s = w->state;
-	bool blind;
 	int r;
 
 	uring_starved_resume(w);
@@ -287,14 +274,13 @@ static int uring_turn(struct worker *w, int64_t wait_ns)
 		return r;
 	if (r == -EAGAIN && io_uring_cq_ready(&s->ring) == 0)
 		uring_nap();
-	w->blind = false;
-	blind = (r < 0 && r != -ETIME) || io_uring_sq_ready(&s->ring) > 0;
+	/* the kernel had no memory for what was submitted, or for all of it, or was interrupted:
+	 * this turn tells nothing of what has come, and deadlines wait for one that does */
+	w->blind = (r < 0 && r != -ETIME) || io_uring_sq_ready(&s->ring) > 0;
+	if (w->blind)
+		uring_deadlines_wait(w);
 	worker_woke(w);
 	uring_dispatch_all(w);
-	if (blind)
-		uring_was_blind(w);
-	else
-		s->blind = 0;
 	return s->error;
 }
 

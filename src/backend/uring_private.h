@@ -147,7 +147,6 @@ struct uring_state {
 	int error;     /* -errno: the ring takes no more requests, or is over */
 	unsigned room; /* completions that the ring holds */
 	unsigned deliveries;
-	unsigned blind; /* turns in a row that could not look */
 	unsigned conn_buffers;
 	uint32_t files;   /* slots in the table of registered files; 0: there is none */
 	uint32_t spilled; /* blocks of the pool */

@@ -155,11 +155,12 @@ static bool looks_before_deadlines(const struct worker *w)
 }
 
 /* Something of the peer's had come before the deadline, and could have been looked at since before
- * the turn began. */
+ * the turn began: nothing was unsent then. */
 static bool waited_long(const struct conn *c, const struct flow *f)
 {
 	return f->unread_ns && f->unread_ns < c->timer.at_ns && f->unread_ns < checker.turn_ns &&
-	       f->room_ns < checker.turn_ns && conn_unsent(c) == 0 && (flow_events(f) & POLLOUT);
+	       f->room_ns < checker.turn_ns && f->written_ns < checker.turn_ns &&
+	       conn_unsent(c) == 0 && (flow_events(f) & POLLOUT);
 }
 
 static void check_expired(struct conn *c)

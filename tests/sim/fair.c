@@ -6,7 +6,6 @@
  */
 #include <poll.h>
 
-#include "backend/uring_private.h"
 #include "echo/net/conn.h"
 #include "echo/net/worker.h"
 #include "sim.h"
@@ -24,14 +23,6 @@ void fair_begin(int64_t now_ns)
 {
 	fair.timer_turns = 0;
 	fair.due_ns = now_ns;
-}
-
-/* A turn of the ring that could not submit, or was interrupted, was told nothing. */
-static bool was_blind(const struct worker *w)
-{
-	const struct uring_state *s = w->state;
-
-	return sim.backend == SIM_URING && s->blind > 0;
 }
 
 /* There is something to do for @f, and nobody else is waited for: neither its peer, nor the kernel
@@ -89,7 +80,7 @@ static void look_at_timers(const struct worker *w, bool blind)
 
 void fair_turn(const struct worker *w)
 {
-	const bool blind = was_blind(w);
+	const bool blind = w->blind; /* it could not submit, or was interrupted: nothing was told */
 	const bool in_order = sim.backend == SIM_EPOLL || ring_keeps_order();
 
 	for (unsigned i = 0; in_order && i < world_flow_count; i++)

@@ -204,7 +204,7 @@ ssize_t flow_send(struct flow *f, const void *buf, size_t len)
 	flow_check_written(f, buf, n);
 	f->written += n;
 	world_moved();
-	f->moved_ns = f->out_ns = sim.now_ns;
+	f->moved_ns = f->out_ns = f->written_ns = sim.now_ns;
 	f->rst_due |= f->gone;
 	return (ssize_t)n;
 }

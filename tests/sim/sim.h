@@ -86,6 +86,7 @@ struct flow {
 	int64_t moved_ns;       /* when bytes last moved, either way */
 	int64_t room_ns;        /* since then the socket takes bytes, where it did not before */
 	int64_t out_ns;         /* when some were last written, or acknowledged */
+	int64_t written_ns;     /* when some were last written */
 	int64_t unread_ns;      /* since then the oldest event has not been read; 0: none */
 	bool fin, rst;          /* have come */
 	enum flow_end first;    /* of those two */

@@ -251,6 +251,20 @@ void fake_fini(void)
 	worker_fini(&fake.w);
 }
 
+void fake_init_unprepared(void)
+{
+	fake_init();
+	fake_fini();
+	fake.w.wake_fd = -1;
+}
+
+int fake_start(void)
+{
+	int r = worker_prepare(&fake.w);
+
+	return r < 0 ? r : worker_go(&fake.w);
+}
+
 struct conn *fake_accept(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -55,6 +55,10 @@ extern const struct backend_ops fake_backend;
 /* For fixtures: reserves the worker's memory, gives it back. */
 void fake_init(void);
 void fake_fini(void);
+/* The same without that memory, which worker_prepare reserves; prepares the worker, and lets it go.
+ */
+void fake_init_unprepared(void);
+int fake_start(void);
 /* The same of a role that echoes, held to its contract (contract.h). */
 void fake_init_checked(void);
 

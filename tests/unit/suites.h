@@ -91,7 +91,8 @@
 	X(unsent)         \
 	X(verdict)        \
 	X(verdict_bounds) \
-	X(worker)
+	X(worker)         \
+	X(worker_turn)
 /* clang-format on */
 
 #define SUITE_DECLARE(module) Suite *module##_suite(void);

@@ -16,21 +16,6 @@
 #include "fake_backend.h"
 #include "suites.h"
 
-/* Fixture: what fake_init prepared, but for the memory, which worker_prepare reserves. */
-static void setup(void)
-{
-	fake_init();
-	fake_fini();
-	fake.w.wake_fd = -1;
-}
-
-static int start(void)
-{
-	int r = worker_prepare(&fake.w);
-
-	return r < 0 ? r : worker_go(&fake.w);
-}
-
 static void start_and_dial(struct worker *w)
 {
 	struct conn *c = fake_dial();
@@ -43,8 +28,8 @@ static void start_and_dial(struct worker *w)
 START_TEST(it_ends_when_it_is_stopped_and_nobody_is_connected)
 {
 	for (int how = WORKER_DRAIN; how <= WORKER_QUIT; how++) {
-		setup();
-		ck_assert_int_eq(start(), 0);
+		fake_init_unprepared();
+		ck_assert_int_eq(fake_start(), 0);
 		ck_assert(!worker_done(&fake.w));
 		worker_stop(&fake.w, (enum worker_stop)how);
 		ck_assert_int_eq(worker_join(&fake.w), 0);
@@ -77,8 +62,8 @@ static int counted_run(struct worker *w, struct worker_call *call)
 
 START_TEST(calls_run_in_its_thread_until_they_are_done)
 {
-	setup();
-	ck_assert_int_eq(start(), 0);
+	fake_init_unprepared();
+	ck_assert_int_eq(fake_start(), 0);
 	for (unsigned again = 0; again < 3; again++) {
 		struct counted_call c = { .call.run = counted_run, .again = again };
 
@@ -97,8 +82,8 @@ START_TEST(no_call_runs_once_the_loop_has_ended)
 	struct counted_call unfinished = { .call.run = counted_run, .again = UINT32_MAX },
 			    late = { .call.run = counted_run };
 
-	setup();
-	ck_assert_int_eq(start(), 0);
+	fake_init_unprepared();
+	ck_assert_int_eq(fake_start(), 0);
 	worker_post(&fake.w, &unfinished.call);
 	worker_stop(&fake.w, WORKER_CLOSE);
 	ck_assert_int_eq(worker_await(&unfinished.call), -ECANCELED);
@@ -120,9 +105,9 @@ START_TEST(one_that_leaves_serves_to_the_end)
 {
 	struct worker_call end = { .run = close_all_run };
 
-	setup();
+	fake_init_unprepared();
 	fake.role.start = start_and_dial;
-	ck_assert_int_eq(start(), 0);
+	ck_assert_int_eq(fake_start(), 0);
 	worker_stop(&fake.w, WORKER_LEAVE);
 	worker_post(&fake.w, &end);
 	ck_assert_int_eq(worker_await(&end), 0);
@@ -146,10 +131,10 @@ START_TEST(one_that_is_not_quiet_after_a_second_stays)
 	struct move m = { .data_fd = -1 };
 	int64_t began_ns;
 
-	setup();
+	fake_init_unprepared();
 	fake.role.start = start_and_accept;
 	fake.busy[1] = true;
-	ck_assert_int_eq(start(), 0);
+	ck_assert_int_eq(fake_start(), 0);
 	began_ns = clock_now_ns();
 	m.data_fd = memfd_create("owed", MFD_CLOEXEC);
 	ck_assert_int_ge(m.data_fd, 0);
@@ -174,9 +159,9 @@ END_TEST
 START_TEST(every_way_of_stopping_ends_its_connections_once)
 {
 	for (int how = WORKER_CLOSE; how <= WORKER_QUIT; how++) {
-		setup();
+		fake_init_unprepared();
 		fake.role.start = start_and_dial;
-		ck_assert_int_eq(start(), 0);
+		ck_assert_int_eq(fake_start(), 0);
 		worker_stop(&fake.w, (enum worker_stop)how);
 		ck_assert_int_eq(worker_join(&fake.w), 0);
 		ck_assert_uint_eq(fake.closed, 1);
@@ -200,7 +185,7 @@ static void start_with_one_in_flight(struct worker *w)
 START_TEST(quit_does_not_wait_for_what_is_in_flight)
 {
 	fake.role.start = start_with_one_in_flight;
-	ck_assert_int_eq(start(), 0);
+	ck_assert_int_eq(fake_start(), 0);
 	worker_stop(&fake.w, WORKER_QUIT);
 	ck_assert_int_eq(worker_join(&fake.w), 0);
 	ck_assert_uint_eq(fake.closed, 1);
@@ -213,7 +198,7 @@ START_TEST(a_drain_that_lasts_too_long_is_cut_off)
 	int64_t began;
 
 	fake.role.start = start_and_dial;
-	ck_assert_int_eq(start(), 0);
+	ck_assert_int_eq(fake_start(), 0);
 	began = clock_now_ns();
 	worker_stop(&fake.w, WORKER_DRAIN);
 	ck_assert_int_eq(worker_join(&fake.w), 0);
@@ -228,7 +213,7 @@ START_TEST(a_larger_way_of_stopping_overrides_a_smaller_one)
 {
 	fake.config.drain_ns = SEC(1000);
 	fake.role.start = start_and_dial;
-	ck_assert_int_eq(start(), 0);
+	ck_assert_int_eq(fake_start(), 0);
 	worker_stop(&fake.w, WORKER_DRAIN);
 	worker_stop(&fake.w, WORKER_RESET);
 	worker_stop(&fake.w, WORKER_DRAIN);
@@ -240,7 +225,7 @@ END_TEST
 START_TEST(an_error_of_init_is_one_of_start)
 {
 	fake.init_error = -EPERM;
-	ck_assert_int_eq(start(), -EPERM);
+	ck_assert_int_eq(fake_start(), -EPERM);
 	ck_assert_uint_eq(fake.starts, 0);
 	ck_assert_uint_eq(fake.finis, 0);
 }
@@ -287,7 +272,7 @@ END_TEST
 START_TEST(an_error_of_a_turn_ends_the_loop_and_is_told)
 {
 	fake.turn_error = -EIO;
-	ck_assert_int_eq(start(), 0);
+	ck_assert_int_eq(fake_start(), 0);
 	ck_assert_int_eq(worker_join(&fake.w), -EIO);
 	ck_assert_uint_eq(fake.finis, 1);
 }
@@ -298,7 +283,7 @@ START_TEST(its_end_is_written_to_the_descriptor)
 	uint64_t count = 0;
 
 	fake.w.done_fd = eventfd(0, EFD_CLOEXEC);
-	ck_assert_int_eq(start(), 0);
+	ck_assert_int_eq(fake_start(), 0);
 	worker_stop(&fake.w, WORKER_CLOSE);
 	ck_assert_int_eq(read(fake.w.done_fd, &count, sizeof(count)), sizeof(count));
 	ck_assert_uint_eq(count, WORKER_ENDED);
@@ -331,137 +316,11 @@ START_TEST(its_listeners_are_closed_when_it_stops)
 
 	ck_assert_int_eq(pipe(ends), 0);
 	fake.w.listeners[fake.w.listener_count++] = ends[1];
-	ck_assert_int_eq(start(), 0);
+	ck_assert_int_eq(fake_start(), 0);
 	worker_stop(&fake.w, WORKER_CLOSE);
 	ck_assert_int_eq(read(ends[0], &byte, 1), 0); /* no writer is left */
 	ck_assert_int_eq(worker_join(&fake.w), 0);
 	close(ends[0]);
-}
-END_TEST
-
-/* ---- a process that did not run for a while ---- */
-
-enum { LATE_CONNS = 4 };
-
-static struct backend_ops late_backend;
-static struct conn *late_conns[LATE_CONNS];
-static unsigned late_answers; /* that lie in the sockets */
-
-static void start_and_await_answers(struct worker *w)
-{
-	for (unsigned i = 0; i < LATE_CONNS; i++) {
-		late_conns[i] = fake_dial();
-		ck_assert_ptr_nonnull(late_conns[i]);
-		conn_opened(late_conns[i]);
-		conn_deadline(late_conns[i], w->now_ns + MSEC(20));
-	}
-}
-
-static enum conn_action answered(struct conn *c, const void *span, size_t len)
-{
-	(void)span;
-	(void)len;
-	conn_deadline(c, 0);
-	return CONN_NOTHING;
-}
-
-/* The first turn is overtaken by a pause in which all deadlines pass; each of the next ones brings
- * one of the answers that arrived meanwhile. */
-static int turn_after_a_pause(struct worker *w, int64_t wait_ns)
-{
-	(void)wait_ns;
-	if (fake.turns++ == 0)
-		clock_sleep_until(w->now_ns + MSEC(100));
-	w->now_ns = clock_now_ns();
-	if (fake.turns == 1)
-		return 0;
-	w->found = late_answers > 0;
-	if (late_answers > 0)
-		(void)conn_data(late_conns[--late_answers], "x", 1);
-	else
-		worker_stop(w, WORKER_CLOSE);
-	return 0;
-}
-
-static void expired_of_late(struct conn *c)
-{
-	fake_role(c)->expired++;
-	fake.stops += 100;
-}
-
-START_TEST(what_came_while_we_did_not_run_is_delivered_before_deadlines)
-{
-	late_backend = fake_backend;
-	late_backend.turn = turn_after_a_pause;
-	fake.config.backend = &late_backend;
-	fake.role.start = start_and_await_answers;
-	fake.role.data = answered;
-	fake.role.expired = expired_of_late;
-	late_answers = 2;
-	ck_assert_int_eq(start(), 0);
-	ck_assert_int_eq(worker_join(&fake.w), 0);
-	/* two had no answer: the turn that finds nothing tells */
-	ck_assert_uint_eq(fake.stops, 200 + 1);
-}
-END_TEST
-
-/* Something comes in every turn. */
-static int turn_that_is_always_busy(struct worker *w, int64_t wait_ns)
-{
-	(void)wait_ns;
-	if (fake.turns++ == 0)
-		clock_sleep_until(w->now_ns + MSEC(100));
-	w->now_ns = clock_now_ns();
-	w->found = true;
-	return 0;
-}
-
-static void expired_and_done(struct conn *c)
-{
-	worker_stop(c->worker, WORKER_CLOSE);
-}
-
-static unsigned turns_until_deadline(int (*turn)(struct worker *, int64_t))
-{
-	late_backend = fake_backend;
-	late_backend.turn = turn;
-	fake.config.backend = &late_backend;
-	fake.role.start = start_and_await_answers;
-	fake.role.expired = expired_and_done;
-	ck_assert(start() == 0 && worker_join(&fake.w) == 0);
-	return fake.turns;
-}
-
-START_TEST(deadlines_do_not_wait_for_ever_where_something_always_comes)
-{
-	ck_assert_uint_lt(turns_until_deadline(turn_that_is_always_busy), 8);
-}
-END_TEST
-
-/* And in every turn the backend learns that more is to come. */
-static int turn_that_always_brings_news(struct worker *w, int64_t wait_ns)
-{
-	w->late_turns = 5;
-	if (fake.turns == 100)
-		worker_stop(w, WORKER_QUIT);
-	return turn_that_is_always_busy(w, wait_ns);
-}
-
-START_TEST(deadlines_do_not_wait_for_ever_where_more_is_always_to_come)
-{
-	ck_assert_uint_lt(turns_until_deadline(turn_that_always_brings_news), 12);
-}
-END_TEST
-
-static int turn_that_cannot_look(struct worker *w, int64_t wait_ns)
-{
-	w->blind = fake.turns < 20;
-	return turn_that_always_brings_news(w, wait_ns);
-}
-
-START_TEST(no_deadline_is_judged_by_turns_that_could_not_look)
-{
-	ck_assert_uint_gt(turns_until_deadline(turn_that_cannot_look), 20);
 }
 END_TEST
 
@@ -470,7 +329,7 @@ Suite *worker_suite(void)
 	Suite *s = suite_create("worker");
 	TCase *tc = tcase_create("worker");
 
-	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_checked_fixture(tc, fake_init_unprepared, NULL);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, calls_run_in_its_thread_until_they_are_done);
 	tcase_add_test(tc, no_call_runs_once_the_loop_has_ended);
@@ -488,10 +347,6 @@ Suite *worker_suite(void)
 	tcase_add_test(tc, its_end_is_written_to_the_descriptor);
 	tcase_add_test(tc, a_limit_is_told_once_until_somebody_has_looked);
 	tcase_add_test(tc, its_listeners_are_closed_when_it_stops);
-	tcase_add_test(tc, what_came_while_we_did_not_run_is_delivered_before_deadlines);
-	tcase_add_test(tc, deadlines_do_not_wait_for_ever_where_something_always_comes);
-	tcase_add_test(tc, deadlines_do_not_wait_for_ever_where_more_is_always_to_come);
-	tcase_add_test(tc, no_deadline_is_judged_by_turns_that_could_not_look);
 	suite_add_tcase(s, tc);
 	return s;
 }

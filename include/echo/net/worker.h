@@ -104,10 +104,12 @@ struct worker {
 	uint32_t turn;   /* counts turns, for STATS_TIMED_EVERY */
 	uint32_t late_turns; /* timers are late: they wait for a turn that finds nothing, at most so
 				many; backends look for all that has come */
-	uint32_t held;       /* turns in a row for which they have waited */
-	void *state;         /* the backend's */
-	uint32_t live;       /* slots taken */
-	int error;           /* -errno that ended the loop */
+	uint32_t held;       /* turns for which they have waited */
+	uint32_t blind_turns;      /* in which they have waited since nothing could be looked at */
+	int64_t late_ns;           /* those that were due then have waited for so long */
+	void *state;               /* the backend's */
+	uint32_t live;             /* slots taken */
+	int error;                 /* -errno that ended the loop */
 	enum worker_stop stopping; /* what the loop has acted on */
 	bool cuts_off;             /* the time of the drain is over */
 	bool blind; /* by backends: the turn could not look, so that it judges no deadline */
@@ -281,6 +283,10 @@ int worker_join(struct worker *w);
  */
 int worker_init(struct worker *w);
 void worker_fini(struct worker *w);
+
+/* Lets its backend wait and deliver once, then runs the timers that are due. w->error is -errno
+ * where the backend has failed. */
+void worker_turn(struct worker *w);
 
 /* Whether its loop has ended already (worker_join would not wait). */
 bool worker_done(const struct worker *w);
