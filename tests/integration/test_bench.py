@@ -269,7 +269,8 @@ class Bare(unittest.TestCase):
         self.assertGreater(got["messages"], 0)
         self.assertEqual(served["bytes"], got["messages"] * got["size"])
         self.assertLessEqual(got["p50_ns"], got["p99_ns"])
-        self.assertLessEqual(got["server_cpu_ns_per_message"] * got["messages"], served["cpu_ns"])
+        rounded = 0.05  # it is printed with one decimal: of two million messages that is 0.1 ms
+        self.assertLessEqual((got["server_cpu_ns_per_message"] - rounded) * got["messages"], served["cpu_ns"])
         return served
 
     def test_a_client_that_discards_counts_what_came(self):

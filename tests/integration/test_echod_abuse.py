@@ -55,8 +55,7 @@ class EachNewcomers(AbuseCase):
         if self.backend != "epoll":  # what is counted is the same for all
             return
         ns = self.namespace("ip link set lo up")
-        for one in ("2001:db8:1::1", "2001:db8:1::2", "2001:db8:1:1::1"):
-            ns.run(f"ip addr add {one}/128 dev lo nodad")
+        self.add_ipv6(ns, "lo", "2001:db8:1::1/128", "2001:db8:1::2/128", "2001:db8:1:1::1/128")
         server = self.echod(listen="[2001:db8:1::1]:0", max_conns_per_address=1, prefix=ns.prefix)
         with ns:
             self.assertTrue(self.served(server, "2001:db8:1::1"), server.said())

@@ -131,9 +131,9 @@ class EachName(NamesCase):
 
     def silent(self):
         """A network with an address that never answers, and a server beside it under the same name."""
-        ns = self.namespace("ip link add d0 type veth peer name d1", "ip link set d0 up", "ip link set d1 up",
-                            "ip addr add 2001:db8::1/64 dev d0 nodad",
-                            "ip neigh add 2001:db8::2 lladdr 02:00:00:00:00:02 dev d0")
+        ns = self.namespace("ip link add d0 type veth peer name d1", "ip link set d0 up", "ip link set d1 up")
+        self.add_ipv6(ns, "d0", "2001:db8::1/64")
+        ns.run("ip neigh add 2001:db8::2 lladdr 02:00:00:00:00:02 dev d0")
         return ns, self.names("2001:db8::2 half\n127.0.0.1 half\n", ns)
 
     def test_an_address_that_is_silent_costs_its_time_once(self):
@@ -203,8 +203,8 @@ class Name(NamesCase):
                 self.assertEcho(self.connect(addr), b"served")
 
     def test_a_link_local_address_needs_its_interface_and_says_so(self):
-        ns = self.namespace("ip link add d0 type veth peer name d1", "ip link set d0 up", "ip link set d1 up",
-                            "ip addr add fe80::5/64 dev d0 nodad")
+        ns = self.namespace("ip link add d0 type veth peer name d1", "ip link set d0 up", "ip link set d1 up")
+        self.add_ipv6(ns, "d0", "fe80::5/64")
         for argv in (("echod", "--listen", f"[fe80::5]:{PORT}"), ("echoload", f"[fe80::5]:{PORT}"),
                      ("echoload", "--source", "fe80::5", "[::1]:7")):
             r = run([*ns.prefix, *program(argv[0]), *argv[1:]])

@@ -30,6 +30,8 @@ const char *const host_names[] = { "client", "wire", "router", "server", NULL };
 static const char ip_links[] = "link add c0 netns client type veth peer name w0 netns wire\n"
 			       "link add w1 netns wire type veth peer name r0 netns router\n"
 			       "link add r1 netns router type veth peer name s0 netns server\n";
+enum { ROUTES_S = 5 }; /* for the routes of addresses of IPv6 to come */
+
 /* The hosts come up in this order. */
 static const enum host host_order[] = { HOST_WIRE, HOST_CLIENT, HOST_ROUTER, HOST_SERVER };
 
@@ -308,6 +310,38 @@ static void hosts_quiet_ipv6(struct hosts *h, enum host host)
 	hosts_sysctl(h, host, "net.ipv6.conf.default.router_solicitations", "0");
 }
 
+/* Addresses of ours that the calling thread's network delivers to itself. */
+static unsigned count_local_routes(void)
+{
+	enum { LOCAL = 1u << 31, WHOLE = 128 }; /* RTF_LOCAL of linux/ipv6_route.h */
+	FILE *f = fopen("/proc/thread-self/net/ipv6_route", "re");
+	unsigned n = 0, prefix, flags;
+	char line[256], to[33];
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		n += sscanf(line, "%32s %x %*s %*x %*s %*x %*x %*x %x", to, &prefix, &flags) == 3 &&
+		     prefix == WHOLE && (flags & LOCAL) && strncmp(to, "fd77", 4) == 0;
+	fclose(f);
+	return n;
+}
+
+/* The route that makes an address of IPv6 ours comes from a worker of the kernel, which waits for
+ * others that change their network (addrconf_dad_work). Until then what is sent to it is lost. */
+static int hosts_await_ipv6(struct hosts *h, enum host host)
+{
+	const unsigned addresses = host == HOST_ROUTER ? 2 : 1;
+	const int64_t until_ns = clock_now_ns() + SEC(ROUTES_S);
+	bool there;
+
+	hosts_enter(h, host);
+	while (!(there = count_local_routes() == addresses) && clock_now_ns() < until_ns)
+		clock_sleep_until(clock_now_ns() + MSEC(1));
+	hosts_leave(h);
+	return there ? 0 : hosts_fail(h, -ETIMEDOUT, "route of an IPv6 address");
+}
+
 int hosts_open(struct hosts *h, int family)
 {
 	int r;
@@ -327,6 +361,9 @@ int hosts_open(struct hosts *h, int family)
 		r = hosts_ip(h, HOST_WIRE, ip_links);
 	for (size_t i = 0; i < ARRAY_LEN(host_order) && r == 0; i++)
 		r = hosts_ip(h, host_order[i], ip_hosts[family == 6][host_order[i]]);
+	for (size_t i = 0; i < ARRAY_LEN(host_order) && r == 0 && family == 6; i++)
+		if (host_order[i] != HOST_WIRE)
+			r = hosts_await_ipv6(h, host_order[i]);
 	for (unsigned i = 0; i < HOST_COUNT && r == 0; i++)
 		if (ip_queues[i])
 			r = hosts_ip(h, i, ip_queues[i]);

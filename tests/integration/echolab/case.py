@@ -9,7 +9,7 @@ from .process import Process, end_descendants, program, run
 from .echod import Counters, Echod, as_options, config_file
 from .sockets import Sender, recv_exactly, socket_address, ss
 from .strace import Strace
-from .netns import Lab, Namespace, no_namespaces
+from .netns import Lab, Namespace, no_namespaces, sh
 
 
 class TestCase(unittest.TestCase):
@@ -139,6 +139,13 @@ class TestCase(unittest.TestCase):
         self.keep(ns.holder)
         ns.run(*commands)
         return ns
+
+    def add_ipv6(self, ns, dev, *addresses):
+        """Addresses that can be used at once: a worker of the kernel makes their routes, some time after the call."""
+        for address in addresses:
+            ns.run(f"ip addr add {address} dev {dev} nodad")
+            self.wait_until(lambda to=address.split("/")[0]: sh(*ns.prefix, "ip", "-6", "route", "show", "table",
+                                                                 "local", to), f"the route of {address}")
 
     def lab(self):
         """Three hosts, for faults on the path; skips the test where that is impossible."""
