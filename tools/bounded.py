@@ -55,21 +55,28 @@ def below(pid):
     return found
 
 
+def no_child_is_left():
+    """Of this process, who adopts those of its children; takes away those that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return True
+    return False
+
+
 def end_all():
     """Ends what is below this process: asks first, kills then. What is another user's stays."""
     for number, patience in ((signal.SIGTERM, ENDING_S), (signal.SIGKILL, ENDING_S)):
         asked, until = set(), time.monotonic() + patience
-        while (left := below(os.getpid())) and time.monotonic() < until:
-            for pid in set(left) - asked:
+        while time.monotonic() < until:
+            for pid in set(below(os.getpid())) - asked:  # the kernel may leave out some while others end
                 try:
                     os.kill(pid, number)
                 except (ProcessLookupError, PermissionError):
                     pass
-            asked |= set(left)
-            try:
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            except ChildProcessError:
+                asked.add(pid)
+            if no_child_is_left():
                 return
             time.sleep(0.02)
 
@@ -85,20 +92,20 @@ def run(command, limit_s, log, cwd):
     # a make above this one: its jobs are not ours, and its idea of how slow programs are is not that of another variant
     env = {k: v for k, v in os.environ.items()
            if not k.startswith(("MAKE", "MFLAGS")) and (k, v) != ("ECHOLAB_SLOW", "1")}
-    began = time.monotonic()
-    try:
+    began, process = time.monotonic(), None
+    try:  # a signal may come while it is started, too
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as out:
             process = subprocess.Popen(["sh", "-c", command], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out,
                                        stderr=subprocess.STDOUT, start_new_session=True)
-    except OSError as e:
-        print(f"    cannot be run: {e}", flush=True)
-        return NOT_STARTED, 0
-    try:
         code = process.wait(limit_s)
         return code if code >= 0 else 128 - code, time.monotonic() - began
     except subprocess.TimeoutExpired:
         return TIME_OVER, time.monotonic() - began
+    except OSError as e:
+        print(f"    cannot be run: {e}", flush=True)
+        return NOT_STARTED, 0
     finally:
         end_all()
-        process.poll()  # reaped above, perhaps
+        if process:
+            process.poll()  # reaped above, perhaps

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 
 from echolab import ROOT, TestCase, clean_env, slow
 from toollab import Tool
@@ -83,6 +84,35 @@ class Nightly(Tool):
         for words in re.findall(r"--but (?:'(.*?)'|(\S+))", steps.pop("claims")):
             for commands in (claimed, steps.values()):
                 self.assertTrue([c for c in commands if "".join(words) in c], words)
+
+
+BROKEN_OFF = """
+import subprocess, sys
+from pathlib import Path
+sys.path.append(sys.argv[1])
+import bounded
+start = subprocess.Popen
+
+def begun(*args, **how):
+    start(*args, **how)
+    raise KeyboardInterrupt(15)
+
+bounded.interruptible()
+subprocess.Popen = begun
+try:
+    bounded.run(f"sleep {sys.argv[3]}", 60, Path(sys.argv[2], "log"), "/")
+except KeyboardInterrupt:
+    print("broken off")
+"""
+
+
+class BrokenOff(Tool):
+    def test_what_has_begun_ends_though_nobody_knows_of_it_yet(self):
+        mark = f"{os.getpid()}.25"
+        done = subprocess.run([sys.executable, "-c", BROKEN_OFF, ROOT / "tools", self.place, mark], capture_output=True,
+                              text=True, timeout=slow(60))
+        self.assertEqual((done.stdout, done.stderr), ("broken off\n", ""))
+        self.asserts_gone(mark)
 
 
 class Bounded(TestCase):
