@@ -60,6 +60,9 @@ def no_quota():
     return ""
 
 
+AT_ONCE = ["nice", "-n", "-20"]  # else a server without a CPU would be the bottleneck of a busy machine
+
+
 @unittest.skipIf(no_quota(), no_quota())
 class LittleCpu(LoadCase):
     def setUp(self):
@@ -67,8 +70,8 @@ class LittleCpu(LoadCase):
         self.addCleanup(self.quota.end)
 
     def test_a_quota_that_is_used_up_is_the_bottleneck(self):
-        r = self.run_load(self.echod(), connections=8, duration="2s", warmup="0s", prefix=self.quota.prefix,
-                          code=INCONCLUSIVE, timeout="1m")
+        r = self.run_load(self.echod(prefix=AT_ONCE), connections=8, duration="2s", warmup="0s",
+                          prefix=self.quota.prefix, code=INCONCLUSIVE, timeout="1m")
         g = r["generator"]
         self.assertEqual((g["bottleneck"], g["bottleneck_reason"], g["quota_cpus"]), ("client", "throttled", 0.02), r)
         self.assertGreater(g["throttled"], 5, r)
@@ -78,7 +81,7 @@ class LittleCpu(LoadCase):
         self.assertRegex(r.out, r"waiting for a\s+CPU, quota of\s+0.02\s+CPUs used up\s+\d+ times")
 
     def test_a_rate_that_is_not_reached_for_want_of_it_is_not_the_targets(self):
-        r = self.run_load(self.echod(), connections=8, rate=20000, duration="2s", warmup="0s",
+        r = self.run_load(self.echod(prefix=AT_ONCE), connections=8, rate=20000, duration="2s", warmup="0s",
                           prefix=self.quota.prefix, code=INCONCLUSIVE, timeout="1m")
         self.assertEqual(r["generator"]["bottleneck"], "client", r)
         self.assertIn("this client could not run for", r["exit"]["reason"])
