@@ -105,8 +105,8 @@ struct worker {
 	uint32_t late_turns; /* timers are late: they wait for a turn that finds nothing, at most so
 				many; backends look for all that has come */
 	uint32_t held;       /* turns for which they have waited */
-	uint32_t blind_turns;      /* in which they have waited since nothing could be looked at */
-	int64_t late_ns;           /* those that were due then have waited for so long */
+	uint32_t blind_turns;      /* that could not look, since timers last ran */
+	int64_t late_ns;           /* who was due then is judged when that is over */
 	void *state;               /* the backend's */
 	uint32_t live;             /* slots taken */
 	int error;                 /* -errno that ended the loop */
